@@ -1,0 +1,129 @@
+/*
+ * audit.h: the trail. One JSON object a line, one chain of files per worker.
+ *
+ * Every record holds "prev", the SHA-256 of the line before; signed checkpoints (Ed25519) close each interval and each
+ * file. Appending encodes and hashes into a buffer; audit_flush gives the buffer to the kernel in one write (and to the disk
+ * with "synced"). The rule of the product: no byte of a result leaves before the flush that covers its record
+ * returned OK. Not thread-safe: a worker owns its struct audit.
+ *
+ * When a write fails or is short (disk full), the file is cut back to its last whole record, the records of that flush
+ * are dropped from chain and buffer, and ERR_AUDIT is returned: the caller refuses what they covered. The next flush tries
+ * again: service returns by itself.
+ */
+#ifndef PGVIGIL_AUDIT_H
+#define PGVIGIL_AUDIT_H
+
+#include <pgvigil/status.h>
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+enum audit_durability { AUDIT_WRITTEN, AUDIT_SYNCED };
+
+struct audit_options {
+    const char *directory; /* created 0700 if missing */
+    const char *key_file;  /* Ed25519 private key, PEM */
+    enum audit_durability durability;
+    unsigned checkpoint_seconds; /* 0: 60 */
+    uint64_t file_bytes;         /* rotate past this; 0: 256 MiB */
+};
+
+struct audit;
+
+/* Opens chain number `chain` (the worker's), continuing after its last file: a tail that a crash left half-written is
+ * cut at the last whole record and the cut is itself a record. ERR_IO, ERR_INVALID (key; *why says), ERR_MEMORY. */
+NODISCARD enum status audit_open(const struct audit_options *options, unsigned chain, struct audit **audit,
+                                 const char **why);
+/* Flushes, writes a closing checkpoint. Accepts NULL. */
+void audit_close(struct audit *audit);
+
+/* Who and why: one per session, borrowed for each call. NULL strings are left out. */
+struct audit_session {
+    uint64_t id;
+    const char *person;
+    const char *login;
+    const char *auth; /* "scram-sha-256", "scram-sha-256-plus", "cert", "cert+scram-sha-256" */
+    const char *database;
+    const char *role;
+    const char *mission;
+    const char *purpose;
+    const char *reason;
+    bool break_glass;
+    const char *address; /* client's */
+    uint16_t port;
+    const char *application;
+    const char *tls; /* "TLSv1.3" */
+};
+
+struct audit_relation {
+    const char *schema;
+    const char *name;
+    const char *const *shown;
+    size_t shown_count;
+    const char *const *masked;
+    size_t masked_count;
+};
+
+/* A statement, for begin and whole records. */
+struct audit_statement {
+    const char *kind;        /* "SELECT", "BEGIN"... */
+    const char *sql;         /* normalised: no literal of the client's */
+    const char *fingerprint; /* 16 hex */
+    const struct audit_relation *relations;
+    size_t relation_count;
+    const char *decision; /* "allow", "deny" */
+    const char *rule;     /* "clinic.cfg:120", or NULL */
+    const char *refused;  /* refusal reason word and object, for deny: "relation public.x" */
+};
+
+struct audit_outcome {
+    const char *sqlstate; /* NULL: success */
+    const char *tag;      /* CommandComplete's, or NULL */
+    uint64_t rows;
+    uint64_t bytes;
+    uint64_t microseconds;
+    bool unfinished; /* the session or server ended in the middle */
+};
+
+/* Events that are not statements: "start", "stop", "reload", "reload-failed", "connect", "auth-failed",
+ * "refused-connection", "disconnect", "mission", "cancel". `detail` is a sentence without values, or NULL. */
+NODISCARD enum status audit_event(struct audit *audit, const char *event, const struct audit_session *session,
+                                  const char *detail);
+/* One record for a statement that is done (or was refused). */
+NODISCARD enum status audit_whole(struct audit *audit, const struct audit_session *session,
+                                  const struct audit_statement *statement, const struct audit_outcome *outcome);
+/* begin ... more ... end; *id names the statement within the chain. */
+NODISCARD enum status audit_begin(struct audit *audit, const struct audit_session *session,
+                                  const struct audit_statement *statement, uint64_t *id);
+NODISCARD enum status audit_more(struct audit *audit, const struct audit_session *session, uint64_t id,
+                                 uint64_t rows, uint64_t bytes);
+NODISCARD enum status audit_end(struct audit *audit, const struct audit_session *session, uint64_t id,
+                                const struct audit_outcome *outcome);
+
+/* True when something is appended and not yet flushed. */
+bool audit_pending(const struct audit *audit);
+/* Counts flushes that succeeded: what was appended when it stood at n is safe once it is above n. */
+uint64_t audit_flushed(const struct audit *audit);
+NODISCARD enum status audit_flush(struct audit *audit);
+/* Call at least once a second: checkpoints that are due. */
+NODISCARD enum status audit_tick(struct audit *audit);
+/* False after a failed flush, until one succeeds. */
+bool audit_healthy(const struct audit *audit);
+
+/* Verification (audit/verify.c) needs only the public key. */
+struct audit_finding {
+    const char *file;
+    uint64_t line;       /* 1-based; 0: the file as a whole */
+    const char *message; /* "changed", "missing", "added", "moved", "truncated", ... as a sentence */
+};
+struct audit_verify_result {
+    uint64_t files, records, checkpoints, bytes;
+    uint64_t findings; /* 0: the trail is whole */
+};
+typedef void audit_finding_fn(const struct audit_finding *finding, void *context);
+typedef void audit_progress_fn(uint64_t bytes_done, uint64_t bytes_total, void *context);
+NODISCARD enum status audit_verify(const char *directory, const char *public_key_file, audit_finding_fn *on_finding,
+                                   audit_progress_fn *on_progress, void *context,
+                                   struct audit_verify_result *result);
+
+#endif

@@ -1,0 +1,269 @@
+/*
+ * policy.h: the rules as data, read from *.cfg files (docs/policy-language.md).
+ *
+ * A struct policy is immutable once policy_load returned it and is shared by reference count between
+ * threads; statements hold the one they were judged by. All strings and arrays live in its arena and
+ * are NUL-terminated; every list has a count beside it. Names in files are resolved to indexes here,
+ * so that a lookup can never miss at run time.
+ */
+#ifndef PGVIGIL_POLICY_H
+#define PGVIGIL_POLICY_H
+
+#include <pgvigil/arena.h>
+#include <pgvigil/status.h>
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+struct buf;
+
+/* Where something stands in the files, for messages. */
+struct policy_place {
+    const char *file;
+    unsigned line;
+};
+
+struct policy_columns_like {
+    const char *match;    /* pattern over column names */
+    const char *category; /* index is policy->categories' business: see category below */
+    struct policy_place place;
+};
+
+struct policy_category {
+    const char *name;
+    const char *const *columns; /* exact names */
+    size_t column_count;
+    struct policy_place place;
+};
+
+/* An entry of `tables`: one relation, or a pattern ("ehr.*"). */
+struct policy_table {
+    const char *schema; /* the part before the dot; may hold * and ? when pattern */
+    const char *name;
+    bool pattern;
+    const char *const *except; /* patterns "schema.name" that this pattern leaves out */
+    size_t except_count;
+    const char *subject; /* SQL expression, or NULL */
+    const struct policy_category *categories;
+    size_t category_count;
+    const struct policy_columns_like *columns_like;
+    size_t columns_like_count;
+    struct policy_place place;
+};
+
+enum policy_mask_kind {
+    MASK_HIDE = 0, /* zero is the closed one */
+    MASK_SHOW,
+    MASK_NULL,
+    MASK_PSEUDONYM,
+    MASK_EXPRESSION
+};
+
+struct policy_mask {
+    const char *name;
+    enum policy_mask_kind kind;
+    const char *expression; /* over :col, only for MASK_EXPRESSION */
+    struct policy_place place;
+};
+
+struct policy_attribute {
+    const char *name;
+    const char *type; /* as written: "text", "int[]" */
+    struct policy_place place;
+};
+
+struct policy_break_glass {
+    unsigned reason_min; /* characters */
+    unsigned minutes;
+    const char *const *require; /* session settings, e.g. "patient" */
+    size_t require_count;
+};
+
+struct policy_mission {
+    const char *name;
+    const char *title;   /* or NULL */
+    const char *purpose; /* HL7 v3 PurposeOfUse code, or NULL */
+    uint64_t max_rows;   /* 0: no limit */
+    const struct policy_break_glass *break_glass; /* NULL: an ordinary mission */
+    bool allow_subject_aggregate; /* reserved for the audit of patients; true */
+    struct policy_place place;
+};
+
+struct policy_role {
+    const char *name;
+    bool unrestricted;
+    const uint32_t *missions; /* indexes */
+    size_t mission_count;
+    int default_mission; /* index, or -1 */
+    struct policy_place place;
+};
+
+struct policy_filter {
+    const char *name;
+    const char *expression;
+    struct policy_place place;
+};
+
+/* What a rule does with a category or a column name. */
+struct policy_column_rule {
+    const char *name;    /* of a category or of a column; a column's name beats its category */
+    uint32_t mask;       /* index into policy->masks */
+    struct policy_place place;
+};
+
+struct policy_rule {
+    const uint32_t *roles; /* indexes; role_count 0 never occurs */
+    size_t role_count;
+    const uint32_t *missions;
+    size_t mission_count;
+    const char *const *tables; /* "schema.name", possibly patterns */
+    size_t table_count;
+    const char *rows; /* SQL expression (a named filter is already replaced by its text), or NULL: every row */
+    const char *filter_name; /* for explain; NULL when `rows` was written out */
+    const struct policy_column_rule *columns;
+    size_t column_count;
+    const char *const *insert; /* categories or columns that may be written */
+    size_t insert_count;
+    const char *const *update;
+    size_t update_count;
+    bool delete_rows;
+    struct policy_place place;
+};
+
+struct policy_function {
+    const char *schema;
+    const char *name;
+    const uint32_t *roles; /* count 0: every role */
+    size_t role_count;
+    const uint32_t *missions; /* count 0: every mission */
+    size_t mission_count;
+    struct policy_place place;
+};
+
+enum policy_auth { AUTH_NONE = 0, AUTH_SCRAM, AUTH_CERT, AUTH_CERT_AND_SCRAM };
+
+struct policy_user_attribute {
+    uint32_t attribute; /* index */
+    bool is_list;       /* written as [ ... ] */
+    const char *const *values; /* one for a scalar */
+    size_t value_count;
+    /* The value as the text that goes into the setting: the scalar itself, or a PostgreSQL array literal
+     * ({"1","2"}; every element quoted). */
+    const char *setting;
+};
+
+struct policy_user {
+    const char *name;
+    enum policy_auth auth;
+    const char *secret;         /* PostgreSQL's SCRAM-SHA-256$... form, or NULL */
+    const char *certificate_cn; /* or NULL */
+    const uint32_t *roles;
+    size_t role_count; /* at least 1; the first is the default */
+    const struct policy_user_attribute *attributes;
+    size_t attribute_count;
+    struct policy_place place;
+};
+
+struct policy {
+    const char *path; /* as configured */
+    /* 8 hex digits over everything that guards depend on (tables, masks, attributes, missions, roles,
+     * filters, rules, functions; not users): the generation in guard names. */
+    char generation[9];
+    char digest[33]; /* the same, 128 bits: written beside the guards and compared before use */
+    const struct policy_table *tables;
+    size_t table_count;
+    const struct policy_mask *masks; /* 0 hide, 1 show, 2 null, 3 pseudonym, then the file's */
+    size_t mask_count;
+    const struct policy_attribute *attributes;
+    size_t attribute_count;
+    const struct policy_mission *missions;
+    size_t mission_count;
+    const struct policy_role *roles;
+    size_t role_count;
+    const struct policy_filter *filters;
+    size_t filter_count;
+    const struct policy_rule *rules;
+    size_t rule_count;
+    const struct policy_function *functions;
+    size_t function_count;
+    const struct policy_user *users;
+    size_t user_count;
+    struct policy_private *private; /* arena, reference count, name maps */
+};
+
+/* One thing that is wrong in the files. */
+struct policy_error {
+    struct policy_place place;
+    const char *message; /* what is wrong, and what would be right */
+};
+
+/* All that is wrong, in file and line order. Owned by the caller; policy_errors_free. */
+struct policy_errors {
+    struct policy_error *errors;
+    size_t count;
+    struct arena *arena;
+};
+
+/*
+ * Reads a directory's *.cfg (in name order) or one file, with @include, and checks everything that can
+ * be checked without a database. On OK *policy has one reference and errors is empty. On ERR_INVALID
+ * *policy is NULL and errors tells all of it; ERR_IO and ERR_MEMORY put one error there too.
+ * Runs libpg_query: the calling thread needs a large stack (see judge.h).
+ */
+NODISCARD enum status policy_load(const char *path, struct policy **policy, struct policy_errors *errors);
+void policy_errors_free(struct policy_errors *errors);
+void policy_errors_print(const struct policy_errors *errors, struct buf *out); /* file:line: message\n each */
+
+struct policy *policy_ref(struct policy *policy);
+void policy_unref(struct policy *policy); /* accepts NULL; the last one frees */
+
+/* Lookups; -1 when there is none. */
+int policy_find_role(const struct policy *policy, const char *name);
+int policy_find_mission(const struct policy *policy, const char *name);
+const struct policy_user *policy_find_user(const struct policy *policy, const char *name);
+const struct policy_user *policy_find_user_by_cn(const struct policy *policy, const char *common_name);
+bool policy_role_has_mission(const struct policy *policy, int role, int mission);
+
+/* The one table entry that governs a relation (exact beats pattern), or NULL. */
+const struct policy_table *policy_table_for(const struct policy *policy, const char *schema, const char *name);
+/* The one rule for (role, mission, relation) (exact beats pattern), or NULL: closed. */
+const struct policy_rule *policy_rule_for(const struct policy *policy, int role, int mission,
+                                          const char *schema, const char *name);
+/* The category of a column, or NULL: in none, so hidden. */
+const char *policy_category_of(const struct policy_table *table, const char *column);
+/* What a rule makes of a column of `table`: never NULL; masks[0] (hide) for what is not named. */
+const struct policy_mask *policy_mask_for(const struct policy *policy, const struct policy_table *table,
+                                          const struct policy_rule *rule, const char *column);
+bool policy_may_insert(const struct policy_table *table, const struct policy_rule *rule, const char *column);
+bool policy_may_update(const struct policy_table *table, const struct policy_rule *rule, const char *column);
+bool policy_function_allowed(const struct policy *policy, int role, int mission, const char *schema,
+                             const char *name);
+
+/* Placeholders in an expression, in order of first use. */
+enum policy_placeholder_kind {
+    PLACEHOLDER_USER_NAME,      /* :user.name, text */
+    PLACEHOLDER_USER_ATTRIBUTE, /* :user.<attribute> */
+    PLACEHOLDER_SESSION,        /* :session.<setting>, text */
+    PLACEHOLDER_CLIENT_ADDRESS, /* :client.address, inet */
+    PLACEHOLDER_SUBJECT,        /* :subject */
+    PLACEHOLDER_COLUMN          /* :col, in masks only */
+};
+struct policy_placeholder {
+    enum policy_placeholder_kind kind;
+    const char *name;   /* attribute or setting name, else NULL */
+    uint32_t attribute; /* index, for PLACEHOLDER_USER_ATTRIBUTE */
+    size_t start, end;  /* byte range in the expression, of one use */
+};
+/*
+ * Finds every use of a placeholder, with SQL's own lexical rules: not inside strings, quoted identifiers
+ * or comments, and `::type` is a cast. `a[1:n]` array slices need spaces round the colon to be told apart.
+ * ERR_INVALID with *what set (arena) for an unknown one.
+ */
+NODISCARD enum status policy_placeholders(const struct policy *policy, const char *expression,
+                                          struct arena *arena, struct policy_placeholder **list,
+                                          size_t *count, const char **what);
+/* The setting that carries a placeholder on a server connection: "pgvigil.u_wards", "pgvigil.u_name"
+ * (the user's name), "pgvigil.s_patient", "pgvigil.address". In the arena. PLACEHOLDER_SUBJECT and _COLUMN: NULL. */
+const char *policy_placeholder_setting(const struct policy_placeholder *placeholder, struct arena *arena);
+
+#endif
