@@ -25,13 +25,9 @@
 
 #ifdef ARENA_ASAN
 #include <sanitizer/asan_interface.h>
-#define POISON(p, n)   __asan_poison_memory_region((p), (n))
-#define UNPOISON(p, n) __asan_unpoison_memory_region((p), (n))
-#define REDZONE        16U
+#define REDZONE 16U
 #else
-#define POISON(p, n)   ((void)(p), (void)(n))
-#define UNPOISON(p, n) ((void)(p), (void)(n))
-#define REDZONE        0U
+#define REDZONE 0U
 #endif
 
 #define ALIGNMENT   16U
@@ -53,6 +49,26 @@ struct arena {
     bool failed;
 };
 
+static void poison(void *place, size_t size)
+{
+#ifdef ARENA_ASAN
+    __asan_poison_memory_region(place, size);
+#else
+    (void)place;
+    (void)size;
+#endif
+}
+
+static void unpoison(void *place, size_t size)
+{
+#ifdef ARENA_ASAN
+    __asan_unpoison_memory_region(place, size);
+#else
+    (void)place;
+    (void)size;
+#endif
+}
+
 struct arena *arena_new(size_t limit)
 {
     struct arena *arena = calloc(1, sizeof *arena);
@@ -65,7 +81,7 @@ struct arena *arena_new(size_t limit)
 
 static void chunk_free(struct chunk *chunk)
 {
-    UNPOISON(chunk->bytes, chunk->size);
+    unpoison(chunk->bytes, chunk->size);
     free(chunk);
 }
 
@@ -94,7 +110,7 @@ void arena_reset(struct arena *arena)
         arena->current = next;
     }
     arena->current->used = 0;
-    POISON(arena->current->bytes, arena->current->size);
+    poison(arena->current->bytes, arena->current->size);
 }
 
 bool arena_failed(const struct arena *arena)
@@ -111,8 +127,7 @@ static void *take(struct chunk *chunk, size_t size, size_t rounded)
 {
     void *place = chunk->bytes + chunk->used;
     chunk->used += rounded;
-    UNPOISON(place, size);
-    (void)size;
+    unpoison(place, size);
     return place;
 }
 
@@ -134,7 +149,7 @@ static struct chunk *add_chunk(struct arena *arena, size_t rounded)
         return NULL;
     chunk->size = size;
     chunk->used = 0;
-    POISON(chunk->bytes, size);
+    poison(chunk->bytes, size);
     arena->total += sizeof *chunk + size;
     if (big && arena->current) {
         chunk->next = arena->current->next;
