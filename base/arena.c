@@ -46,6 +46,7 @@ struct chunk {
 
 struct arena {
     struct chunk *current; /* newest; `next` leads to older ones */
+    struct chunk *first;   /* the one that stays on reset */
     size_t total;          /* bytes in chunks, headers included */
     size_t limit;
     size_t next_size;
@@ -102,18 +103,26 @@ void arena_free(struct arena *arena)
 
 void arena_reset(struct arena *arena)
 {
+    /* A first chunk made for one huge allocation is not worth keeping. */
+    struct chunk *kept = arena->first && arena->first->size <= MAX_CHUNK ? arena->first : NULL;
+    struct chunk *chunk = arena->current;
+    while (chunk) {
+        struct chunk *next = chunk->next;
+        if (chunk != kept)
+            chunk_free(chunk);
+        chunk = next;
+    }
     arena->failed = false;
     arena->next_size = FIRST_CHUNK;
-    if (!arena->current)
+    arena->current = kept;
+    arena->first = kept;
+    arena->total = 0;
+    if (!kept)
         return;
-    while (arena->current->next) {
-        struct chunk *next = arena->current->next;
-        arena->total -= sizeof(struct chunk) + arena->current->size;
-        chunk_free(arena->current);
-        arena->current = next;
-    }
-    arena->current->used = 0;
-    poison(arena->current->bytes, arena->current->size);
+    arena->total = sizeof *kept + kept->size;
+    kept->next = NULL;
+    kept->used = 0;
+    poison(kept->bytes, kept->size);
 }
 
 bool arena_failed(const struct arena *arena)
@@ -154,6 +163,8 @@ static struct chunk *add_chunk(struct arena *arena, size_t rounded)
     chunk->used = 0;
     poison(chunk->bytes, size);
     arena->total += sizeof *chunk + size;
+    if (!arena->first)
+        arena->first = chunk;
     if (big && arena->current) {
         chunk->next = arena->current->next;
         arena->current->next = chunk;
