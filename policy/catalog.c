@@ -1,0 +1,591 @@
+/*
+ * catalog.c: the snapshot's memory and lookups.
+ *
+ * Purpose: one immutable picture of the database that many threads read. The builder copies
+ * everything into an arena that the catalog then owns; catalog_finish makes the maps, and nothing
+ * is written afterwards, so readers need no lock.
+ *
+ * Trust boundary: the names come from the database's own catalogs, where anyone with CREATE can put
+ * one. They are data: keys here are (schema, NUL, name), which no name can forge, since
+ * PostgreSQL's names hold no NUL.
+ *
+ * Ownership: catalog_finish takes the builder and gives one reference; the last catalog_unref frees
+ * the arena and maps.
+ */
+#include <pgvigil/catalog.h>
+#include <pgvigil/map.h>
+#include <stdatomic.h>
+#include <stdlib.h>
+#include <string.h>
+
+#define NAME_MAX_BYTES 512 /* keys of two or three names of at most 63 bytes fit well */
+
+struct catalog_private {
+    struct arena *arena;
+    atomic_uint references;
+    struct map *relations;      /* schema NUL name -> catalog_relation */
+    struct map *relation_oids;  /* oid -> catalog_relation */
+    struct map *guards;         /* only, base oid, pair -> catalog_guard */
+    struct map *guard_oids;     /* oid -> catalog_guard */
+    struct map *functions;      /* schema NUL name -> catalog_function */
+    struct map *function_names; /* name -> the first catalog_function of that name: a quick no */
+    struct map *types;          /* schema NUL name -> the string */
+    struct map *operators;      /* name -> the string */
+};
+
+struct parent_link {
+    uint32_t child;
+    uint32_t parent;
+};
+
+struct catalog_builder {
+    struct arena *arena;
+    bool failed;
+    struct catalog_relation *relations;
+    size_t relation_count, relation_cap;
+    struct parent_link *parents;
+    size_t parent_count, parent_cap;
+    struct catalog_guard *guards;
+    size_t guard_count, guard_cap;
+    struct catalog_function *functions;
+    size_t function_count, function_cap;
+    const char **types;
+    size_t type_count, type_cap;
+    const char **operators;
+    size_t operator_count, operator_cap;
+    const char **schemas;
+    size_t schema_count, schema_cap;
+    const char *database;
+    const char *digest;
+    uint32_t version;
+};
+
+static atomic_uint_fast64_t next_id = 1;
+
+/* schema NUL name in `key`; 0 when the names are longer than any PostgreSQL name can be. */
+static size_t name_key(char key[NAME_MAX_BYTES], const char *schema, const char *name)
+{
+    size_t schema_len = strlen(schema);
+    size_t name_len = strlen(name);
+    if (schema_len > 250 || name_len > 250) {
+        return 0;
+    }
+    memcpy(key, schema, schema_len + 1);
+    memcpy(key + schema_len + 1, name, name_len);
+    return schema_len + 1 + name_len;
+}
+
+static size_t guard_key(char key[NAME_MAX_BYTES], const char *pair, uint32_t base_oid, bool only)
+{
+    size_t pair_len = strlen(pair);
+    if (pair_len > 250) {
+        return 0;
+    }
+    key[0] = only ? '!' : ' ';
+    memcpy(key + 1, &base_oid, sizeof(base_oid));
+    memcpy(key + 1 + sizeof(base_oid), pair, pair_len);
+    return 1 + sizeof(base_oid) + pair_len;
+}
+
+/* ---- builder ---- */
+
+struct catalog_builder *catalog_builder_new(void)
+{
+    struct arena *arena = arena_new(0);
+    if (arena == NULL) {
+        return NULL;
+    }
+    struct catalog_builder *builder = arena_zalloc(arena, 1, sizeof(*builder));
+    if (builder == NULL) {
+        arena_free(arena);
+        return NULL;
+    }
+    builder->arena = arena;
+    return builder;
+}
+
+struct arena *catalog_builder_arena(struct catalog_builder *builder)
+{
+    return builder->arena;
+}
+
+static const char *keep(struct catalog_builder *builder, const char *text)
+{
+    if (text == NULL) {
+        return NULL;
+    }
+    const char *copy = arena_strdup(builder->arena, text);
+    if (copy == NULL) {
+        builder->failed = true;
+    }
+    return copy;
+}
+
+static void *keep_bytes(struct catalog_builder *builder, const void *bytes, size_t count,
+                        size_t size)
+{
+    void *copy = arena_zalloc(builder->arena, count > 0 ? count : 1, size);
+    if (copy == NULL) {
+        builder->failed = true;
+    } else if (count > 0 && bytes != NULL) {
+        memcpy(copy, bytes, count * size);
+    }
+    return copy;
+}
+
+/* Room for one more element, or NULL with the builder failed. */
+static void *more(struct catalog_builder *builder, void *array, size_t count, size_t *cap,
+                  size_t size)
+{
+    void *grown = builder->failed ? NULL : arena_grow(builder->arena, array, count, cap, size);
+    if (grown == NULL) {
+        builder->failed = true;
+    }
+    return grown;
+}
+
+static void add_name(struct catalog_builder *builder, const char ***array, size_t *count,
+                     size_t *cap, const char *name)
+{
+    const char **grown = more(builder, (void *)*array, *count, cap, sizeof(**array));
+    if (grown == NULL) {
+        return;
+    }
+    *array = grown;
+    grown[(*count)++] = keep(builder, name);
+}
+
+void catalog_add_relation(struct catalog_builder *builder, const struct catalog_relation *relation)
+{
+    struct catalog_relation *grown = more(builder, builder->relations, builder->relation_count,
+                                          &builder->relation_cap, sizeof(*grown));
+    if (grown == NULL) {
+        return;
+    }
+    builder->relations = grown;
+    struct catalog_relation *copy = &grown[builder->relation_count];
+    *copy = *relation;
+    copy->schema = keep(builder, relation->schema);
+    copy->name = keep(builder, relation->name);
+    copy->owner = keep(builder, relation->owner != NULL ? relation->owner : "");
+    copy->definition = keep(builder, relation->definition);
+    copy->parent = -1;
+    struct catalog_column *columns =
+        keep_bytes(builder, relation->columns, relation->column_count, sizeof(*columns));
+    copy->columns = columns;
+    copy->primary_key = keep_bytes(builder, relation->primary_key, relation->primary_key_count,
+                                   sizeof(*relation->primary_key));
+    if (builder->failed) {
+        return;
+    }
+    for (size_t i = 0; i < relation->column_count; i++) {
+        columns[i].name = keep(builder, columns[i].name);
+        columns[i].type = keep(builder, columns[i].type);
+        columns[i].base_type = keep(builder, columns[i].base_type);
+    }
+    builder->relation_count++;
+}
+
+void catalog_set_parent(struct catalog_builder *builder, uint32_t child_oid, uint32_t parent_oid)
+{
+    struct parent_link *grown = more(builder, builder->parents, builder->parent_count,
+                                     &builder->parent_cap, sizeof(*grown));
+    if (grown == NULL) {
+        return;
+    }
+    builder->parents = grown;
+    grown[builder->parent_count++] = (struct parent_link){.child = child_oid, .parent = parent_oid};
+}
+
+void catalog_add_guard(struct catalog_builder *builder, const struct catalog_guard *guard)
+{
+    struct catalog_guard *grown =
+        more(builder, builder->guards, builder->guard_count, &builder->guard_cap, sizeof(*grown));
+    if (grown == NULL) {
+        return;
+    }
+    builder->guards = grown;
+    struct catalog_guard *copy = &grown[builder->guard_count];
+    *copy = *guard;
+    copy->pair = keep(builder, guard->pair);
+    copy->view = keep(builder, guard->view);
+    const char **columns =
+        keep_bytes(builder, (const void *)guard->columns, guard->column_count, sizeof(*columns));
+    copy->columns = columns;
+    copy->base_attnums =
+        keep_bytes(builder, guard->base_attnums, guard->column_count, sizeof(*guard->base_attnums));
+    if (builder->failed) {
+        return;
+    }
+    for (size_t i = 0; i < guard->column_count; i++) {
+        columns[i] = keep(builder, columns[i]);
+    }
+    builder->guard_count++;
+}
+
+void catalog_add_function(struct catalog_builder *builder, const struct catalog_function *function)
+{
+    struct catalog_function *grown = more(builder, builder->functions, builder->function_count,
+                                          &builder->function_cap, sizeof(*grown));
+    if (grown == NULL) {
+        return;
+    }
+    builder->functions = grown;
+    grown[builder->function_count++] =
+        (struct catalog_function){.schema = keep(builder, function->schema),
+                                  .name = keep(builder, function->name),
+                                  .security_definer = function->security_definer};
+}
+
+void catalog_add_type(struct catalog_builder *builder, const char *schema, const char *name)
+{
+    const char *joined = arena_printf(builder->arena, "%s.%s", schema, name);
+    if (joined == NULL) {
+        builder->failed = true;
+        return;
+    }
+    add_name(builder, &builder->types, &builder->type_count, &builder->type_cap, joined);
+}
+
+void catalog_add_operator(struct catalog_builder *builder, const char *name)
+{
+    add_name(builder, &builder->operators, &builder->operator_count, &builder->operator_cap, name);
+}
+
+void catalog_add_schema(struct catalog_builder *builder, const char *name)
+{
+    add_name(builder, &builder->schemas, &builder->schema_count, &builder->schema_cap, name);
+}
+
+void catalog_set_database(struct catalog_builder *builder, const char *database,
+                          uint32_t server_version, const char *generation_digest)
+{
+    builder->database = keep(builder, database);
+    builder->version = server_version;
+    builder->digest = keep(builder, generation_digest != NULL ? generation_digest : "");
+}
+
+/* ---- finish ---- */
+
+/* The first of equal keys stays: overloaded functions are one entry unless a SECURITY DEFINER one
+ * comes along. */
+static enum status put_new(struct map *map, const char *key, size_t len, const void *value)
+{
+    if (len == 0 || map_get(map, key, len) != NULL) {
+        return len == 0 ? ERR_INVALID : OK;
+    }
+    return map_put(map, key, len, (void *)value);
+}
+
+static enum status index_relations(struct catalog_builder *builder, struct catalog_private *private)
+{
+    char key[NAME_MAX_BYTES];
+    for (size_t i = 0; i < builder->relation_count; i++) {
+        struct catalog_relation *relation = &builder->relations[i];
+        size_t len = name_key(key, relation->schema, relation->name);
+        enum status status = put_new(private->relations, key, len, relation);
+        if (status == OK) {
+            status =
+                map_put(private->relation_oids, &relation->oid, sizeof(relation->oid), relation);
+        }
+        if (status != OK) {
+            return status;
+        }
+    }
+    return OK;
+}
+
+/* A child of two tables has no single parent whose rule could stand for it: it is closed unless it
+ * has its own. */
+static void link_parents(struct catalog_builder *builder, struct catalog_private *private)
+{
+    for (size_t i = 0; i < builder->parent_count; i++) {
+        const struct parent_link *link = &builder->parents[i];
+        struct catalog_relation *child =
+            map_get(private->relation_oids, &link->child, sizeof(link->child));
+        struct catalog_relation *parent =
+            map_get(private->relation_oids, &link->parent, sizeof(link->parent));
+        if (parent != NULL) {
+            parent->has_children = true;
+        }
+        if (child == NULL) {
+            continue;
+        }
+        bool second = false;
+        for (size_t j = 0; j < i; j++) {
+            second = second || builder->parents[j].child == link->child;
+        }
+        child->parent = parent == NULL || second ? -1 : (int)(parent - builder->relations);
+    }
+}
+
+static enum status index_guards(struct catalog_builder *builder, struct catalog_private *private)
+{
+    char key[NAME_MAX_BYTES];
+    for (size_t i = 0; i < builder->guard_count; i++) {
+        struct catalog_guard *guard = &builder->guards[i];
+        enum status status = map_put(private->guard_oids, &guard->oid, sizeof(guard->oid), guard);
+        if (status == OK && guard->base_oid != 0) {
+            size_t len = guard_key(key, guard->pair, guard->base_oid, guard->only);
+            status = put_new(private->guards, key, len, guard);
+        }
+        if (status != OK) {
+            return status;
+        }
+    }
+    return OK;
+}
+
+static enum status index_functions(struct catalog_builder *builder, struct catalog_private *private)
+{
+    char key[NAME_MAX_BYTES];
+    for (size_t i = 0; i < builder->function_count; i++) {
+        struct catalog_function *function = &builder->functions[i];
+        size_t len = name_key(key, function->schema, function->name);
+        if (len == 0) {
+            return ERR_INVALID;
+        }
+        struct catalog_function *known = map_get(private->functions, key, len);
+        if (known != NULL) {
+            /* One overload that runs with its owner's rights makes the name dangerous. */
+            known->security_definer = known->security_definer || function->security_definer;
+            continue;
+        }
+        enum status status = map_put(private->functions, key, len, function);
+        if (status == OK) {
+            status =
+                put_new(private->function_names, function->name, strlen(function->name), function);
+        }
+        if (status != OK) {
+            return status;
+        }
+    }
+    return OK;
+}
+
+static enum status index_names(struct catalog_builder *builder, struct catalog_private *private)
+{
+    enum status status = OK;
+    for (size_t i = 0; i < builder->type_count && status == OK; i++) {
+        const char *type = builder->types[i];
+        status = put_new(private->types, type, strlen(type), type);
+    }
+    size_t kept = 0;
+    for (size_t i = 0; i < builder->operator_count && status == OK; i++) {
+        const char *name = builder->operators[i];
+        if (map_get_str(private->operators, name) == NULL) {
+            status = map_put_str(private->operators, name, (void *)name);
+            builder->operators[kept++] = name;
+        }
+    }
+    builder->operator_count = status == OK ? kept : builder->operator_count;
+    return status;
+}
+
+static void private_free(struct catalog_private *private)
+{
+    struct arena *arena = private->arena;
+    map_free(private->relations);
+    map_free(private->relation_oids);
+    map_free(private->guards);
+    map_free(private->guard_oids);
+    map_free(private->functions);
+    map_free(private->function_names);
+    map_free(private->types);
+    map_free(private->operators);
+    arena_free(arena); /* holds `private` and the catalog too */
+}
+
+static bool make_maps(struct catalog_private *private)
+{
+    private->relations = map_new();
+    private->relation_oids = map_new();
+    private->guards = map_new();
+    private->guard_oids = map_new();
+    private->functions = map_new();
+    private->function_names = map_new();
+    private->types = map_new();
+    private->operators = map_new();
+    return private->relations != NULL && private->relation_oids != NULL &&
+           private->guards != NULL && private->guard_oids != NULL && private->functions != NULL &&
+           private->function_names != NULL && private->types != NULL && private->operators != NULL;
+}
+
+static struct catalog *fill(const struct catalog_builder *builder, struct catalog_private *private)
+{
+    struct catalog *catalog = arena_zalloc(builder->arena, 1, sizeof(*catalog));
+    if (catalog == NULL) {
+        return NULL;
+    }
+    *catalog = (struct catalog){
+        .relations = builder->relations,
+        .relation_count = builder->relation_count,
+        .guards = builder->guards,
+        .guard_count = builder->guard_count,
+        .functions = builder->functions,
+        .function_count = builder->function_count,
+        .types = builder->types,
+        .type_count = builder->type_count,
+        .operators = builder->operators,
+        .operator_count = builder->operator_count,
+        .schemas = builder->schemas,
+        .schema_count = builder->schema_count,
+        .database = builder->database != NULL ? builder->database : "",
+        .generation_digest = builder->digest != NULL ? builder->digest : "",
+        .server_version = builder->version,
+        .id = atomic_fetch_add(&next_id, 1),
+        .private = private,
+    };
+    return catalog;
+}
+
+enum status catalog_finish(struct catalog_builder *builder, struct catalog **catalog)
+{
+    *catalog = NULL;
+    struct arena *arena = builder->arena;
+    struct catalog_private *private = arena_zalloc(arena, 1, sizeof(*private));
+    if (private == NULL) {
+        arena_free(arena);
+        return ERR_MEMORY;
+    }
+    private->arena = arena;
+    atomic_init(&private->references, 1);
+    enum status status = !builder->failed && make_maps(private) ? OK : ERR_MEMORY;
+    if (status == OK) {
+        status = index_relations(builder, private);
+    }
+    if (status == OK) {
+        link_parents(builder, private);
+        status = index_guards(builder, private);
+    }
+    if (status == OK) {
+        status = index_functions(builder, private);
+    }
+    if (status == OK) {
+        status = index_names(builder, private);
+    }
+    struct catalog *made = status == OK ? fill(builder, private) : NULL;
+    if (made == NULL) {
+        private_free(private);
+        return status == OK ? ERR_MEMORY : status;
+    }
+    *catalog = made;
+    return OK;
+}
+
+struct catalog *catalog_ref(struct catalog *catalog)
+{
+    atomic_fetch_add(&catalog->private->references, 1);
+    return catalog;
+}
+
+void catalog_unref(struct catalog *catalog)
+{
+    if (catalog != NULL && atomic_fetch_sub(&catalog->private->references, 1) == 1) {
+        private_free(catalog->private);
+    }
+}
+
+/* ---- lookups ---- */
+
+const struct catalog_relation *catalog_find(const struct catalog *catalog, const char *schema,
+                                            const char *name)
+{
+    char key[NAME_MAX_BYTES];
+    size_t len = name_key(key, schema, name);
+    return len == 0 ? NULL : map_get(catalog->private->relations, key, len);
+}
+
+const struct catalog_relation *catalog_find_oid(const struct catalog *catalog, uint32_t oid)
+{
+    return map_get(catalog->private->relation_oids, &oid, sizeof(oid));
+}
+
+static bool path_names(const char *const *path, size_t path_count, const char *schema)
+{
+    for (size_t i = 0; i < path_count; i++) {
+        if (strcmp(path[i], schema) == 0) {
+            return true;
+        }
+    }
+    return false;
+}
+
+const struct catalog_relation *catalog_resolve(const struct catalog *catalog,
+                                               const char *const *path, size_t path_count,
+                                               const char *name)
+{
+    const struct catalog_relation *found = NULL;
+    if (!path_names(path, path_count, "pg_catalog")) {
+        found = catalog_find(catalog, "pg_catalog", name);
+    }
+    for (size_t i = 0; i < path_count && found == NULL; i++) {
+        found = catalog_find(catalog, path[i], name);
+    }
+    return found;
+}
+
+const struct catalog_column *catalog_column(const struct catalog_relation *relation,
+                                            const char *name)
+{
+    for (size_t i = 0; i < relation->column_count; i++) {
+        if (strcmp(relation->columns[i].name, name) == 0) {
+            return &relation->columns[i];
+        }
+    }
+    return NULL;
+}
+
+const struct catalog_guard *catalog_guard_for(const struct catalog *catalog, const char *pair,
+                                              uint32_t base_oid, bool only)
+{
+    char key[NAME_MAX_BYTES];
+    size_t len = guard_key(key, pair, base_oid, only);
+    return len == 0 ? NULL : map_get(catalog->private->guards, key, len);
+}
+
+const struct catalog_guard *catalog_guard_oid(const struct catalog *catalog, uint32_t oid)
+{
+    return map_get(catalog->private->guard_oids, &oid, sizeof(oid));
+}
+
+bool catalog_has_operator(const struct catalog *catalog, const char *name)
+{
+    return map_get_str(catalog->private->operators, name) != NULL;
+}
+
+const struct catalog_function *catalog_function_find(const struct catalog *catalog,
+                                                     const char *schema, const char *name)
+{
+    char key[NAME_MAX_BYTES];
+    size_t len = name_key(key, schema, name);
+    return len == 0 ? NULL : map_get(catalog->private->functions, key, len);
+}
+
+const struct catalog_function *catalog_function_on_path(const struct catalog *catalog,
+                                                        const char *const *path, size_t path_count,
+                                                        const char *name)
+{
+    const struct catalog_function *found = NULL;
+    if (map_get_str(catalog->private->function_names, name) == NULL) {
+        return NULL;
+    }
+    for (size_t i = 0; i < path_count && found == NULL; i++) {
+        found = catalog_function_find(catalog, path[i], name);
+    }
+    return found;
+}
+
+/* The map's keys are "schema.name" joined as the loader gave them; a dot in a name could make two
+ * of them equal, which only makes more names "outside pg_catalog": the closed side. */
+bool catalog_has_type(const struct catalog *catalog, const char *schema, const char *name)
+{
+    char key[NAME_MAX_BYTES];
+    size_t schema_len = strlen(schema);
+    size_t len = name_key(key, schema, name);
+    if (len == 0) {
+        return true;
+    }
+    key[schema_len] = '.';
+    return map_get(catalog->private->types, key, len) != NULL;
+}
