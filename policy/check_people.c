@@ -1,0 +1,182 @@
+/*
+ * check_people.c: missions, roles and functions: from raw entries to the policy's lists.
+ */
+#include "load.h"
+#include "private.h"
+
+#include <pgvigil/text.h>
+
+#include <string.h>
+#include <strings.h>
+
+static void check_missions(struct loader *loader, struct map *seen)
+{
+    struct raw_mission *raw = loader->missions.items;
+    struct policy_mission *missions =
+        arena_alloc(loader->arena, (loader->missions.count + 1) * sizeof(*missions));
+    size_t count = 0;
+    for (size_t i = 0; missions != NULL && i < loader->missions.count; i++) {
+        struct policy_mission mission = raw[i].mission;
+        if (mission.name == NULL || !check_name(loader, mission.place, "a mission", mission.name) ||
+            check_duplicate(loader, "mission", mission.name, mission.place, seen))
+            continue;
+        for (size_t k = 0; k < count; k++)
+            if (strcasecmp(missions[k].name, mission.name) == 0)
+                load_report(loader, mission.place,
+                            "mission \"%s\" differs from \"%s\" only in case: name it otherwise",
+                            mission.name, missions[k].name);
+        mission.allow_subject_aggregate = true;
+        missions[count++] = mission;
+    }
+    loader->policy->missions = missions;
+    loader->policy->mission_count = count;
+}
+
+static const char **mission_names(struct loader *loader)
+{
+    const struct policy *policy = loader->policy;
+    const char **names = arena_alloc(loader->arena, (policy->mission_count + 1) * sizeof(*names));
+    for (size_t i = 0; names != NULL && i < policy->mission_count; i++)
+        names[i] = policy->missions[i].name;
+    return names;
+}
+
+static const char **role_names(struct loader *loader)
+{
+    const struct policy *policy = loader->policy;
+    const char **names = arena_alloc(loader->arena, (policy->role_count + 1) * sizeof(*names));
+    for (size_t i = 0; names != NULL && i < policy->role_count; i++)
+        names[i] = policy->roles[i].name;
+    return names;
+}
+
+uint32_t *check_indexes(struct loader *loader, const struct raw_names *raw, const char *what,
+                        const char *const *names, size_t count, size_t *found)
+{
+    uint32_t *indexes = arena_alloc(loader->arena, (raw->count + 1) * sizeof(*indexes));
+    *found = 0;
+    for (size_t i = 0; indexes != NULL && i < raw->count; i++) {
+        int index = check_find(loader, &raw->items[i], what, names, count);
+        if (index >= 0)
+            indexes[(*found)++] = (uint32_t)index;
+    }
+    return indexes;
+}
+
+static void check_default(struct loader *loader, struct raw_role *raw, const char *const *names)
+{
+    struct policy_role *role = &raw->role;
+    role->default_mission = role->mission_count == 1 ? (int)role->missions[0] : -1;
+    if (raw->fallback.text == NULL)
+        return;
+    for (size_t i = 0; i < role->mission_count; i++) {
+        if (strcmp(names[role->missions[i]], raw->fallback.text) == 0) {
+            role->default_mission = (int)role->missions[i];
+            return;
+        }
+    }
+    load_report(
+        loader, raw->fallback.place,
+        "default \"%s\" is not among the missions of role \"%s\": add it there, or choose one "
+        "of them",
+        raw->fallback.text, role->name);
+}
+
+static void check_roles(struct loader *loader, struct map *seen)
+{
+    struct policy *policy = loader->policy;
+    struct raw_role *raw = loader->roles.items;
+    struct policy_role *roles =
+        arena_alloc(loader->arena, (loader->roles.count + 1) * sizeof(*roles));
+    const char **missions = mission_names(loader);
+    size_t count = 0;
+    for (size_t i = 0; roles != NULL && missions != NULL && i < loader->roles.count; i++) {
+        struct policy_role *role = &raw[i].role;
+        if (role->name == NULL || !check_name(loader, role->place, "a role", role->name) ||
+            check_duplicate(loader, "role", role->name, role->place, seen))
+            continue;
+        role->missions = check_indexes(loader, &raw[i].missions, "mission", missions,
+                                       policy->mission_count, &role->mission_count);
+        if (raw[i].missions.place.file != NULL && raw[i].missions.count == 0)
+            load_report(loader, raw[i].missions.place,
+                        "role \"%s\" has no mission: nobody could work under it", role->name);
+        check_default(loader, &raw[i], missions);
+        roles[count++] = *role;
+    }
+    policy->roles = roles;
+    policy->role_count = count;
+}
+
+static void check_functions(struct loader *loader)
+{
+    struct policy *policy = loader->policy;
+    struct raw_function *raw = loader->functions.items;
+    struct policy_function *functions =
+        arena_alloc(loader->arena, (loader->functions.count + 1) * sizeof(*functions));
+    const char **roles = role_names(loader);
+    const char **missions = mission_names(loader);
+    size_t count = 0;
+    if (functions == NULL || roles == NULL || missions == NULL)
+        return;
+    for (size_t i = 0; i < loader->functions.count; i++) {
+        struct policy_function *function = &functions[count];
+        *function = (struct policy_function){.place = raw[i].name.place};
+        function->roles = check_indexes(loader, &raw[i].roles, "role", roles, policy->role_count,
+                                        &function->role_count);
+        function->missions = check_indexes(loader, &raw[i].missions, "mission", missions,
+                                           policy->mission_count, &function->mission_count);
+        /* [ ] would read as "no role" and mean "every role": closed is to leave it out of the file.
+         */
+        if (raw[i].roles.place.file != NULL && raw[i].roles.count == 0)
+            load_report(loader, raw[i].roles.place,
+                        "\"roles\" is empty: leave it out to allow every role, or the function to "
+                        "allow none");
+        if (raw[i].missions.place.file != NULL && raw[i].missions.count == 0)
+            load_report(
+                loader, raw[i].missions.place,
+                "\"missions\" is empty: leave it out to allow every mission, or the function "
+                "to allow none");
+        const char *name = raw[i].name.text;
+        if (name == NULL || !check_relation_name(loader, function->place, "a function", name))
+            continue;
+        if (policy_is_pattern(name) || strchr(name, '(') != NULL) {
+            load_report(
+                loader, function->place,
+                "\"%s\": name one function, without arguments; patterns are for tables only", name);
+            continue;
+        }
+        const char *dot = strchr(name, '.');
+        function->schema = arena_strndup(loader->arena, name, (size_t)(dot - name));
+        function->name = dot + 1;
+        if (function->schema != NULL && strcmp(function->schema, "pg_catalog") == 0)
+            load_report(loader, function->place,
+                        "\"%s\" is built in: pgvigil's own list decides on pg_catalog functions",
+                        name);
+        count++;
+    }
+    policy->functions = functions;
+    policy->function_count = count;
+}
+
+void check_people(struct loader *loader)
+{
+    struct map *seen = map_new();
+    if (seen == NULL) {
+        load_report(loader, (struct policy_place){.file = loader->policy->path}, "out of memory");
+        return;
+    }
+    check_missions(loader, seen);
+    map_clear(seen);
+    check_roles(loader, seen);
+    check_functions(loader);
+    map_free(seen);
+}
+
+void check_refuse_break_glass(struct loader *loader)
+{
+    for (size_t i = 0; i < loader->policy->mission_count; i++)
+        if (loader->policy->missions[i].break_glass != NULL)
+            load_report(loader, loader->policy->missions[i].place,
+                        "mission \"%s\": break_glass is not yet supported; leave the mission out",
+                        loader->policy->missions[i].name);
+}

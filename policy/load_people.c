@@ -1,0 +1,280 @@
+/*
+ * load_people.c: the keys that say who works and why: missions, roles, functions, users.
+ *
+ * Trust boundary and ownership: as value.c. Secrets pass through here: no message holds a value.
+ */
+#include "value.h"
+
+#include <string.h>
+
+#define KEYS(array) (array), sizeof(array) / sizeof((array)[0])
+
+static const char *text_of(const struct value *value)
+{
+    struct raw_name name = {0};
+    value_name(value, &name);
+    return name.text;
+}
+
+/* missions */
+
+static void mission_name(const struct value *value)
+{
+    ((struct raw_mission *)value->entry)->mission.name = text_of(value);
+}
+
+static void mission_title(const struct value *value)
+{
+    ((struct raw_mission *)value->entry)->mission.title = text_of(value);
+}
+
+static void mission_purpose(const struct value *value)
+{
+    ((struct raw_mission *)value->entry)->mission.purpose = text_of(value);
+}
+
+static void mission_max_rows(const struct value *value)
+{
+    (void)value_count(value, 1, INT64_MAX, &((struct raw_mission *)value->entry)->mission.max_rows);
+}
+
+static void glass_reason_min(const struct value *value)
+{
+    uint64_t number = 0;
+    if (value_count(value, 1, 1000, &number))
+        ((struct policy_break_glass *)value->entry)->reason_min = (unsigned)number;
+}
+
+static void glass_minutes(const struct value *value)
+{
+    uint64_t number = 0;
+    if (value_count(value, 1, 1440, &number))
+        ((struct policy_break_glass *)value->entry)->minutes = (unsigned)number;
+}
+
+static void glass_require(const struct value *value)
+{
+    struct policy_break_glass *glass = value->entry;
+    struct raw_names names = {0};
+    if (!value_names(value, &names))
+        return;
+    const char **require = arena_alloc(value->loader->arena, (names.count + 1) * sizeof(*require));
+    if (require == NULL)
+        return;
+    glass->require = require;
+    for (size_t i = 0; i < names.count; i++)
+        if (check_name(value->loader, names.items[i].place, "a setting", names.items[i].text))
+            require[glass->require_count++] = names.items[i].text;
+}
+
+static const struct value_key glass_keys[] = {
+    {"reason_min", "how many characters a reason must have", glass_reason_min},
+    {"minutes", "after how many minutes the mission ends by itself", glass_minutes},
+    {"require", NULL, glass_require},
+};
+
+static void mission_break_glass(const struct value *value)
+{
+    struct policy_break_glass *glass = arena_zalloc(value->loader->arena, 1, sizeof(*glass));
+    struct raw_mission *raw = value->entry;
+    struct value group = *value;
+    if (glass == NULL)
+        return;
+    group.entry = glass;
+    raw->mission.break_glass = glass;
+    (void)value_group(&group, "break_glass", KEYS(glass_keys));
+}
+
+static const struct value_key mission_keys[] = {
+    {"name", "what sessions call it, SET pgvigil.mission = '<name>'", mission_name},
+    {"title", NULL, mission_title},
+    {"purpose", NULL, mission_purpose},
+    {"max_rows", NULL, mission_max_rows},
+    {"break_glass", NULL, mission_break_glass},
+};
+
+void load_missions(struct loader *loader, const struct document *document, config_setting_t *list)
+{
+    struct value value = {.loader = loader, .document = document, .setting = list};
+    value_entries(&value, "a mission", KEYS(mission_keys), &loader->missions,
+                  sizeof(struct raw_mission), offsetof(struct raw_mission, mission.place));
+}
+
+/* roles */
+
+static void role_name(const struct value *value)
+{
+    ((struct raw_role *)value->entry)->role.name = text_of(value);
+}
+
+static void role_missions(const struct value *value)
+{
+    (void)value_names(value, &((struct raw_role *)value->entry)->missions);
+}
+
+static void role_default(const struct value *value)
+{
+    value_name(value, &((struct raw_role *)value->entry)->fallback);
+}
+
+static void role_unrestricted(const struct value *value)
+{
+    (void)value_bool(value, &((struct raw_role *)value->entry)->role.unrestricted);
+}
+
+static const struct value_key role_keys[] = {
+    {"name", "what rules and users call it", role_name},
+    {"missions", "the missions it may work under", role_missions},
+    {"default", NULL, role_default},
+    {"unrestricted", NULL, role_unrestricted},
+};
+
+void load_roles(struct loader *loader, const struct document *document, config_setting_t *list)
+{
+    struct value value = {.loader = loader, .document = document, .setting = list};
+    value_entries(&value, "a role", KEYS(role_keys), &loader->roles, sizeof(struct raw_role),
+                  offsetof(struct raw_role, role.place));
+}
+
+/* functions */
+
+static void function_name(const struct value *value)
+{
+    struct raw_function *entry = value->entry;
+    entry->name.text = text_of(value);
+}
+
+static void function_roles(const struct value *value)
+{
+    (void)value_names(value, &((struct raw_function *)value->entry)->roles);
+}
+
+static void function_missions(const struct value *value)
+{
+    (void)value_names(value, &((struct raw_function *)value->entry)->missions);
+}
+
+static const struct value_key function_keys[] = {
+    {"name", "\"schema.function\"", function_name},
+    {"roles", NULL, function_roles},
+    {"missions", NULL, function_missions},
+};
+
+void load_functions(struct loader *loader, const struct document *document, config_setting_t *list)
+{
+    struct value value = {.loader = loader, .document = document, .setting = list};
+    value_entries(&value, "a function", KEYS(function_keys), &loader->functions,
+                  sizeof(struct raw_function), offsetof(struct raw_function, name.place));
+}
+
+/* users */
+
+static void user_name(const struct value *value)
+{
+    ((struct raw_user *)value->entry)->user.name = text_of(value);
+}
+
+static void user_auth(const struct value *value)
+{
+    value_name(value, &((struct raw_user *)value->entry)->auth);
+}
+
+static void user_secret(const struct value *value)
+{
+    value_name(value, &((struct raw_user *)value->entry)->secret);
+}
+
+static void user_cn(const struct value *value)
+{
+    value_name(value, &((struct raw_user *)value->entry)->cn);
+}
+
+static void user_roles(const struct value *value)
+{
+    (void)value_names(value, &((struct raw_user *)value->entry)->roles);
+}
+
+/* One value of an attribute: strings as they are, whole numbers and booleans as their text. */
+static bool attribute_value(const struct value *value, const char *name, struct raw_name *out)
+{
+    struct arena *arena = value->loader->arena;
+    out->place = value_place(value);
+    switch (config_setting_type(value->setting)) {
+    case CONFIG_TYPE_STRING:
+        return value_string(value, &out->text);
+    case CONFIG_TYPE_INT:
+        out->text = arena_printf(arena, "%d", config_setting_get_int(value->setting));
+        return out->text != NULL;
+    case CONFIG_TYPE_INT64:
+        out->text = arena_printf(arena, "%lld", config_setting_get_int64(value->setting));
+        return out->text != NULL;
+    case CONFIG_TYPE_BOOL:
+        out->text = config_setting_get_bool(value->setting) == CONFIG_TRUE ? "true" : "false";
+        return true;
+    default:
+        load_report(value->loader, out->place,
+                    "the value of attribute \"%s\" is %s; write it in quotes, or [ \"a\", \"b\" ] "
+                    "for a list",
+                    name, value_type(value->setting));
+        return false;
+    }
+}
+
+static bool user_attribute(const struct value *value, struct raw_attribute *out)
+{
+    struct loader *loader = value->loader;
+    int type = config_setting_type(value->setting);
+    out->name.text = arena_strdup(loader->arena, config_setting_name(value->setting));
+    out->name.place = value_place(value);
+    out->is_list = type == CONFIG_TYPE_ARRAY;
+    size_t count = out->is_list ? (size_t)config_setting_length(value->setting) : 1;
+    out->values = arena_zalloc(loader->arena, count + 1, sizeof(*out->values));
+    if (out->name.text == NULL || out->values == NULL)
+        return false;
+    for (size_t i = 0; i < count; i++) {
+        struct value element = *value;
+        if (out->is_list)
+            element.setting = config_setting_get_elem(value->setting, (unsigned)i);
+        if (!attribute_value(&element, out->name.text, &out->values[i]))
+            return false;
+    }
+    out->value_count = count;
+    return true;
+}
+
+static void user_attributes(const struct value *value)
+{
+    struct raw_user *entry = value->entry;
+    if (config_setting_type(value->setting) != CONFIG_TYPE_GROUP) {
+        load_report(value->loader, value_place(value),
+                    "\"attributes\" of a user is %s; it must be a group: { rpps = \"...\"; }",
+                    value_type(value->setting));
+        return;
+    }
+    size_t count = (size_t)config_setting_length(value->setting);
+    entry->attributes = arena_zalloc(value->loader->arena, count + 1, sizeof(*entry->attributes));
+    if (entry->attributes == NULL)
+        return;
+    for (size_t i = 0; i < count; i++) {
+        struct value member = *value;
+        member.setting = config_setting_get_elem(value->setting, (unsigned)i);
+        if (user_attribute(&member, &entry->attributes[entry->attribute_count]))
+            entry->attribute_count++;
+    }
+}
+
+static const struct value_key user_keys[] = {
+    {"name", "the name to log in with", user_name},
+    {"auth", "\"scram\", \"cert\" or \"cert+scram\"", user_auth},
+    {"secret", NULL, user_secret},
+    {"certificate_cn", NULL, user_cn},
+    {"roles", "at least one role; the first is the default", user_roles},
+    {"attributes", NULL, user_attributes},
+};
+
+void load_users(struct loader *loader, const struct document *document, config_setting_t *list)
+{
+    struct value value = {.loader = loader, .document = document, .setting = list};
+    value_entries(&value, "a user", KEYS(user_keys), &loader->users, sizeof(struct raw_user),
+                  offsetof(struct raw_user, user.place));
+}

@@ -1,0 +1,309 @@
+/*
+ * rules.c: which table entry and which rule govern a relation, and what they make of a column.
+ *
+ * An exact name beats a pattern. Two patterns that match the same relation are an error when the
+ * relation is known at load; for one that only the database knows, the answer here is "none":
+ * closed. Pure reads of an immutable policy, from any thread.
+ */
+#include "private.h"
+
+#include <pgvigil/text.h>
+
+#include <string.h>
+
+#define KEY_BYTES 320
+
+bool policy_is_pattern(const char *name)
+{
+    return strpbrk(name, "*?") != NULL;
+}
+
+bool policy_pattern_matches(const char *pattern, const char *schema, const char *name)
+{
+    char head[256];
+    const char *dot = strchr(pattern, '.');
+    if (dot == NULL || (size_t)(dot - pattern) >= sizeof(head))
+        return false;
+    memcpy(head, pattern, (size_t)(dot - pattern));
+    head[dot - pattern] = '\0';
+    return text_matches(head, schema) && text_matches(dot + 1, name);
+}
+
+/* (prefix,) schema '.' name as bytes; 0 when it does not fit: then no map holds it either. */
+static size_t make_key(char key[KEY_BYTES], const uint32_t *pair, const char *schema,
+                       const char *name)
+{
+    size_t head = pair == NULL ? 0 : 2 * sizeof(*pair);
+    size_t schema_len = strlen(schema);
+    size_t name_len = strlen(name);
+    /* A dot in the schema would make "a.b"."c" and "a"."b.c" one. Files cannot name such a schema.
+     */
+    if (strchr(schema, '.') != NULL || head + schema_len + 1 + name_len > KEY_BYTES)
+        return 0;
+    if (pair != NULL)
+        memcpy(key, pair, head);
+    memcpy(key + head, schema, schema_len);
+    key[head + schema_len] = '.';
+    memcpy(key + head + schema_len + 1, name, name_len);
+    return head + schema_len + 1 + name_len;
+}
+
+static enum status put_first(struct map *map, const void *key, size_t len, const void *value)
+{
+    if (map_get(map, key, len) != NULL)
+        return OK;
+    return map_put(map, key, len, (void *)(uintptr_t)value);
+}
+
+enum status policy_index_tables(struct policy *policy)
+{
+    char key[KEY_BYTES];
+    for (size_t i = 0; i < policy->table_count; i++) {
+        const struct policy_table *table = &policy->tables[i];
+        size_t len = table->pattern ? 0 : make_key(key, NULL, table->schema, table->name);
+        if (len > 0 && put_first(policy->private->tables, key, len, table) != OK)
+            return ERR_MEMORY;
+    }
+    return OK;
+}
+
+static enum status index_rule(struct policy *policy, const struct policy_rule *rule, uint32_t role,
+                              uint32_t mission)
+{
+    uint32_t pair[2] = {role, mission};
+    char key[KEY_BYTES];
+    struct policy_private *private = policy->private;
+    for (size_t i = 0; i < rule->table_count; i++) {
+        const char *name = rule->tables[i];
+        if (!policy_is_pattern(name)) {
+            size_t len = strlen(name);
+            if (sizeof(pair) + len > KEY_BYTES)
+                continue;
+            memcpy(key, pair, sizeof(pair));
+            memcpy(key + sizeof(pair), name, len);
+            if (put_first(private->rules, key, sizeof(pair) + len, rule) != OK)
+                return ERR_MEMORY;
+            continue;
+        }
+        struct rule_patterns *patterns = &private->patterns[role * policy->mission_count + mission];
+        struct rule_pattern *items = arena_grow(private->arena, patterns->items, patterns->count,
+                                                &patterns->cap, sizeof(*items));
+        if (items == NULL)
+            return ERR_MEMORY;
+        patterns->items = items;
+        items[patterns->count++] = (struct rule_pattern){.pattern = name, .rule = rule};
+    }
+    return OK;
+}
+
+enum status policy_index_rules(struct policy *policy)
+{
+    struct policy_private *private = policy->private;
+    private->patterns = arena_zalloc(private->arena, policy->role_count * policy->mission_count + 1,
+                                     sizeof(*private->patterns));
+    if (private->patterns == NULL)
+        return ERR_MEMORY;
+    for (size_t i = 0; i < policy->rule_count; i++) {
+        const struct policy_rule *rule = &policy->rules[i];
+        for (size_t r = 0; r < rule->role_count; r++)
+            for (size_t m = 0; m < rule->mission_count; m++)
+                if (policy_role_has_mission(policy, (int)rule->roles[r], (int)rule->missions[m]) &&
+                    index_rule(policy, rule, rule->roles[r], rule->missions[m]) != OK)
+                    return ERR_MEMORY;
+    }
+    return OK;
+}
+
+static bool is_excepted(const struct policy_table *table, const char *schema, const char *name)
+{
+    for (size_t i = 0; i < table->except_count; i++)
+        if (policy_pattern_matches(table->except[i], schema, name))
+            return true;
+    return false;
+}
+
+void policy_table_matches(const struct policy *policy, const char *schema, const char *name,
+                          const struct policy_table **first, const struct policy_table **second)
+{
+    *first = NULL;
+    *second = NULL;
+    for (size_t i = 0; i < policy->table_count; i++) {
+        const struct policy_table *table = &policy->tables[i];
+        if (!table->pattern || !text_matches(table->schema, schema) ||
+            !text_matches(table->name, name) || is_excepted(table, schema, name))
+            continue;
+        if (*first != NULL) {
+            *second = table;
+            return;
+        }
+        *first = table;
+    }
+}
+
+const struct policy_table *policy_table_for(const struct policy *policy, const char *schema,
+                                            const char *name)
+{
+    char key[KEY_BYTES];
+    size_t len = make_key(key, NULL, schema, name);
+    if (len == 0)
+        return NULL;
+    const struct policy_table *exact = map_get(policy->private->tables, key, len);
+    if (exact != NULL)
+        return exact;
+    const struct policy_table *second = NULL;
+    policy_table_matches(policy, schema, name, &exact, &second);
+    return second == NULL ? exact : NULL;
+}
+
+static bool is_pair(const struct policy *policy, int role, int mission)
+{
+    return role >= 0 && mission >= 0 && (size_t)role < policy->role_count &&
+           (size_t)mission < policy->mission_count;
+}
+
+void policy_rule_matches(const struct policy *policy, int role, int mission, const char *schema,
+                         const char *name, const struct rule_pattern **first,
+                         const struct rule_pattern **second)
+{
+    const struct rule_patterns *patterns =
+        &policy->private->patterns[(size_t)role * policy->mission_count + (size_t)mission];
+    *first = NULL;
+    *second = NULL;
+    for (size_t i = 0; i < patterns->count; i++) {
+        if (!policy_pattern_matches(patterns->items[i].pattern, schema, name))
+            continue;
+        if (*first != NULL) {
+            *second = &patterns->items[i];
+            return;
+        }
+        *first = &patterns->items[i];
+    }
+}
+
+const struct policy_rule *policy_rule_for(const struct policy *policy, int role, int mission,
+                                          const char *schema, const char *name)
+{
+    char key[KEY_BYTES];
+    if (!is_pair(policy, role, mission))
+        return NULL;
+    uint32_t pair[2] = {(uint32_t)role, (uint32_t)mission};
+    size_t len = make_key(key, pair, schema, name);
+    if (len == 0)
+        return NULL;
+    const struct policy_rule *exact = map_get(policy->private->rules, key, len);
+    if (exact != NULL)
+        return exact;
+    const struct rule_pattern *first = NULL;
+    const struct rule_pattern *second = NULL;
+    policy_rule_matches(policy, role, mission, schema, name, &first, &second);
+    return first == NULL || second != NULL ? NULL : first->rule;
+}
+
+const char *policy_category_of(const struct policy_table *table, const char *column)
+{
+    for (size_t i = 0; i < table->category_count; i++)
+        for (size_t k = 0; k < table->categories[i].column_count; k++)
+            if (strcmp(table->categories[i].columns[k], column) == 0)
+                return table->categories[i].name;
+    const char *category = NULL;
+    for (size_t i = 0; i < table->columns_like_count; i++) {
+        const struct policy_columns_like *like = &table->columns_like[i];
+        if (!text_matches(like->match, column))
+            continue;
+        if (category != NULL && strcmp(category, like->category) != 0)
+            return NULL; /* two categories claim it: closed */
+        category = like->category;
+    }
+    return category;
+}
+
+static bool is_category(const struct policy_table *table, const char *name)
+{
+    for (size_t i = 0; i < table->category_count; i++)
+        if (strcmp(table->categories[i].name, name) == 0)
+            return true;
+    for (size_t i = 0; i < table->columns_like_count; i++)
+        if (strcmp(table->columns_like[i].category, name) == 0)
+            return true;
+    return false;
+}
+
+const struct policy_mask *policy_mask_for(const struct policy *policy,
+                                          const struct policy_table *table,
+                                          const struct policy_rule *rule, const char *column)
+{
+    const char *category = policy_category_of(table, column);
+    if (category == NULL)
+        return &policy->masks[0];
+    /* A name that is also a category here means the category: a column that happens to bear a
+     * category's name must not be shown because its neighbours are. */
+    bool by_name = !is_category(table, column);
+    const struct policy_column_rule *found = NULL;
+    for (size_t i = 0; i < rule->column_count; i++) {
+        const struct policy_column_rule *entry = &rule->columns[i];
+        if (by_name && strcmp(entry->name, column) == 0)
+            return &policy->masks[entry->mask];
+        if (strcmp(entry->name, category) == 0)
+            found = entry;
+    }
+    return found == NULL ? &policy->masks[0] : &policy->masks[found->mask];
+}
+
+/* Listed by its own name or its category's, and shown as it is. */
+static bool may_write(const struct policy_table *table, const struct policy_rule *rule,
+                      const char *const *names, size_t count, const char *column)
+{
+    const char *category = policy_category_of(table, column);
+    if (category == NULL)
+        return false;
+    bool by_name = !is_category(table, column);
+    bool listed = false;
+    for (size_t i = 0; i < count && !listed; i++)
+        listed = (by_name && strcmp(names[i], column) == 0) || strcmp(names[i], category) == 0;
+    if (!listed)
+        return false;
+    uint32_t mask = MASK_HIDE;
+    for (size_t i = 0; i < rule->column_count; i++) {
+        const struct policy_column_rule *entry = &rule->columns[i];
+        if (by_name && strcmp(entry->name, column) == 0)
+            return entry->mask == MASK_SHOW;
+        if (strcmp(entry->name, category) == 0)
+            mask = entry->mask;
+    }
+    return mask == MASK_SHOW; /* built-in masks stand at the index of their kind */
+}
+
+bool policy_may_insert(const struct policy_table *table, const struct policy_rule *rule,
+                       const char *column)
+{
+    return may_write(table, rule, rule->insert, rule->insert_count, column);
+}
+
+bool policy_may_update(const struct policy_table *table, const struct policy_rule *rule,
+                       const char *column)
+{
+    return may_write(table, rule, rule->update, rule->update_count, column);
+}
+
+static bool has_index(const uint32_t *list, size_t count, int index)
+{
+    for (size_t i = 0; i < count; i++)
+        if (list[i] == (uint32_t)index)
+            return true;
+    return count == 0;
+}
+
+bool policy_function_allowed(const struct policy *policy, int role, int mission, const char *schema,
+                             const char *name)
+{
+    if (!is_pair(policy, role, mission))
+        return false;
+    for (size_t i = 0; i < policy->function_count; i++) {
+        const struct policy_function *function = &policy->functions[i];
+        if (strcmp(function->schema, schema) == 0 && strcmp(function->name, name) == 0 &&
+            has_index(function->roles, function->role_count, role) &&
+            has_index(function->missions, function->mission_count, mission))
+            return true;
+    }
+    return false;
+}

@@ -1,0 +1,449 @@
+/*
+ * source.c: files into documents: reading, @include, and what libconfig would let pass in silence.
+ *
+ * libconfig 1.5 looks @include up from the working directory, cuts integers to 32 bits, drops \x00,
+ * ignores all that follows an unclosed comment, joins two strings where a comma is missing, and
+ * stops at its first error with "syntax error". So the text is read here: includes are put in place
+ * (relative to the file that names them; at the top level as documents of their own, so that their
+ * lists add to the others'), every line keeps its place, and each of the above is an error with its
+ * reason.
+ *
+ * Trust boundary: the files are an administrator's, bytes nevertheless: bounded in size and depth,
+ * UTF-8 without NUL. A document's text is malloc'ed and freed here; its places stay in the policy's
+ * arena.
+ */
+#include "load.h"
+
+#include <pgvigil/buf.h>
+#include <pgvigil/text.h>
+
+#include <ctype.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <limits.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#define FILE_BYTES    ((size_t)64 << 20)
+#define INCLUDE_DEPTH 16
+#define BRACKET_DEPTH 64
+
+struct bracket {
+    char open;
+    struct policy_place place;
+};
+
+struct document {
+    struct buf text;
+    struct pile lines; /* struct policy_place */
+    struct bracket stack[BRACKET_DEPTH];
+    size_t depth;
+    char last; /* last significant byte: '"' for a string, 'a' for a word, '@' before the first */
+    struct policy_place last_place;
+    bool broken; /* reported: libconfig would only say "syntax error" */
+};
+
+/* Where we are in one file. */
+struct cursor {
+    struct loader *loader;
+    struct document *document;
+    const char *text;
+    size_t at;
+    struct policy_place place;
+    bool line_start; /* only blanks so far */
+};
+
+struct policy_place document_place(const struct document *document, unsigned line)
+{
+    const struct policy_place *lines = document->lines.items;
+    if (document->lines.count == 0)
+        return (struct policy_place){0};
+    size_t index = line == 0 ? 0 : line - 1;
+    return lines[index < document->lines.count ? index : document->lines.count - 1];
+}
+
+static void broken(struct cursor *cursor, struct policy_place place, const char *message)
+{
+    cursor->document->broken = true;
+    load_report(cursor->loader, place, "%s", message);
+}
+
+static void begin_line(struct cursor *cursor)
+{
+    struct policy_place *place =
+        load_push(cursor->loader->arena, &cursor->document->lines, sizeof(*place));
+    if (place != NULL)
+        *place = cursor->place;
+    cursor->line_start = true;
+}
+
+/* Copies one byte; keeps count of lines. */
+static void take(struct cursor *cursor)
+{
+    char byte = cursor->text[cursor->at++];
+    buf_byte(&cursor->document->text, (unsigned char)byte);
+    if (byte == '\n') {
+        cursor->place.line++;
+        begin_line(cursor);
+    }
+}
+
+static void take_line_comment(struct cursor *cursor)
+{
+    while (cursor->text[cursor->at] != '\0' && cursor->text[cursor->at] != '\n')
+        take(cursor);
+}
+
+static void take_block_comment(struct cursor *cursor)
+{
+    struct policy_place start = cursor->place;
+    take(cursor);
+    take(cursor);
+    while (cursor->text[cursor->at] != '\0') {
+        if (cursor->text[cursor->at] == '*' && cursor->text[cursor->at + 1] == '/') {
+            take(cursor);
+            take(cursor);
+            return;
+        }
+        take(cursor);
+    }
+    broken(cursor, start, "this comment has no end: */ is missing");
+}
+
+static void check_escape(struct cursor *cursor)
+{
+    const char *escape = cursor->text + cursor->at + 1;
+    if (*escape == 'x' && escape[1] == '0' && escape[2] == '0')
+        broken(cursor, cursor->place, "a string cannot hold \\x00");
+    else if (*escape == 'a' || *escape == 'b' || *escape == 'v' || *escape == 'f')
+        broken(cursor, cursor->place,
+               "\\a, \\b, \\v and \\f are control characters here: write \\\\ for one backslash");
+}
+
+static void take_string(struct cursor *cursor)
+{
+    struct document *document = cursor->document;
+    struct policy_place start = cursor->place;
+    if (document->last == '"' && document->depth > 0 &&
+        document->stack[document->depth - 1].open != '{')
+        broken(cursor, document->last_place, "a comma is missing after this string");
+    take(cursor);
+    while (cursor->text[cursor->at] != '\0' && cursor->text[cursor->at] != '"') {
+        if (cursor->text[cursor->at] == '\\') {
+            check_escape(cursor);
+            take(cursor);
+            if (cursor->text[cursor->at] == '\0')
+                break;
+        }
+        take(cursor);
+    }
+    if (cursor->text[cursor->at] == '\0') {
+        broken(cursor, start, "this string has no end: a quote is missing");
+        return;
+    }
+    take(cursor);
+    document->last = '"';
+    document->last_place = start;
+}
+
+/* Numbers: libconfig would cut what does not fit without a word. */
+static void check_number(struct cursor *cursor, const char *text, size_t len)
+{
+    char digits[32];
+    bool wide = len > 1 && text[len - 1] == 'L';
+    if (len >= sizeof(digits)) {
+        broken(cursor, cursor->place, "this number is too large");
+        return;
+    }
+    memcpy(digits, text, len);
+    digits[wide ? len - 1 : len] = '\0';
+    char *end = NULL;
+    errno = 0;
+    bool hex = len > 2 && text[0] == '0' && (text[1] == 'x' || text[1] == 'X');
+    long long value = strtoll(digits, &end, hex ? 16 : 10);
+    if (*end != '\0' && *end != 'L')
+        return; /* a float, or a syntax error that libconfig tells */
+    if (errno == ERANGE)
+        broken(cursor, cursor->place, "this number is too large");
+    else if (!wide && (value < INT_MIN || value > INT_MAX))
+        broken(cursor, cursor->place,
+               "this number does not fit 32 bits: write an L behind it (5000000000L)");
+}
+
+static void take_word(struct cursor *cursor)
+{
+    size_t start = cursor->at;
+    const char *text = cursor->text;
+    while (isalnum((unsigned char)text[cursor->at]) ||
+           (text[cursor->at] != '\0' && strchr("_-+.*", text[cursor->at]) != NULL))
+        take(cursor);
+    char first = text[start];
+    if (first == '-' || first == '+')
+        first = text[start + 1];
+    if (isdigit((unsigned char)first))
+        check_number(cursor, text + start, cursor->at - start);
+    cursor->document->last = 'a';
+    cursor->document->last_place = cursor->place;
+}
+
+static char closing(char open)
+{
+    if (open == '(')
+        return ')';
+    return open == '[' ? ']' : '}';
+}
+
+static void open_bracket(struct cursor *cursor, char byte)
+{
+    struct document *document = cursor->document;
+    if (document->last == '}' || document->last == ')' || document->last == ']') {
+        if (document->depth > 0)
+            broken(cursor, cursor->place, "a comma is missing before this bracket");
+    }
+    if (document->depth == BRACKET_DEPTH) {
+        broken(cursor, cursor->place, "brackets are nested too deeply");
+        return;
+    }
+    document->stack[document->depth++] = (struct bracket){.open = byte, .place = cursor->place};
+}
+
+static void close_bracket(struct cursor *cursor, char byte)
+{
+    struct document *document = cursor->document;
+    if (document->last == ',' && byte != '}')
+        broken(cursor, document->last_place,
+               "there must be no comma before a closing bracket: remove it");
+    if (document->depth == 0) {
+        broken(cursor, cursor->place, "this bracket closes nothing");
+        return;
+    }
+    struct bracket top = document->stack[document->depth - 1];
+    document->depth--;
+    if (closing(top.open) == byte)
+        return;
+    document->broken = true;
+    load_report(cursor->loader, cursor->place,
+                "'%c' does not close the '%c' of line %u: '%c' is missing", byte, top.open,
+                top.place.line, closing(top.open));
+}
+
+static void take_mark(struct cursor *cursor)
+{
+    struct document *document = cursor->document;
+    char byte = cursor->text[cursor->at];
+    if (byte == '(' || byte == '[' || byte == '{')
+        open_bracket(cursor, byte);
+    else if (byte == ')' || byte == ']' || byte == '}')
+        close_bracket(cursor, byte);
+    take(cursor);
+    document->last = byte;
+    document->last_place = cursor->place;
+}
+
+static void flatten(struct loader *loader, struct document *document, const char *path,
+                    struct policy_place from);
+
+/* `@include "path"` on a line of its own; the cursor stands on the @. */
+static void take_include(struct cursor *cursor)
+{
+    struct document *document = cursor->document;
+    const char *line = cursor->text + cursor->at;
+    size_t len = strcspn(line, "\r\n");
+    const char *open = memchr(line, '"', len);
+    const char *close =
+        open == NULL ? NULL : memchr(open + 1, '"', len - (size_t)(open + 1 - line));
+    bool good = strncmp(line, "@include", 8) == 0 && close != NULL && close > open + 1 &&
+                memchr(open, '\\', (size_t)(close - open)) == NULL;
+    for (const char *c = line + 8; good && c < open; c++)
+        good = *c == ' ' || *c == '\t';
+    for (const char *c = good ? close + 1 : line + len; c < line + len && *c != '#'; c++)
+        good = good && (*c == ' ' || *c == '\t');
+    if (!good || !cursor->line_start) {
+        broken(cursor, cursor->place,
+               "@include stands on a line of its own, with one path: @include \"more.cfg\"");
+        take_line_comment(cursor);
+        return;
+    }
+    cursor->at += len;
+    const char *slash = strrchr(cursor->place.file, '/');
+    int folder = slash == NULL || open[1] == '/' ? 0 : (int)(slash + 1 - cursor->place.file);
+    char *path = arena_printf(cursor->loader->arena, "%.*s%.*s", folder, cursor->place.file,
+                              (int)(close - open - 1), open + 1);
+    if (path == NULL)
+        return;
+    if (document->depth == 0 && document->last != '=' && document->last != ':') {
+        source_read(cursor->loader, path, cursor->place);
+        return;
+    }
+    flatten(cursor->loader, document, path, cursor->place);
+    buf_byte(&document->text, '\n');
+    begin_line(cursor);
+}
+
+static void scan(struct cursor *cursor)
+{
+    begin_line(cursor);
+    for (char byte; (byte = cursor->text[cursor->at]) != '\0';) {
+        char second = cursor->text[cursor->at + 1];
+        if (byte == '@') {
+            take_include(cursor);
+            continue;
+        }
+        if (byte == ' ' || byte == '\t' || byte == '\n' || byte == '\r' || byte == '\f') {
+            take(cursor);
+            continue;
+        }
+        cursor->line_start = false;
+        if (byte == '#' || (byte == '/' && second == '/'))
+            take_line_comment(cursor);
+        else if (byte == '/' && second == '*')
+            take_block_comment(cursor);
+        else if (byte == '"')
+            take_string(cursor);
+        else if (isalnum((unsigned char)byte) || strchr("_-+.*", byte) != NULL)
+            take_word(cursor);
+        else
+            take_mark(cursor);
+    }
+}
+
+/* The whole file, NUL-terminated and malloc'ed; NULL after a report. */
+static char *read_bytes(struct loader *loader, const char *path, struct policy_place from,
+                        struct loader_file *file)
+{
+    struct policy_place place = from.file != NULL ? from : (struct policy_place){.file = path};
+    struct stat info;
+    char *text = NULL;
+    size_t size = 0;
+    int fd = open(path, O_RDONLY | O_CLOEXEC);
+    if (fd < 0 || fstat(fd, &info) != 0) {
+        load_report(loader, place, "cannot read %s: %s", path, strerror(errno));
+        goto failed;
+    }
+    if (!S_ISREG(info.st_mode) || (size_t)info.st_size > FILE_BYTES) {
+        load_report(loader, place, "%s is not a regular file of at most 64 MiB", path);
+        goto failed;
+    }
+    file->device = info.st_dev;
+    file->inode = info.st_ino;
+    text = malloc((size_t)info.st_size + 1);
+    while (text != NULL && size < (size_t)info.st_size) {
+        ssize_t got = read(fd, text + size, (size_t)info.st_size - size);
+        if (got < 0 && errno == EINTR)
+            continue;
+        if (got < 0)
+            load_report(loader, place, "cannot read %s: %s", path, strerror(errno));
+        if (got < 0)
+            goto failed;
+        if (got == 0)
+            break;
+        size += (size_t)got;
+    }
+    if (text == NULL)
+        goto failed;
+    text[size] = '\0';
+    (void)close(fd);
+    if (text_is_utf8(text, size))
+        return text;
+    load_report(loader, (struct policy_place){.file = path, .line = 1},
+                "this file is not UTF-8 text, or holds a NUL byte");
+    free(text);
+    return NULL;
+failed:
+    loader->io_failed = true;
+    free(text);
+    if (fd >= 0)
+        (void)close(fd);
+    return NULL;
+}
+
+static bool is_open(struct loader *loader, const struct loader_file *file, bool or_read)
+{
+    const struct loader_file *files = loader->files.items;
+    for (size_t i = 0; i < loader->files.count; i++)
+        if (files[i].device == file->device && files[i].inode == file->inode &&
+            (files[i].open || or_read))
+            return true;
+    return false;
+}
+
+static void flatten(struct loader *loader, struct document *document, const char *path,
+                    struct policy_place from)
+{
+    struct loader_file file = {.name = path, .open = true};
+    if (loader->include_depth == INCLUDE_DEPTH) {
+        load_report(loader, from, "@include goes deeper than %d files", INCLUDE_DEPTH);
+        return;
+    }
+    char *text = read_bytes(loader, path, from, &file);
+    if (text == NULL) {
+        document->broken = true;
+        return;
+    }
+    bool whole = document->lines.count == 0;
+    if (is_open(loader, &file, whole)) {
+        load_report(
+            loader, from.file != NULL ? from : (struct policy_place){.file = path},
+            "%s is read already: name an included file other than *.cfg, and include it once",
+            path);
+        document->broken = true;
+        free(text);
+        return;
+    }
+    struct loader_file *entry = load_push(loader->arena, &loader->files, sizeof(*entry));
+    size_t index = loader->files.count - 1;
+    if (entry != NULL) {
+        *entry = file;
+        loader->include_depth++;
+        struct cursor cursor = {.loader = loader,
+                                .document = document,
+                                .text = text,
+                                .place = {.file = path, .line = 1}};
+        scan(&cursor);
+        loader->include_depth--;
+        ((struct loader_file *)loader->files.items)[index].open = false;
+    }
+    free(text);
+}
+
+static void parse(struct loader *loader, struct document *document)
+{
+    config_t config;
+    config_init(&config);
+    if (config_read_string(&config, (const char *)document->text.data) == CONFIG_TRUE) {
+        load_document(loader, document, config_root_setting(&config));
+    } else {
+        int line = config_error_line(&config);
+        const char *text = config_error_text(&config);
+        if (text == NULL || strcmp(text, "syntax error") == 0)
+            text = "syntax error here or just before: a setting is name = value; with \"text\", "
+                   "true, 1, [ array ], ( list ) or { group }";
+        else if (strcmp(text, "duplicate setting name") == 0)
+            text = "this key is there twice in the same group: keep one";
+        else if (strcmp(text, "mismatched element type in array") == 0)
+            text = "the values of an array must be of one type: put all of them in quotes";
+        load_report(loader, document_place(document, line < 1 ? 1 : (unsigned)line), "%s", text);
+    }
+    config_destroy(&config);
+}
+
+void source_read(struct loader *loader, const char *path, struct policy_place from)
+{
+    struct document *document = arena_zalloc(loader->arena, 1, sizeof(*document));
+    if (document == NULL)
+        return;
+    document->last = '@';
+    buf_init(&document->text, 0);
+    flatten(loader, document, path, from);
+    for (size_t i = document->broken ? 0 : document->depth; i-- > 0; document->broken = true)
+        load_report(loader, document->stack[i].place, "this '%c' is never closed",
+                    document->stack[i].open);
+    buf_byte(&document->text, '\0');
+    if (document->text.failed)
+        load_report(loader, (struct policy_place){.file = path}, "out of memory");
+    else if (!document->broken)
+        parse(loader, document);
+    buf_free(&document->text);
+}
