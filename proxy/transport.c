@@ -1,0 +1,389 @@
+/*
+ * transport.c: one socket, with or without TLS, that never blocks (see transport.h).
+ *
+ * Trust boundary: ciphertext and connection state are the peer's. OpenSSL's error queue is one per
+ * thread, shared by all connections of a loop: it is emptied before each call and read right after
+ * it, so that one peer's failure cannot be taken for another's. A TLS stream that ends without
+ * close_notify is a failure, not an end: somebody in the middle may have cut it. Ownership:
+ * accepted and connected sockets belong to the transport; upstream's belong to the PGconn.
+ */
+#include "proxy/transport.h"
+#include "proxy/tls.h"
+
+#include <errno.h>
+#include <openssl/err.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+/* One TLS record; also what a plain read asks for at a time. */
+#define READ_SIZE ((size_t)16384)
+
+struct transport_kind {
+    /* At most `len` bytes; OK with *count > 0, or a status that says why there are none. */
+    enum status (*read)(struct transport *transport, void *bytes, size_t len, size_t *count);
+    enum status (*write)(struct transport *transport, const void *bytes, size_t len, size_t *count);
+};
+
+struct transport {
+    const struct transport_kind *kind;
+    int fd;
+    SSL *ssl;
+    bool owned;       /* fd and ssl are ours */
+    bool handshaking; /* TLS started, not finished */
+    bool direct;      /* ALPN is required */
+    bool broken;      /* TLS failed: no close_notify may be sent */
+    enum transport_want want;
+    uint64_t bytes_in;
+    uint64_t bytes_out;
+    char error[160];
+};
+
+static enum status fail(struct transport *transport, enum status status, const char *what)
+{
+    (void)snprintf(transport->error, sizeof transport->error, "%s", what);
+    return status;
+}
+
+static enum status fail_errno(struct transport *transport, int error)
+{
+    char text[80];
+    (void)fail(transport, ERR_IO, strerror_r(error, text, sizeof text));
+    return error == EPIPE || error == ECONNRESET ? CLOSED : ERR_IO;
+}
+
+/* ---- plain ---- */
+
+static enum status plain_read(struct transport *transport, void *bytes, size_t len, size_t *count)
+{
+    for (;;) {
+        ssize_t got = recv(transport->fd, bytes, len, 0);
+        if (got > 0) {
+            *count = (size_t)got;
+            return OK;
+        }
+        if (got == 0)
+            return fail(transport, CLOSED, "end of stream");
+        if (errno == EAGAIN || errno == EWOULDBLOCK) {
+            transport->want = TRANSPORT_WANT_READ;
+            return NEED_MORE;
+        }
+        if (errno != EINTR)
+            return fail_errno(transport, errno);
+    }
+}
+
+static enum status plain_write(struct transport *transport, const void *bytes, size_t len,
+                               size_t *count)
+{
+    for (;;) {
+        ssize_t put = send(transport->fd, bytes, len, MSG_NOSIGNAL);
+        if (put >= 0) {
+            *count = (size_t)put;
+            return OK;
+        }
+        if (errno == EAGAIN || errno == EWOULDBLOCK) {
+            transport->want = TRANSPORT_WANT_WRITE;
+            return NEED_MORE;
+        }
+        if (errno != EINTR)
+            return fail_errno(transport, errno);
+    }
+}
+
+static const struct transport_kind plain_kind = {plain_read, plain_write};
+
+/* ---- TLS ---- */
+
+/* What a call that returned `result` means; `error` is errno as the call left it. */
+static enum status tls_outcome(struct transport *transport, int result, int error)
+{
+    char text[sizeof transport->error];
+    switch (SSL_get_error(transport->ssl, result)) {
+    case SSL_ERROR_WANT_READ:
+        transport->want = TRANSPORT_WANT_READ;
+        return NEED_MORE;
+    case SSL_ERROR_WANT_WRITE:
+        transport->want = TRANSPORT_WANT_WRITE;
+        return NEED_MORE;
+    case SSL_ERROR_ZERO_RETURN:
+        return fail(transport, CLOSED, "close_notify");
+    case SSL_ERROR_SYSCALL:
+        transport->broken = true;
+        if (ERR_peek_error() == 0 && error != 0)
+            return fail_errno(transport, error);
+        break;
+    default:
+        transport->broken = true;
+        break;
+    }
+    bool cut = ERR_GET_REASON(ERR_peek_error()) == SSL_R_UNEXPECTED_EOF_WHILE_READING;
+    (void)tls_error_text(text, sizeof text);
+    return fail(transport, ERR_TLS, cut ? "the TLS stream ended without close_notify" : text);
+}
+
+static enum status tls_read(struct transport *transport, void *bytes, size_t len, size_t *count)
+{
+    ERR_clear_error();
+    errno = 0;
+    int result = SSL_read_ex(transport->ssl, bytes, len, count);
+    return result > 0 ? OK : tls_outcome(transport, result, errno);
+}
+
+static enum status tls_write(struct transport *transport, const void *bytes, size_t len,
+                             size_t *count)
+{
+    ERR_clear_error();
+    errno = 0;
+    int result = SSL_write_ex(transport->ssl, bytes, len, count);
+    return result > 0 ? OK : tls_outcome(transport, result, errno);
+}
+
+static const struct transport_kind tls_kind = {tls_read, tls_write};
+
+/* Partial writes and moving buffers, since callers keep what was not sent in a buffer that moves;
+ * released buffers, since thousands of idle sessions must not hold 34 kB each. Read-ahead saves one
+ * recv a record. */
+static void set_modes(SSL *ssl)
+{
+    (void)SSL_set_mode(ssl, SSL_MODE_ENABLE_PARTIAL_WRITE | SSL_MODE_ACCEPT_MOVING_WRITE_BUFFER |
+                                SSL_MODE_RELEASE_BUFFERS | SSL_MODE_AUTO_RETRY);
+    SSL_set_read_ahead(ssl, 1);
+}
+
+/* ---- life ---- */
+
+static struct transport *transport_new(int fd, bool owned)
+{
+    struct transport *transport = calloc(1, sizeof *transport);
+    if (!transport)
+        return NULL;
+    transport->kind = &plain_kind;
+    transport->fd = fd;
+    transport->owned = owned;
+    return transport;
+}
+
+struct transport *transport_accepted(int fd)
+{
+    return transport_new(fd, true);
+}
+
+struct transport *transport_upstream(int fd, SSL *ssl)
+{
+    struct transport *transport = transport_new(fd, false);
+    if (!transport || !ssl)
+        return transport;
+    set_modes(ssl);
+    transport->ssl = ssl;
+    transport->kind = &tls_kind;
+    return transport;
+}
+
+struct transport *transport_connected(int fd, SSL_CTX *ctx, const char *host)
+{
+    struct transport *transport = transport_new(fd, true);
+    if (!transport || !ctx)
+        return transport;
+    ERR_clear_error();
+    transport->ssl = SSL_new(ctx);
+    if (!transport->ssl || SSL_set_fd(transport->ssl, fd) != 1 ||
+        (host && SSL_set_tlsext_host_name(transport->ssl, host) != 1)) {
+        SSL_free(transport->ssl);
+        free(transport); /* `fd` stays the caller's */
+        return NULL;
+    }
+    set_modes(transport->ssl);
+    SSL_set_connect_state(transport->ssl);
+    transport->kind = &tls_kind;
+    transport->handshaking = true;
+    return transport;
+}
+
+void transport_free(struct transport *transport)
+{
+    if (!transport)
+        return;
+    if (transport->owned) {
+        SSL_free(transport->ssl);
+        (void)close(transport->fd);
+    }
+    free(transport);
+}
+
+enum status transport_peek(struct transport *transport, unsigned char *byte)
+{
+    for (;;) {
+        ssize_t got = recv(transport->fd, byte, 1, MSG_PEEK);
+        if (got == 1)
+            return OK;
+        if (got == 0)
+            return fail(transport, CLOSED, "end of stream");
+        if (errno == EAGAIN || errno == EWOULDBLOCK) {
+            transport->want = TRANSPORT_WANT_READ;
+            return NEED_MORE;
+        }
+        if (errno != EINTR)
+            return fail_errno(transport, errno);
+    }
+}
+
+enum status transport_start_tls(struct transport *transport, struct tls_context *tls, bool direct)
+{
+    if (transport->ssl || !transport->owned)
+        return fail(transport, ERR_INTERNAL, "TLS started twice");
+    ERR_clear_error();
+    transport->ssl = SSL_new(tls_context_ssl(tls));
+    if (!transport->ssl)
+        return fail(transport, ERR_MEMORY, "out of memory for TLS");
+    if (SSL_set_fd(transport->ssl, transport->fd) != 1)
+        return fail(transport, ERR_TLS, "cannot attach the socket to TLS");
+    set_modes(transport->ssl);
+    SSL_set_accept_state(transport->ssl);
+    transport->kind = &tls_kind;
+    transport->handshaking = true;
+    transport->direct = direct;
+    return OK;
+}
+
+enum status transport_handshake(struct transport *transport)
+{
+    if (!transport->handshaking)
+        return OK;
+    ERR_clear_error();
+    errno = 0;
+    int result = SSL_do_handshake(transport->ssl);
+    if (result != 1)
+        return tls_outcome(transport, result, errno);
+    if (transport->direct) {
+        /* Without ALPN another protocol's client could be made to talk to us across protocols
+         * (ALPACA). */
+        const unsigned char *protocol = NULL;
+        unsigned len = 0;
+        SSL_get0_alpn_selected(transport->ssl, &protocol, &len);
+        if (len != 10 || memcmp(protocol, "postgresql", 10) != 0)
+            return fail(transport, ERR_TLS, "direct TLS without ALPN protocol postgresql");
+    }
+    transport->handshaking = false;
+    return OK;
+}
+
+/* ---- bytes ---- */
+
+enum status transport_read(struct transport *transport, struct buf *into, size_t budget)
+{
+    if (transport->handshaking)
+        return fail(transport, ERR_INTERNAL, "read before the end of the handshake");
+    while (budget > 0) {
+        size_t want = budget < READ_SIZE ? budget : READ_SIZE;
+        if (into->limit) {
+            size_t room = into->limit - buf_len(into);
+            if (room == 0)
+                return fail(transport, ERR_MEMORY, "the input buffer is full");
+            want = want < room ? want : room;
+        }
+        unsigned char *place = buf_reserve(into, want);
+        if (!place)
+            return fail(transport, ERR_MEMORY, "out of memory for input");
+        size_t count = 0;
+        enum status status = transport->kind->read(transport, place, want, &count);
+        if (status != OK)
+            return status;
+        buf_commit(into, count);
+        transport->bytes_in += count;
+        budget -= count;
+        /* A short read from a plain socket emptied it: the next event tells of more. */
+        if (!transport->ssl && count < want) {
+            transport->want = TRANSPORT_WANT_READ;
+            return NEED_MORE;
+        }
+    }
+    return OK;
+}
+
+enum status transport_write(struct transport *transport, const void *bytes, size_t len,
+                            size_t *written)
+{
+    const unsigned char *at = bytes;
+    *written = 0;
+    if (transport->handshaking)
+        return fail(transport, ERR_INTERNAL, "write before the end of the handshake");
+    while (*written < len) {
+        size_t count = 0;
+        enum status status =
+            transport->kind->write(transport, at + *written, len - *written, &count);
+        if (status != OK)
+            return status;
+        *written += count;
+        transport->bytes_out += count;
+    }
+    return OK;
+}
+
+enum status transport_flush(struct transport *transport, struct buf *from)
+{
+    size_t len = buf_len(from);
+    if (len == 0)
+        return OK;
+    size_t written = 0;
+    enum status status = transport_write(transport, buf_head(from), len, &written);
+    buf_consume(from, written);
+    return status;
+}
+
+enum transport_want transport_want(const struct transport *transport)
+{
+    return transport->want;
+}
+
+bool transport_pending(const struct transport *transport)
+{
+    return transport->ssl && !transport->handshaking && SSL_has_pending(transport->ssl);
+}
+
+void transport_shutdown(struct transport *transport)
+{
+    if (transport->ssl && !transport->handshaking && !transport->broken) {
+        ERR_clear_error();
+        (void)SSL_shutdown(transport->ssl);
+        ERR_clear_error();
+    }
+    (void)shutdown(transport->fd, SHUT_WR);
+}
+
+void transport_abort(struct transport *transport)
+{
+    (void)shutdown(transport->fd, SHUT_RDWR);
+}
+
+int transport_fd(const struct transport *transport)
+{
+    return transport->fd;
+}
+
+SSL *transport_ssl(const struct transport *transport)
+{
+    return transport->ssl;
+}
+
+const char *transport_tls_version(const struct transport *transport)
+{
+    return transport->ssl ? SSL_get_version(transport->ssl) : NULL;
+}
+
+const char *transport_error(const struct transport *transport)
+{
+    return transport->error[0] ? transport->error : "no error";
+}
+
+uint64_t transport_bytes_in(const struct transport *transport)
+{
+    return transport->bytes_in;
+}
+
+uint64_t transport_bytes_out(const struct transport *transport)
+{
+    return transport->bytes_out;
+}
