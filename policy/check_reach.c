@@ -16,13 +16,17 @@
 
 #define PATTERN_BYTES 256
 
-/* The entries of `tables` that a rule reaches. */
+/* The entries of `tables` that a rule names or matches: those it governs (or may) first, then those
+ * where another rule's exact name beats its pattern: they only tell which names of columns make
+ * sense. */
 struct reach {
     struct loader *loader;
     const struct raw_rule *raw;
     const struct policy_rule *rule;
     const struct policy_table **tables;
     size_t count;
+    const struct policy_table **beaten;
+    size_t beaten_count;
 };
 
 /* Could one text match both patterns? One row of the usual table at a time. */
@@ -145,6 +149,8 @@ static void reach_pattern(struct reach *reach, const struct raw_name *name)
         any = true;
         if (entry->pattern || governs(policy, reach->rule, entry->schema, entry->name))
             add_table(reach, entry);
+        else
+            reach->beaten[reach->beaten_count++] = entry;
     }
     if (!any)
         load_report(reach->loader, name->place, "the pattern \"%s\" meets no entry of \"tables\"",
@@ -163,29 +169,36 @@ static bool is_category(const struct policy_table *table, const char *name)
     return false;
 }
 
-/* Reports a name that is neither a category nor a column of any table that the rule reaches. */
+static void add_names(struct arena *arena, const struct policy_table *table, struct pile *names)
+{
+    const char **room = NULL;
+    for (size_t c = 0; c < table->category_count; c++) {
+        if ((room = load_push(arena, names, sizeof(*room))) != NULL)
+            *room = table->categories[c].name;
+        for (size_t k = 0; k < table->categories[c].column_count; k++)
+            if ((room = load_push(arena, names, sizeof(*room))) != NULL)
+                *room = table->categories[c].columns[k];
+    }
+    for (size_t k = 0; k < table->columns_like_count; k++)
+        if ((room = load_push(arena, names, sizeof(*room))) != NULL)
+            *room = table->columns_like[k].category;
+}
+
+/* Reports a name that is neither a category nor a column of any table that the rule names or
+ * matches. */
 static bool check_column_name(struct reach *reach, const struct raw_name *name)
 {
     struct arena *arena = reach->loader->arena;
     struct pile names = {0};
-    for (size_t i = 0; i < reach->count; i++) {
-        const struct policy_table *table = reach->tables[i];
+    for (size_t i = 0; i < reach->count + reach->beaten_count; i++) {
+        const struct policy_table *table =
+            i < reach->count ? reach->tables[i] : reach->beaten[i - reach->count];
         if (is_category(table, name->text) || policy_category_of(table, name->text) != NULL)
             return true;
-        for (size_t c = 0; c < table->category_count; c++) {
-            const char **room = load_push(arena, &names, sizeof(*room));
-            if (room != NULL)
-                *room = table->categories[c].name;
-            for (size_t k = 0; k < table->categories[c].column_count; k++)
-                if ((room = load_push(arena, &names, sizeof(*room))) != NULL)
-                    *room = table->categories[c].columns[k];
-        }
-        for (size_t k = 0; k < table->columns_like_count; k++) {
-            const char **room = load_push(arena, &names, sizeof(*room));
-            if (room != NULL)
-                *room = table->columns_like[k].category;
-        }
     }
+    for (size_t i = 0; i < reach->count + reach->beaten_count; i++)
+        add_names(arena, i < reach->count ? reach->tables[i] : reach->beaten[i - reach->count],
+                  &names);
     if (arena_failed(arena))
         return false;
     const char *nearest = text_nearest(name->text, names.items, names.count);
@@ -249,7 +262,7 @@ static void check_writable(struct reach *reach, const struct raw_names *names, c
 {
     for (size_t i = 0; i < names->count; i++) {
         const struct raw_name *name = &names->items[i];
-        bool good = check_column_name(reach, name);
+        bool good = check_column_name(reach, name) && !reach->raw->bad_masks;
         for (size_t k = 0; good && k < reach->count; k++) {
             const struct policy_table *table = reach->tables[k];
             if (is_category(table, name->text))
@@ -289,7 +302,10 @@ static void check_reach(struct loader *loader, const struct raw_rule *raw,
     reach.tables =
         arena_alloc(loader->arena, (loader->policy->table_count + raw->tables.count + 1) *
                                        sizeof(struct policy_table *));
-    if (reach.tables == NULL)
+    reach.beaten =
+        arena_alloc(loader->arena, (loader->policy->table_count * raw->tables.count + 1) *
+                                       sizeof(struct policy_table *));
+    if (reach.tables == NULL || reach.beaten == NULL)
         return;
     for (size_t i = 0; i < raw->tables.count; i++) {
         if (policy_is_pattern(raw->tables.items[i].text))
@@ -297,7 +313,7 @@ static void check_reach(struct loader *loader, const struct raw_rule *raw,
         else
             reach_exact(&reach, &raw->tables.items[i]);
     }
-    if (reach.count == 0)
+    if (reach.count + reach.beaten_count == 0)
         return;
     for (size_t i = 0; i < raw->column_count; i++)
         (void)check_column_name(&reach, &raw->columns[i].name);

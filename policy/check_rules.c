@@ -115,7 +115,7 @@ static void resolve_columns(struct loader *loader, struct raw_rule *raw, struct 
             (struct policy_column_rule){.name = raw->columns[i].name.text,
                                         .mask = index < 0 ? MASK_HIDE : (uint32_t)index,
                                         .place = raw->columns[i].name.place};
-        raw->bad = raw->bad || index < 0;
+        raw->bad_masks = raw->bad_masks || index < 0;
     }
     rule->columns = columns;
 }

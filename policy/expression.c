@@ -211,6 +211,15 @@ static bool is_cte(const struct check *check, const char *name)
     return false;
 }
 
+/* A placeholder that libpg_query took for the name of a thing. */
+static enum status misplaced(struct check *check, const struct policy_placeholder *one)
+{
+    return refuse(
+        check,
+        "%.*s stands where a value cannot: it is no name of a table, function, type or alias",
+        (int)(one->end - one->start), check->expression + one->start);
+}
+
 static enum status check_range(struct check *check, const PgQuery__RangeVar *range)
 {
     if (range->schemaname != NULL && range->schemaname[0] != '\0') {
@@ -218,6 +227,8 @@ static enum status check_range(struct check *check, const PgQuery__RangeVar *ran
             return refuse(check, "guards cannot be read in an expression: name the table itself");
         return OK;
     }
+    if (placeholder_at(check, range->location) != NULL)
+        return misplaced(check, placeholder_at(check, range->location));
     /* Guards are made under an empty search_path: a name that is no CTE in scope fails there. */
     if (is_cte(check, range->relname))
         return OK;
@@ -230,6 +241,8 @@ static enum status check_function(struct check *check, const PgQuery__FuncCall *
     const char *name = call->n_funcname == 1 ? string_of(call->funcname[0]) : NULL;
     if (call->n_funcname > 1 || (name != NULL && builtin_function(name)))
         return OK;
+    if (placeholder_at(check, call->location) != NULL)
+        return misplaced(check, placeholder_at(check, call->location));
     return refuse(
         check,
         "function \"%s\" must be schema-qualified, schema.%s(...): pg_catalog has none of "
@@ -244,6 +257,8 @@ static enum status check_type_name(struct check *check, const PgQuery__TypeName 
         return refuse(check, "%%TYPE and SETOF cannot be used in an expression");
     if (type->n_names != 1 || (name != NULL && builtin_type(name)))
         return OK;
+    if (placeholder_at(check, type->location) != NULL)
+        return misplaced(check, placeholder_at(check, type->location));
     return refuse(check, "type \"%s\" must be schema-qualified: write schema.%s",
                   name == NULL ? "?" : name, name == NULL ? "?" : name);
 }

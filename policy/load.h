@@ -64,7 +64,8 @@ struct raw_rule {
     struct raw_names insert;
     struct raw_names update;
     bool delete_rows;
-    bool bad; /* reported already: later checks would only repeat it */
+    bool bad;       /* reported already: later checks would only repeat it */
+    bool bad_masks; /* an unknown mask: what may be written cannot be told */
 };
 struct raw_function {
     struct raw_name name;

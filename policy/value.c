@@ -106,9 +106,8 @@ bool value_count(const struct value *value, uint64_t least, uint64_t most, uint6
     return true;
 }
 
-bool value_names(const struct value *value, struct raw_names *names)
+static bool read_names(const struct value *value, struct raw_names *names)
 {
-    names->place = value_place(value);
     if (config_setting_type(value->setting) != CONFIG_TYPE_ARRAY)
         return wrong_type(value, "an array of strings: [ \"a\", \"b\" ]");
     size_t count = (size_t)config_setting_length(value->setting);
@@ -131,7 +130,16 @@ bool value_names(const struct value *value, struct raw_names *names)
         else
             names->count++;
     }
+    names->place = value_place(value);
     return true;
+}
+
+bool value_names(const struct value *value, struct raw_names *names)
+{
+    if (read_names(value, names))
+        return true;
+    *names = (struct raw_names){0}; /* as if not there: nobody shall also say that it is empty */
+    return false;
 }
 
 static void unknown_key(const struct value *member, const char *what, const struct value_key *keys,
