@@ -1,0 +1,371 @@
+/*
+ * config.c: pgvigil.cfg as plain data (see config.h).
+ *
+ * Trust boundary: the administrator's file. A key that is not known is an error and never ignored
+ * (a misspelt "client_ca" must not silently ask nobody for a certificate), as is a private key that
+ * others can read. All errors are collected, so that one run of `pgvigil check` tells everything.
+ * Ownership: one arena per configuration, which also holds the struct.
+ */
+#include "proxy/config_read.h"
+
+#include <arpa/inet.h>
+#include <errno.h>
+#include <pgvigil/log.h>
+#include <pgvigil/text.h>
+#include <sched.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#define MAKE_HINT "run certs/make for a development one, or give the path of yours"
+
+/* ---- what may stand where ---- */
+
+#define FIELD(kind, type, member, ...)                                                             \
+    {                                                                                              \
+        .name = #member, .form = kind, .offset = offsetof(type, member), __VA_ARGS__               \
+    }
+
+static const struct config_field listen_fields[] = {
+    FIELD(FIELD_TEXT, struct config_listen, address),
+    FIELD(FIELD_U16, struct config_listen, port, .min = 1, .max = 65535),
+    FIELD(FIELD_FILE, struct config_listen, certificate, .remedy = MAKE_HINT),
+    FIELD(FIELD_SECRET, struct config_listen, key, .remedy = MAKE_HINT),
+    FIELD(FIELD_FILE, struct config_listen, client_ca, .remedy = MAKE_HINT),
+    FIELD(FIELD_BOOL, struct config_listen, plaintext),
+    FIELD(FIELD_UINT, struct config_listen, backlog, .min = 1, .max = 65535),
+    {.name = NULL}};
+
+static const struct config_field database_fields[] = {
+    FIELD(FIELD_TEXT, struct config_database, name, .required = true),
+    FIELD(FIELD_UINT, struct config_database, pool, .min = 1, .max = 10000),
+    FIELD(FIELD_CONNINFO, struct config_database, conninfo, .required = true),
+    FIELD(FIELD_TEXT, struct config_database, owner, .required = true),
+    FIELD(FIELD_CONNINFO, struct config_database, unrestricted),
+    {.name = NULL}};
+
+static const struct config_field limit_fields[] = {
+    FIELD(FIELD_UINT, struct config_limits, connections, .min = 1, .max = 1000000),
+    FIELD(FIELD_UINT, struct config_limits, connections_per_user, .max = 1000000),
+    FIELD(FIELD_UINT, struct config_limits, connections_per_address, .max = 1000000),
+    FIELD(FIELD_UINT, struct config_limits, login_seconds, .min = 1, .max = 3600),
+    FIELD(FIELD_UINT, struct config_limits, connect_seconds, .min = 1, .max = 3600),
+    FIELD(FIELD_UINT, struct config_limits, idle_seconds, .max = 31536000),
+    FIELD(FIELD_UINT, struct config_limits, server_idle_seconds, .min = 1, .max = 31536000),
+    FIELD(FIELD_UINT, struct config_limits, failed_logins, .min = 1, .max = 1000000),
+    FIELD(FIELD_SIZE, struct config_limits, message_bytes, .min = 16384, .max = 0x3ffffffe),
+    {.name = NULL}};
+
+struct audit_fields {
+    const char *directory;
+    const char *key;
+    const char *durability;
+    unsigned checkpoint_seconds;
+    size_t file_bytes;
+};
+
+static const struct config_field audit_field_list[] = {
+    FIELD(FIELD_PATH, struct audit_fields, directory, .required = true),
+    FIELD(FIELD_SECRET, struct audit_fields, key, .required = true, .remedy = MAKE_HINT),
+    FIELD(FIELD_TEXT, struct audit_fields, durability),
+    FIELD(FIELD_UINT, struct audit_fields, checkpoint_seconds, .min = 1, .max = 86400),
+    FIELD(FIELD_SIZE, struct audit_fields, file_bytes, .min = 65536, .max = (int64_t)1 << 40),
+    {.name = NULL}};
+
+struct top_fields {
+    const char *policy;
+    unsigned workers;
+    const char *pseudonym_key;
+    const char *log_level;
+};
+
+static const struct config_field top_field_list[] = {
+    FIELD(FIELD_FILE, struct top_fields, policy, .required = true,
+          .remedy = "give the policy's directory or file"),
+    FIELD(FIELD_UINT, struct top_fields, workers, .max = 256),
+    FIELD(FIELD_SECRET, struct top_fields, pseudonym_key,
+          .remedy = "run certs/make, or write 64 random hexadecimal digits"),
+    FIELD(FIELD_TEXT, struct top_fields, log_level),
+    {.name = "listen", .form = FIELD_GROUP},
+    {.name = "databases", .form = FIELD_GROUP, .required = true},
+    {.name = "audit", .form = FIELD_GROUP, .required = true},
+    {.name = "limits", .form = FIELD_GROUP},
+    {.name = NULL}};
+
+/* ---- groups ---- */
+
+static void read_listen(struct config_reader *reader, const config_setting_t *root,
+                        struct config_listen *listen)
+{
+    listen->address = "127.0.0.1";
+    listen->port = 6432;
+    listen->backlog = 1024;
+    const config_setting_t *group = config_group(reader, root, "listen");
+    listen->place = config_place(reader, group ? group : root);
+    if (group)
+        config_read_fields(reader, group, listen_fields, listen);
+    unsigned char number[16];
+    const char *address = listen->address;
+    if (*address && strcmp(address, "*") != 0 && inet_pton(AF_INET, address, number) != 1 &&
+        inet_pton(AF_INET6, address, number) != 1)
+        config_complain(reader, group,
+                        "listen.address \"%s\" is not an IPv4 or IPv6 address (\"*\": every one)",
+                        address);
+    if (!listen->certificate != !listen->key)
+        config_complain(reader, group, "listen.certificate and listen.key come together");
+    else if (!listen->certificate && !listen->plaintext)
+        config_complain(
+            reader, group ? group : root,
+            "listen has no certificate and key; certs/make writes a pair for development "
+            "(or plaintext = true, for tests only)");
+    if (listen->client_ca && !listen->certificate)
+        config_complain(reader, group, "listen.client_ca needs listen.certificate and listen.key");
+}
+
+static void read_database(struct config_reader *reader, const config_setting_t *setting,
+                          struct config_database *database)
+{
+    database->pool = 20;
+    database->place = config_place(reader, setting);
+    if (!config_setting_is_group(setting)) {
+        config_complain(reader, setting, "an entry of databases must be a group { name = ...; }");
+        return;
+    }
+    config_read_fields(reader, setting, database_fields, database);
+    if (database->name && !*database->name)
+        config_complain(reader, setting, "a database's name is empty");
+    if (!database->conninfo || !database->unrestricted)
+        return;
+    const char *login = config_conninfo_value(reader, database->conninfo, "user");
+    const char *other = config_conninfo_value(reader, database->unrestricted, "user");
+    /* The login of pairs must not be one that can reach the tables: the second wall would be gone.
+     */
+    if (login && other && strcmp(login, other) == 0)
+        config_complain(
+            reader, setting,
+            "unrestricted uses the login \"%s\" of conninfo; give it a login of its own", login);
+}
+
+static void read_databases(struct config_reader *reader, const config_setting_t *root,
+                           struct config *config)
+{
+    const config_setting_t *list = config_setting_get_member(root, "databases");
+    if (!list)
+        return; /* the missing key was told */
+    if (!config_setting_is_list(list) || config_setting_length(list) == 0) {
+        config_complain(reader, list,
+                        "databases must be a list of groups: ( { name = \"records\"; ... } )");
+        return;
+    }
+    size_t count = (size_t)config_setting_length(list);
+    struct config_database *databases = arena_zalloc(reader->arena, count, sizeof *databases);
+    if (!databases)
+        return;
+    config->databases = databases;
+    config->database_count = count;
+    for (size_t i = 0; i < count; i++) {
+        const config_setting_t *setting = config_setting_get_elem(list, (unsigned)i);
+        read_database(reader, setting, &databases[i]);
+        for (size_t j = 0; j < i && databases[i].name; j++) {
+            if (databases[j].name && strcmp(databases[j].name, databases[i].name) == 0)
+                config_complain(reader, setting,
+                                "database \"%s\" stands here twice (first in line %u)",
+                                databases[i].name, databases[j].place.line);
+        }
+    }
+}
+
+static void read_audit(struct config_reader *reader, const config_setting_t *root,
+                       struct audit_options *audit)
+{
+    struct audit_fields fields = {.checkpoint_seconds = 60, .file_bytes = (size_t)256 << 20};
+    const config_setting_t *group = config_group(reader, root, "audit");
+    if (!group)
+        return;
+    config_read_fields(reader, group, audit_field_list, &fields);
+    audit->directory = fields.directory;
+    audit->key_file = fields.key;
+    audit->checkpoint_seconds = fields.checkpoint_seconds;
+    audit->file_bytes = fields.file_bytes;
+    audit->durability = AUDIT_WRITTEN;
+    if (fields.durability && strcmp(fields.durability, "synced") == 0)
+        audit->durability = AUDIT_SYNCED;
+    else if (fields.durability && strcmp(fields.durability, "written") != 0)
+        config_complain(reader, group, "audit.durability is \"written\" or \"synced\", not \"%s\"",
+                        fields.durability);
+}
+
+static void read_limits(struct config_reader *reader, const config_setting_t *root,
+                        struct config_limits *limits)
+{
+    *limits = (struct config_limits){.connections = 1000,
+                                     .connections_per_user = 200,
+                                     .connections_per_address = 500,
+                                     .login_seconds = 30,
+                                     .connect_seconds = 30,
+                                     .server_idle_seconds = 600,
+                                     .failed_logins = 5,
+                                     .message_bytes = (size_t)64 << 20};
+    const config_setting_t *group = config_group(reader, root, "limits");
+    if (group)
+        config_read_fields(reader, group, limit_fields, limits);
+}
+
+static int read_log_level(struct config_reader *reader, const config_setting_t *root,
+                          const char *name)
+{
+    static const char *const names[] = {"debug", "info", "warning", "error"};
+    for (int i = 0; name && i < 4; i++) {
+        if (strcmp(name, names[i]) == 0)
+            return i;
+    }
+    if (name)
+        config_complain(reader, config_setting_get_member(root, "log_level"),
+                        "log_level is \"debug\", \"info\", \"warning\" or \"error\", not \"%s\"",
+                        name);
+    return LOG_LEVEL_INFO;
+}
+
+static unsigned cores(void)
+{
+    cpu_set_t set;
+    int count = sched_getaffinity(0, sizeof set, &set) == 0 ? CPU_COUNT(&set) : 1;
+    return count < 1 ? 1 : (unsigned)count;
+}
+
+static void read_top(struct config_reader *reader, const config_setting_t *root,
+                     struct config *config)
+{
+    struct top_fields fields = {0};
+    config_read_fields(reader, root, top_field_list, &fields);
+    config->policy = fields.policy;
+    config->pseudonym_key = fields.pseudonym_key;
+    config->workers = fields.workers ? fields.workers : cores();
+    config->log_level = read_log_level(reader, root, fields.log_level);
+    read_listen(reader, root, &config->listen);
+    read_databases(reader, root, config);
+    read_audit(reader, root, &config->audit);
+    read_limits(reader, root, &config->limits);
+    unsigned char key[CONFIG_PSEUDONYM_KEY_BYTES];
+    struct buf why;
+    buf_init(&why, 4096);
+    if (config->pseudonym_key && !reader->file_errors &&
+        config_read_pseudonym_key(config->pseudonym_key, key, &why) != OK)
+        config_complain(reader, config_setting_get_member(root, "pseudonym_key"), "%.*s",
+                        (int)buf_len(&why), (const char *)buf_head(&why));
+    explicit_bzero(key, sizeof key);
+    buf_free(&why);
+}
+
+/* ---- the file ---- */
+
+static enum status read_file(struct config_reader *reader, config_t *file, const char *path)
+{
+    if (access(path, R_OK) != 0) {
+        buf_printf(reader->errors, "%s: cannot read the configuration: %s\n", path,
+                   strerror(errno));
+        return ERR_IO;
+    }
+    const char *slash = strrchr(path, '/');
+    char *directory = slash ? arena_strndup(reader->arena, path, (size_t)(slash - path) + 1)
+                            : arena_strdup(reader->arena, ".");
+    if (!directory)
+        return ERR_MEMORY;
+    config_set_include_dir(file, directory);
+    if (config_read_file(file, path) == CONFIG_TRUE)
+        return OK;
+    const char *where = config_error_file(file) ? config_error_file(file) : path;
+    buf_printf(reader->errors, "%s:%d: %s\n", where, config_error_line(file),
+               config_error_text(file) ? config_error_text(file) : "cannot be read");
+    return config_error_type(file) == CONFIG_ERR_FILE_IO ? ERR_IO : ERR_SYNTAX;
+}
+
+enum status config_load(const char *path, struct config **config, struct buf *errors)
+{
+    *config = NULL;
+    struct arena *arena = arena_new((size_t)16 << 20);
+    struct config *fresh = arena ? arena_zalloc(arena, 1, sizeof *fresh) : NULL;
+    if (!fresh) {
+        arena_free(arena);
+        return ERR_MEMORY;
+    }
+    fresh->arena = arena;
+    struct config_reader reader = {.arena = arena, .errors = errors, .path = path};
+    config_t file;
+    config_init(&file);
+    char *absolute = NULL;
+    enum status status = read_file(&reader, &file, path);
+    if (status != OK)
+        goto done;
+    absolute = realpath(path, NULL);
+    fresh->path = arena_strdup(arena, absolute ? absolute : path);
+    reader.absolute = fresh->path;
+    read_top(&reader, config_root_setting(&file), fresh);
+    if (arena_failed(arena) || errors->failed)
+        status = ERR_MEMORY;
+    else if (reader.error_count > 0)
+        status = ERR_INVALID;
+done:
+    free(absolute);
+    config_destroy(&file);
+    if (status != OK) {
+        config_free(fresh);
+        return status;
+    }
+    *config = fresh;
+    return OK;
+}
+
+void config_free(struct config *config)
+{
+    if (config)
+        arena_free(config->arena); /* which holds the struct too */
+}
+
+const struct config_database *config_find_database(const struct config *config, const char *name)
+{
+    for (size_t i = 0; i < config->database_count; i++) {
+        if (strcmp(config->databases[i].name, name) == 0)
+            return &config->databases[i];
+    }
+    return NULL;
+}
+
+static int nibble(int c)
+{
+    if (c >= '0' && c <= '9')
+        return c - '0';
+    if (c >= 'a' && c <= 'f')
+        return c - 'a' + 10;
+    return c >= 'A' && c <= 'F' ? c - 'A' + 10 : -1;
+}
+
+enum status config_read_pseudonym_key(const char *path,
+                                      unsigned char key[CONFIG_PSEUDONYM_KEY_BYTES],
+                                      struct buf *why)
+{
+    char text[2 * CONFIG_PSEUDONYM_KEY_BYTES + 3] = {0};
+    FILE *file = fopen(path, "re");
+    if (!file) {
+        buf_printf(why, "cannot read \"%s\": %s", path, strerror(errno));
+        return ERR_IO;
+    }
+    setvbuf(file, NULL, _IONBF, 0); /* the key must not stay in stdio's buffer */
+    size_t len = fread(text, 1, sizeof text - 1, file);
+    (void)fclose(file);
+    while (len > 0 && (text[len - 1] == '\n' || text[len - 1] == '\r'))
+        len--;
+    enum status status = len == 2 * (size_t)CONFIG_PSEUDONYM_KEY_BYTES ? OK : ERR_INVALID;
+    for (size_t i = 0; status == OK && i < CONFIG_PSEUDONYM_KEY_BYTES; i++) {
+        int high = nibble(text[2 * i]);
+        int low = nibble(text[2 * i + 1]);
+        if (high < 0 || low < 0)
+            status = ERR_INVALID;
+        key[i] = (unsigned char)(high << 4 | low);
+    }
+    explicit_bzero(text, sizeof text);
+    if (status != OK)
+        buf_printf(why, "\"%s\" must hold 64 hexadecimal digits and nothing else", path);
+    return status;
+}
