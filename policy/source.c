@@ -284,7 +284,13 @@ static void take_include(struct cursor *cursor)
 
 static void scan(struct cursor *cursor)
 {
-    begin_line(cursor);
+    /* Included text begins on the line that its @include stands on: that line is this file's now. */
+    struct policy_place *lines = cursor->document->lines.items;
+    if (cursor->document->lines.count == 0)
+        begin_line(cursor);
+    else
+        lines[cursor->document->lines.count - 1] = cursor->place;
+    cursor->line_start = true;
     for (char byte; (byte = cursor->text[cursor->at]) != '\0';) {
         char second = cursor->text[cursor->at + 1];
         if (byte == '@') {
