@@ -8,7 +8,9 @@
  *
  * When a write fails or is short (disk full), the file is cut back to its last whole record, the records of that flush
  * are dropped from chain and buffer, and ERR_AUDIT is returned: the caller refuses what they covered. The next flush tries
- * again: service returns by itself.
+ * again: service returns by itself, and the first record then tells how many were refused.
+ *
+ * A process that sets a file size limit must ignore SIGXFSZ, or the limit ends it instead of the write.
  */
 #ifndef PGVIGIL_AUDIT_H
 #define PGVIGIL_AUDIT_H
@@ -31,7 +33,9 @@ struct audit_options {
 struct audit;
 
 /* Opens chain number `chain` (the worker's), continuing after its last file: a tail that a crash left half-written is
- * cut at the last whole record and the cut is itself a record. ERR_IO, ERR_INVALID (key; *why says), ERR_MEMORY. */
+ * cut at the last whole record and the cut is itself a record. Two processes cannot have one chain open. The public key
+ * is put into DIRECTORY/public.pem. ERR_IO, ERR_INVALID (key, or the chain is in use), ERR_MEMORY; *why is a sentence
+ * that lives until the thread's next audit_open, NULL on success. */
 NODISCARD enum status audit_open(const struct audit_options *options, unsigned chain, struct audit **audit,
                                  const char **why);
 /* Flushes, writes a closing checkpoint. Accepts NULL. */
@@ -105,7 +109,11 @@ bool audit_pending(const struct audit *audit);
 /* Counts flushes that succeeded: what was appended when it stood at n is safe once it is above n. */
 uint64_t audit_flushed(const struct audit *audit);
 NODISCARD enum status audit_flush(struct audit *audit);
-/* Call at least once a second: checkpoints that are due. */
+/* Counts flushes that failed: each refuses everything that was appended since the flush before it, so what waits for
+ * audit_flushed to move must be refused when this moves first. */
+uint64_t audit_failed(const struct audit *audit);
+/* Call about once a second: appends a checkpoint that is due (and flushes it, when nothing else is pending), tries the
+ * disk again after a failure, and starts a new file when someone took the old one away. */
 NODISCARD enum status audit_tick(struct audit *audit);
 /* False after a failed flush, until one succeeds. */
 bool audit_healthy(const struct audit *audit);

@@ -1,0 +1,286 @@
+/*
+ * chain.c: the hash chain and its checkpoints (see chain.h).
+ *
+ * Trust boundary: the parsing half reads files that someone may have tampered with; it accepts the
+ * exact spelling that the writing half makes and nothing else, so that no two spellings of a line
+ * mean the same.
+ */
+#include "chain.h"
+#include "encode.h"
+
+#include <openssl/evp.h>
+#include <pgvigil/text.h>
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+
+/* Signed before the line's bytes: a signature of ours over anything else is never a checkpoint. */
+#define SIGNED_PREFIX  "pgvigil audit checkpoint 1\n"
+#define SIGNATURE_OPEN ",\"signature\":\""
+#define SIGNATURE_TAIL (sizeof SIGNATURE_OPEN - 1 + 2 * KEY_SIGNATURE + 2)
+
+struct hasher {
+    EVP_MD *md;
+    EVP_MD_CTX *ctx;
+};
+
+struct hasher *hasher_new(void)
+{
+    struct hasher *hasher = calloc(1, sizeof *hasher);
+    if (!hasher)
+        return NULL;
+    hasher->md = EVP_MD_fetch(NULL, "SHA256", NULL);
+    hasher->ctx = EVP_MD_CTX_new();
+    if (!hasher->md || !hasher->ctx || EVP_DigestInit_ex2(hasher->ctx, hasher->md, NULL) != 1) {
+        hasher_free(hasher);
+        return NULL;
+    }
+    return hasher;
+}
+
+void hasher_free(struct hasher *hasher)
+{
+    if (!hasher)
+        return;
+    EVP_MD_CTX_free(hasher->ctx);
+    EVP_MD_free(hasher->md);
+    free(hasher);
+}
+
+enum status hasher_line(struct hasher *hasher, const void *bytes, size_t len,
+                        char hex[CHAIN_HASH_HEX + 1])
+{
+    unsigned char digest[EVP_MAX_MD_SIZE];
+    unsigned int size = 0;
+    if (EVP_DigestInit_ex2(hasher->ctx, NULL, NULL) != 1 ||
+        EVP_DigestUpdate(hasher->ctx, bytes, len) != 1 ||
+        EVP_DigestFinal_ex(hasher->ctx, digest, &size) != 1 || size != 32)
+        return ERR_INTERNAL;
+    text_hex(digest, size, hex);
+    return OK;
+}
+
+uint64_t chain_monotonic_seconds(void)
+{
+    struct timespec now = {0};
+    (void)clock_gettime(CLOCK_MONOTONIC, &now);
+    return (uint64_t)now.tv_sec;
+}
+
+void chain_start(struct chain *chain)
+{
+    memset(chain, 0, sizeof *chain);
+    chain->next_seq = 1;
+    memset(chain->prev, '0', CHAIN_HASH_HEX);
+}
+
+static void two_digits(char *out, int value)
+{
+    out[0] = (char)('0' + value / 10 % 10);
+    out[1] = (char)('0' + value % 10);
+}
+
+static void write_time(char out[CHAIN_TIME])
+{
+    struct timespec now = {0};
+    struct tm tm = {0};
+    (void)clock_gettime(CLOCK_REALTIME, &now);
+    (void)gmtime_r(&now.tv_sec, &tm);
+    memcpy(out, "0000-00-00T00:00:00.000000Z", CHAIN_TIME);
+    two_digits(out, (tm.tm_year + 1900) / 100);
+    two_digits(out + 2, (tm.tm_year + 1900) % 100);
+    two_digits(out + 5, tm.tm_mon + 1);
+    two_digits(out + 8, tm.tm_mday);
+    two_digits(out + 11, tm.tm_hour);
+    two_digits(out + 14, tm.tm_min);
+    two_digits(out + 17, tm.tm_sec);
+    int micro = (int)(now.tv_nsec / 1000);
+    two_digits(out + 20, micro / 10000);
+    two_digits(out + 22, micro / 100);
+    two_digits(out + 24, micro);
+}
+
+void chain_line_begin(const struct chain *chain, struct buf *out, const char *type)
+{
+    char time_text[CHAIN_TIME];
+    write_time(time_text);
+    buf_append(out, "{\"seq\":", 7);
+    encode_digits(out, chain->next_seq);
+    buf_append(out, ",\"prev\":\"", 9);
+    buf_append(out, chain->prev, CHAIN_HASH_HEX);
+    buf_append(out, "\",\"time\":\"", 10);
+    buf_append(out, time_text, CHAIN_TIME);
+    buf_append(out, "\",\"type\":\"", 10);
+    buf_str(out, type);
+    buf_byte(out, '"');
+}
+
+enum status chain_line_end(struct chain *chain, struct hasher *hasher, struct buf *out,
+                           size_t start)
+{
+    buf_append(out, "}\n", 2);
+    if (out->failed)
+        return ERR_MEMORY;
+    char hash[CHAIN_HASH_HEX + 1];
+    enum status status = hasher_line(hasher, out->data + start, out->tail - start, hash);
+    if (status != OK)
+        return status;
+    memcpy(chain->prev, hash, sizeof chain->prev);
+    chain->next_seq++;
+    if (chain->unsigned_lines++ == 0)
+        chain->unsigned_since = chain_monotonic_seconds();
+    return OK;
+}
+
+static enum status sign_line(const struct key *key, const unsigned char *line, size_t len,
+                             char hex[2 * KEY_SIGNATURE + 1])
+{
+    unsigned char message[1024];
+    unsigned char signature[KEY_SIGNATURE];
+    size_t prefix = sizeof SIGNED_PREFIX - 1;
+    if (len > sizeof message - prefix)
+        return ERR_INTERNAL;
+    memcpy(message, SIGNED_PREFIX, prefix);
+    memcpy(message + prefix, line, len);
+    enum status status = key_sign(key, message, prefix + len, signature);
+    if (status == OK)
+        text_hex(signature, sizeof signature, hex);
+    return status;
+}
+
+enum status chain_checkpoint(struct chain *chain, struct hasher *hasher, const struct key *key,
+                             unsigned chain_number, uint64_t file_number, const char *reason,
+                             struct buf *out)
+{
+    size_t start = out->tail;
+    chain_line_begin(chain, out, "checkpoint");
+    encode_number(out, "chain", chain_number);
+    encode_number(out, "file", file_number);
+    encode_field(out, "reason", reason);
+    encode_number(out, "lines", chain->unsigned_lines);
+    encode_field(out, "key", key_fingerprint(key));
+    if (out->failed)
+        return ERR_MEMORY;
+    char hex[2 * KEY_SIGNATURE + 1];
+    enum status status = sign_line(key, out->data + start, out->tail - start, hex);
+    if (status != OK)
+        return status;
+    buf_str(out, SIGNATURE_OPEN);
+    buf_str(out, hex);
+    buf_byte(out, '"');
+    status = chain_line_end(chain, hasher, out, start);
+    if (status == OK)
+        chain->unsigned_lines = 0;
+    return status;
+}
+
+struct cursor {
+    const char *at;
+    const char *end;
+};
+
+static bool take_text(struct cursor *cursor, const char *text)
+{
+    size_t len = strlen(text);
+    if ((size_t)(cursor->end - cursor->at) < len || memcmp(cursor->at, text, len) != 0)
+        return false;
+    cursor->at += len;
+    return true;
+}
+
+static bool take_number(struct cursor *cursor, uint64_t *number)
+{
+    const char *start = cursor->at;
+    uint64_t value = 0;
+    while (cursor->at < cursor->end && *cursor->at >= '0' && *cursor->at <= '9') {
+        if (cursor->at - start >= 19)
+            return false;
+        value = value * 10 + (uint64_t)(*cursor->at++ - '0');
+    }
+    *number = value;
+    return cursor->at > start && *start != '0';
+}
+
+static bool is_hex(char c)
+{
+    return (c >= '0' && c <= '9') || (c >= 'a' && c <= 'f');
+}
+
+static bool take_hash(struct cursor *cursor, char hash[CHAIN_HASH_HEX + 1])
+{
+    if ((size_t)(cursor->end - cursor->at) < CHAIN_HASH_HEX)
+        return false;
+    for (size_t i = 0; i < CHAIN_HASH_HEX; i++) {
+        if (!is_hex(cursor->at[i]))
+            return false;
+    }
+    memcpy(hash, cursor->at, CHAIN_HASH_HEX);
+    hash[CHAIN_HASH_HEX] = '\0';
+    cursor->at += CHAIN_HASH_HEX;
+    return true;
+}
+
+static bool take_time(struct cursor *cursor, char out[CHAIN_TIME + 1])
+{
+    static const char shape[] = "0000-00-00T00:00:00.000000Z";
+    if ((size_t)(cursor->end - cursor->at) < CHAIN_TIME)
+        return false;
+    for (size_t i = 0; i < CHAIN_TIME; i++) {
+        char c = cursor->at[i];
+        if (shape[i] == '0' ? c < '0' || c > '9' : c != shape[i])
+            return false;
+    }
+    memcpy(out, cursor->at, CHAIN_TIME);
+    out[CHAIN_TIME] = '\0';
+    cursor->at += CHAIN_TIME;
+    return true;
+}
+
+static bool take_word(struct cursor *cursor, char out[CHAIN_TYPE_MAX + 1])
+{
+    size_t len = 0;
+    while (cursor->at < cursor->end && *cursor->at >= 'a' && *cursor->at <= 'z') {
+        if (len == CHAIN_TYPE_MAX)
+            return false;
+        out[len++] = *cursor->at++;
+    }
+    out[len] = '\0';
+    return len > 0;
+}
+
+bool chain_line_parse(const char *bytes, size_t len, struct chain_line *line)
+{
+    struct cursor cursor = {bytes, bytes + len};
+    return take_text(&cursor, "{\"seq\":") && take_number(&cursor, &line->seq) &&
+           take_text(&cursor, ",\"prev\":\"") && take_hash(&cursor, line->prev) &&
+           take_text(&cursor, "\",\"time\":\"") && take_time(&cursor, line->time) &&
+           take_text(&cursor, "\",\"type\":\"") && take_word(&cursor, line->type) &&
+           take_text(&cursor, "\"");
+}
+
+static int hex_value(char c)
+{
+    return c <= '9' ? c - '0' : c - 'a' + 10;
+}
+
+bool chain_checkpoint_verify(const char *bytes, size_t len, const struct key_ring *ring)
+{
+    unsigned char message[1024];
+    unsigned char signature[KEY_SIGNATURE];
+    size_t prefix = sizeof SIGNED_PREFIX - 1;
+    if (len < SIGNATURE_TAIL || len - SIGNATURE_TAIL > sizeof message - prefix)
+        return false;
+    struct cursor cursor = {bytes + len - SIGNATURE_TAIL, bytes + len};
+    if (!take_text(&cursor, SIGNATURE_OPEN))
+        return false;
+    for (size_t i = 0; i < KEY_SIGNATURE; i++, cursor.at += 2) {
+        if (!is_hex(cursor.at[0]) || !is_hex(cursor.at[1]))
+            return false;
+        signature[i] = (unsigned char)(hex_value(cursor.at[0]) * 16 + hex_value(cursor.at[1]));
+    }
+    if (!take_text(&cursor, "\"}"))
+        return false;
+    memcpy(message, SIGNED_PREFIX, prefix);
+    memcpy(message + prefix, bytes, len - SIGNATURE_TAIL);
+    return key_ring_verify(ring, message, prefix + len - SIGNATURE_TAIL, signature);
+}

@@ -1,0 +1,65 @@
+/*
+ * chain.h: the hash chain: what a line begins with, how it is hashed, what a checkpoint signs.
+ *
+ * A line is {"seq":N,"prev":"<64 hex>","time":"<27>","type":"<word>",...}\n. Its hash is the
+ * SHA-256 of all its bytes with the line end, so that `sed -n 7p FILE | sha256sum` prints the
+ * "prev" of line 8. The order and spelling of these first four fields is fixed; the reader accepts
+ * no other.
+ */
+#ifndef PGVIGIL_AUDIT_CHAIN_H
+#define PGVIGIL_AUDIT_CHAIN_H
+
+#include "key.h"
+
+#include <pgvigil/buf.h>
+#include <pgvigil/status.h>
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#define CHAIN_FORMAT   1
+#define CHAIN_HASH_HEX 64U
+#define CHAIN_TIME     27U /* 2026-01-31T12:00:00.000000Z */
+#define CHAIN_TYPE_MAX 15U
+
+/* Plain data: a copy is a point to fall back to. */
+struct chain {
+    uint64_t next_seq;             /* of the next line; the first line of a chain is 1 */
+    char prev[CHAIN_HASH_HEX + 1]; /* hash of the last line; 64 zeros before the first */
+    uint64_t unsigned_lines;       /* since the last checkpoint */
+    uint64_t unsigned_since;       /* monotonic seconds of the first of them */
+};
+
+/* SHA-256 with a context that is reused. */
+struct hasher;
+struct hasher *hasher_new(void); /* NULL when out of memory */
+void hasher_free(struct hasher *hasher);
+NODISCARD enum status hasher_line(struct hasher *hasher, const void *bytes, size_t len,
+                                  char hex[CHAIN_HASH_HEX + 1]);
+
+void chain_start(struct chain *chain);
+/* Appends the opening of a line, up to and with its type. The time is the system clock's. */
+void chain_line_begin(const struct chain *chain, struct buf *out, const char *type);
+/* Appends }\n, hashes the line that began at `start` (an offset from out->data) and moves the chain
+ * on. */
+NODISCARD enum status chain_line_end(struct chain *chain, struct hasher *hasher, struct buf *out,
+                                     size_t start);
+/* Appends a whole checkpoint line: `reason` is "interval", "rotate" or "close". */
+NODISCARD enum status chain_checkpoint(struct chain *chain, struct hasher *hasher,
+                                       const struct key *key, unsigned chain_number,
+                                       uint64_t file_number, const char *reason, struct buf *out);
+
+/* What a reader takes from a line. */
+struct chain_line {
+    uint64_t seq;
+    char prev[CHAIN_HASH_HEX + 1];
+    char time[CHAIN_TIME + 1];
+    char type[CHAIN_TYPE_MAX + 1];
+};
+/* False when the bytes (with or without the line end) do not begin like a line. */
+bool chain_line_parse(const char *bytes, size_t len, struct chain_line *line);
+/* True when a checkpoint line (without its line end) is signed by a key of the ring. */
+bool chain_checkpoint_verify(const char *bytes, size_t len, const struct key_ring *ring);
+uint64_t chain_monotonic_seconds(void);
+
+#endif

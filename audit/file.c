@@ -1,0 +1,246 @@
+/*
+ * file.c: the file that a chain is being written to (see file.h).
+ *
+ * Trust boundary: the directory is ours, but names are opened with O_NOFOLLOW and new files with
+ * O_EXCL, so that a link planted there cannot send the trail elsewhere.
+ */
+#include "file.h"
+
+#include <dirent.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <inttypes.h>
+#include <pgvigil/log.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/file.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+void file_init(struct file *file)
+{
+    memset(file, 0, sizeof *file);
+    file->dir_fd = -1;
+    file->lock_fd = -1;
+    file->fd = -1;
+}
+
+void file_name(unsigned chain, uint64_t number, char out[FILE_NAME_MAX])
+{
+    (void)snprintf(out, FILE_NAME_MAX, "audit-%u-%08" PRIu64 ".jsonl", chain, number);
+}
+
+static const char *read_number(const char *at, uint64_t *number)
+{
+    uint64_t value = 0;
+    const char *start = at;
+    for (; *at >= '0' && *at <= '9'; at++) {
+        if (at - start >= 18)
+            return NULL;
+        value = value * 10 + (uint64_t)(*at - '0');
+    }
+    *number = value;
+    return at > start ? at : NULL;
+}
+
+bool file_name_parse(const char *name, unsigned *chain, uint64_t *number)
+{
+    uint64_t wide = 0;
+    if (strncmp(name, "audit-", 6) != 0)
+        return false;
+    const char *at = read_number(name + 6, &wide);
+    if (!at || *at != '-' || wide > UINT32_MAX)
+        return false;
+    at = read_number(at + 1, number);
+    if (!at || *number == 0)
+        return false;
+    /* Only the spelling that file_name makes: "audit-00-1.jsonl" is not a second name of a file. */
+    char again[FILE_NAME_MAX];
+    *chain = (unsigned)wide;
+    file_name(*chain, *number, again);
+    return strcmp(name, again) == 0;
+}
+
+enum status file_last_number(int dir_fd, unsigned chain, uint64_t *number)
+{
+    *number = 0;
+    int fd = openat(dir_fd, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+    DIR *dir = fd < 0 ? NULL : fdopendir(fd);
+    if (!dir) {
+        if (fd >= 0)
+            (void)close(fd);
+        return ERR_IO;
+    }
+    const struct dirent *entry = NULL;
+    errno = 0;
+    /* One thread reads this DIR. NOLINTNEXTLINE(concurrency-mt-unsafe) */
+    while ((entry = readdir(dir)) != NULL) {
+        unsigned found_chain = 0;
+        uint64_t found = 0;
+        if (file_name_parse(entry->d_name, &found_chain, &found) && found_chain == chain &&
+            found > *number)
+            *number = found;
+    }
+    int error = errno;
+    (void)closedir(dir);
+    errno = error;
+    return error ? ERR_IO : OK;
+}
+
+static enum status lock_chain(struct file *file)
+{
+    char name[FILE_NAME_MAX];
+    (void)snprintf(name, sizeof name, "audit-%u.lock", file->chain);
+    file->lock_fd =
+        openat(file->dir_fd, name, O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW, S_IRUSR | S_IWUSR);
+    if (file->lock_fd < 0)
+        return ERR_IO;
+    if (flock(file->lock_fd, LOCK_EX | LOCK_NB) == 0)
+        return OK;
+    return errno == EWOULDBLOCK ? ERR_INVALID : ERR_IO;
+}
+
+enum status file_open_directory(struct file *file, const char *directory, unsigned chain)
+{
+    struct stat st;
+    char quoted[512];
+    file->chain = chain;
+    if (mkdir(directory, S_IRWXU) != 0 && errno != EEXIST)
+        return ERR_IO;
+    file->dir_fd = open(directory, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+    if (file->dir_fd < 0)
+        return ERR_IO;
+    if (fstat(file->dir_fd, &st) == 0 && (st.st_mode & 022) != 0)
+        log_event(LOG_LEVEL_WARNING, "event=audit-directory-writable directory=%s mode=%04o",
+                  log_quote(directory, quoted, sizeof quoted), (unsigned)(st.st_mode & 07777));
+    return lock_chain(file);
+}
+
+/* Takes ownership of fd. */
+static enum status adopt(struct file *file, int fd, uint64_t number, uint64_t size)
+{
+    struct stat st;
+    if (fstat(fd, &st) != 0) {
+        file->error = errno;
+        (void)close(fd);
+        return ERR_IO;
+    }
+    if (file->fd >= 0)
+        (void)close(file->fd);
+    file->fd = fd;
+    file->number = number;
+    file->size = size;
+    file->dirty_tail = false;
+    file->device = st.st_dev;
+    file->inode = st.st_ino;
+    return OK;
+}
+
+enum status file_resume(struct file *file, uint64_t number, uint64_t size)
+{
+    char name[FILE_NAME_MAX];
+    file_name(file->chain, number, name);
+    int fd = openat(file->dir_fd, name, O_WRONLY | O_CLOEXEC | O_NOFOLLOW);
+    if (fd < 0) {
+        file->error = errno;
+        return ERR_IO;
+    }
+    return adopt(file, fd, number, size);
+}
+
+/* Returns 0 or an errno. */
+static int write_all(int fd, const unsigned char *bytes, size_t len, uint64_t offset)
+{
+    while (len > 0) {
+        ssize_t done = pwrite(fd, bytes, len, (off_t)offset);
+        if (done < 0 && errno == EINTR)
+            continue;
+        if (done < 0)
+            return errno;
+        if (done == 0)
+            return ENOSPC;
+        bytes += done;
+        offset += (uint64_t)done;
+        len -= (size_t)done;
+    }
+    return 0;
+}
+
+static int cut(int fd, uint64_t size)
+{
+    int result = 0;
+    do {
+        result = ftruncate(fd, (off_t)size);
+    } while (result != 0 && errno == EINTR);
+    return result == 0 ? 0 : errno;
+}
+
+enum status file_create(struct file *file, uint64_t number, const void *bytes, size_t len,
+                        bool over)
+{
+    char name[FILE_NAME_MAX];
+    file_name(file->chain, number, name);
+    int flags = O_WRONLY | O_CREAT | O_CLOEXEC | O_NOFOLLOW | (over ? 0 : O_EXCL);
+    int fd = openat(file->dir_fd, name, flags, S_IRUSR | S_IWUSR);
+    if (fd < 0) {
+        file->error = errno;
+        return ERR_IO;
+    }
+    int error = over ? cut(fd, 0) : 0;
+    if (!error)
+        error = write_all(fd, bytes, len, 0);
+    /* A name that a power failure takes away would look like a removed file. */
+    if (!error && (fsync(fd) != 0 || fsync(file->dir_fd) != 0))
+        error = errno;
+    if (error) {
+        file->error = error;
+        (void)unlinkat(file->dir_fd, name, 0);
+        (void)close(fd);
+        return ERR_IO;
+    }
+    return adopt(file, fd, number, len);
+}
+
+enum status file_write(struct file *file, const void *bytes, size_t len)
+{
+    if (file->fd < 0) {
+        file->error = EBADF;
+        return ERR_IO;
+    }
+    /* Bytes that could not be cut are written over, then the rest of them is cut: so the record
+     * that tells of them takes their place, or they stay for the next try. */
+    int error = write_all(file->fd, bytes, len, file->size);
+    if (!error && file->dirty_tail)
+        error = cut(file->fd, file->size + len);
+    if (!error && file->synced && fdatasync(file->fd) != 0)
+        error = errno;
+    if (!error) {
+        file->dirty_tail = false;
+        file->size += len;
+        return OK;
+    }
+    file->error = error;
+    if (!file->dirty_tail)
+        file->dirty_tail = cut(file->fd, file->size) != 0;
+    return ERR_IO;
+}
+
+bool file_in_place(const struct file *file)
+{
+    char name[FILE_NAME_MAX];
+    struct stat st;
+    file_name(file->chain, file->number, name);
+    return file->fd >= 0 && fstatat(file->dir_fd, name, &st, AT_SYMLINK_NOFOLLOW) == 0 &&
+           st.st_dev == file->device && st.st_ino == file->inode;
+}
+
+void file_close(struct file *file)
+{
+    if (file->fd >= 0)
+        (void)close(file->fd);
+    if (file->lock_fd >= 0)
+        (void)close(file->lock_fd);
+    if (file->dir_fd >= 0)
+        (void)close(file->dir_fd);
+    file_init(file);
+}

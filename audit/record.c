@@ -1,0 +1,88 @@
+/*
+ * record.c: the fields of the records (see record.h).
+ *
+ * A NULL text is left out, a false flag too; numbers are always there. `patients` will stand after
+ * `relations` in begin, whole and more records: an array of strings. A reader must not mind its
+ * absence.
+ */
+#include "record.h"
+#include "encode.h"
+
+#include <string.h>
+
+void record_session(struct buf *out, const struct audit_session *session)
+{
+    if (!session)
+        return;
+    encode_number(out, "session", session->id);
+    encode_field(out, "person", session->person);
+    encode_field(out, "login", session->login);
+    encode_field(out, "auth", session->auth);
+    encode_field(out, "database", session->database);
+    encode_field(out, "role", session->role);
+    encode_field(out, "mission", session->mission);
+    encode_field(out, "purpose", session->purpose);
+    encode_field(out, "reason", session->reason);
+    if (session->break_glass)
+        encode_true(out, "break_glass");
+    encode_field(out, "address", session->address);
+    if (session->address)
+        encode_number(out, "port", session->port);
+    encode_field(out, "application", session->application);
+    encode_field(out, "tls", session->tls);
+}
+
+static void names(struct buf *out, const char *key, const char *const *list, size_t count)
+{
+    buf_str(out, key);
+    for (size_t i = 0; i < count; i++) {
+        if (i)
+            buf_byte(out, ',');
+        (void)encode_string(out, list[i] ? list[i] : "", ENCODE_VALUE_MAX);
+    }
+    buf_byte(out, ']');
+}
+
+static void relations(struct buf *out, const struct audit_statement *statement)
+{
+    if (statement->relation_count == 0)
+        return;
+    buf_str(out, ",\"relations\":[");
+    for (size_t i = 0; i < statement->relation_count; i++) {
+        const struct audit_relation *relation = &statement->relations[i];
+        buf_str(out, i ? ",{\"schema\":" : "{\"schema\":");
+        (void)encode_string(out, relation->schema ? relation->schema : "", ENCODE_VALUE_MAX);
+        encode_field(out, "name", relation->name ? relation->name : "");
+        names(out, ",\"shown\":[", relation->shown, relation->shown_count);
+        names(out, ",\"masked\":[", relation->masked, relation->masked_count);
+        buf_byte(out, '}');
+    }
+    buf_byte(out, ']');
+}
+
+void record_statement(struct buf *out, const struct audit_statement *statement)
+{
+    encode_field(out, "statement", statement->kind);
+    encode_field(out, "decision", statement->decision);
+    encode_field(out, "rule", statement->rule);
+    encode_field(out, "refused", statement->refused);
+    relations(out, statement);
+    encode_field(out, "fingerprint", statement->fingerprint);
+    if (!statement->sql)
+        return;
+    buf_str(out, ",\"sql\":");
+    size_t kept = encode_string(out, statement->sql, RECORD_SQL_MAX);
+    if (statement->sql[kept])
+        encode_number(out, "sql_bytes", strlen(statement->sql));
+}
+
+void record_outcome(struct buf *out, const struct audit_outcome *outcome)
+{
+    encode_field(out, "sqlstate", outcome->sqlstate);
+    encode_field(out, "tag", outcome->tag);
+    encode_number(out, "rows", outcome->rows);
+    encode_number(out, "bytes", outcome->bytes);
+    encode_number(out, "microseconds", outcome->microseconds);
+    if (outcome->unfinished)
+        encode_true(out, "unfinished");
+}

@@ -1,0 +1,17 @@
+/*
+ * record.h: the fields of the records, as docs/audit.md lists them. Each appends to an open line.
+ */
+#ifndef PGVIGIL_AUDIT_RECORD_H
+#define PGVIGIL_AUDIT_RECORD_H
+
+#include <pgvigil/audit.h>
+#include <pgvigil/buf.h>
+
+/* SQL text beyond this is cut; the record then tells the full length and the fingerprint stays. */
+#define RECORD_SQL_MAX (64U * 1024U)
+
+void record_session(struct buf *out, const struct audit_session *session);
+void record_statement(struct buf *out, const struct audit_statement *statement);
+void record_outcome(struct buf *out, const struct audit_outcome *outcome);
+
+#endif

@@ -1,0 +1,190 @@
+/*
+ * recover.c: where a chain left off (see recover.h).
+ *
+ * Trust boundary: reads a file that a crash or a person may have damaged; sizes are bounded by the
+ * file's, and nothing in it is believed but the first fields of its last line.
+ */
+#include "recover.h"
+#include "file.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <jansson.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#define WINDOW (1024U * 1024U)
+
+struct window {
+    char *bytes; /* owned */
+    size_t len;
+    uint64_t offset; /* of bytes[0] in the file */
+};
+
+static enum status read_at(int fd, char *bytes, size_t len, uint64_t offset)
+{
+    while (len > 0) {
+        ssize_t got = pread(fd, bytes, len, (off_t)offset);
+        if (got < 0 && errno == EINTR)
+            continue;
+        if (got <= 0)
+            return ERR_IO;
+        bytes += got;
+        len -= (size_t)got;
+        offset += (uint64_t)got;
+    }
+    return OK;
+}
+
+/* Reads the last `len` bytes before `size`, or all. */
+static enum status window_read(int fd, uint64_t size, size_t len, struct window *window)
+{
+    if (len > size)
+        len = (size_t)size;
+    char *bytes = realloc(window->bytes, len ? len : 1);
+    if (!bytes)
+        return ERR_MEMORY;
+    window->bytes = bytes;
+    window->len = len;
+    window->offset = size - len;
+    return read_at(fd, bytes, len, window->offset);
+}
+
+/* One pass over the window: the last line of ours, and how many whole foreign lines follow it. */
+static bool find_last_line(const struct window *window, struct hasher *hasher,
+                           struct recovered *out, enum status *status)
+{
+    const char *end = window->bytes + window->len;
+    uint64_t foreign = 0;
+    bool hashed = false;
+    *status = OK;
+    for (;;) {
+        const char *newline = end > window->bytes
+                                  ? memrchr(window->bytes, '\n', (size_t)(end - window->bytes))
+                                  : NULL;
+        if (!newline)
+            return false;
+        const char *before = newline > window->bytes
+                                 ? memrchr(window->bytes, '\n', (size_t)(newline - window->bytes))
+                                 : NULL;
+        if (!before && window->offset > 0)
+            return false;
+        const char *start = before ? before + 1 : window->bytes;
+        size_t len = (size_t)(newline - start) + 1;
+        struct chain_line line;
+        bool ours = chain_line_parse(start, len, &line);
+        end = start;
+        /* Blocks of zeros are what a power failure leaves of lines that were on their way. */
+        if (!ours && !hashed && memchr(start, '\0', len))
+            continue;
+        if (!hashed) {
+            out->size = window->offset + (uint64_t)(newline + 1 - window->bytes);
+            *status = hasher_line(hasher, start, len, out->chain.prev);
+            if (*status != OK)
+                return false;
+            hashed = true;
+        }
+        if (ours) {
+            bool closed = foreign == 0 && strcmp(line.type, "checkpoint") == 0;
+            out->chain.unsigned_lines = closed ? 0 : 1;
+            out->chain.next_seq = line.seq + 1 + foreign;
+            return true;
+        }
+        foreign++;
+        if (start == window->bytes) {
+            /* Not one line of ours in the file: go on from the count of lines. */
+            out->chain.next_seq = 1 + foreign;
+            out->chain.unsigned_lines = 1;
+            return true;
+        }
+    }
+}
+
+static enum status hash_cut(int fd, uint64_t size, struct hasher *hasher, struct recovered *out)
+{
+    out->cut_bytes = size - out->size;
+    if (out->cut_bytes == 0)
+        return OK;
+    /* What was cut was never part of the trail; the hash of its first megabyte names it well
+     * enough. */
+    size_t len = out->cut_bytes > WINDOW ? WINDOW : (size_t)out->cut_bytes;
+    char *bytes = malloc(len);
+    enum status status = bytes ? read_at(fd, bytes, len, out->size) : ERR_MEMORY;
+    if (status == OK)
+        status = hasher_line(hasher, bytes, len, out->cut_hash);
+    free(bytes);
+    return status;
+}
+
+static enum status find_end(int fd, uint64_t size, struct hasher *hasher, struct recovered *out,
+                            bool *found)
+{
+    struct window window = {0};
+    enum status status = OK;
+    *found = false;
+    for (size_t len = WINDOW;; len *= 4) {
+        status = window_read(fd, size, len, &window);
+        if (status != OK)
+            break;
+        *found = find_last_line(&window, hasher, out, &status);
+        if (*found || status != OK || window.offset == 0)
+            break;
+    }
+    free(window.bytes);
+    if (status == OK && *found)
+        status = hash_cut(fd, size, hasher, out);
+    return status;
+}
+
+static bool header_names_key(int fd, uint64_t size, const char *fingerprint)
+{
+    char bytes[4096];
+    size_t len = size < sizeof bytes ? (size_t)size : sizeof bytes;
+    if (read_at(fd, bytes, len, 0) != OK)
+        return false;
+    const char *newline = memchr(bytes, '\n', len);
+    json_t *header = newline ? json_loadb(bytes, (size_t)(newline - bytes), 0, NULL) : NULL;
+    const char *type = json_string_value(json_object_get(header, "type"));
+    const char *key = json_string_value(json_object_get(header, "key"));
+    json_int_t format = json_integer_value(json_object_get(header, "format"));
+    bool same = type && key && strcmp(type, "header") == 0 && strcmp(key, fingerprint) == 0 &&
+                format == CHAIN_FORMAT;
+    json_decref(header);
+    return same;
+}
+
+enum status recover_chain(int dir_fd, unsigned chain_number, const char *fingerprint,
+                          struct hasher *hasher, struct recovered *out)
+{
+    memset(out, 0, sizeof *out);
+    chain_start(&out->chain);
+    uint64_t number = 0;
+    enum status status = file_last_number(dir_fd, chain_number, &number);
+    for (; status == OK && number > 0; number--) {
+        char name[FILE_NAME_MAX];
+        struct stat st;
+        file_name(chain_number, number, name);
+        int fd = openat(dir_fd, name, O_RDONLY | O_CLOEXEC | O_NOFOLLOW);
+        if (fd < 0 && errno == ENOENT && out->empty)
+            continue;
+        if (fd < 0 || fstat(fd, &st) != 0) {
+            if (fd >= 0)
+                (void)close(fd);
+            return ERR_IO;
+        }
+        bool found = false;
+        uint64_t size = (uint64_t)st.st_size;
+        status = find_end(fd, size, hasher, out, &found);
+        out->same_key = found && header_names_key(fd, size, fingerprint);
+        (void)close(fd);
+        if (found) {
+            out->number = number;
+            return status;
+        }
+        out->empty = number;
+        out->empty_bytes = size;
+    }
+    return status;
+}

@@ -1,0 +1,115 @@
+/*
+ * verify.h: the parts of verification: files, runs of lines, findings.
+ *
+ * A chain is read line by line into *runs*: stretches in which each line holds the hash of the one
+ * before and the next number. An untouched chain is one run, whatever its length; each tampering
+ * makes a few more. Only runs are kept, so memory follows the damage, not the trail.
+ */
+#ifndef PGVIGIL_AUDIT_VERIFY_H
+#define PGVIGIL_AUDIT_VERIFY_H
+
+#include "chain.h"
+#include "file.h"
+#include "key.h"
+
+#include <pgvigil/audit.h>
+#include <pgvigil/status.h>
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+struct verify_file {
+    char name[FILE_NAME_MAX];
+    uint64_t size;
+    unsigned chain; /* what name and header agree on, or the header's when it is intact */
+    uint64_t number;
+    unsigned name_chain;
+    uint64_t name_number;
+    bool has_header; /* the next five come from it */
+    unsigned header_chain;
+    uint64_t header_number;
+    unsigned checkpoint_seconds;
+    char key[KEY_FINGERPRINT];
+    bool header_linked; /* the second line holds the first one's hash: it is as it was written */
+    bool unknown_key;
+    bool duplicate; /* another file is this number */
+};
+
+enum run_place { RUN_BACKBONE, RUN_STRAY, RUN_MOVED };
+
+struct run {
+    size_t file; /* of the first line; index into files */
+    uint64_t line;
+    size_t last_file;
+    uint64_t last_line;
+    uint64_t first_seq;
+    uint64_t last_seq;
+    uint64_t lines;
+    char prev[CHAIN_HASH_HEX + 1]; /* of the first line */
+    char hash[CHAIN_HASH_HEX + 1]; /* of the last line */
+    bool parsed;                   /* false: one line that is none of ours */
+    bool partial;                  /* no line end: the file stops in the middle of it */
+    bool header;                   /* its first line is a header */
+    enum run_place place;
+    size_t before; /* moved: index of the run that it belongs before */
+};
+
+struct bad_signature {
+    size_t file;
+    uint64_t line;
+    uint64_t more; /* checkpoints after it that do not verify either */
+};
+
+struct verify {
+    const char *directory;
+    int dir_fd;
+    struct key_ring *ring;
+    struct hasher *hasher;
+    struct verify_file *files; /* sorted by chain and number */
+    size_t file_count;
+    size_t file_cap;
+    struct run *runs; /* of the chain in hand */
+    size_t run_count;
+    size_t run_cap;
+    struct bad_signature *bad; /* of the chain in hand */
+    size_t bad_count;
+    size_t bad_cap;
+    struct finding *findings; /* of the chain in hand */
+    size_t finding_count;
+    size_t finding_cap;
+    bool previous_bad; /* the last checkpoint did not verify */
+    bool overflow;     /* more runs than are kept */
+    uint64_t bytes_done;
+    uint64_t bytes_total;
+    char last_time[CHAIN_TIME + 1];       /* of the chain's last line */
+    char checkpoint_time[CHAIN_TIME + 1]; /* of its last good checkpoint */
+    size_t last_file;
+    uint64_t last_line;
+    audit_finding_fn *on_finding;
+    audit_progress_fn *on_progress;
+    void *context;
+    struct audit_verify_result *result;
+};
+
+/* A finding of the chain in hand; they are sorted and reported at its end. */
+struct finding {
+    size_t file;
+    uint64_t line;
+    char *message; /* owned */
+    char *name;    /* owned: a file that is not there; NULL: files[file] */
+};
+
+/* verify_read.c */
+NODISCARD enum status verify_list(struct verify *verify);
+NODISCARD enum status verify_read_file(struct verify *verify, size_t index);
+/* verify_runs.c: judges the runs of the chain in hand. */
+NODISCARD enum status verify_judge(struct verify *verify);
+/* verify.c */
+NODISCARD enum status verify_find(struct verify *verify, size_t file, uint64_t line,
+                                  const char *format, ...) __attribute__((format(printf, 4, 5)));
+NODISCARD enum status verify_find_missing(struct verify *verify, size_t near, const char *name,
+                                          uint64_t lines);
+/* Doubles an array when it is full. */
+NODISCARD enum status verify_grow(void **array, size_t count, size_t *cap, size_t element);
+
+#endif
