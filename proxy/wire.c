@@ -192,7 +192,9 @@ unsigned char wire_get_byte(struct wire_cursor *cursor)
 uint16_t wire_get_u16(struct wire_cursor *cursor)
 {
     const unsigned char *bytes = wire_get_bytes(cursor, 2);
-    return bytes ? (uint16_t)(bytes[0] << 8 | bytes[1]) : 0;
+    if (!bytes)
+        return 0;
+    return (uint16_t)(bytes[0] << 8 | bytes[1]);
 }
 
 uint32_t wire_get_u32(struct wire_cursor *cursor)
