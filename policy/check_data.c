@@ -186,6 +186,7 @@ static void fill_categories(struct loader *loader, struct raw_table *raw, struct
     map_clear(seen);
     for (size_t i = 0; i < raw->table.category_count; i++) {
         struct raw_names *names = &raw->columns[i];
+        (void)check_name(loader, categories[i].place, "a category", categories[i].name);
         const char **columns = arena_alloc(loader->arena, (names->count + 1) * sizeof(*columns));
         if (columns == NULL)
             return;

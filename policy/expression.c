@@ -329,6 +329,8 @@ static enum status check_node(struct check *check, const ProtobufCMessage *messa
         return refuse(check, "a mask may not read tables: it is an immutable expression over :col");
     if (type == &pg_query__locking_clause__descriptor || type == &pg_query__into_clause__descriptor)
         return refuse(check, "FOR UPDATE, FOR SHARE and INTO cannot be used in an expression");
+    if (type == &pg_query__set_to_default__descriptor)
+        return refuse(check, "DEFAULT is no value here");
     if (type == &pg_query__insert_stmt__descriptor || type == &pg_query__update_stmt__descriptor ||
         type == &pg_query__delete_stmt__descriptor || type == &pg_query__merge_stmt__descriptor)
         return refuse(check, "an expression reads; it cannot change data");

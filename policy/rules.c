@@ -199,6 +199,40 @@ const struct policy_rule *policy_rule_for(const struct policy *policy, int role,
     return first == NULL || second != NULL ? NULL : first->rule;
 }
 
+bool policy_is_ambiguous(const struct policy *policy, int role, int mission, const char *schema,
+                         const char *name, struct arena *arena, const char **why)
+{
+    *why = NULL;
+    if (role < 0) {
+        const struct policy_table *first = NULL;
+        const struct policy_table *second = NULL;
+        if (policy_table_for(policy, schema, name) == NULL)
+            policy_table_matches(policy, schema, name, &first, &second);
+        if (second != NULL)
+            *why = arena_printf(
+                arena,
+                "%s.%s is closed: \"%s.%s\" (%s:%u) and \"%s.%s\" (%s:%u) both match "
+                "it; give it an entry of its own",
+                schema, name, first->schema, first->name, first->place.file, first->place.line,
+                second->schema, second->name, second->place.file, second->place.line);
+        return second != NULL;
+    }
+    const struct rule_pattern *first = NULL;
+    const struct rule_pattern *second = NULL;
+    if (is_pair(policy, role, mission) &&
+        policy_rule_for(policy, role, mission, schema, name) == NULL)
+        policy_rule_matches(policy, role, mission, schema, name, &first, &second);
+    if (second != NULL)
+        *why = arena_printf(
+            arena,
+            "%s.%s is closed for %s/%s: \"%s\" (%s:%u) and \"%s\" (%s:%u) both match it; "
+            "give it a rule that names it",
+            schema, name, policy->roles[role].name, policy->missions[mission].name, first->pattern,
+            first->rule->place.file, first->rule->place.line, second->pattern,
+            second->rule->place.file, second->rule->place.line);
+    return second != NULL;
+}
+
 const char *policy_category_of(const struct policy_table *table, const char *column)
 {
     for (size_t i = 0; i < table->category_count; i++)

@@ -233,6 +233,10 @@ const struct policy_table *policy_table_for(const struct policy *policy, const c
 /* The one rule for (role, mission, relation) (exact beats pattern), or NULL: closed. */
 const struct policy_rule *policy_rule_for(const struct policy *policy, int role, int mission,
                                           const char *schema, const char *name);
+/* For check --database: is a relation closed because two patterns match it, which no file could tell? *why (arena)
+ * says so with their places. With role -1 the entries of `tables` are looked at, else the rules of the pair. */
+bool policy_is_ambiguous(const struct policy *policy, int role, int mission, const char *schema, const char *name,
+                         struct arena *arena, const char **why);
 /* The category of a column, or NULL: in none, so hidden. */
 const char *policy_category_of(const struct policy_table *table, const char *column);
 /* What a rule makes of a column of `table`: never NULL; masks[0] (hide) for what is not named. */

@@ -191,6 +191,26 @@ static void rule_for_pair_and_relation(void **state)
     policy_unref(policy);
 }
 
+static void ambiguous_relation_tells_both_patterns(void **state)
+{
+    (void)state;
+    struct policy *policy = load(clinic);
+    struct arena *arena = arena_new(0);
+    const char *why = NULL;
+    assert_true(policy_is_ambiguous(policy, -1, -1, "ehr", "double", arena, &why));
+    assert_non_null(strstr(why, "e?r.double"));
+    assert_false(policy_is_ambiguous(policy, -1, -1, "ehr", "visits", arena, &why));
+    assert_null(why);
+    assert_false(policy_is_ambiguous(policy, -1, -1, "nowhere", "x", arena, &why));
+    assert_true(policy_is_ambiguous(policy, 0, 0, "ehr", "two", arena, &why));
+    assert_non_null(strstr(why, "nurse/care"));
+    assert_false(policy_is_ambiguous(policy, 0, 0, "ehr", "twice", arena, &why));
+    assert_false(policy_is_ambiguous(policy, 1, 0, "ehr", "two", arena, &why));
+    assert_false(policy_is_ambiguous(policy, 9, 9, "ehr", "two", arena, &why));
+    arena_free(arena);
+    policy_unref(policy);
+}
+
 static enum policy_mask_kind mask_of(const struct policy *policy, const char *schema,
                                      const char *name, const char *column)
 {
@@ -443,6 +463,7 @@ int main(void)
         cmocka_unit_test(find_user_by_name_and_certificate),
         cmocka_unit_test(table_exact_beats_pattern),
         cmocka_unit_test(rule_for_pair_and_relation),
+        cmocka_unit_test(ambiguous_relation_tells_both_patterns),
         cmocka_unit_test(mask_of_column_beats_its_category),
         cmocka_unit_test(mask_of_column_named_like_a_category_is_not_its_mask),
         cmocka_unit_test(write_only_listed_and_shown_columns),
