@@ -1,15 +1,16 @@
 /*
  * guard.h: from policy and catalog to the views, roles and grants that PostgreSQL enforces.
  *
- * Pure text: nothing here talks to a server. tools/deploy.c runs the plan in one transaction.
+ * Pure text: nothing here talks to a server. tools/cmd_deploy.c runs the plan in one transaction.
  *
  * Names. A pair (role, mission) of a generation is at once a NOLOGIN role and a schema:
  * pgvigil:<role>/<mission>@<generation>. Built-in guards over the system catalogs stand once a generation in
  * pgvigil:catalog@<generation>; they find out whose turn it is by current_user, which is the pair. A name over
  * 63 bytes keeps its readable start and ends in a hash. The view of public.patients is named "public.patients",
  * of ONLY public.patients "public.patients!only". Each guard carries COMMENT ON VIEW in the form
- * quote_ident(schema) || '.' || quote_ident(name) [ || ' only' ], which is how it is found again; each guard schema
- * carries COMMENT ON SCHEMA 'pgvigil <digest>'.
+ * "schema"."name" (both in double quotes, doubled inside) and " only" for that variant, which is how it is found again;
+ * each guard schema carries COMMENT ON SCHEMA 'pgvigil <digest>', the catalog one 'pgvigil <digest> <hash of the
+ * built-in guards>'.
  *
  * Settings on a server connection that guards read (all text; set by pgvigil, never by clients):
  *   pgvigil.u_name, pgvigil.u_<attribute>, pgvigil.s_<setting>, pgvigil.address   placeholders
@@ -41,10 +42,13 @@ bool guard_governing(const struct policy *policy, const struct catalog *catalog,
                      const struct catalog_relation *relation, const struct policy_table **table,
                      const struct policy_rule **rule, const struct catalog_relation **as);
 
+/* The setting that holds a mission's pseudonym key: "pgvigil.key_research". In the arena. */
+const char *guard_key_setting(const char *mission, struct arena *arena);
+
 /*
- * The SELECT that is a guard's body, and the columns it shows. ERR_INVALID with *why (a sentence) when the rule
- * cannot be a guard here (pseudonym on an int, a view that needs its own rule...). For a view without a rule of its
- * own, the expansion of its definition over guards.
+ * The SELECT that is a guard's body, and the columns it shows. For a view without a rule of its own, the expansion of its
+ * definition over guards. DENIED: the relation does not exist for this pair (*why NULL). ERR_INVALID with *why (a
+ * sentence): it should, and cannot (pseudonym on an int, a view that needs its own rule...).
  */
 NODISCARD enum status guard_definition(const struct policy *policy, const struct catalog *catalog, int role,
                                        int mission, const struct catalog_relation *relation, bool only,
@@ -55,16 +59,52 @@ struct guard_statement {
     const char *sql;
     const char *about; /* "guard nurse/care public.patients": for --dry-run headings, progress and errors */
 };
-struct guard_plan {
-    const struct guard_statement *statements; /* run in order, in one transaction */
+
+/* One guard view of a pair, so that deploy can tell what is there from what should be. */
+struct guard_view {
+    int role;
+    int mission;
+    const char *pair;
+    const char *view;
+    const struct catalog_relation *relation;
+    bool only;
+    bool expansion;   /* of a view without a rule: PostgreSQL may refuse it, which leaves only this view out */
+    const char *hash; /* 32 hex over everything below: equal means nothing to do */
+    const char *body; /* the SELECT */
+    const char *const *columns;
+    size_t column_count;
+    const struct guard_statement *statements; /* make it; run as the owner */
     size_t count;
-    const char *const *warnings; /* relations left out and why */
-    size_t warning_count;
-    size_t pair_count;
+};
+
+/* Something a plan leaves out, or cannot do. */
+struct guard_finding {
+    bool error; /* the plan must not be run; else a warning: the relation is left out for the pair */
+    const char *message;
+    struct policy_place place; /* file NULL: none */
+};
+
+/* A step: plain statements, then views, then plain ones. */
+struct guard_plan {
+    const char *catalog_schema;
+    const char *digest;
+    const char *catalog_hash; /* 32 hex over the built-in guards */
+    const struct guard_statement *roles; /* run as the DBA: roles, memberships, schemas */
+    size_t role_count;
+    const struct guard_statement *built_in; /* run as the owner: the guards over the system catalogs */
+    size_t built_in_count;
+    const struct guard_view *views; /* run as the owner, in this order: what is read stands before what reads */
     size_t view_count;
+    const struct guard_statement *finish; /* run as the owner: comments that say the generation is whole */
+    size_t finish_count;
+    const struct guard_finding *findings;
+    size_t finding_count;
+    size_t error_count;
+    const char *const *pairs; /* names of roles and schemas */
+    size_t pair_count;
 };
 /* Everything that makes this generation, assuming none of it exists. `owner` owns the guards; `login` is granted the
- * pairs' roles. The statements end with SET ROLE undone and comments in place. */
+ * pairs' roles. Also OK when findings hold errors. */
 NODISCARD enum status guard_plan_make(const struct policy *policy, const struct catalog *catalog, const char *owner,
                                       const char *login, struct arena *arena, struct guard_plan *plan);
 
@@ -78,5 +118,11 @@ enum catalog_access guard_catalog_access(const char *schema, const char *relatio
 /* A pg_catalog function, or SQL value function (current_user, session_user, user, current_role, current_schema,
  * current_catalog), that is replaced by a built-in guard function of the same name in guard_catalog_schema. */
 bool guard_catalog_function(const char *name);
+/*
+ * Casts to and from reg* types read names through the search path, so they have guards too, in the same schema: for each
+ * T of regclass, regtype, regproc, regprocedure, regnamespace, regrole, `T_in(text) returns T` (an error as PostgreSQL's when
+ * there is none that the pair may see) and `T_out(oid) returns text` (the number when it may not). The judge puts them
+ * in the place of 'x'::regclass and oid::regclass.
+ */
 
 #endif

@@ -1,0 +1,143 @@
+/*
+ * guard.c: the SELECT behind a guard view.
+ *
+ * Purpose: what design promise 1 calls "the table is a view". Only columns that the rule names are
+ * written out, one by one, so a column that the table gets later is not there. Names are always
+ * quoted and qualified; nothing depends on a search path.
+ *
+ * Trust boundary: table and column names come from the database, expressions from the policy; both
+ * end up in SQL that a DBA's connection runs at deploy. Names go through text_quote_ident;
+ * expressions were checked to be one expression each.
+ *
+ * Ownership: results stand in the caller's arena.
+ */
+#include "guard_expr.h"
+#include "guard_view.h"
+
+#include <pgvigil/guard.h>
+#include <pgvigil/text.h>
+#include <string.h>
+
+static const char *keep(struct buf *buf, struct arena *arena)
+{
+    buf_byte(buf, '\0');
+    const char *copy = buf->failed ? NULL : arena_strdup(arena, (const char *)buf_head(buf));
+    buf_free(buf);
+    return copy;
+}
+
+/* A rule's SELECT over `relation`, which stands under the name `alias` that the rule's expressions
+ * use. */
+static enum status rule_definition(const struct guard_expr_context *context, bool only,
+                                   const char **sql, const char *const **columns, size_t *count,
+                                   const char **why)
+{
+    const struct catalog_relation *relation = context->relation;
+    const char **names = arena_zalloc(context->arena, relation->column_count + 1, sizeof(*names));
+    if (names == NULL) {
+        return ERR_MEMORY;
+    }
+    struct buf out;
+    buf_init(&out, 0);
+    buf_str(&out, "SELECT");
+    *count = 0;
+    enum status status = OK;
+    for (size_t i = 0; i < relation->column_count && status == OK; i++) {
+        const struct catalog_column *column = &relation->columns[i];
+        const struct policy_mask *mask =
+            policy_mask_for(context->policy, context->table, context->rule, column->name);
+        if (mask->kind == MASK_HIDE) {
+            continue;
+        }
+        const char *expression = NULL;
+        status = guard_expr_column(context, column, mask, &expression, why);
+        if (status == OK) {
+            buf_str(&out, *count == 0 ? "\n    " : ",\n    ");
+            buf_str(&out, expression);
+            buf_str(&out, " AS ");
+            text_quote_ident(&out, column->name);
+            names[(*count)++] = column->name;
+        }
+    }
+    buf_str(&out, only ? "\nFROM ONLY " : "\nFROM ");
+    text_quote_ident(&out, relation->schema);
+    buf_byte(&out, '.');
+    text_quote_ident(&out, relation->name);
+    /* Without an alias of its own the schema may qualify too: public.patients.id. */
+    if (strcmp(context->alias, relation->name) != 0) {
+        buf_str(&out, " AS ");
+        text_quote_ident(&out, context->alias);
+    }
+    const char *rows = "";
+    if (status == OK) {
+        status = guard_expr_rows(context, &rows, why);
+    }
+    if (status == OK && rows[0] != '\0') {
+        buf_printf(&out, "\nWHERE %s", rows);
+    }
+    if (status != OK) {
+        buf_free(&out);
+        return status;
+    }
+    *columns = names;
+    *sql = keep(&out, context->arena);
+    return *sql == NULL ? ERR_MEMORY : OK;
+}
+
+enum status guard_visible_columns(const struct guard_request *request,
+                                  const struct catalog_relation *relation,
+                                  const char *const **columns, size_t *count, const char **why)
+{
+    const struct policy_table *table = NULL;
+    const struct policy_rule *rule = NULL;
+    const struct catalog_relation *as = NULL;
+    *count = 0;
+    *columns = NULL;
+    *why = NULL;
+    if (!guard_governing(request->policy, request->catalog, request->role, request->mission,
+                         relation, &table, &rule, &as)) {
+        const char *sql = NULL;
+        return guard_view_expand(request, relation, &sql, columns, count, why);
+    }
+    const char **names = arena_zalloc(request->arena, relation->column_count + 1, sizeof(*names));
+    if (names == NULL) {
+        return ERR_MEMORY;
+    }
+    for (size_t i = 0; i < relation->column_count; i++) {
+        const char *name = relation->columns[i].name;
+        if (policy_mask_for(request->policy, table, rule, name)->kind != MASK_HIDE) {
+            names[(*count)++] = name;
+        }
+    }
+    *columns = names;
+    return OK;
+}
+
+enum status guard_definition(const struct policy *policy, const struct catalog *catalog, int role,
+                             int mission, const struct catalog_relation *relation, bool only,
+                             struct arena *arena, const char **sql, const char *const **columns,
+                             size_t *column_count, const char **why)
+{
+    *sql = NULL;
+    *columns = NULL;
+    *column_count = 0;
+    *why = NULL;
+    const struct policy_table *table = NULL;
+    const struct policy_rule *rule = NULL;
+    const struct catalog_relation *as = NULL;
+    if (!guard_governing(policy, catalog, role, mission, relation, &table, &rule, &as)) {
+        struct guard_request request = {
+            .policy = policy, .catalog = catalog, .role = role, .mission = mission, .arena = arena};
+        return only ? DENIED
+                    : guard_view_expand(&request, relation, sql, columns, column_count, why);
+    }
+    struct guard_expr_context context = {.policy = policy,
+                                         .catalog = catalog,
+                                         .relation = relation,
+                                         .alias = as->name,
+                                         .table = table,
+                                         .rule = rule,
+                                         .mission = mission,
+                                         .arena = arena};
+    return rule_definition(&context, only, sql, columns, column_count, why);
+}

@@ -1,0 +1,38 @@
+/*
+ * guard_view.h: a view of the database that has no rule, as a guard. Private to policy/.
+ */
+#ifndef PGVIGIL_GUARD_VIEW_H
+#define PGVIGIL_GUARD_VIEW_H
+
+#include <pgvigil/arena.h>
+#include <pgvigil/catalog.h>
+#include <pgvigil/policy.h>
+#include <pgvigil/status.h>
+#include <stdbool.h>
+#include <stddef.h>
+
+#define GUARD_VIEW_DEPTH 16 /* views over views */
+
+struct guard_request {
+    const struct policy *policy;
+    const struct catalog *catalog;
+    int role;
+    int mission;
+    struct arena *arena;
+    int depth; /* of views over views */
+};
+
+/* The columns that a relation has for the pair, by its rule or by expansion. DENIED: none, closed.
+ * ERR_INVALID with *why (or NULL). */
+NODISCARD enum status guard_visible_columns(const struct guard_request *request,
+                                            const struct catalog_relation *relation,
+                                            const char *const **columns, size_t *count,
+                                            const char **why);
+
+/* The same contract as guard_definition, for a view without a rule. */
+NODISCARD enum status guard_view_expand(const struct guard_request *request,
+                                        const struct catalog_relation *relation, const char **sql,
+                                        const char *const **columns, size_t *count,
+                                        const char **why);
+
+#endif
