@@ -1,0 +1,433 @@
+/*
+ * auth.c: from the first packet to ReadyForQuery (see auth.h).
+ *
+ * Trust boundary: everything here is said by someone who has proved nothing yet. Bytes pipelined
+ * behind SSLRequest could be taken for encrypted ones by a careless server, so they end the
+ * connection. The database's existence is told only after authentication, as PostgreSQL does.
+ */
+#include "proxy/auth.h"
+
+#include "proxy/admission.h"
+#include "proxy/cancel.h"
+#include "proxy/certificate.h"
+#include "proxy/pool.h"
+#include "proxy/query.h"
+#include "proxy/tls.h"
+
+#include <pgvigil/judge.h>
+#include <pgvigil/log.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <strings.h>
+
+#define NEGOTIATIONS_MAX 2
+
+/* ---- before the session ---- */
+
+static enum status answer_byte(struct session *session, unsigned char byte)
+{
+    size_t written = 0;
+    /* One byte on a fresh socket: it fits, or the peer is gone. */
+    if (transport_write(session->transport, &byte, 1, &written) != OK) {
+        session_end(session, "client closed the connection");
+        return CLOSED;
+    }
+    return OK;
+}
+
+static enum status start_tls(struct session *session)
+{
+    if (buf_len(&session->in) > 0) {
+        session_fail(session, ERR_PROTOCOL, NULL, "received unencrypted data after SSL request");
+        return ERR_PROTOCOL;
+    }
+    if (session->world->tls == NULL)
+        return answer_byte(session, 'N');
+    if (answer_byte(session, 'S') != OK)
+        return CLOSED;
+    session->tls = tls_context_ref(session->world->tls);
+    if (transport_start_tls(session->transport, session->tls, false) != OK) {
+        session_end(session, "TLS cannot be started");
+        return ERR_TLS;
+    }
+    session_enter(session, SESSION_TLS_HANDSHAKE);
+    return OK;
+}
+
+static enum status negotiate(struct session *session, enum startup_kind kind)
+{
+    /* Inside TLS, or again and again, no client asks. */
+    if (session->state != SESSION_ACCEPTED || ++session->negotiations > NEGOTIATIONS_MAX) {
+        session_fail(session, ERR_PROTOCOL, "0A000", "unsupported frontend protocol");
+        return ERR_PROTOCOL;
+    }
+    if (kind == STARTUP_SSL_REQUEST)
+        return start_tls(session);
+    if (buf_len(&session->in) > 0) {
+        session_fail(session, ERR_PROTOCOL, NULL,
+                     "received unencrypted data after GSSAPI encryption request");
+        return ERR_PROTOCOL;
+    }
+    return answer_byte(session, 'N');
+}
+
+static void audit_login(struct session *session, const char *event, const char *detail)
+{
+    if (audit_event(session->worker->audit, event, &session->who, detail) != OK)
+        log_event(LOG_LEVEL_ERROR, "session=%lu event=audit-failed", (unsigned long)session->id);
+}
+
+/* ---- authentication ---- */
+
+static uint64_t failed_login(struct session *session, const char *detail)
+{
+    audit_login(session, "auth-failed", detail);
+    char quoted[200];
+    log_event(LOG_LEVEL_WARNING, "session=%lu event=auth-failed user=%s address=%s detail=\"%s\"",
+              (unsigned long)session->id, log_quote(session->startup.user, quoted, sizeof quoted),
+              session->address, detail);
+    return admission_failed(session->worker->process->admission, session->address,
+                            session->worker->now);
+}
+
+/* The words are the same whatever was wrong; only the record tells. */
+static enum status refuse_login(struct session *session, const char *detail)
+{
+    uint64_t delay = failed_login(session, detail);
+    snprintf(session->lost_message, sizeof session->lost_message,
+             "password authentication failed for user \"%s\"", session->startup.user);
+    snprintf(session->lost_sqlstate, sizeof session->lost_sqlstate, "28P01");
+    if (delay == 0) {
+        session_fail(session, ERR_AUTH, session->lost_sqlstate, session->lost_message);
+        return ERR_AUTH;
+    }
+    session->delayed_until = session->worker->now + delay * 1000u;
+    session_enter(session, SESSION_DELAYED);
+    return NEED_MORE;
+}
+
+static bool certificate_fits(const struct session *session, const struct policy_user *user)
+{
+    return user->certificate_cn != NULL && session->common_name[0] != '\0' &&
+           strcmp(user->certificate_cn, session->common_name) == 0;
+}
+
+static enum status apply_setting(struct session *session, const char *name, const char *value,
+                                 const char **why)
+{
+    struct identity *identity = &session->identity;
+    if (strcasecmp(name, "pgvigil.role") == 0)
+        return OK; /* chosen before all others */
+    if (strcasecmp(name, "pgvigil.mission") == 0) {
+        *why = "this role may not take that mission, or there is none of that name";
+        return identity_choose_mission(identity, session->world->policy, value);
+    }
+    if (strcasecmp(name, "pgvigil.reason") == 0)
+        return identity_replace(&identity->reason, value);
+    if (strcasecmp(name, "pgvigil.patient") == 0)
+        return identity_replace(&identity->patient, value);
+    if (strcasecmp(name, "application_name") == 0)
+        return identity_replace(&identity->application, value);
+    if (strcasecmp(name, "client_encoding") == 0) {
+        *why = "only UTF8 is supported as client_encoding";
+        bool utf8 = strcasecmp(value, "utf8") == 0 || strcasecmp(value, "utf-8") == 0 ||
+                    strcasecmp(value, "unicode") == 0 || strcasecmp(value, "'utf-8'") == 0;
+        return utf8 ? OK : ERR_INVALID;
+    }
+    bool unrestricted = session_unrestricted(session);
+    if (strcasecmp(name, "search_path") == 0 && !unrestricted) {
+        *why = "search_path is not a list of names";
+        return identity_parse_path(identity, value);
+    }
+    *why = "this setting may not be changed through pgvigil";
+    if (strncasecmp(name, "pgvigil.", 8) == 0)
+        return ERR_INVALID;
+    if (!unrestricted &&
+        (setting_class(name) != SETTING_FORWARD || !setting_value_allowed(name, value)))
+        return ERR_INVALID;
+    return identity_set(identity, name, value);
+}
+
+static const char *startup_setting(const struct startup *startup, const char *name)
+{
+    const char *value = NULL;
+    for (size_t i = 0; i < startup->setting_count; i++)
+        if (strcasecmp(startup->settings[i].name, name) == 0)
+            value = startup->settings[i].value;
+    return value;
+}
+
+static enum status apply_settings(struct session *session)
+{
+    const struct startup *startup = &session->startup;
+    const char *role = startup_setting(startup, "pgvigil.role");
+    char message[256];
+    if (role != NULL &&
+        identity_choose_role(&session->identity, session->world->policy, role) != OK) {
+        snprintf(message, sizeof message, "user \"%s\" does not have the role \"%s\"",
+                 startup->user, role);
+        session_fail(session, ERR_INVALID, "42501", message);
+        return ERR_INVALID;
+    }
+    for (size_t i = 0; i < startup->setting_count; i++) {
+        const char *why = "";
+        enum status status =
+            apply_setting(session, startup->settings[i].name, startup->settings[i].value, &why);
+        if (status == OK)
+            continue;
+        snprintf(message, sizeof message, "start-up setting \"%s\" refused: %s",
+                 startup->settings[i].name, status == ERR_MEMORY ? "out of memory" : why);
+        session_fail(session, status, status == ERR_MEMORY ? "53200" : "42501", message);
+        return status;
+    }
+    return OK;
+}
+
+static enum status authenticated(struct session *session, const struct policy_user *user,
+                                 const char *method)
+{
+    struct worker *worker = session->worker;
+    admission_succeeded(worker->process->admission, session->address);
+    session->who.auth = method;
+    if (identity_init(&session->identity, session->world->policy, user) != OK) {
+        session_fail(session, ERR_MEMORY, NULL, "out of memory");
+        return ERR_MEMORY;
+    }
+    session_update_who(session);
+    if (!admission_user_enter(worker->process->admission, user->name)) {
+        audit_login(session, "refused-connection", "too many connections for the user");
+        session_fail(session, ERR_LIMIT, "53300", "too many connections for this user");
+        return ERR_LIMIT;
+    }
+    session->counted = true;
+    struct buf out;
+    buf_init(&out, 0);
+    wire_put_auth_ok(&out);
+    session_say(session, &out);
+    buf_free(&out);
+    session->database = config_find_database(worker->config, session->startup.database);
+    if (session->database == NULL) {
+        char message[200];
+        snprintf(message, sizeof message, "database \"%s\" does not exist",
+                 session->startup.database);
+        audit_login(session, "refused-connection", "no such database");
+        session_fail(session, ERR_INVALID, "3D000", message);
+        return ERR_INVALID;
+    }
+    session->database_index = (size_t)(session->database - worker->config->databases);
+    session->who.database = session->database->name;
+    if (apply_settings(session) != OK)
+        return ERR_INVALID;
+    session_update_who(session);
+    session->statements = statements_new();
+    if (session->statements == NULL) {
+        session_fail(session, ERR_MEMORY, NULL, "out of memory");
+        return ERR_MEMORY;
+    }
+    session_enter(session, SESSION_LOGIN);
+    struct pool *pool =
+        &worker->pools[session->database_index * 2 +
+                       (session_unrestricted(session) ? POOL_UNRESTRICTED : POOL_PAIRS)];
+    struct server *known = TAILQ_FIRST(&pool->all);
+    if (pool->kind == POOL_PAIRS && known != NULL && session->identity.setting_count == 0)
+        auth_welcome(session, known);
+    else
+        pool_wait(pool, session);
+    return session->state == SESSION_READY ? OK : NEED_MORE;
+}
+
+static enum status begin_scram(struct session *session, const struct policy_user *user)
+{
+    size_t binding_len = 0;
+    const unsigned char *binding =
+        session->tls == NULL ? NULL : tls_context_binding(session->tls, &binding_len);
+    bool password =
+        user != NULL && (user->auth == AUTH_SCRAM ||
+                         (user->auth == AUTH_CERT_AND_SCRAM && certificate_fits(session, user)));
+    struct scram_options options = {.user = session->startup.user,
+                                    .secret = password ? user->secret : NULL,
+                                    .binding = binding_len == 0 ? NULL : binding,
+                                    .binding_len = binding_len,
+                                    .unknown_iterations = session->world->scram_iterations};
+    session->scram = scram_new(&options);
+    if (session->scram == NULL) {
+        session_fail(session, ERR_MEMORY, NULL, "out of memory");
+        return ERR_MEMORY;
+    }
+    struct buf out;
+    buf_init(&out, 0);
+    scram_start(session->scram, &out);
+    session_say(session, &out);
+    buf_free(&out);
+    session_enter(session, SESSION_AUTHENTICATING);
+    return OK;
+}
+
+static enum status begin(struct session *session)
+{
+    struct startup *startup = &session->startup;
+    bool encrypted = transport_tls_version(session->transport) != NULL;
+    session->who.id = session->id;
+    session->who.login = session->who.person = startup->user;
+    session->who.address = session->address;
+    session->who.port = session->port;
+    session->who.tls = transport_tls_version(session->transport);
+    if (!encrypted && !session->worker->config->listen.plaintext) {
+        session_fail(session, ERR_AUTH, "28000",
+                     "pgvigil takes encrypted connections only (sslmode=require)");
+        return ERR_AUTH;
+    }
+    if (startup->replication) {
+        session_fail(session, ERR_INVALID, "0A000", "replication connections are not supported");
+        return ERR_INVALID;
+    }
+    if (startup->negotiate) {
+        struct buf out;
+        buf_init(&out, 0);
+        startup_put_negotiate(&out, startup);
+        session_say(session, &out);
+        buf_free(&out);
+    }
+    if (encrypted &&
+        certificate_peer_common_name(transport_ssl(session->transport), session->common_name,
+                                     sizeof session->common_name) != OK)
+        session->common_name[0] = '\0';
+    const struct policy_user *user = policy_find_user(session->world->policy, startup->user);
+    if (user != NULL && user->auth == AUTH_CERT && certificate_fits(session, user))
+        return authenticated(session, user, "cert");
+    return begin_scram(session, user);
+}
+
+enum status auth_startup(struct session *session)
+{
+    struct wire_message message;
+    enum status status = wire_next_startup(&session->in, &message);
+    if (status == NEED_MORE)
+        return status;
+    const char *sqlstate = NULL;
+    const char *why = "invalid length of startup packet";
+    if (status == OK)
+        status = startup_parse(&message, session->arena, &session->startup, &sqlstate, &why);
+    if (status != OK) {
+        session_fail(session, status, sqlstate, why == NULL ? "invalid startup packet" : why);
+        return status;
+    }
+    switch (session->startup.kind) {
+    case STARTUP_SSL_REQUEST:
+    case STARTUP_GSS_REQUEST:
+        return negotiate(session, session->startup.kind);
+    case STARTUP_CANCEL:
+        cancel_request(session->worker->process->cancels, session->startup.process_id,
+                       session->startup.secret_key);
+        session_end(session, "cancel request");
+        return CLOSED;
+    case STARTUP_SESSION:
+        return begin(session);
+    }
+    return ERR_INTERNAL;
+}
+
+enum status auth_step(struct session *session)
+{
+    struct wire_message message;
+    enum status status = wire_next(&session->in, WIRE_FROM_CLIENT_AUTH, WIRE_AUTH_MAX, &message);
+    if (status == NEED_MORE)
+        return status;
+    if (status != OK) {
+        session_fail(session, ERR_PROTOCOL, NULL, "expected SASL response");
+        return ERR_PROTOCOL;
+    }
+    struct buf out;
+    buf_init(&out, 0);
+    const char *why = NULL;
+    status = scram_step(session->scram, &message, &out, &why);
+    if (out.failed)
+        status = ERR_MEMORY;
+    const struct policy_user *user =
+        policy_find_user(session->world->policy, session->startup.user);
+    bool certificate = user != NULL && user->auth == AUTH_CERT_AND_SCRAM;
+    /* The mock exchange of an unknown user cannot succeed; a certificate alone is never made up for
+     * by one. */
+    if (status == OK && (user == NULL || user->auth == AUTH_CERT ||
+                         (certificate && !certificate_fits(session, user))))
+        status = ERR_AUTH;
+    if (status == OK || status == NEED_MORE)
+        session_say(session, &out);
+    buf_free(&out);
+    if (status == NEED_MORE)
+        return OK; /* that message is done; look for the next */
+    if (status == OK) {
+        bool bound = scram_bound(session->scram);
+        scram_free(session->scram);
+        session->scram = NULL;
+        return authenticated(session, user,
+                             certificate
+                                 ? (bound ? "cert+scram-sha-256-plus" : "cert+scram-sha-256")
+                                 : (bound ? "scram-sha-256-plus" : "scram-sha-256"));
+    }
+    if (status == ERR_AUTH)
+        return refuse_login(session,
+                            user == NULL ? "unknown user" : "wrong password or certificate");
+    failed_login(session, "malformed SASL exchange");
+    session_fail(session, status, NULL, why == NULL ? "malformed SASL exchange" : why);
+    return status;
+}
+
+/* ---- welcome ---- */
+
+static void put_parameters(struct session *session, struct server *server, struct buf *out)
+{
+    static const char *const names[] = {"server_version",
+                                        "server_encoding",
+                                        "client_encoding",
+                                        "DateStyle",
+                                        "TimeZone",
+                                        "integer_datetimes",
+                                        "IntervalStyle",
+                                        "in_hot_standby",
+                                        "standard_conforming_strings",
+                                        "default_transaction_read_only"};
+    for (size_t i = 0; i < sizeof names / sizeof names[0]; i++) {
+        const char *value = server_parameter(server, names[i]);
+        if (value != NULL)
+            wire_put_parameter_status(out, names[i], value);
+    }
+    wire_put_parameter_status(
+        out, "application_name",
+        session->identity.application == NULL ? "" : session->identity.application);
+    wire_put_parameter_status(out, "is_superuser", "off");
+    wire_put_parameter_status(out, "session_authorization", session->identity.user->name);
+}
+
+void auth_welcome(struct session *session, struct server *server)
+{
+    struct worker *worker = session->worker;
+    if (cancel_register(worker->process->cancels, worker, session->id, &session->key_id,
+                        &session->key_secret) != OK) {
+        session_fail(session, ERR_MEMORY, NULL, "out of memory");
+        return;
+    }
+    session->connected = true;
+    if (audit_event(worker->audit, "connect", &session->who, NULL) != OK) {
+        session_fail(session, ERR_AUDIT, NULL,
+                     "the audit record of this connection could not be written");
+        return;
+    }
+    struct buf *out = &session->out.bytes;
+    put_parameters(session, server, out);
+    wire_put_key_data(out, session->key_id, session->key_secret);
+    wire_put_ready(out, 'I');
+    outbox_cover(&session->out);
+    session->pinned = session_unrestricted(session);
+    session_new_epoch(session);
+    session_enter(session, SESSION_READY);
+    char quoted[200];
+    log_event(LOG_LEVEL_INFO, "session=%lu event=connect user=%s database=%s auth=%s tls=%s",
+              (unsigned long)session->id,
+              log_quote(session->identity.user->name, quoted, sizeof quoted),
+              session->database->name, session->who.auth,
+              session->who.tls == NULL ? "no" : session->who.tls);
+    worker_touch(worker, session);
+    session_maybe_release(session);
+}

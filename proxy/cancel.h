@@ -1,0 +1,27 @@
+/*
+ * cancel.h: from a cancel key to the session it belongs to.
+ *
+ * A CancelRequest comes on a connection of its own, before any authentication: the key is all its
+ * sender proves. Keys are drawn from the system's randomness and compared in constant time; what is
+ * sent upstream is the server connection's own cancel, and only while that session has a statement
+ * there.
+ */
+#ifndef PGVIGIL_PROXY_CANCEL_H
+#define PGVIGIL_PROXY_CANCEL_H
+
+#include <pgvigil/status.h>
+#include <stdint.h>
+
+struct cancel_registry;
+struct worker;
+
+struct cancel_registry *cancel_registry_new(void);
+void cancel_registry_free(struct cancel_registry *registry);
+/* Draws a key for a session. ERR_TLS: no randomness. ERR_MEMORY. */
+NODISCARD enum status cancel_register(struct cancel_registry *registry, struct worker *worker,
+                                      uint64_t session, uint32_t *id, uint32_t *secret);
+void cancel_unregister(struct cancel_registry *registry, uint32_t id);
+/* Any thread: tells the owning worker. Silent when the key is not known, as PostgreSQL is. */
+void cancel_request(struct cancel_registry *registry, uint32_t id, uint32_t secret);
+
+#endif

@@ -1,0 +1,533 @@
+/*
+ * extended.c: Parse, Bind, Describe, Execute, Close, Sync, Flush.
+ *
+ * Names of prepared statements are the session's; a shared server connection knows their texts by
+ * pgvigil's own names, so a client reaches only what was judged for it. A statement that the server
+ * at hand lacks is prepared there ahead of its use. What was judged under another role, mission,
+ * path, identity or policy is judged again before it is bound.
+ *
+ * Trust boundary: as query.c.
+ */
+#include "proxy/query.h"
+
+#include "proxy/command.h"
+#include "proxy/result.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#define PARSE_TYPES_MAX 65535
+
+static enum status refuse(struct session *session, const struct statement *statement,
+                          const struct refusal *refusal, bool record)
+{
+    if (record && result_audit_refusal(session, statement, refusal) != OK)
+        return ERR_AUDIT;
+    return query_refuse(session, refusal, true);
+}
+
+static enum status refuse_name(struct session *session, const char *sqlstate, const char *what,
+                               const char *name, const char *how)
+{
+    char message[256];
+    if (name[0] == '\0')
+        snprintf(message, sizeof message, "unnamed %s %s", what, how);
+    else
+        snprintf(message, sizeof message, "%s \"%s\" %s", what, name, how);
+    const struct refusal refusal = {.sqlstate = sqlstate, .message = message};
+    return query_refuse(session, &refusal, true);
+}
+
+static enum status refuse_aborted(struct session *session)
+{
+    const struct refusal refusal = {
+        .sqlstate = "25P02",
+        .message = "current transaction is aborted, commands ignored until end of "
+                   "transaction block"};
+    return query_refuse(session, &refusal, true);
+}
+
+static struct request *forward(struct session *session, enum request_kind kind,
+                               struct statement *statement)
+{
+    struct request *request = requests_add(&session->requests, kind);
+    if (request == NULL)
+        return NULL;
+    request->in_group = true;
+    request->group = session->group;
+    request->statement = statement_ref(statement);
+    request->started = clock_microseconds();
+    session->group_forwarded = true;
+    worker_touch_server(session->worker, session->server);
+    return request;
+}
+
+/* ---- what the server at hand has prepared ---- */
+
+static const char *upstream_name(const struct statement *statement)
+{
+    return statement->names_own ? statement->name : statement->server_name;
+}
+
+static bool is_prepared(const struct server *server, const struct statement *statement)
+{
+    const char *name = upstream_name(statement);
+    if (name[0] == '\0')
+        return server->unnamed == statement;
+    return map_get_str(server->prepared, name) != NULL;
+}
+
+static enum status send_parse(struct session *session, struct statement *statement, bool own)
+{
+    struct server *server = session->server;
+    const char *name = upstream_name(statement);
+    struct request *request = forward(session, REQUEST_PARSE, statement);
+    if (request == NULL)
+        return ERR_MEMORY;
+    request->own = own;
+    wire_put_parse(&server->out, name, statement->verdict->sql, statement->verdict->sql_len,
+                   statement->types, (uint16_t)statement->type_count);
+    if (name[0] == '\0') {
+        server_forget_unnamed(server);
+        server->unnamed = statement_ref(statement);
+        return OK;
+    }
+    return map_put_str(server->prepared, name, server);
+}
+
+static enum status ensure_prepared(struct session *session, struct statement *statement)
+{
+    return is_prepared(session->server, statement) ? OK : send_parse(session, statement, true);
+}
+
+/* ---- Parse ---- */
+
+/* A reg* parameter is a name that the server resolves to an OID: an oracle for what exists. The
+ * judge sees casts in the text, not the types given beside it. */
+static bool type_reads_names(uint32_t oid)
+{
+    static const uint32_t refused[] = {24,   2202, 2203, 2204, 2205, 2206, 4096, 4089,
+                                       3734, 3769, 4191, 1008, 2207, 2208, 2209, 2210,
+                                       2211, 4097, 4090, 3735, 3770, 4192};
+    for (size_t i = 0; i < sizeof refused / sizeof refused[0]; i++)
+        if (refused[i] == oid)
+            return true;
+    return false;
+}
+
+static enum status parse_types(const struct session *session, const struct wire_parse *parse,
+                               uint32_t *types, struct refusal *refusal)
+{
+    struct wire_cursor cursor;
+    wire_cursor_init(&cursor, parse->types, (size_t)parse->type_count * 4);
+    for (size_t i = 0; i < parse->type_count; i++) {
+        types[i] = wire_get_u32(&cursor);
+        if (!session_unrestricted(session) && type_reads_names(types[i])) {
+            *refusal = (struct refusal){
+                .sqlstate = "42501",
+                .message = "parameters of type regclass and its like are not allowed",
+                .hint = "Give the parameter the type text."};
+            return DENIED;
+        }
+    }
+    return OK;
+}
+
+static enum status judge_parse(struct session *session, const struct wire_parse *parse)
+{
+    uint32_t *types = calloc((size_t)parse->type_count + 1, sizeof *types);
+    if (types == NULL)
+        return ERR_MEMORY;
+    struct refusal refusal;
+    struct statement *statement = NULL;
+    enum status status = parse_types(session, parse, types, &refusal);
+    if (status == OK) {
+        struct statement_source source = {.name = parse->statement,
+                                          .sql = parse->sql,
+                                          .len = parse->sql_len,
+                                          .types = types,
+                                          .type_count = parse->type_count,
+                                          .extended = true};
+        status = query_judge(session, &source, &statement, &refusal);
+    }
+    free(types);
+    if (status == DENIED)
+        status = refuse(session, statement, &refusal, true);
+    else if (status == OK) {
+        statement_name_upstream(statement);
+        session->pending = statement;
+        return OK;
+    }
+    statement_unref(statement);
+    return status;
+}
+
+static bool ends_transaction(const struct statement *statement)
+{
+    if (statement->verdict->statement_count == 0)
+        return false;
+    enum statement_kind kind = statement->verdict->statements[0].kind;
+    return kind == STATEMENT_COMMIT || kind == STATEMENT_ROLLBACK || kind == STATEMENT_ROLLBACK_TO;
+}
+
+static enum status answer_complete(struct session *session, void (*put)(struct buf *out))
+{
+    struct buf out;
+    buf_init(&out, 0);
+    put(&out);
+    enum status status = query_answer(session, &out, false);
+    buf_free(&out);
+    return status;
+}
+
+/* An answer of ours that waits behind others: should one of its group fail, the server would have
+ * skipped the message, and the names must be as they were. */
+static void can_be_undone(struct session *session, struct statement *added,
+                          struct statement *displaced)
+{
+    struct request *last = TAILQ_LAST(&session->requests.list, request_list);
+    if (last == NULL)
+        return;
+    last->statement = statement_ref(added);
+    last->displaced = statement_ref(displaced);
+}
+
+static enum status parse_local(struct session *session, struct statement *statement)
+{
+    struct statement *displaced =
+        statement_ref(statements_find(session->statements, statement->name));
+    enum status status = statements_put(session->statements, statement);
+    if (status == OK)
+        status = answer_complete(session, wire_put_parse_complete);
+    if (status == OK)
+        can_be_undone(session, statement, displaced);
+    statement_unref(displaced);
+    return status;
+}
+
+enum status extended_parse(struct session *session, const struct wire_message *message)
+{
+    struct wire_parse parse;
+    if (wire_parse_parse(message, &parse) != OK)
+        return ERR_PROTOCOL;
+    if (session->pending == NULL) {
+        if (parse.statement[0] != '\0' &&
+            statements_find(session->statements, parse.statement) != NULL)
+            return refuse_name(session, "42P05", "prepared statement", parse.statement,
+                               "already exists");
+        enum status status = judge_parse(session, &parse);
+        if (status != OK || session->pending == NULL)
+            return status;
+    }
+    struct statement *statement = session->pending;
+    if (statement->local)
+        return parse_local(session, statement);
+    struct refusal refusal;
+    enum status status = query_need_server(session, &refusal);
+    if (status == DENIED)
+        return refuse(session, statement, &refusal, false);
+    if (status != OK)
+        return status;
+    bool known = is_prepared(session->server, statement);
+    /* PostgreSQL would refuse to parse; what is prepared already must not say otherwise. */
+    if (known && session->tx == 'E' && session->requests.remote == 0 &&
+        !ends_transaction(statement))
+        return refuse_aborted(session);
+    if (known)
+        return parse_local(session, statement);
+    status = send_parse(session, statement, false);
+    if (status != OK)
+        return status;
+    TAILQ_LAST(&session->requests.list, request_list)->displaced =
+        statement_ref(statements_find(session->statements, statement->name));
+    return statements_put(session->statements, statement);
+}
+
+/* ---- Bind ---- */
+
+/* A statement by name, judged for the session as it is now. OK with *found NULL: unrestricted and
+ * not known here. DENIED: the error was given. */
+static enum status current_statement(struct session *session, const char *name,
+                                     struct statement **found)
+{
+    struct statement *statement = statements_find(session->statements, name);
+    *found = statement;
+    if (statement == NULL) {
+        if (session_unrestricted(session) && name[0] != '\0')
+            return OK;
+        enum status status =
+            refuse_name(session, "26000", "prepared statement", name, "does not exist");
+        return status == OK ? DENIED : status;
+    }
+    if (statement->epoch == session->epoch)
+        return OK;
+    struct refusal refusal;
+    struct statement *again = NULL;
+    struct statement_source source = {.name = statement->name,
+                                      .sql = statement->sql,
+                                      .len = statement->len,
+                                      .types = statement->types,
+                                      .type_count = statement->type_count,
+                                      .extended = true};
+    enum status status = query_judge(session, &source, &again, &refusal);
+    if (status == DENIED)
+        status = refuse(session, again, &refusal, true) == OK ? DENIED : ERR_MEMORY;
+    if (status == OK) {
+        statement_name_upstream(again);
+        status = statements_put(session->statements, again);
+        *found = statements_find(session->statements, name);
+    }
+    statement_unref(again);
+    return status;
+}
+
+static enum status bind_upstream(struct session *session, struct statement *statement,
+                                 struct wire_bind *bind)
+{
+    struct refusal refusal;
+    enum status status = query_need_server(session, &refusal);
+    if (status == DENIED)
+        return refuse(session, statement, &refusal, false);
+    if (status == OK && statement != NULL)
+        status = ensure_prepared(session, statement);
+    if (status != OK)
+        return status;
+    struct request *request = forward(session, REQUEST_BIND, statement);
+    if (request == NULL)
+        return ERR_MEMORY;
+    if (statement != NULL) {
+        bind->statement = upstream_name(statement);
+        statement->portal_rows = 0;
+        status = statements_bind(session->statements, bind->portal, session->group, statement);
+    }
+    wire_put_bind(&session->server->out, bind);
+    return status;
+}
+
+enum status extended_bind(struct session *session, const struct wire_message *message)
+{
+    struct wire_bind bind;
+    if (wire_parse_bind(message, &bind) != OK)
+        return ERR_PROTOCOL;
+    struct statement *statement = NULL;
+    enum status status = current_statement(session, bind.statement, &statement);
+    if (status == DENIED)
+        return OK;
+    if (status != OK)
+        return status;
+    if (statement == NULL || !statement->local)
+        return bind_upstream(session, statement, &bind);
+    if (bind.value_count > 0) {
+        const struct refusal refusal = {
+            .sqlstate = "08P01",
+            .message = "bind message supplies parameters, but the statement takes none"};
+        return refuse(session, statement, &refusal, false);
+    }
+    status = statements_bind(session->statements, bind.portal, session->group, statement);
+    return status == OK ? answer_complete(session, wire_put_bind_complete) : status;
+}
+
+/* ---- Describe, Close ---- */
+
+static enum status describe_local(struct session *session, const struct statement *statement,
+                                  bool whole)
+{
+    struct buf out;
+    buf_init(&out, 0);
+    if (whole)
+        wire_put_parameter_description(&out, NULL, 0);
+    command_describe(&statement->verdict->statements[0], &out);
+    enum status status = query_answer(session, &out, false);
+    buf_free(&out);
+    return status;
+}
+
+static enum status describe_upstream(struct session *session, struct statement *statement,
+                                     unsigned char kind, const char *name)
+{
+    struct refusal refusal;
+    enum status status = query_need_server(session, &refusal);
+    if (status == DENIED)
+        return refuse(session, statement, &refusal, false);
+    if (status == OK && kind == 'S' && statement != NULL)
+        status = ensure_prepared(session, statement);
+    if (status != OK)
+        return status;
+    if (forward(session, REQUEST_DESCRIBE, statement) == NULL)
+        return ERR_MEMORY;
+    wire_put_describe(&session->server->out, kind,
+                      kind == 'S' && statement != NULL ? upstream_name(statement) : name);
+    return OK;
+}
+
+/* A portal of the session; OK with *found NULL: unrestricted, a cursor that SQL made. DENIED: the
+ * error was given. */
+static enum status current_portal(struct session *session, const char *name,
+                                  struct statement **found)
+{
+    *found = statements_portal(session->statements, name);
+    if (*found != NULL || (session_unrestricted(session) && session->server != NULL))
+        return OK;
+    enum status status = refuse_name(session, "34000", "portal", name, "does not exist");
+    return status == OK ? DENIED : status;
+}
+
+enum status extended_describe(struct session *session, const struct wire_message *message)
+{
+    unsigned char kind;
+    const char *name;
+    if (wire_parse_target(message, &kind, &name) != OK)
+        return ERR_PROTOCOL;
+    struct statement *statement = NULL;
+    enum status status = kind == 'S' ? current_statement(session, name, &statement)
+                                     : current_portal(session, name, &statement);
+    if (status == DENIED)
+        return OK;
+    if (status != OK)
+        return status;
+    if (statement != NULL && statement->local)
+        return describe_local(session, statement, kind == 'S');
+    return describe_upstream(session, statement, kind, name);
+}
+
+static enum status close_upstream(struct session *session, unsigned char kind, const char *name,
+                                  struct statement *displaced)
+{
+    struct request *request = forward(session, REQUEST_CLOSE, NULL);
+    if (request == NULL)
+        return ERR_MEMORY;
+    request->displaced = statement_ref(displaced);
+    wire_put_close(&session->server->out, kind, name);
+    if (kind == 'S')
+        map_remove_str(session->server->prepared, name);
+    return OK;
+}
+
+static enum status close_local(struct session *session, struct statement *displaced)
+{
+    enum status status = answer_complete(session, wire_put_close_complete);
+    if (status == OK)
+        can_be_undone(session, NULL, displaced);
+    return status;
+}
+
+enum status extended_close(struct session *session, const struct wire_message *message)
+{
+    unsigned char kind;
+    const char *name;
+    if (wire_parse_target(message, &kind, &name) != OK)
+        return ERR_PROTOCOL;
+    bool bound = session->server != NULL && session->server->state == SERVER_ACTIVE;
+    struct statement *displaced = NULL;
+    bool upstream;
+    if (kind == 'S') {
+        displaced = statement_ref(statements_find(session->statements, name));
+        statements_remove(session->statements, name);
+        upstream = session_unrestricted(session) && bound;
+    } else {
+        const struct statement *portal = statements_portal(session->statements, name);
+        upstream = bound && (portal == NULL || !portal->local);
+        statements_close_portal(session->statements, name);
+    }
+    enum status status =
+        upstream ? close_upstream(session, kind, name, displaced) : close_local(session, displaced);
+    statement_unref(displaced);
+    return status;
+}
+
+/* ---- Execute, Sync, Flush ---- */
+
+static enum status execute_local(struct session *session, struct statement *statement)
+{
+    enum status status = query_drain(session);
+    if (status != OK)
+        return status;
+    if (session->tx == 'E')
+        return refuse_aborted(session);
+    const struct command command = {.statement = &statement->verdict->statements[0],
+                                    .describe = false,
+                                    .in_transaction = query_in_transaction(session),
+                                    .arena = statement->arena};
+    struct refusal refusal;
+    struct buf out;
+    buf_init(&out, 0);
+    statement_ref(statement); /* DISCARD ALL and DEALLOCATE drop the names that hold it */
+    status = command_run(session, &command, &out, &refusal);
+    if (status == OK)
+        status = query_answer(session, &out, false);
+    else if (status == DENIED)
+        status = refuse(session, statement, &refusal, true);
+    statement_unref(statement);
+    buf_free(&out);
+    return status;
+}
+
+enum status extended_execute(struct session *session, const struct wire_message *message)
+{
+    const char *portal;
+    uint32_t max_rows;
+    if (wire_parse_execute(message, &portal, &max_rows) != OK)
+        return ERR_PROTOCOL;
+    struct statement *statement = NULL;
+    enum status status = current_portal(session, portal, &statement);
+    if (status == DENIED)
+        return OK;
+    if (status != OK)
+        return status;
+    if (statement != NULL && statement->local)
+        return execute_local(session, statement);
+    struct refusal refusal;
+    status = query_need_server(session, &refusal);
+    uint64_t id = 0;
+    bool writes = statement == NULL || (statement->verdict->statement_count > 0 &&
+                                        statement->verdict->statements[0].writes);
+    if (status == OK)
+        status = query_begin_record(session, statement, 0, writes, &id, &refusal);
+    if (status == DENIED)
+        return refuse(session, statement, &refusal, false);
+    if (status != OK)
+        return status;
+    struct request *request = forward(session, REQUEST_EXECUTE, statement);
+    if (request == NULL)
+        return ERR_MEMORY;
+    request->audit_id = id;
+    wire_put_execute(&session->server->out, portal, max_rows);
+    return OK;
+}
+
+enum status extended_sync(struct session *session, const struct wire_message *message)
+{
+    if (wire_parse_empty(message) != OK)
+        return ERR_PROTOCOL;
+    if (session->state == SESSION_COPY_IN)
+        return OK; /* as PostgreSQL does */
+    if (session->state == SESSION_SKIPPING)
+        session_enter(session, SESSION_READY);
+    if (!session->group_forwarded) {
+        struct buf nothing;
+        buf_init(&nothing, 0);
+        enum status status = query_answer(session, &nothing, true);
+        session->group++;
+        return status;
+    }
+    struct request *request = requests_add(&session->requests, REQUEST_SYNC);
+    if (request == NULL)
+        return ERR_MEMORY;
+    request->group = session->group++;
+    session->group_forwarded = false;
+    wire_put_sync(&session->server->out);
+    worker_touch_server(session->worker, session->server);
+    return OK;
+}
+
+enum status extended_flush(struct session *session, const struct wire_message *message)
+{
+    if (wire_parse_empty(message) != OK)
+        return ERR_PROTOCOL;
+    if (session->group_forwarded && session->server != NULL && session->state != SESSION_COPY_IN) {
+        wire_put_flush(&session->server->out);
+        worker_touch_server(session->worker, session->server);
+    }
+    return OK;
+}

@@ -1,0 +1,343 @@
+/*
+ * identity.c: the person, her role and her mission as texts (see identity.h).
+ *
+ * Attack kept in mind: a value that ends its literal. Every value goes through text_quote_literal,
+ * every name is the policy's or passed setting_class.
+ */
+#include "proxy/identity.h"
+
+#include <ctype.h>
+#include <pgvigil/text.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <strings.h>
+
+enum status identity_replace(char **place, const char *value)
+{
+    char *copy = value == NULL ? NULL : strdup(value);
+    if (value != NULL && copy == NULL)
+        return ERR_MEMORY;
+    free(*place);
+    *place = copy;
+    return OK;
+}
+
+static void free_path(char **path, size_t count)
+{
+    for (size_t i = 0; i < count; i++)
+        free(path[i]);
+    free(path);
+}
+
+void identity_clear_settings(struct identity *identity)
+{
+    for (size_t i = 0; i < identity->setting_count; i++) {
+        free(identity->settings[i].name);
+        free(identity->settings[i].value);
+    }
+    free(identity->settings);
+    identity->settings = NULL;
+    identity->setting_count = 0;
+}
+
+void identity_free(struct identity *identity)
+{
+    free(identity->application);
+    free(identity->reason);
+    free(identity->patient);
+    free_path(identity->path, identity->path_count);
+    identity_clear_settings(identity);
+    memset(identity, 0, sizeof *identity);
+    identity->role = identity->mission = -1;
+}
+
+enum status identity_init(struct identity *identity, const struct policy *policy,
+                          const struct policy_user *user)
+{
+    memset(identity, 0, sizeof *identity);
+    identity->user = user;
+    identity->role = (int)user->roles[0];
+    identity->mission = policy->roles[user->roles[0]].default_mission;
+    static const char *const path[] = {"public"};
+    return identity_set_path(identity, path, 1);
+}
+
+static bool user_has_role(const struct policy_user *user, int role)
+{
+    for (size_t i = 0; i < user->role_count; i++)
+        if ((int)user->roles[i] == role)
+            return true;
+    return false;
+}
+
+enum status identity_choose_role(struct identity *identity, const struct policy *policy,
+                                 const char *name)
+{
+    int role = policy_find_role(policy, name);
+    if (role < 0 || !user_has_role(identity->user, role))
+        return ERR_INVALID;
+    identity->role = role;
+    if (identity->mission < 0 || !policy_role_has_mission(policy, role, identity->mission))
+        identity->mission = policy->roles[role].default_mission;
+    return OK;
+}
+
+enum status identity_choose_mission(struct identity *identity, const struct policy *policy,
+                                    const char *name)
+{
+    int mission = policy_find_mission(policy, name);
+    if (mission < 0 || !policy_role_has_mission(policy, identity->role, mission))
+        return ERR_INVALID;
+    identity->mission = mission;
+    return OK;
+}
+
+enum status identity_move(struct identity *identity, const struct policy *from,
+                          const struct policy *to)
+{
+    const struct policy_user *user = policy_find_user(to, identity->user->name);
+    int role = policy_find_role(to, from->roles[identity->role].name);
+    if (user == NULL || role < 0 || !user_has_role(user, role))
+        return ERR_INVALID;
+    int mission = -1;
+    if (identity->mission >= 0) {
+        mission = policy_find_mission(to, from->missions[identity->mission].name);
+        if (mission < 0 || !policy_role_has_mission(to, role, mission))
+            return ERR_INVALID;
+    }
+    identity->user = user;
+    identity->role = role;
+    identity->mission = mission;
+    return OK;
+}
+
+enum status identity_set_path(struct identity *identity, const char *const *names, size_t count)
+{
+    char **path = calloc(count + 1, sizeof *path);
+    if (path == NULL)
+        return ERR_MEMORY;
+    size_t used = 0;
+    for (size_t i = 0; i < count; i++) {
+        /* The login's own schema: no person has one. */
+        if (strcmp(names[i], "$user") == 0 || names[i][0] == '\0')
+            continue;
+        path[used] = strdup(names[i]);
+        if (path[used] == NULL) {
+            free_path(path, used);
+            return ERR_MEMORY;
+        }
+        used++;
+    }
+    free_path(identity->path, identity->path_count);
+    identity->path = path;
+    identity->path_count = used;
+    return OK;
+}
+
+/* One name off a list; NULL with *bad for an open quote. In the buffer given. */
+static const char *next_name(const char **at, char *out, size_t size, bool *bad)
+{
+    const char *c = *at;
+    size_t used = 0;
+    while (isspace((unsigned char)*c))
+        c++;
+    bool quoted = *c == '"';
+    if (quoted)
+        c++;
+    while (*c != '\0' && used + 1 < size) {
+        if (quoted && *c == '"') {
+            if (c[1] != '"')
+                break;
+            c++;
+        } else if (!quoted && (*c == ',' || isspace((unsigned char)*c))) {
+            break;
+        }
+        out[used++] = quoted ? *c : (char)(*c >= 'A' && *c <= 'Z' ? *c + 32 : *c);
+        c++;
+    }
+    out[used] = '\0';
+    *bad = used + 1 >= size || (quoted && *c != '"');
+    if (quoted && *c == '"')
+        c++;
+    while (isspace((unsigned char)*c))
+        c++;
+    if (*c == ',')
+        c++;
+    else if (*c != '\0')
+        *bad = true;
+    *at = c;
+    return out;
+}
+
+enum status identity_parse_path(struct identity *identity, const char *text)
+{
+    char names[32][64];
+    const char *list[32];
+    size_t count = 0;
+    while (*text != '\0') {
+        bool bad = false;
+        if (count == 32)
+            return ERR_INVALID;
+        list[count] = next_name(&text, names[count], sizeof names[count], &bad);
+        if (bad)
+            return ERR_INVALID;
+        count++;
+    }
+    return identity_set_path(identity, list, count);
+}
+
+static bool plain_name(const char *name)
+{
+    if (!(*name >= 'a' && *name <= 'z') && *name != '_')
+        return false;
+    for (; *name != '\0'; name++)
+        if (!(*name >= 'a' && *name <= 'z') && !(*name >= '0' && *name <= '9') && *name != '_')
+            return false;
+    return true;
+}
+
+void identity_show_path(const struct identity *identity, struct buf *out)
+{
+    for (size_t i = 0; i < identity->path_count; i++) {
+        if (i > 0)
+            buf_str(out, ", ");
+        if (plain_name(identity->path[i]))
+            buf_str(out, identity->path[i]);
+        else
+            text_quote_ident(out, identity->path[i]);
+    }
+}
+
+static size_t find_setting(const struct identity *identity, const char *name)
+{
+    size_t i = 0;
+    while (i < identity->setting_count && strcasecmp(identity->settings[i].name, name) != 0)
+        i++;
+    return i;
+}
+
+enum status identity_set(struct identity *identity, const char *name, const char *value)
+{
+    size_t i = find_setting(identity, name);
+    if (value == NULL) {
+        if (i == identity->setting_count)
+            return OK;
+        free(identity->settings[i].name);
+        free(identity->settings[i].value);
+        identity->settings[i] = identity->settings[--identity->setting_count];
+        return OK;
+    }
+    if (i < identity->setting_count)
+        return identity_replace(&identity->settings[i].value, value);
+    struct identity_setting *grown = realloc(identity->settings, (i + 1) * sizeof *grown);
+    if (grown == NULL)
+        return ERR_MEMORY;
+    identity->settings = grown;
+    grown[i].name = strdup(name);
+    grown[i].value = strdup(value);
+    if (grown[i].name == NULL || grown[i].value == NULL) {
+        free(grown[i].name);
+        free(grown[i].value);
+        return ERR_MEMORY;
+    }
+    for (char *c = grown[i].name; *c != '\0'; c++)
+        *c = (char)tolower((unsigned char)*c);
+    identity->setting_count = i + 1;
+    return OK;
+}
+
+static void put_config(struct buf *out, const char *name, const char *value)
+{
+    buf_str(out, ",pg_catalog.set_config(");
+    text_quote_literal(out, name);
+    buf_byte(out, ',');
+    text_quote_literal(out, value);
+    buf_str(out, ",false)");
+}
+
+static const char *attribute_value(const struct policy_user *user, size_t attribute)
+{
+    for (size_t i = 0; i < user->attribute_count; i++)
+        if (user->attributes[i].attribute == attribute)
+            return user->attributes[i].setting;
+    /* Empty, never the value of the person before: its cast fails or matches nothing. */
+    return "";
+}
+
+static enum status put_placeholder(struct buf *out, enum policy_placeholder_kind kind,
+                                   const char *name, const char *value, struct arena *arena)
+{
+    struct policy_placeholder placeholder = {.kind = kind, .name = name};
+    const char *setting = policy_placeholder_setting(&placeholder, arena);
+    if (setting == NULL)
+        return ERR_MEMORY;
+    put_config(out, setting, value);
+    return OK;
+}
+
+static void put_path(struct buf *out, const struct identity *identity)
+{
+    struct buf list;
+    buf_init(&list, 0);
+    buf_byte(&list, '{');
+    for (size_t i = 0; i < identity->path_count; i++) {
+        buf_str(&list, i == 0 ? "\"" : ",\"");
+        for (const char *c = identity->path[i]; *c != '\0'; c++) {
+            if (*c == '"' || *c == '\\')
+                buf_byte(&list, '\\');
+            buf_byte(&list, (unsigned char)*c);
+        }
+        buf_byte(&list, '"');
+    }
+    buf_cstr(&list, "}");
+    if (list.failed)
+        out->failed = true;
+    else
+        put_config(out, "pgvigil.search_path", (const char *)buf_head(&list));
+    buf_free(&list);
+}
+
+static enum status put_person(const struct identity *identity, const struct policy *policy,
+                              const char *pair, const char *address, struct buf *out)
+{
+    struct arena *arena = arena_new(0);
+    if (arena == NULL)
+        return ERR_MEMORY;
+    buf_str(out, "SET ROLE ");
+    text_quote_ident(out, pair);
+    buf_str(out, ";SELECT 1");
+    enum status status =
+        put_placeholder(out, PLACEHOLDER_USER_NAME, NULL, identity->user->name, arena);
+    if (status == OK)
+        status = put_placeholder(out, PLACEHOLDER_CLIENT_ADDRESS, NULL, address, arena);
+    for (size_t i = 0; status == OK && i < policy->attribute_count; i++)
+        status = put_placeholder(out, PLACEHOLDER_USER_ATTRIBUTE, policy->attributes[i].name,
+                                 attribute_value(identity->user, i), arena);
+    if (status == OK)
+        status = put_placeholder(out, PLACEHOLDER_SESSION, "reason",
+                                 identity->reason == NULL ? "" : identity->reason, arena);
+    if (status == OK)
+        status = put_placeholder(out, PLACEHOLDER_SESSION, "patient",
+                                 identity->patient == NULL ? "" : identity->patient, arena);
+    put_path(out, identity);
+    buf_byte(out, ';');
+    arena_free(arena);
+    return status;
+}
+
+enum status identity_statement(const struct identity *identity, const struct policy *policy,
+                               const char *pair, const char *address, struct buf *out)
+{
+    enum status status = OK;
+    if (pair != NULL)
+        status = put_person(identity, policy, pair, address, out);
+    /* set_config, not SET: it reads lists (search_path, DateStyle) from one text. */
+    if (identity->setting_count > 0)
+        buf_str(out, "SELECT 1");
+    for (size_t i = 0; i < identity->setting_count; i++)
+        put_config(out, identity->settings[i].name, identity->settings[i].value);
+    if (status == OK && out->failed)
+        status = ERR_MEMORY;
+    return status;
+}

@@ -1,0 +1,220 @@
+/*
+ * pool.c: who gets a server connection, and when one is opened (see pool.h).
+ */
+#include "proxy/pool.h"
+
+#include "proxy/connector.h"
+#include "proxy/server.h"
+#include "proxy/session.h"
+
+#include <pgvigil/log.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#define RETRY_MICROSECONDS 1000000u
+
+struct opening {
+    struct pool *pool;
+    uint64_t policy_id;
+};
+
+void pool_init(struct pool *pool, struct worker *worker, size_t database_index, enum pool_kind kind)
+{
+    memset(pool, 0, sizeof *pool);
+    pool->worker = worker;
+    pool->database = &worker->config->databases[database_index];
+    pool->database_index = database_index;
+    pool->kind = kind;
+    unsigned workers = worker->config->workers;
+    pool->limit = (pool->database->pool + workers - 1) / workers;
+    if (pool->limit == 0)
+        pool->limit = 1;
+    TAILQ_INIT(&pool->idle);
+    TAILQ_INIT(&pool->all);
+    TAILQ_INIT(&pool->waiting);
+}
+
+static void opened(struct worker *worker, PGconn *conn, const char *error, void *context)
+{
+    struct opening *opening = context;
+    struct pool *pool = opening->pool;
+    uint64_t policy_id = opening->policy_id;
+    free(opening);
+    pool->opening--;
+    struct server *server = NULL;
+    if (conn != NULL && worker->stopping) {
+        PQfinish(conn);
+        return;
+    }
+    if (conn != NULL)
+        server = server_new(pool, conn, policy_id);
+    if (server != NULL) {
+        pool->retry_at = 0;
+        return;
+    }
+    snprintf(pool->error, sizeof pool->error, "%s", conn != NULL ? "out of memory" : error);
+    char quoted[320];
+    log_event(LOG_LEVEL_ERROR, "worker=%u database=%s event=server-open-failed why=%s",
+              worker->index, pool->database->name, log_quote(pool->error, quoted, sizeof quoted));
+    pool->retry_at = worker->now + RETRY_MICROSECONDS;
+    /* With no other connection to hope for, those who wait are told at once rather than after their
+     * limit. */
+    if (pool->open == 0 && pool->opening == 0) {
+        struct session *session;
+        while ((session = TAILQ_FIRST(&pool->waiting)) != NULL) {
+            pool_forget(pool, session);
+            session_server_lost(session, "08006", "the database server cannot be reached");
+        }
+    }
+}
+
+static void open_one(struct pool *pool)
+{
+    struct worker *worker = pool->worker;
+    struct opening *opening = calloc(1, sizeof *opening);
+    if (opening == NULL)
+        return;
+    opening->pool = pool;
+    opening->policy_id = worker->world->policy_id;
+    struct connector_open open = {.timeout_seconds = worker->config->limits.connect_seconds};
+    if (pool->kind == POOL_PAIRS) {
+        open.conninfo = pool->database->conninfo;
+        open.options = worker->world->databases[pool->database_index].keys;
+    } else {
+        open.conninfo = pool->database->unrestricted;
+        open.set_role = pool->database->owner;
+    }
+    if (connector_open(worker->process->connector, worker, &open, opened, opening) != OK) {
+        free(opening);
+        return;
+    }
+    pool->opening++;
+}
+
+static size_t waiting_count(const struct pool *pool)
+{
+    size_t count = 0;
+    struct session *session;
+    TAILQ_FOREACH(session, &pool->waiting, wait_link)
+    count++;
+    return count;
+}
+
+static void open_where_needed(struct pool *pool)
+{
+    if (pool->worker->now < pool->retry_at || pool->worker->stopping)
+        return;
+    size_t wanted = waiting_count(pool);
+    while (pool->opening < wanted && pool->open + pool->opening < pool->limit) {
+        size_t before = pool->opening;
+        open_one(pool);
+        if (pool->opening == before)
+            return;
+    }
+}
+
+/* The idle server that served this session last needs nothing set; else the most recently used. */
+static struct server *choose_idle(struct pool *pool, const struct session *session)
+{
+    struct server *server;
+    TAILQ_FOREACH(server, &pool->idle, link)
+    if (server->applied_session == session->id)
+        return server;
+    return TAILQ_FIRST(&pool->idle);
+}
+
+static void close_old(struct pool *pool)
+{
+    struct server *server = TAILQ_FIRST(&pool->idle);
+    while (server != NULL) {
+        struct server *next = TAILQ_NEXT(server, link);
+        if (server->policy_id != pool->worker->world->policy_id)
+            server_close(server, "old-policy");
+        server = next;
+    }
+}
+
+static void serve_waiting(struct pool *pool)
+{
+    close_old(pool);
+    struct session *session;
+    while ((session = TAILQ_FIRST(&pool->waiting)) != NULL && !TAILQ_EMPTY(&pool->idle)) {
+        struct server *server = choose_idle(pool, session);
+        pool_forget(pool, session);
+        TAILQ_REMOVE(&pool->idle, server, link);
+        server_bind(server, session);
+    }
+    open_where_needed(pool);
+}
+
+void pool_wait(struct pool *pool, struct session *session)
+{
+    if (pool->kind == POOL_UNRESTRICTED && pool->database->unrestricted == NULL) {
+        session_server_lost(
+            session, "42501",
+            "this database has no \"unrestricted\" login: unrestricted roles cannot be used on it");
+        return;
+    }
+    session->waiting_in = pool;
+    session->waiting_since = pool->worker->now;
+    TAILQ_INSERT_TAIL(&pool->waiting, session, wait_link);
+    serve_waiting(pool);
+}
+
+void pool_forget(struct pool *pool, struct session *session)
+{
+    if (session->waiting_in != pool)
+        return;
+    TAILQ_REMOVE(&pool->waiting, session, wait_link);
+    session->waiting_in = NULL;
+}
+
+void pool_server_idle(struct pool *pool, struct server *server)
+{
+    server->idle_since = pool->worker->now;
+    TAILQ_INSERT_HEAD(&pool->idle, server, link);
+    serve_waiting(pool);
+}
+
+void pool_server_gone(struct pool *pool, struct server *server)
+{
+    TAILQ_REMOVE(&pool->all, server, all_link);
+    pool->open--;
+    if (!pool->worker->stopping)
+        open_where_needed(pool);
+}
+
+static void tell_late(struct pool *pool)
+{
+    uint64_t limit = (uint64_t)pool->worker->config->limits.connect_seconds * 1000000u;
+    struct session *session;
+    while ((session = TAILQ_FIRST(&pool->waiting)) != NULL &&
+           session->waiting_since + limit < pool->worker->now) {
+        pool_forget(pool, session);
+        session_server_lost(
+            session, "53300",
+            pool->error[0] != '\0' && pool->open == 0
+                ? "the database server cannot be reached"
+                : "no server connection became free in time; all of the pool are in use");
+    }
+}
+
+void pool_tick(struct pool *pool)
+{
+    tell_late(pool);
+    close_old(pool);
+    uint64_t unused = (uint64_t)pool->worker->config->limits.server_idle_seconds * 1000000u;
+    struct server *server;
+    while (unused > 0 && (server = TAILQ_LAST(&pool->idle, server_list)) != NULL &&
+           server->idle_since + unused < pool->worker->now)
+        server_close(server, "unused");
+    serve_waiting(pool);
+}
+
+void pool_close(struct pool *pool)
+{
+    struct server *server;
+    while ((server = TAILQ_FIRST(&pool->all)) != NULL)
+        server_close(server, "shutdown");
+}

@@ -1,0 +1,644 @@
+/*
+ * query.c: the client's messages, judged, recorded and forwarded (see query.h).
+ *
+ * Trust boundary: SQL text and message fields are hostile; nothing of a restricted session goes
+ * upstream but what a verdict holds. The simple protocol is here, the extended one in extended.c.
+ */
+#include "proxy/query.h"
+
+#include "proxy/command.h"
+#include "proxy/pool.h"
+#include "proxy/result.h"
+
+#include <pgvigil/log.h>
+#include <stdlib.h>
+#include <string.h>
+#include <strings.h>
+
+/* A verdict's arena: text, tree, rewriting. */
+#define STATEMENT_ARENA_MAX ((size_t)1 << 30)
+/* How many semicolons are tried when looking for leading SETs. */
+#define PREFIX_TRIES 8
+
+bool query_in_transaction(const struct session *session)
+{
+    return session->tx != 'I' || session->group_forwarded;
+}
+
+/* ---- answers of our own ---- */
+
+enum status query_answer(struct session *session, const struct buf *bytes, bool ready)
+{
+    if (bytes->failed)
+        return ERR_MEMORY;
+    struct request *request = requests_add_canned(
+        &session->requests, REQUEST_LOCAL, bytes->data == NULL ? (const void *)"" : buf_head(bytes),
+        buf_len(bytes));
+    if (request == NULL)
+        return ERR_MEMORY;
+    request->in_group = !ready;
+    request->ready = ready;
+    request->group = session->group;
+    return result_pump(session);
+}
+
+/* The error in its place; upstream the transaction must fail as well, or PostgreSQL and the client
+ * would disagree about it. */
+static enum status refuse_upstream(struct session *session, const struct buf *error, bool extended)
+{
+    struct server *server = session->server;
+    struct request *fail =
+        requests_add_canned(&session->requests, REQUEST_FAIL, buf_head(error), buf_len(error));
+    if (fail == NULL)
+        return ERR_MEMORY;
+    fail->in_group = true;
+    fail->group = session->group;
+    wire_put_execute(&server->out, QUERY_FAILING_PORTAL, 0);
+    session->group_forwarded = true;
+    if (!extended) {
+        struct request *sync = requests_add(&session->requests, REQUEST_SYNC);
+        if (sync == NULL)
+            return ERR_MEMORY;
+        sync->group = session->group++;
+        wire_put_sync(&server->out);
+        session->group_forwarded = false;
+    } else {
+        wire_put_flush(&server->out);
+    }
+    worker_touch_server(session->worker, server);
+    return OK;
+}
+
+enum status query_refuse(struct session *session, const struct refusal *refusal, bool extended)
+{
+    struct buf error;
+    buf_init(&error, 0);
+    wire_put_error(&error, "ERROR", refusal->sqlstate, refusal->message, refusal->hint,
+                   refusal->position);
+    enum status status;
+    const struct server *server = session->server;
+    bool upstream = server != NULL && server->state == SERVER_ACTIVE &&
+                    (query_in_transaction(session) || session->requests.remote > 0);
+    if (error.failed)
+        status = ERR_MEMORY;
+    else if (upstream)
+        status = refuse_upstream(session, &error, extended);
+    else
+        status = query_answer(session, &error, !extended);
+    buf_free(&error);
+    if (status == OK && extended)
+        session_enter(session, SESSION_SKIPPING);
+    return status;
+}
+
+/* ---- what a statement needs before it goes ---- */
+
+enum status query_need_server(struct session *session, struct refusal *refusal)
+{
+    if (session->lost_sqlstate[0] == '\0') {
+        struct server *server = session->server;
+        if (server != NULL && server->state == SERVER_ACTIVE &&
+            (session->bound_epoch == session->epoch || query_in_transaction(session) ||
+             session->requests.remote > 0))
+            return OK;
+        session_enter(session, SESSION_WAIT_SERVER);
+        if (server != NULL)
+            server_bind(server, session);
+        else
+            pool_wait(&session->worker->pools[session->database_index * 2 +
+                                              (session_unrestricted(session) ? POOL_UNRESTRICTED
+                                                                             : POOL_PAIRS)],
+                      session);
+        if (session->state != SESSION_READY)
+            return NEED_MORE;
+    }
+    if (session->lost_sqlstate[0] == '\0')
+        return OK;
+    memcpy(session->refused_sqlstate, session->lost_sqlstate, sizeof session->refused_sqlstate);
+    session->lost_sqlstate[0] = '\0';
+    *refusal =
+        (struct refusal){.sqlstate = session->refused_sqlstate, .message = session->lost_message};
+    return DENIED;
+}
+
+enum status query_drain(struct session *session)
+{
+    if (session->requests.count == 0)
+        return OK;
+    /* The server keeps answers to itself until a Sync or Flush. */
+    if (session->server != NULL && session->server->state == SERVER_ACTIVE) {
+        wire_put_flush(&session->server->out);
+        worker_touch_server(session->worker, session->server);
+    }
+    session_enter(session, SESSION_WAIT_DRAIN);
+    return NEED_MORE;
+}
+
+enum status query_begin_record(struct session *session, struct statement *statement, size_t index,
+                               bool needed, uint64_t *id, struct refusal *refusal)
+{
+    *id = 0;
+    if (!session->pending_begun) {
+        if (!needed && audit_healthy(session->worker->audit))
+            return OK;
+        uint64_t number = 0;
+        enum status status = result_audit_begin(session, statement, index, &number);
+        if (status == OK) {
+            session->pending_begun = true;
+            session->pending_failed = false;
+            session->pending_audit = number + 1;
+            session_enter(session, SESSION_WAIT_AUDIT);
+            worker_touch(session->worker, session);
+            return NEED_MORE;
+        }
+        session->pending_failed = true;
+    }
+    session->pending_begun = false;
+    *id = session->pending_audit;
+    if (!session->pending_failed)
+        return OK;
+    session->pending_failed = false;
+    *refusal = (struct refusal){
+        .sqlstate = "58030",
+        .message = "the audit record could not be written: the statement was not run",
+        .hint = "The audit trail's disk may be full. Nothing is run without a record."};
+    return DENIED;
+}
+
+/* ---- judging ---- */
+
+static enum status no_mission(struct session *session, struct verdict *verdict,
+                              struct refusal *refusal)
+{
+    for (size_t i = 0; i < verdict->statement_count; i++) {
+        enum statement_kind kind = verdict->statements[i].kind;
+        bool harmless = kind == STATEMENT_EMPTY || kind == STATEMENT_SHOW ||
+                        kind == STATEMENT_DISCARD || kind == STATEMENT_DEALLOCATE ||
+                        ((kind == STATEMENT_SET || kind == STATEMENT_RESET) &&
+                         verdict->statements[i].setting_class == SETTING_PGVIGIL);
+        if (harmless && command_is_local(session, &verdict->statements[i]))
+            continue;
+        *refusal =
+            (struct refusal){.sqlstate = "42501",
+                             .message = "no mission is chosen, and the role has none by default",
+                             .hint = "Choose one first: SET pgvigil.mission = '...'"};
+        return DENIED;
+    }
+    return OK;
+}
+
+static enum status not_ready(const struct session *session, struct refusal *refusal)
+{
+    const char *why = session->world->databases[session->database_index].why;
+    *refusal =
+        (struct refusal){.sqlstate = "55000",
+                         .message = why == NULL ? "the database's catalog is not loaded yet" : why};
+    return DENIED;
+}
+
+static enum status run_judge(struct session *session, struct statement *statement, bool extended,
+                             struct refusal *refusal)
+{
+    const struct identity *identity = &session->identity;
+    const struct policy_role *role = &session->world->policy->roles[identity->role];
+    struct catalog *catalog = session->world->databases[session->database_index].catalog;
+    if (catalog == NULL && !role->unrestricted)
+        return not_ready(session, refusal);
+    if (identity->mission < 0 && role->mission_count == 0) {
+        *refusal = (struct refusal){.sqlstate = "42501", .message = "the role has no mission"};
+        return DENIED;
+    }
+    const char *settings[2];
+    size_t setting_count = 0;
+    if (identity->reason != NULL)
+        settings[setting_count++] = "reason";
+    if (identity->patient != NULL)
+        settings[setting_count++] = "patient";
+    int mission = identity->mission >= 0 ? identity->mission : (int)role->missions[0];
+    struct judge_request request = {.policy = session->world->policy,
+                                    .catalog = catalog,
+                                    .user = identity->user,
+                                    .role = identity->role,
+                                    .mission = mission,
+                                    .path = (const char *const *)identity->path,
+                                    .path_count = identity->path_count,
+                                    .session_settings = settings,
+                                    .session_setting_count = setting_count,
+                                    .sql = statement->sql,
+                                    .len = statement->len,
+                                    .extended = extended};
+    enum status status = judge(&request, statement->arena, &statement->verdict);
+    struct verdict *verdict = statement->verdict;
+    if (verdict == NULL)
+        return status == OK ? ERR_INTERNAL : status;
+    if (status == OK && verdict->allowed)
+        return identity->mission >= 0 ? OK : no_mission(session, verdict, refusal);
+    *refusal = (struct refusal){
+        .sqlstate = verdict->refusal.sqlstate == NULL ? "42501" : verdict->refusal.sqlstate,
+        .message =
+            verdict->refusal.message == NULL ? "statement refused" : verdict->refusal.message,
+        .hint = verdict->refusal.hint,
+        .position = verdict->refusal.position};
+    if (status == NEED_CATALOG)
+        reload_catalogs(session->worker->process->reload);
+    return DENIED;
+}
+
+enum status query_judge(struct session *session, const struct statement_source *source,
+                        struct statement **out, struct refusal *refusal)
+{
+    struct statement *statement =
+        statement_new(source->name, source->sql, source->len, source->types, source->type_count,
+                      STATEMENT_ARENA_MAX);
+    if (statement == NULL)
+        return ERR_MEMORY;
+    statement->world = world_ref(session->world);
+    statement->epoch = session->epoch;
+    statement->role = session->identity.role;
+    statement->mission = session->identity.mission;
+    statement->names_own = session_unrestricted(session);
+    enum status status = run_judge(session, statement, source->extended, refusal);
+    if (status != OK && status != DENIED) {
+        statement_unref(statement);
+        return status == ERR_MEMORY ? ERR_MEMORY : ERR_INTERNAL;
+    }
+    if (status == OK)
+        statement->local = statement->verdict->statement_count == 1 &&
+                           command_is_local(session, &statement->verdict->statements[0]);
+    *out = statement;
+    return status;
+}
+
+/* ---- simple queries ---- */
+
+static enum status refuse_query(struct session *session, const struct statement *statement,
+                                const struct refusal *refusal)
+{
+    if (result_audit_refusal(session, statement, refusal) != OK)
+        return ERR_AUDIT;
+    return query_refuse(session, refusal, false);
+}
+
+static bool all_local(const struct session *session, const struct verdict *verdict,
+                      size_t *first_remote)
+{
+    size_t i = 0;
+    while (i < verdict->statement_count && command_is_local(session, &verdict->statements[i]))
+        i++;
+    *first_remote = i;
+    return i == verdict->statement_count;
+}
+
+static enum status run_locals(struct session *session, const struct statement *statement,
+                              struct buf *out, struct refusal *refusal)
+{
+    const struct verdict *verdict = statement->verdict;
+    for (size_t i = 0; i < verdict->statement_count; i++) {
+        const struct command command = {.statement = &verdict->statements[i],
+                                        .describe = true,
+                                        .in_transaction = query_in_transaction(session),
+                                        .arena = statement->arena};
+        enum status status = command_run(session, &command, out, refusal);
+        if (status != OK)
+            return status;
+    }
+    return out->failed ? ERR_MEMORY : OK;
+}
+
+/* Runs a text that is pgvigil's to answer from start to end; the first error ends it. */
+static enum status answer_locals(struct session *session, struct statement *statement)
+{
+    enum status status = query_drain(session);
+    if (status != OK)
+        return status;
+    struct refusal refusal = {.sqlstate = "25P02",
+                              .message =
+                                  "current transaction is aborted, commands ignored until end of "
+                                  "transaction block"};
+    struct buf out;
+    buf_init(&out, 0);
+    status = session->tx == 'E' ? DENIED : run_locals(session, statement, &out, &refusal);
+    if (status == OK) {
+        status = query_answer(session, &out, true);
+    } else if (status == DENIED) {
+        status = out.failed ? ERR_MEMORY : OK;
+        if (status == OK && buf_len(&out) > 0)
+            status = query_answer(session, &out, false);
+        if (status == OK)
+            status = refuse_query(session, statement, &refusal);
+    }
+    buf_free(&out);
+    return status;
+}
+
+/* The end of the leading statements that are pgvigil's, found by judging what stands before each
+ * semicolon; 0: none. */
+static size_t local_prefix(struct session *session, const struct statement *statement)
+{
+    const char *sql = statement->sql;
+    const char *at = sql + strspn(sql, " \t\r\n");
+    if (strncasecmp(at, "set", 3) != 0 && strncasecmp(at, "reset", 5) != 0)
+        return 0;
+    for (unsigned tries = 0; tries < PREFIX_TRIES; tries++) {
+        at = strchr(at, ';');
+        if (at == NULL || at[1 + strspn(at + 1, " \t\r\n;")] == '\0')
+            return 0;
+        at++;
+        struct refusal ignored;
+        struct statement *prefix = NULL;
+        struct statement_source source = {.name = "", .sql = sql, .len = (size_t)(at - sql)};
+        if (query_judge(session, &source, &prefix, &ignored) != OK) {
+            statement_unref(prefix);
+            continue;
+        }
+        size_t remote = 0;
+        bool local =
+            all_local(session, prefix->verdict, &remote) && prefix->verdict->statement_count > 0;
+        statement_unref(prefix);
+        return local ? (size_t)(at - sql) : 0;
+    }
+    return 0;
+}
+
+/*
+ * "SET pgvigil.mission = 'care'; SELECT ...": the leading SETs are applied, and what follows is
+ * judged as it then stands. Not undone when the rest fails, unlike in PostgreSQL, where the whole
+ * text is one transaction.
+ */
+static enum status apply_prefix(struct session *session, const struct statement *whole, size_t len,
+                                struct statement **rest, struct refusal *refusal)
+{
+    struct statement *prefix = NULL;
+    struct statement_source source = {.name = "", .sql = whole->sql, .len = len};
+    struct buf out;
+    buf_init(&out, 0);
+    enum status status = query_judge(session, &source, &prefix, refusal);
+    if (status == OK)
+        status = run_locals(session, prefix, &out, refusal);
+    if (status == OK)
+        status = query_answer(session, &out, false);
+    if (status == OK) {
+        source =
+            (struct statement_source){.name = "", .sql = whole->sql + len, .len = whole->len - len};
+        status = query_judge(session, &source, rest, refusal);
+    } else if (status == DENIED && prefix != NULL) {
+        *rest = statement_ref(prefix);
+    }
+    statement_unref(prefix);
+    buf_free(&out);
+    return status;
+}
+
+static enum status begin_records(struct session *session, struct statement *statement,
+                                 struct refusal *refusal)
+{
+    const struct verdict *verdict = statement->verdict;
+    if (statement->begun == NULL) {
+        statement->begun =
+            arena_zalloc(statement->arena, verdict->statement_count + 1, sizeof *statement->begun);
+        if (statement->begun == NULL)
+            return ERR_MEMORY;
+    }
+    for (size_t i = 0; i < verdict->statement_count; i++) {
+        if (statement->begun[i] != 0)
+            continue;
+        enum status status = query_begin_record(
+            session, statement, i, verdict->statements[i].writes, &statement->begun[i], refusal);
+        if (status != OK)
+            return status;
+    }
+    return OK;
+}
+
+static enum status forward_query(struct session *session, struct statement *statement)
+{
+    struct refusal refusal;
+    enum status status = query_need_server(session, &refusal);
+    if (status == OK)
+        status = begin_records(session, statement, &refusal);
+    if (status == DENIED)
+        return refuse_query(session, statement, &refusal);
+    if (status != OK)
+        return status;
+    struct request *request = requests_add(&session->requests, REQUEST_QUERY);
+    if (request == NULL)
+        return ERR_MEMORY;
+    request->statement = statement_ref(statement);
+    request->group = session->group++;
+    request->started = clock_microseconds();
+    session->group_forwarded = false;
+    struct server *server = session->server;
+    server_forget_unnamed(server);
+    wire_put_query(&server->out, statement->verdict->sql, statement->verdict->sql_len);
+    worker_touch_server(session->worker, server);
+    return OK;
+}
+
+/* Judges the text of a Query; on OK *statement is what is to be answered or forwarded. */
+static enum status judge_query(struct session *session, const char *sql, size_t len,
+                               struct statement **out, struct refusal *refusal)
+{
+    struct statement_source source = {.name = "", .sql = sql, .len = len};
+    struct statement *statement = NULL;
+    enum status status = query_judge(session, &source, &statement, refusal);
+    *out = statement;
+    size_t first_remote = 0;
+    size_t prefix = 0;
+    if (status == OK) {
+        if (all_local(session, statement->verdict, &first_remote))
+            return OK;
+        prefix = first_remote > 0 ? statement->verdict->statements[first_remote].start : 0;
+    } else if (status == DENIED) {
+        prefix = local_prefix(session, statement);
+    }
+    if (prefix > 0) {
+        enum status drained = query_drain(session);
+        if (drained != OK) {
+            statement_unref(statement);
+            *out = NULL;
+            return drained;
+        }
+        struct statement *rest = NULL;
+        status = apply_prefix(session, statement, prefix, &rest, refusal);
+        statement_unref(statement);
+        statement = *out = rest;
+        if (status != OK)
+            return status;
+        if (all_local(session, statement->verdict, &first_remote))
+            return OK;
+    }
+    for (size_t i = 0; status == OK && i < statement->verdict->statement_count; i++) {
+        if (!command_is_local(session, &statement->verdict->statements[i]))
+            continue;
+        *refusal = (struct refusal){
+            .sqlstate = "0A000",
+            .message = "settings of pgvigil may only come first in a text of several "
+                       "statements",
+            .hint = "Send it as a statement of its own."};
+        status = DENIED;
+    }
+    return status;
+}
+
+static enum status on_query(struct session *session, const struct wire_message *message)
+{
+    if (session->pending == NULL) {
+        const char *sql;
+        size_t len;
+        if (wire_parse_query(message, &sql, &len) != OK)
+            return ERR_PROTOCOL;
+        struct refusal refusal;
+        struct statement *statement = NULL;
+        enum status status = judge_query(session, sql, len, &statement, &refusal);
+        if (status == DENIED)
+            status = refuse_query(session, statement, &refusal);
+        else if (status == OK) {
+            session->pending = statement;
+            statement = NULL;
+        }
+        statement_unref(statement);
+        if (session->pending == NULL)
+            return status;
+    }
+    struct statement *statement = session->pending;
+    size_t first_remote;
+    if (statement->verdict->statement_count == 0 ||
+        (statement->verdict->statement_count == 1 &&
+         statement->verdict->statements[0].kind == STATEMENT_EMPTY)) {
+        struct buf out;
+        buf_init(&out, 0);
+        wire_put_empty_query(&out);
+        enum status status = query_answer(session, &out, true);
+        buf_free(&out);
+        return status;
+    }
+    if (all_local(session, statement->verdict, &first_remote))
+        return answer_locals(session, statement);
+    return forward_query(session, statement);
+}
+
+static enum status on_function(struct session *session, const struct wire_message *message)
+{
+    struct refusal refusal = {.sqlstate = "0A000",
+                              .message = "the function-call message is not supported",
+                              .hint = "Call the function in a SELECT."};
+    if (!session_unrestricted(session))
+        return refuse_query(session, NULL, &refusal);
+    enum status status = query_need_server(session, &refusal);
+    uint64_t id = 0;
+    if (status == OK)
+        status = query_begin_record(session, NULL, 0, true, &id, &refusal);
+    if (status == DENIED)
+        return refuse_query(session, NULL, &refusal);
+    if (status != OK)
+        return status;
+    struct request *request = requests_add(&session->requests, REQUEST_FUNCTION);
+    if (request == NULL)
+        return ERR_MEMORY;
+    request->audit_id = id;
+    request->group = session->group++;
+    request->started = clock_microseconds();
+    wire_put_message(&session->server->out, message);
+    worker_touch_server(session->worker, session->server);
+    return OK;
+}
+
+static enum status on_copy(struct session *session, const struct wire_message *message)
+{
+    /* Outside COPY PostgreSQL ignores these: a client may still be sending when the server has
+     * given up. */
+    if (session->state != SESSION_COPY_IN)
+        return OK;
+    if (session->server == NULL)
+        return ERR_PROTOCOL;
+    wire_put_message(&session->server->out, message);
+    worker_touch_server(session->worker, session->server);
+    if (message->type != 'd')
+        session_enter(session, SESSION_READY);
+    return OK;
+}
+
+static enum status on_terminate(struct session *session, const struct wire_message *message)
+{
+    (void)message;
+    session_end(session, "client terminated");
+    return CLOSED;
+}
+
+/* ---- dispatch ---- */
+
+typedef enum status message_fn(struct session *session, const struct wire_message *message);
+
+static const struct message_row {
+    unsigned char code;
+    bool when_skipping; /* also between a refused message and its Sync */
+    bool in_copy;
+    message_fn *handle;
+} message_rows[] = {
+    {'Q', false, false, on_query},         {'P', false, false, extended_parse},
+    {'B', false, false, extended_bind},    {'D', false, false, extended_describe},
+    {'E', false, false, extended_execute}, {'C', false, false, extended_close},
+    {'S', true, true, extended_sync},      {'H', false, true, extended_flush},
+    {'F', false, false, on_function},      {'d', false, true, on_copy},
+    {'c', false, true, on_copy},           {'f', false, true, on_copy},
+    {'X', true, true, on_terminate},
+};
+
+static const struct message_row *find_row(unsigned char code)
+{
+    for (size_t i = 0; i < sizeof message_rows / sizeof message_rows[0]; i++)
+        if (message_rows[i].code == code)
+            return &message_rows[i];
+    return NULL;
+}
+
+static bool session_quiet(const struct session *session)
+{
+    return session->pending == NULL && session->requests.count == 0 &&
+           !query_in_transaction(session);
+}
+
+enum status query_next(struct session *session)
+{
+    struct wire_message message;
+    size_t head = session->in.head;
+    size_t tail = session->in.tail;
+    enum status status = wire_next(&session->in, WIRE_FROM_CLIENT,
+                                   session->worker->config->limits.message_bytes, &message);
+    if (status == NEED_MORE)
+        return status;
+    const struct message_row *row = status == OK ? find_row(message.type) : NULL;
+    if (row == NULL) {
+        session_fail(session, ERR_PROTOCOL, NULL,
+                     status == ERR_LIMIT ? "invalid message length"
+                                         : "invalid frontend message type");
+        return ERR_PROTOCOL;
+    }
+    session->last_active = session->worker->now;
+    if (session->state == SESSION_SKIPPING && !row->when_skipping)
+        return OK;
+    if (session->state == SESSION_COPY_IN && !row->in_copy) {
+        session_fail(session, ERR_PROTOCOL, NULL, "unexpected message type during COPY from stdin");
+        return ERR_PROTOCOL;
+    }
+    if (session_quiet(session) && !session_refresh_world(session))
+        return CLOSED;
+    status = row->handle(session, &message);
+    if (session->state == SESSION_DEAD || session->state == SESSION_CLOSING)
+        return CLOSED;
+    if (status == NEED_MORE) {
+        /* It waits: the message is handled again, from its start. */
+        session->in.head = head;
+        session->in.tail = tail;
+        return NEED_MORE;
+    }
+    statement_unref(session->pending);
+    session->pending = NULL;
+    session->pending_begun = false;
+    if (status == OK)
+        return OK;
+    session_fail(session, status, NULL,
+                 status == ERR_PROTOCOL ? "invalid message format"
+                                        : "the statement could not be handled");
+    return status;
+}

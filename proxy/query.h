@@ -1,0 +1,71 @@
+/*
+ * query.h: what a client asks: the only place where judging, auditing and forwarding meet.
+ *
+ * A message is dispatched by a table row (code, handler). A handler either finishes with its
+ * message or leaves the session in a WAIT state, to be called again for the same message (judged
+ * once: session->pending keeps the verdict).
+ */
+#ifndef PGVIGIL_PROXY_QUERY_H
+#define PGVIGIL_PROXY_QUERY_H
+
+#include "proxy/session.h"
+
+/* A portal that nobody has: executing it is the cheapest way to make a transaction fail on the
+ * server. */
+#define QUERY_FAILING_PORTAL "pgvigil refused"
+
+/* The next message of a session in READY, SKIPPING or COPY_IN. OK: handled, go on. NEED_MORE: no
+ * whole message, or the session waits (its state says for what) and the message stands in `in`
+ * still. Others: it was failed. */
+NODISCARD enum status query_next(struct session *session);
+
+struct refusal {
+    const char *sqlstate;
+    const char *message;
+    const char *hint; /* or NULL */
+    size_t position;  /* 0: none */
+};
+/* Gives the client an error in its place in the queue and has the server's transaction fail with
+ * it. Extended protocol: skips to Sync; else ReadyForQuery follows. ERR_MEMORY. */
+NODISCARD enum status query_refuse(struct session *session, const struct refusal *refusal,
+                                   bool extended);
+/* Canned bytes in their place in the queue. */
+NODISCARD enum status query_answer(struct session *session, const struct buf *bytes, bool ready);
+
+/* OK: a server is bound and has the session's identity. NEED_MORE: the session waits for one.
+ * DENIED: none can be had, *refusal says why (its texts live in the session). */
+NODISCARD enum status query_need_server(struct session *session, struct refusal *refusal);
+/* Waits until every earlier request is answered: OK, or NEED_MORE. */
+NODISCARD enum status query_drain(struct session *session);
+/* The begin record of a statement that may write, or of any while the audit is unwell. OK: it is
+ * flushed (or not needed), *id is 1 + its number or 0; NEED_MORE: waits for the flush; DENIED: it
+ * could not be written. */
+NODISCARD enum status query_begin_record(struct session *session, struct statement *statement,
+                                         size_t index, bool needed, uint64_t *id,
+                                         struct refusal *refusal);
+/* Judges a new statement. OK: *statement is allowed (one reference). DENIED: *refusal, whose texts
+ * live in *statement, which is given too. ERR_MEMORY. */
+struct statement_source {
+    const char *name;
+    const char *sql;
+    size_t len;
+    const uint32_t *types;
+    size_t type_count;
+    bool extended;
+};
+NODISCARD enum status query_judge(struct session *session, const struct statement_source *source,
+                                  struct statement **statement, struct refusal *refusal);
+/* In a transaction block, or in the implicit transaction of a group that went upstream in part. */
+bool query_in_transaction(const struct session *session);
+
+/* The extended protocol's handlers (extended.c). */
+NODISCARD enum status extended_parse(struct session *session, const struct wire_message *message);
+NODISCARD enum status extended_bind(struct session *session, const struct wire_message *message);
+NODISCARD enum status extended_describe(struct session *session,
+                                        const struct wire_message *message);
+NODISCARD enum status extended_execute(struct session *session, const struct wire_message *message);
+NODISCARD enum status extended_close(struct session *session, const struct wire_message *message);
+NODISCARD enum status extended_sync(struct session *session, const struct wire_message *message);
+NODISCARD enum status extended_flush(struct session *session, const struct wire_message *message);
+
+#endif

@@ -1,0 +1,208 @@
+/*
+ * record.c: from requests and verdicts to audit records.
+ *
+ * The texts of a statement's record are made once and kept in its arena. No literal of the client's
+ * enters a record: texts are the verdict's normalised ones.
+ */
+#include "proxy/result.h"
+
+#include <pgvigil/log.h>
+#include <stdio.h>
+#include <string.h>
+
+static bool split_columns(const struct verdict_relation *relation, struct arena *arena,
+                          struct audit_relation *out)
+{
+    const char **shown = arena_zalloc(arena, relation->column_count + 1, sizeof *shown);
+    const char **masked = arena_zalloc(arena, relation->column_count + 1, sizeof *masked);
+    if (shown == NULL || masked == NULL)
+        return false;
+    for (size_t i = 0; i < relation->column_count; i++) {
+        if (relation->columns[i].masked)
+            masked[out->masked_count++] = relation->columns[i].name;
+        else
+            shown[out->shown_count++] = relation->columns[i].name;
+    }
+    out->schema = relation->schema;
+    out->name = relation->name;
+    out->shown = shown;
+    out->masked = masked;
+    return true;
+}
+
+static const char *rule_place(const struct verdict_statement *statement, struct arena *arena)
+{
+    for (size_t i = 0; i < statement->relation_count; i++) {
+        const struct policy_rule *rule = statement->relations[i].rule;
+        if (rule == NULL || rule->place.file == NULL)
+            continue;
+        const char *slash = strrchr(rule->place.file, '/');
+        return arena_printf(arena, "%s:%u", slash == NULL ? rule->place.file : slash + 1,
+                            rule->place.line);
+    }
+    return NULL;
+}
+
+static bool fill_record(const struct verdict_statement *from, struct arena *arena,
+                        struct audit_statement *record)
+{
+    struct audit_relation *relations =
+        arena_zalloc(arena, from->relation_count + 1, sizeof *relations);
+    if (relations == NULL)
+        return false;
+    for (size_t i = 0; i < from->relation_count; i++)
+        if (!split_columns(&from->relations[i], arena, &relations[i]))
+            return false;
+    record->kind = from->tag;
+    record->sql = from->normalized;
+    record->fingerprint = from->fingerprint[0] == '\0' ? NULL : from->fingerprint;
+    record->relations = relations;
+    record->relation_count = from->relation_count;
+    record->decision = "allow";
+    record->rule = rule_place(from, arena);
+    return true;
+}
+
+static const struct audit_statement unknown_record = {.kind = "EXECUTE", .decision = "allow"};
+
+static const struct audit_statement *record_of(struct statement *statement, size_t index)
+{
+    if (statement == NULL || index >= statement->verdict->statement_count)
+        return &unknown_record;
+    if (statement->records == NULL) {
+        size_t count = statement->verdict->statement_count;
+        struct audit_statement *records = arena_zalloc(statement->arena, count, sizeof *records);
+        for (size_t i = 0; records != NULL && i < count; i++)
+            if (!fill_record(&statement->verdict->statements[i], statement->arena, &records[i]))
+                records = NULL;
+        statement->records = records;
+    }
+    return statement->records == NULL ? NULL : &statement->records[index];
+}
+
+enum status result_audit_begin(struct session *session, struct statement *statement, size_t index,
+                               uint64_t *id)
+{
+    const struct audit_statement *record = record_of(statement, index);
+    if (record == NULL)
+        return ERR_MEMORY;
+    return audit_begin(session->worker->audit, &session->who, record, id);
+}
+
+enum status result_audit_refusal(struct session *session, const struct statement *statement,
+                                 const struct refusal *refusal)
+{
+    struct audit_statement record = {.kind = "UNKNOWN", .decision = "deny"};
+    const struct verdict *verdict = statement == NULL ? NULL : statement->verdict;
+    char refused[256];
+    if (verdict != NULL && verdict->statement_count > 0 && verdict->statements != NULL) {
+        record.kind = verdict->statements[0].tag;
+        record.sql = verdict->statements[0].normalized;
+        record.fingerprint = verdict->statements[0].fingerprint[0] == '\0'
+                                 ? NULL
+                                 : verdict->statements[0].fingerprint;
+    }
+    if (verdict != NULL && verdict->refusal.reason != NULL) {
+        snprintf(refused, sizeof refused, "%s %s", verdict->refusal.reason,
+                 verdict->refusal.object == NULL ? "" : verdict->refusal.object);
+        record.refused = refused;
+    }
+    const struct audit_outcome outcome = {.sqlstate = refusal->sqlstate};
+    return audit_whole(session->worker->audit, &session->who, &record, &outcome);
+}
+
+/* Where the number of a request's begin record is kept: NULL when there is no room for one. */
+static uint64_t *begun_of(struct request *request)
+{
+    struct statement *statement = request->statement;
+    if (request->kind != REQUEST_QUERY)
+        return &request->audit_id;
+    if (statement->begun == NULL)
+        statement->begun = arena_zalloc(statement->arena, statement->verdict->statement_count + 1,
+                                        sizeof *statement->begun);
+    if (statement->begun == NULL || request->index > statement->verdict->statement_count)
+        return NULL;
+    return &statement->begun[request->index];
+}
+
+enum status result_audit_more(struct session *session, struct request *request)
+{
+    uint64_t *begun = begun_of(request);
+    if (begun == NULL)
+        return ERR_MEMORY;
+    if (*begun != 0)
+        return audit_more(session->worker->audit, &session->who, *begun - 1, request->rows,
+                          request->bytes);
+    uint64_t id = 0;
+    enum status status = result_audit_begin(session, request->statement, request->index, &id);
+    if (status == OK)
+        *begun = id + 1;
+    return status;
+}
+
+enum status result_audit_done(struct session *session, struct request *request,
+                              const char *sqlstate, const char *tag, bool unfinished)
+{
+    const struct audit_outcome outcome = {.sqlstate = sqlstate,
+                                          .tag = tag,
+                                          .rows = request->rows,
+                                          .bytes = request->bytes,
+                                          .microseconds = clock_microseconds() - request->started,
+                                          .unfinished = unfinished};
+    const uint64_t *begun = begun_of(request);
+    if (begun == NULL)
+        return ERR_MEMORY;
+    if (*begun != 0)
+        return audit_end(session->worker->audit, &session->who, *begun - 1, &outcome);
+    const struct audit_statement *record = record_of(request->statement, request->index);
+    if (record == NULL)
+        return ERR_MEMORY;
+    return audit_whole(session->worker->audit, &session->who, record, &outcome);
+}
+
+enum status result_audit_not_run(struct session *session, struct request *request,
+                                 const char *sqlstate)
+{
+    const struct audit_outcome outcome = {.sqlstate = sqlstate};
+    if (request->kind != REQUEST_QUERY)
+        return request->audit_id == 0 ? OK
+                                      : audit_end(session->worker->audit, &session->who,
+                                                  request->audit_id - 1, &outcome);
+    const struct statement *statement = request->statement;
+    for (size_t i = request->index;
+         statement->begun != NULL && i < statement->verdict->statement_count; i++) {
+        if (statement->begun[i] == 0)
+            continue;
+        enum status status =
+            audit_end(session->worker->audit, &session->who, statement->begun[i] - 1, &outcome);
+        if (status != OK)
+            return status;
+    }
+    return OK;
+}
+
+static bool runs_something(const struct request *request)
+{
+    return request->kind == REQUEST_QUERY || request->kind == REQUEST_EXECUTE ||
+           request->kind == REQUEST_FUNCTION;
+}
+
+void result_abandon(struct session *session)
+{
+    enum status status = OK;
+    struct request *request;
+    struct request *head = requests_head(&session->requests);
+    TAILQ_FOREACH(request, &session->requests.list, link)
+    {
+        if (status != OK || request->own || request->failed || !runs_something(request))
+            continue;
+        const uint64_t *begun = begun_of(request);
+        if (request == head || (begun != NULL && *begun != 0))
+            status = result_audit_done(session, request, NULL, NULL, true);
+    }
+    result_drop_pending(session);
+    if (status != OK)
+        log_event(LOG_LEVEL_ERROR, "session=%lu event=audit-failed status=%s",
+                  (unsigned long)session->id, status_name(status));
+    requests_clear(&session->requests);
+}

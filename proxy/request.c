@@ -1,0 +1,93 @@
+/*
+ * request.c: the queue that joins the two halves of a pipelined session (see request.h).
+ */
+#include "proxy/request.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+void requests_init(struct requests *requests)
+{
+    TAILQ_INIT(&requests->list);
+    requests->count = 0;
+    requests->remote = 0;
+}
+
+static bool request_remote(const struct request *request)
+{
+    return request->kind != REQUEST_LOCAL;
+}
+
+struct request *requests_add(struct requests *requests, enum request_kind kind)
+{
+    struct request *request = calloc(1, sizeof *request);
+    if (request == NULL)
+        return NULL;
+    request->kind = kind;
+    TAILQ_INSERT_TAIL(&requests->list, request, link);
+    requests->count++;
+    if (request_remote(request))
+        requests->remote++;
+    return request;
+}
+
+struct request *requests_add_canned(struct requests *requests, enum request_kind kind,
+                                    const void *bytes, size_t len)
+{
+    unsigned char *copy = malloc(len + 1);
+    if (copy == NULL)
+        return NULL;
+    memcpy(copy, bytes, len);
+    struct request *request = requests_add(requests, kind);
+    if (request == NULL) {
+        free(copy);
+        return NULL;
+    }
+    request->canned = copy;
+    request->canned_len = len;
+    return request;
+}
+
+struct request *requests_head(const struct requests *requests)
+{
+    return TAILQ_FIRST(&requests->list);
+}
+
+void requests_remove(struct requests *requests, struct request *request)
+{
+    TAILQ_REMOVE(&requests->list, request, link);
+    requests->count--;
+    if (request_remote(request))
+        requests->remote--;
+    statement_unref(request->statement);
+    statement_unref(request->displaced);
+    free(request->name);
+    free(request->canned);
+    free(request);
+}
+
+void requests_pop(struct requests *requests)
+{
+    requests_remove(requests, TAILQ_FIRST(&requests->list));
+}
+
+void requests_clear(struct requests *requests)
+{
+    while (!TAILQ_EMPTY(&requests->list))
+        requests_pop(requests);
+}
+
+void requests_skip_group(struct requests *requests, request_skip_fn *skip, void *context)
+{
+    struct request *last = TAILQ_FIRST(&requests->list);
+    while (last != NULL && last->kind != REQUEST_SYNC)
+        last = TAILQ_NEXT(last, link);
+    struct request *at = last == NULL ? TAILQ_LAST(&requests->list, request_list)
+                                      : TAILQ_PREV(last, request_list, link);
+    while (at != NULL) {
+        struct request *before = TAILQ_PREV(at, request_list, link);
+        skip(at, context);
+        requests_remove(requests, at);
+        at = before;
+    }
+}

@@ -1,0 +1,581 @@
+/*
+ * result.c: backend messages against the queue of requests (see result.h).
+ *
+ * Trust boundary: the server's bytes, bounded by wire.c. A message that the request at the head
+ * cannot be answered with ends the server connection: an answer given to the wrong request would be
+ * someone's data in the wrong place.
+ */
+#include "proxy/result.h"
+
+#include "proxy/pool.h"
+#include "proxy/scrub.h"
+
+#include <pgvigil/log.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <strings.h>
+
+/* What is held for one whole record; a longer result gets begin and more. */
+#define HOLD_BYTES ((size_t)32 << 10)
+
+/* ---- giving ---- */
+
+static void emit(struct session *session, const struct wire_message *message)
+{
+    if (session->muted)
+        return;
+    wire_put_message(&session->out.bytes, message);
+    worker_touch(session->worker, session);
+}
+
+/* Something that needs no record leaves as soon as what stands before it may. */
+static void cover_if_clear(struct session *session, size_t uncovered_before)
+{
+    if (uncovered_before == 0)
+        outbox_cover(&session->out);
+    worker_touch(session->worker, session);
+}
+
+static void emit_plain(struct session *session, const struct wire_message *message)
+{
+    size_t before = outbox_uncovered(&session->out);
+    emit(session, message);
+    cover_if_clear(session, before);
+}
+
+static void emit_ready(struct session *session)
+{
+    unsigned char shown = session->tx;
+    if (session->poisoned && shown == 'T')
+        shown = 'E';
+    session->muted = false;
+    wire_put_ready(&session->out.bytes, shown);
+    outbox_cover(&session->out);
+    worker_touch(session->worker, session);
+}
+
+/* The record of what is held could not be made: the client gets an error for it. */
+static enum status withhold(struct session *session)
+{
+    if (outbox_drop_uncovered(&session->out) != OK)
+        return ERR_AUDIT;
+    if (!session->muted)
+        wire_put_error(&session->out.bytes, "ERROR", "58030",
+                       "the audit record could not be made: the result is withheld", NULL, 0);
+    outbox_cover(&session->out);
+    session->muted = true;
+    worker_touch(session->worker, session);
+    return OK;
+}
+
+static enum status cover_with(struct session *session, enum status audited)
+{
+    if (audited != OK)
+        return withhold(session);
+    outbox_cover(&session->out);
+    worker_touch(session->worker, session);
+    return OK;
+}
+
+enum status result_pump(struct session *session)
+{
+    struct request *head;
+    while ((head = requests_head(&session->requests)) != NULL && head->kind == REQUEST_LOCAL) {
+        size_t before = outbox_uncovered(&session->out);
+        if (!session->muted)
+            buf_append(&session->out.bytes, head->canned, head->canned_len);
+        bool ready = head->ready;
+        uint64_t group = head->group;
+        requests_pop(&session->requests);
+        if (ready) {
+            emit_ready(session);
+            if (session->tx == 'I')
+                statements_end_portals(session->statements, group);
+        }
+        cover_if_clear(session, before);
+    }
+    if (head == NULL)
+        session_maybe_release(session);
+    return session->out.bytes.failed ? ERR_MEMORY : OK;
+}
+
+static enum status finish_head(struct session *session)
+{
+    requests_pop(&session->requests);
+    return result_pump(session);
+}
+
+/* ---- errors ---- */
+
+void result_drop_pending(struct session *session)
+{
+    if (session->pending_begun) {
+        const struct audit_outcome outcome = {.sqlstate = "57014"};
+        if (audit_end(session->worker->audit, &session->who, session->pending_audit - 1,
+                      &outcome) != OK)
+            log_event(LOG_LEVEL_ERROR, "session=%lu event=audit-failed",
+                      (unsigned long)session->id);
+    }
+    session->pending_begun = false;
+    statement_unref(session->pending);
+    session->pending = NULL;
+}
+
+static void forget_prepared(struct session *session, const struct request *request)
+{
+    struct server *server = session->server;
+    const struct statement *statement = request->statement;
+    if (server == NULL || request->kind != REQUEST_PARSE || statement == NULL)
+        return;
+    if (server->unnamed == statement)
+        server_forget_unnamed(server);
+    const char *name = statement->names_own ? statement->name : statement->server_name;
+    if (name[0] != '\0')
+        map_remove_str(server->prepared, name);
+}
+
+/* What a Parse added is taken out of the session's names. */
+static void forget_name(struct session *session, const struct request *request)
+{
+    const struct statement *statement = request->statement;
+    bool parse = request->kind == REQUEST_PARSE || request->kind == REQUEST_LOCAL;
+    if (parse && !request->own && statement != NULL &&
+        statements_find(session->statements, statement->name) == statement)
+        statements_remove(session->statements, statement->name);
+}
+
+/* The server skips this one: names are put back as they were. */
+static void skip_request(struct request *request, void *context)
+{
+    struct session *session = context;
+    forget_prepared(session, request);
+    forget_name(session, request);
+    struct statement *displaced = request->displaced;
+    if (displaced != NULL && statements_find(session->statements, displaced->name) == NULL &&
+        statements_put(session->statements, displaced) != OK)
+        log_event(LOG_LEVEL_ERROR, "session=%lu event=statement-lost", (unsigned long)session->id);
+    if (result_audit_not_run(session, request, "57014") != OK)
+        log_event(LOG_LEVEL_ERROR, "session=%lu event=audit-failed", (unsigned long)session->id);
+}
+
+/* After an error the server drops everything up to Sync: so do the queue and the session. */
+static enum status skip_group(struct session *session)
+{
+    forget_prepared(session, requests_head(&session->requests));
+    forget_name(session, requests_head(&session->requests));
+    requests_pop(&session->requests);
+    requests_skip_group(&session->requests, skip_request, session);
+    bool synced = requests_head(&session->requests) != NULL;
+    if (!synced && session->state != SESSION_SKIPPING) {
+        result_drop_pending(session);
+        if (session->state != SESSION_READY && session->state != SESSION_COPY_IN)
+            session_enter(session, SESSION_READY);
+        session_enter(session, SESSION_SKIPPING);
+    } else if (session->state == SESSION_COPY_IN) {
+        session_enter(session, SESSION_READY);
+    }
+    worker_touch(session->worker, session);
+    return result_pump(session);
+}
+
+static enum status put_report(struct session *session, const struct request *head,
+                              struct wire_report *report, unsigned char type)
+{
+    struct arena *arena = NULL;
+    enum status status = OK;
+    if (!session_unrestricted(session)) {
+        arena = arena_new(0);
+        status = arena == NULL ? ERR_MEMORY
+                               : scrub_report(report, head == NULL ? NULL : head->statement, arena);
+    }
+    if (status == OK && !session->muted)
+        wire_put_report(&session->out.bytes, type, report);
+    arena_free(arena);
+    return status;
+}
+
+static bool is_fatal(const struct wire_report *report)
+{
+    const char *severity = report->severity_raw == NULL ? report->severity : report->severity_raw;
+    return severity != NULL && (strcmp(severity, "FATAL") == 0 || strcmp(severity, "PANIC") == 0);
+}
+
+static enum status audited_error(struct session *session, struct request *head,
+                                 const char *sqlstate)
+{
+    if (head->kind == REQUEST_FUNCTION || head->kind == REQUEST_EXECUTE ||
+        head->kind == REQUEST_QUERY || head->kind == REQUEST_PARSE || head->kind == REQUEST_BIND ||
+        head->kind == REQUEST_DESCRIBE)
+        return result_audit_done(session, head, sqlstate, NULL, false);
+    return OK;
+}
+
+/* The guard is not there: another generation was deployed, or this one removed. */
+static void watch_guards(struct session *session, const struct wire_report *report)
+{
+    if (report->sqlstate != NULL && report->message != NULL &&
+        (strcmp(report->sqlstate, "42P01") == 0 || strcmp(report->sqlstate, "3F000") == 0) &&
+        strstr(report->message, "pgvigil:") != NULL)
+        reload_catalogs(session->worker->process->reload);
+}
+
+static enum status on_error(struct session *session, struct request *head,
+                            const struct wire_message *message)
+{
+    struct wire_report report;
+    if (wire_parse_report(message, &report) != OK)
+        return ERR_PROTOCOL;
+    if (is_fatal(&report)) {
+        session_fail(session, ERR_UPSTREAM, report.sqlstate,
+                     report.message == NULL ? "the database server ended the connection"
+                                            : report.message);
+        return OK;
+    }
+    watch_guards(session, &report);
+    char sqlstate[6];
+    snprintf(sqlstate, sizeof sqlstate, "%s", report.sqlstate == NULL ? "XX000" : report.sqlstate);
+    enum status status = OK;
+    if (head->kind == REQUEST_FAIL) {
+        size_t before = outbox_uncovered(&session->out);
+        if (!head->own && !session->muted)
+            buf_append(&session->out.bytes, head->canned, head->canned_len);
+        cover_if_clear(session, before);
+    } else if (!head->failed) {
+        status = put_report(session, head, &report, 'E');
+        if (status == OK)
+            status = cover_with(session, audited_error(session, head, sqlstate));
+    }
+    if (status != OK)
+        return status;
+    head->failed = true;
+    if (head->kind == REQUEST_QUERY || head->kind == REQUEST_FUNCTION) {
+        head->index++;
+        if (head->kind == REQUEST_QUERY && result_audit_not_run(session, head, "57014") != OK)
+            return ERR_AUDIT;
+        if (session->state == SESSION_COPY_IN)
+            session_enter(session, SESSION_READY);
+        return OK;
+    }
+    return skip_group(session);
+}
+
+/* ---- rows ---- */
+
+static uint64_t max_rows(const struct session *session)
+{
+    int mission = session->identity.mission;
+    return session_unrestricted(session) || mission < 0
+               ? 0
+               : session->world->policy->missions[mission].max_rows;
+}
+
+static enum status over_limit(struct session *session, struct request *head)
+{
+    head->over_limit = head->failed = true;
+    if (outbox_drop_uncovered(&session->out) != OK)
+        return ERR_PROTOCOL;
+    char message[128];
+    snprintf(message, sizeof message, "the mission allows %lu rows at most for a statement",
+             (unsigned long)max_rows(session));
+    if (!session->muted)
+        wire_put_error(&session->out.bytes, "ERROR", "54000", message,
+                       "Ask for fewer rows, or for aggregates.", 0);
+    enum status status =
+        cover_with(session, result_audit_done(session, head, "54000", NULL, false));
+    session->muted = true;
+    server_cancel(session->server);
+    return status;
+}
+
+static enum status count_row(struct session *session, struct request *head)
+{
+    uint64_t limit = max_rows(session);
+    head->rows++;
+    if (limit == 0 || head->statement == NULL)
+        return OK;
+    uint64_t rows = head->kind == REQUEST_EXECUTE ? ++head->statement->portal_rows : head->rows;
+    return rows > limit && !head->over_limit ? over_limit(session, head) : OK;
+}
+
+static enum status hold_or_record(struct session *session, struct request *head)
+{
+    if (session->muted || outbox_uncovered(&session->out) < HOLD_BYTES)
+        return OK;
+    return cover_with(session, result_audit_more(session, head));
+}
+
+static enum status on_row(struct session *session, struct request *head,
+                          const struct wire_message *message)
+{
+    head->bytes += message->len + WIRE_HEADER_BYTES;
+    enum status status = count_row(session, head);
+    if (status != OK)
+        return status;
+    emit(session, message);
+    return hold_or_record(session, head);
+}
+
+enum status result_piece(struct session *session, unsigned char type, const void *bytes, size_t len,
+                         size_t left, bool first)
+{
+    struct request *head = requests_head(&session->requests);
+    bool rows = head != NULL && (head->kind == REQUEST_QUERY || head->kind == REQUEST_EXECUTE);
+    if (!rows)
+        return ERR_PROTOCOL;
+    head->bytes += len;
+    enum status status = first && type == 'D' ? count_row(session, head) : OK;
+    if (status != OK)
+        return status;
+    /* Muted in the middle of a row (its record failed): the client could not find the next
+     * message's start. */
+    if (session->muted && session->out.open > 0)
+        return ERR_AUDIT;
+    if (session->muted)
+        return OK;
+    buf_append(&session->out.bytes, bytes, len);
+    session->out.open = left;
+    worker_touch(session->worker, session);
+    return session->out.bytes.failed ? ERR_MEMORY : hold_or_record(session, head);
+}
+
+static enum status on_row_description(struct session *session, const struct request *head,
+                                      struct wire_message *message)
+{
+    if (session_unrestricted(session) || head->statement == NULL)
+        return OK;
+    const struct catalog *catalog =
+        head->statement->world->databases[session->database_index].catalog;
+    /* The body lies in the server's own buffer. */
+    return catalog == NULL
+               ? OK
+               : scrub_row_description((unsigned char *)message->body, message->len, catalog);
+}
+
+/* ---- endings ---- */
+
+static enum status on_complete(struct session *session, struct request *head,
+                               const struct wire_message *message, const char *tag)
+{
+    emit(session, message);
+    if (head->failed)
+        return OK;
+    enum status status = cover_with(session, result_audit_done(session, head, NULL, tag, false));
+    head->rows = head->bytes = 0;
+    head->index++;
+    return status;
+}
+
+static enum status on_command_complete(struct session *session, struct request *head,
+                                       const struct wire_message *message)
+{
+    struct wire_cursor cursor;
+    wire_cursor_message(&cursor, message);
+    const char *tag = wire_get_cstr(&cursor);
+    if (wire_end(&cursor) != OK)
+        return ERR_PROTOCOL;
+    if (head->rows == 0)
+        head->rows = wire_tag_rows(tag);
+    enum status status = on_complete(session, head, message, tag);
+    if (status != OK || head->kind == REQUEST_QUERY)
+        return status;
+    return finish_head(session);
+}
+
+static enum status on_ready(struct session *session, struct request *head,
+                            const struct wire_message *message)
+{
+    unsigned char tx;
+    if (wire_parse_ready(message, &tx) != OK)
+        return ERR_PROTOCOL;
+    session->tx = tx;
+    bool own = head->own;
+    bool disagrees = tx == 'T' && session->muted && !session->poisoned;
+    uint64_t group = head->group;
+    if (own)
+        session->poisoned = false;
+    requests_pop(&session->requests);
+    /* The client was given an error that the server knows nothing of. */
+    if (disagrees)
+        session_poison(session);
+    if (!own)
+        emit_ready(session);
+    if (tx != 'T')
+        statements_end_portals(session->statements, group);
+    return result_pump(session);
+}
+
+/* COPY FROM STDIN in the extended protocol: a Sync that was sent already is read and ignored by the
+ * server. */
+static enum status on_copy_in(struct session *session, struct request *head,
+                              const struct wire_message *message)
+{
+    head->copy_in = true;
+    if (head->kind == REQUEST_EXECUTE) {
+        struct request *next = TAILQ_NEXT(head, link);
+        if (next != NULL && next->kind == REQUEST_SYNC) {
+            requests_remove(&session->requests, next);
+            session->group_forwarded = true;
+        }
+    }
+    emit(session, message);
+    enum status status = OK;
+    if (head->kind != REQUEST_QUERY ? head->audit_id == 0 : head->statement->begun == NULL)
+        status = result_audit_more(session, head);
+    if (status == OK && session->state == SESSION_READY)
+        session_enter(session, SESSION_COPY_IN);
+    return cover_with(session, status);
+}
+
+/* ---- dispatch ---- */
+
+static enum status running(struct session *session, struct request *head,
+                           struct wire_message *message)
+{
+    bool query = head->kind == REQUEST_QUERY;
+    switch (message->type) {
+    case 'T':
+        if (!query || on_row_description(session, head, message) != OK)
+            return ERR_PROTOCOL;
+        emit(session, message);
+        return OK;
+    case 'D':
+    case 'd':
+        return on_row(session, head, message);
+    case 'H':
+    case 'c':
+        emit(session, message);
+        return OK;
+    case 'G':
+        return on_copy_in(session, head, message);
+    case 'C':
+        return on_command_complete(session, head, message);
+    case 'I':
+        emit_plain(session, message);
+        return query ? OK : finish_head(session);
+    case 's':
+        if (query || on_complete(session, head, message, NULL) != OK)
+            return ERR_PROTOCOL;
+        return finish_head(session);
+    case 'Z':
+        return query ? on_ready(session, head, message) : ERR_PROTOCOL;
+    default:
+        return ERR_PROTOCOL;
+    }
+}
+
+static enum status acknowledged(struct session *session, const struct request *head,
+                                const struct wire_message *message, unsigned char expected)
+{
+    if (message->type != expected)
+        return ERR_PROTOCOL;
+    if (!head->own)
+        emit_plain(session, message);
+    return finish_head(session);
+}
+
+static enum status described(struct session *session, const struct request *head,
+                             struct wire_message *message)
+{
+    if (message->type == 'T' && on_row_description(session, head, message) != OK)
+        return ERR_PROTOCOL;
+    if (message->type != 'T' && message->type != 'n' && message->type != 't')
+        return ERR_PROTOCOL;
+    emit_plain(session, message);
+    return message->type == 't' ? OK : finish_head(session);
+}
+
+static enum status called(struct session *session, struct request *head,
+                          const struct wire_message *message)
+{
+    if (message->type == 'V')
+        return on_complete(session, head, message, "FUNCTION CALL");
+    return message->type == 'Z' ? on_ready(session, head, message) : ERR_PROTOCOL;
+}
+
+static enum status answer(struct session *session, struct request *head,
+                          struct wire_message *message)
+{
+    if (message->type == 'E')
+        return on_error(session, head, message);
+    switch (head->kind) {
+    case REQUEST_QUERY:
+    case REQUEST_EXECUTE:
+        return running(session, head, message);
+    case REQUEST_PARSE:
+        return acknowledged(session, head, message, '1');
+    case REQUEST_BIND:
+        return acknowledged(session, head, message, '2');
+    case REQUEST_CLOSE:
+        return acknowledged(session, head, message, '3');
+    case REQUEST_DESCRIBE:
+        return described(session, head, message);
+    case REQUEST_FUNCTION:
+        return called(session, head, message);
+    case REQUEST_SYNC:
+        return message->type == 'Z' ? on_ready(session, head, message) : ERR_PROTOCOL;
+    case REQUEST_LOCAL:
+    case REQUEST_FAIL:
+        break;
+    }
+    return ERR_PROTOCOL;
+}
+
+/* Values that the session has of its own, whatever the shared connection says. */
+static bool own_parameter(const char *name)
+{
+    return strcmp(name, "application_name") == 0 || strcmp(name, "is_superuser") == 0 ||
+           strcmp(name, "session_authorization") == 0;
+}
+
+static enum status on_parameter(struct session *session, const struct wire_message *message)
+{
+    const char *name;
+    const char *value;
+    if (wire_parse_parameter_status(message, &name, &value) != OK)
+        return ERR_PROTOCOL;
+    if (!session_unrestricted(session) && own_parameter(name))
+        return OK;
+    size_t before = outbox_uncovered(&session->out);
+    wire_put_message(&session->out.bytes, message);
+    cover_if_clear(session, before);
+    return OK;
+}
+
+static enum status on_notice(struct session *session, const struct wire_message *message)
+{
+    struct wire_report report;
+    if (wire_parse_report(message, &report) != OK)
+        return ERR_PROTOCOL;
+    size_t before = outbox_uncovered(&session->out);
+    enum status status = put_report(session, requests_head(&session->requests), &report, 'N');
+    cover_if_clear(session, before);
+    return status;
+}
+
+enum status result_message(struct session *session, struct wire_message *message)
+{
+    struct request *head = requests_head(&session->requests);
+    enum status status;
+    switch (message->type) {
+    case 'S':
+        status = on_parameter(session, message);
+        break;
+    case 'N':
+        status = on_notice(session, message);
+        break;
+    case 'A':
+        emit_plain(session, message);
+        status = OK;
+        break;
+    default:
+        if (head == NULL)
+            /* Only a server that is going away speaks unasked. */
+            return message->type == 'E' ? OK : ERR_PROTOCOL;
+        status = answer(session, head, message);
+        break;
+    }
+    if (status == OK && session->out.bytes.failed)
+        status = ERR_MEMORY;
+    return status;
+}

@@ -1,0 +1,304 @@
+/*
+ * scrub.c: reports and descriptions in the client's own terms (see scrub.h).
+ *
+ * Attacks: "Failing row contains (...)" in DETAIL prints every column of a row, hidden ones too;
+ * CONTEXT and internal queries print filters and trigger texts; guard names tell role, mission and
+ * generation. So what is not known to be harmless is dropped.
+ */
+#include "proxy/scrub.h"
+
+#include "proxy/reload.h"
+
+#include <ctype.h>
+#include <pgvigil/buf.h>
+#include <pgvigil/catalog.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+/* Hints of the parser about names and types: they speak of the statement and of guards' columns
+ * only. */
+static const char *const harmless_hints[] = {
+    "No function matches the given name and argument types.",
+    "No operator matches the given name and argument type",
+    "Could not choose a best candidate",
+    "You might need to add",
+    "You will need to rewrite or cast",
+    "Perhaps you meant to reference",
+    "There is an entry for table",
+    "To refer to table",
+    "There is a column named",
+    "If a set is to be",
+};
+
+static bool hint_is_harmless(const char *hint)
+{
+    for (size_t i = 0; i < sizeof harmless_hints / sizeof harmless_hints[0]; i++)
+        if (strncmp(hint, harmless_hints[i], strlen(harmless_hints[i])) == 0)
+            return true;
+    return false;
+}
+
+/* ---- guard names ---- */
+
+static bool starts(const char *text, const char *with)
+{
+    return strncmp(text, with, strlen(with)) == 0;
+}
+
+/* Behind "pgvigil:...": the first byte that cannot be of a guard schema's name in this quoting. */
+static const char *schema_end(const char *at, bool quoted)
+{
+    while (*at != '\0' &&
+           (quoted ? *at != '"' : !isspace((unsigned char)*at) && *at != '.' && *at != '"'))
+        at++;
+    return at;
+}
+
+/* "public.patients" or "public.patients!only" as a view's name -> patients. Returns its end, or
+ * NULL when it is not one. */
+static const char *view_name(const char *at, char close, const char **name, size_t *len)
+{
+    const char *end = strchr(at, close);
+    if (end == NULL)
+        return NULL;
+    const char *dot = memchr(at, '.', (size_t)(end - at));
+    if (dot == NULL || dot == at || dot + 1 == end)
+        return NULL;
+    const char *stop = end;
+    if (stop - dot > 6 && memcmp(stop - 5, "!only", 5) == 0)
+        stop -= 5;
+    *name = dot + 1;
+    *len = (size_t)(stop - dot - 1);
+    return end;
+}
+
+/* A whole "pgvigil:role/mission@generation"[.]"schema.table" or, unquoted,
+ * pgvigil:...@....schema.table; the schema alone is shown as "public", for want of better. */
+static const char *put_guard(const char *at, struct buf *out)
+{
+    bool quoted = *at == '"';
+    const char *end = schema_end(at + quoted, quoted);
+    if (quoted && *end == '"')
+        end++;
+    if (*end != '.') {
+        buf_str(out, quoted ? "\"public\"" : "public");
+        return end;
+    }
+    end++;
+    const char *name;
+    size_t len;
+    const char *stop = *end == '"' ? view_name(end + 1, '"', &name, &len) : NULL;
+    if (stop != NULL) {
+        buf_append(out, name, len);
+        return stop + 1;
+    }
+    /* A built-in guard's function, or an unquoted view's name: what follows stands as it is. */
+    return end;
+}
+
+const char *scrub_names(const char *text, struct arena *arena)
+{
+    struct buf out;
+    buf_init(&out, 0);
+    const char *at = text;
+    while (*at != '\0') {
+        const char *name;
+        size_t len;
+        const char *end;
+        bool word_start = at == text || !(isalnum((unsigned char)at[-1]) || at[-1] == '_');
+        if (starts(at, "\"pgvigil:") || (word_start && starts(at, "pgvigil:"))) {
+            at = put_guard(at, &out);
+        } else if (*at == '"' && (end = view_name(at + 1, '"', &name, &len)) != NULL &&
+                   strchr(at + 1, ' ') != at + 1 &&
+                   memchr(at + 1, ' ', (size_t)(end - at - 1)) == NULL) {
+            buf_byte(&out, '"');
+            buf_append(&out, name, len);
+            buf_byte(&out, '"');
+            at = end + 1;
+        } else {
+            buf_byte(&out, (unsigned char)*at++);
+        }
+    }
+    char *copy = out.failed
+                     ? NULL
+                     : arena_strndup(arena, out.data == NULL ? "" : (const char *)buf_head(&out),
+                                     buf_len(&out));
+    buf_free(&out);
+    return copy;
+}
+
+static enum status clean(const char **field, struct arena *arena)
+{
+    if (*field == NULL)
+        return OK;
+    *field = scrub_names(*field, arena);
+    return *field == NULL ? ERR_MEMORY : OK;
+}
+
+/* ---- columns that the policy hides ---- */
+
+/* `column nir does not exist`, `column "nir" does not exist`, `column p.nir does not exist` -> nir.
+ */
+static const char *missing_column(const char *message, struct arena *arena)
+{
+    if (message == NULL || !starts(message, "column "))
+        return NULL;
+    const char *at = message + strlen("column ");
+    const char *end = strstr(at, " does not exist");
+    if (end == NULL || end == at)
+        return NULL;
+    if (*at == '"' && end[-1] == '"' && end - at > 2)
+        return arena_strndup(arena, at + 1, (size_t)(end - at - 2));
+    for (const char *dot = end; dot > at; dot--)
+        if (dot[-1] == '.') {
+            at = dot;
+            break;
+        }
+    return arena_strndup(arena, at, (size_t)(end - at));
+}
+
+static const char *hidden_hint(const struct wire_report *report, const struct statement *statement,
+                               struct arena *arena)
+{
+    const char *column = missing_column(report->message, arena);
+    const struct verdict *verdict = statement->verdict;
+    const struct policy *policy = statement->world->policy;
+    for (size_t i = 0; column != NULL && i < verdict->statement_count; i++) {
+        const struct verdict_statement *one = &verdict->statements[i];
+        for (size_t k = 0; k < one->relation_count; k++) {
+            const struct verdict_relation *relation = &one->relations[k];
+            if (relation->rule == NULL || relation->relation == NULL ||
+                catalog_column(relation->relation, column) == NULL)
+                continue;
+            return arena_printf(
+                arena,
+                "The policy hides column \"%s\" of %s.%s from the role %s in the mission %s.",
+                column, relation->schema, relation->name, policy->roles[statement->role].name,
+                statement->mission < 0 ? "none" : policy->missions[statement->mission].name);
+        }
+    }
+    return NULL;
+}
+
+/* ---- reports ---- */
+
+static const char *client_position(const char *position, const struct statement *statement,
+                                   struct arena *arena)
+{
+    if (position == NULL || statement == NULL)
+        return NULL;
+    size_t mapped = verdict_map_position(statement->verdict, statement->sql,
+                                         (size_t)strtoul(position, NULL, 10));
+    return mapped == 0 ? NULL : arena_printf(arena, "%zu", mapped);
+}
+
+/* The judge qualifies builtins; a client that wrote them bare reads them bare. */
+static const char *unqualify(const char *message, const struct statement *statement,
+                             struct arena *arena)
+{
+    static const char prefix[] = "pg_catalog.";
+    if (statement == NULL || message == NULL || strstr(message, prefix) == NULL ||
+        strstr(statement->sql, prefix) != NULL)
+        return message;
+    char *copy = arena_strdup(arena, message);
+    char *at = copy;
+    while (at != NULL && (at = strstr(at, prefix)) != NULL)
+        memmove(at, at + strlen(prefix), strlen(at + strlen(prefix)) + 1);
+    return copy;
+}
+
+enum status scrub_report(struct wire_report *report, const struct statement *statement,
+                         struct arena *arena)
+{
+    report->detail = NULL;
+    report->where = NULL;
+    report->internal_query = NULL;
+    report->internal_position = NULL;
+    report->file = NULL;
+    report->line = NULL;
+    report->routine = NULL;
+    if (report->hint != NULL && !hint_is_harmless(report->hint))
+        report->hint = NULL;
+    report->position = client_position(report->position, statement, arena);
+    if (report->schema != NULL && starts(report->schema, "pgvigil:"))
+        report->schema = report->table = NULL;
+    const char **const fields[] = {&report->message,   &report->hint,   &report->schema,
+                                   &report->table,     &report->column, &report->data_type,
+                                   &report->constraint};
+    for (size_t i = 0; i < sizeof fields / sizeof fields[0]; i++)
+        if (clean(fields[i], arena) != OK)
+            return ERR_MEMORY;
+    report->message = unqualify(report->message, statement, arena);
+    if (report->message == NULL && arena_failed(arena))
+        return ERR_MEMORY;
+    if (report->sqlstate != NULL && strcmp(report->sqlstate, "42703") == 0 && statement != NULL) {
+        const char *hint = hidden_hint(report, statement, arena);
+        report->hint = hint != NULL ? hint : report->hint;
+    }
+    return OK;
+}
+
+/* ---- RowDescription ---- */
+
+/* OIDs below are PostgreSQL's own. */
+#define FIRST_NORMAL_OID 16384u
+
+static void base_origin(uint32_t *table_oid, int16_t *attnum, void *context)
+{
+    const struct catalog *catalog = context;
+    if (*table_oid < FIRST_NORMAL_OID)
+        return;
+    const struct catalog_guard *guard = catalog_guard_oid(catalog, *table_oid);
+    if (guard == NULL)
+        return;
+    bool known = *attnum > 0 && (size_t)*attnum <= guard->column_count &&
+                 guard->base_attnums[*attnum - 1] > 0 && guard->base_oid != 0;
+    *table_oid = known ? guard->base_oid : 0;
+    *attnum = known ? guard->base_attnums[*attnum - 1] : 0;
+}
+
+static uint32_t base_row_type(const struct catalog *catalog, uint32_t type_oid)
+{
+    if (type_oid < FIRST_NORMAL_OID)
+        return type_oid;
+    for (size_t i = 0; i < catalog->guard_count; i++) {
+        if (catalog->guards[i].row_type_oid != type_oid)
+            continue;
+        const struct catalog_relation *base =
+            catalog_find_oid(catalog, catalog->guards[i].base_oid);
+        return base == NULL ? type_oid : base->row_type_oid;
+    }
+    return type_oid;
+}
+
+static void put_u32(unsigned char *at, uint32_t value)
+{
+    at[0] = (unsigned char)(value >> 24);
+    at[1] = (unsigned char)(value >> 16);
+    at[2] = (unsigned char)(value >> 8);
+    at[3] = (unsigned char)value;
+}
+
+static enum status base_row_types(unsigned char *body, size_t len, const struct catalog *catalog)
+{
+    struct wire_cursor cursor;
+    wire_cursor_init(&cursor, body, len);
+    uint16_t count = wire_get_u16(&cursor);
+    for (uint16_t i = 0; i < count && !cursor.failed; i++) {
+        struct wire_column column;
+        wire_get_column(&cursor, &column);
+        if (cursor.failed)
+            break;
+        /* Type OID, length (2), modifier (4), format (2) end the column. */
+        unsigned char *type_at = body + (cursor.at - body) - 12;
+        put_u32(type_at, base_row_type(catalog, column.type_oid));
+    }
+    return wire_end(&cursor);
+}
+
+enum status scrub_row_description(unsigned char *body, size_t len, const struct catalog *catalog)
+{
+    enum status status = wire_rewrite_origins(body, len, base_origin, (void *)(uintptr_t)catalog);
+    return status == OK ? base_row_types(body, len, catalog) : status;
+}

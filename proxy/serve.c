@@ -1,0 +1,150 @@
+/*
+ * serve.c: start, signals and end of `pgvigil serve` (see serve.h).
+ *
+ * Only the main thread takes signals; all others are started with every signal blocked.
+ */
+#include "proxy/serve.h"
+
+#include "proxy/admission.h"
+#include "proxy/cancel.h"
+#include "proxy/connector.h"
+#include "proxy/listener.h"
+#include "proxy/reload.h"
+#include "proxy/scram.h"
+#include "proxy/worker.h"
+
+#include <pgvigil/log.h>
+#include <pthread.h>
+#include <signal.h>
+#include <stdlib.h>
+#include <string.h>
+
+#define CONNECTOR_THREADS 4
+
+struct service {
+    struct process process;
+    struct worker *workers;
+    unsigned opened; /* of the workers */
+    struct event_base *base;
+    struct event *signals[3];
+    struct listener *listener;
+    sigset_t old_mask;
+};
+
+static void on_signal(evutil_socket_t signal_number, short what, void *context)
+{
+    (void)what;
+    struct service *service = context;
+    if (signal_number == SIGHUP) {
+        log_event(LOG_LEVEL_INFO, "event=signal name=HUP");
+        reload_request(service->process.reload);
+        return;
+    }
+    log_event(LOG_LEVEL_INFO, "event=signal name=%s", signal_number == SIGINT ? "INT" : "TERM");
+    event_base_loopbreak(service->base);
+}
+
+static enum status watch_signals(struct service *service)
+{
+    static const int numbers[] = {SIGHUP, SIGINT, SIGTERM};
+    for (size_t i = 0; i < 3; i++) {
+        service->signals[i] = evsignal_new(service->base, numbers[i], on_signal, service);
+        if (service->signals[i] == NULL || event_add(service->signals[i], NULL) != 0)
+            return ERR_MEMORY;
+    }
+    return OK;
+}
+
+static enum status open_shared(struct service *service, const struct config *config)
+{
+    struct process *process = &service->process;
+    process->config = config;
+    enum status status = scram_init();
+    if (status == OK)
+        status = reload_start(config, &process->reload);
+    if (status == OK)
+        status = connector_start(CONNECTOR_THREADS, &process->connector);
+    if (status != OK)
+        return status;
+    process->cancels = cancel_registry_new();
+    process->admission = admission_new(&config->limits);
+    service->workers = calloc(config->workers, sizeof *service->workers);
+    service->base = event_base_new();
+    bool complete = process->cancels != NULL && process->admission != NULL &&
+                    service->workers != NULL && service->base != NULL;
+    return complete ? OK : ERR_MEMORY;
+}
+
+static enum status start_workers(struct service *service)
+{
+    for (unsigned i = 0; i < service->process.config->workers; i++) {
+        enum status status = worker_open(&service->workers[i], i, &service->process);
+        service->opened++;
+        if (status != OK)
+            return status;
+    }
+    for (unsigned i = 0; i < service->opened; i++) {
+        enum status status = worker_start(&service->workers[i]);
+        if (status != OK)
+            return status;
+    }
+    return OK;
+}
+
+static void stop(struct service *service)
+{
+    listener_close(service->listener);
+    for (unsigned i = 0; i < service->opened; i++)
+        worker_stop(&service->workers[i]);
+    for (unsigned i = 0; i < service->opened; i++)
+        worker_join(&service->workers[i]);
+    /* Its last answers go to the mailboxes of workers that have ended: worker_close reads them. */
+    connector_stop(service->process.connector);
+    for (unsigned i = 0; i < service->opened; i++)
+        worker_close(&service->workers[i]);
+    free(service->workers);
+    if (service->process.reload != NULL)
+        reload_audit_event(service->process.reload, "stop", NULL);
+    reload_stop(service->process.reload);
+    cancel_registry_free(service->process.cancels);
+    admission_free(service->process.admission);
+    for (size_t i = 0; i < 3; i++)
+        if (service->signals[i] != NULL)
+            event_free(service->signals[i]);
+    if (service->base != NULL)
+        event_base_free(service->base);
+}
+
+static enum status run(struct service *service, const struct config *config)
+{
+    enum status status = open_shared(service, config);
+    if (status == OK)
+        status = start_workers(service);
+    if (status == OK)
+        status = watch_signals(service);
+    if (status == OK)
+        status =
+            listener_open(service->base, &service->process, service->workers, &service->listener);
+    if (status != OK)
+        return status;
+    reload_audit_event(service->process.reload, "start", PGVIGIL_VERSION);
+    pthread_sigmask(SIG_SETMASK, &service->old_mask, NULL);
+    log_event(LOG_LEVEL_INFO, "event=ready address=%s port=%u workers=%u version=%s",
+              config->listen.address, config->listen.port, config->workers, PGVIGIL_VERSION);
+    return event_base_dispatch(service->base) < 0 ? ERR_INTERNAL : OK;
+}
+
+enum status serve_run(const struct config *config)
+{
+    struct service service;
+    memset(&service, 0, sizeof service);
+    signal(SIGPIPE, SIG_IGN);
+    sigset_t all;
+    sigfillset(&all);
+    pthread_sigmask(SIG_SETMASK, &all, &service.old_mask);
+    enum status status = run(&service, config);
+    stop(&service);
+    pthread_sigmask(SIG_SETMASK, &service.old_mask, NULL);
+    log_event(LOG_LEVEL_INFO, "event=end status=%s", status_name(status));
+    return status;
+}

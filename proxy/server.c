@@ -1,0 +1,556 @@
+/*
+ * server.c: the upstream leg (see server.h).
+ *
+ * Trust boundary: the server's bytes. Lengths and types are bounded by wire.c before anything is
+ * believed; an answer that was not asked for closes the connection. Owns the PGconn, whose socket
+ * and SSL the transport borrows.
+ */
+#include "proxy/server.h"
+
+#include "proxy/connector.h"
+#include "proxy/result.h"
+#include "proxy/session.h"
+
+#include <pgvigil/log.h>
+#include <pgvigil/text.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#define READ_BUDGET ((size_t)64 << 10)
+/* A row longer than this is passed on while it arrives. */
+#define PIECE_BYTES ((size_t)32 << 10)
+/* Nothing else from a server may be longer: it would be held in memory whole. */
+#define SERVER_MESSAGE_MAX ((size_t)64 << 20)
+#define PREPARED_MAX       500
+
+static const char *state_name(enum server_state state)
+{
+    static const char *const names[] = {"syncing", "idle",      "preparing",
+                                        "active",  "resetting", "closed"};
+    return names[state];
+}
+
+static void server_enter(struct server *server, enum server_state state)
+{
+    static const unsigned char allowed[] = {
+        [SERVER_SYNCING] = 1u << SERVER_IDLE | 1u << SERVER_CLOSED,
+        [SERVER_IDLE] = 1u << SERVER_PREPARING | 1u << SERVER_ACTIVE | 1u << SERVER_CLOSED,
+        [SERVER_PREPARING] = 1u << SERVER_ACTIVE | 1u << SERVER_CLOSED,
+        [SERVER_ACTIVE] = 1u << SERVER_PREPARING | 1u << SERVER_IDLE | 1u << SERVER_RESETTING |
+                          1u << SERVER_CLOSED,
+        [SERVER_RESETTING] = 1u << SERVER_IDLE | 1u << SERVER_CLOSED,
+        [SERVER_CLOSED] = 0,
+    };
+    log_event(LOG_LEVEL_DEBUG, "server=%lu state=%s from=%s", (unsigned long)server->id,
+              state_name(state), state_name(server->state));
+    if ((allowed[server->state] & 1u << state) == 0) {
+        log_event(LOG_LEVEL_ERROR, "server=%lu event=bug state=%s from=%s",
+                  (unsigned long)server->id, state_name(state), state_name(server->state));
+        abort();
+    }
+    server->state = state;
+}
+
+static void free_settings(char ***settings, size_t *count)
+{
+    for (size_t i = 0; i < *count; i++)
+        free((*settings)[i]);
+    free(*settings);
+    *settings = NULL;
+    *count = 0;
+}
+
+/* Its session, if any, hears of it. */
+static void server_lost(struct server *server, const char *sqlstate, const char *message)
+{
+    struct session *session = server->session;
+    server_close(server, message);
+    if (session != NULL)
+        session_server_lost(session, sqlstate, message);
+}
+
+const char *server_parameter(const struct server *server, const char *name)
+{
+    for (size_t i = 0; i < server->parameter_count; i++)
+        if (strcmp(server->parameters[i].name, name) == 0)
+            return server->parameters[i].value;
+    return PQparameterStatus(server->conn, name);
+}
+
+static void remember_parameter(struct server *server, const char *name, const char *value)
+{
+    char *copy = strdup(value);
+    if (copy == NULL)
+        return;
+    for (size_t i = 0; i < server->parameter_count; i++) {
+        if (strcmp(server->parameters[i].name, name) == 0) {
+            free(server->parameters[i].value);
+            server->parameters[i].value = copy;
+            return;
+        }
+    }
+    char *own_name = strdup(name);
+    struct server_parameter *grown =
+        server->parameter_count >= 64
+            ? NULL
+            : realloc(server->parameters, (server->parameter_count + 1) * sizeof *grown);
+    if (grown != NULL)
+        server->parameters = grown;
+    if (grown == NULL || own_name == NULL) {
+        free(copy);
+        free(own_name);
+        return;
+    }
+    grown[server->parameter_count].name = own_name;
+    grown[server->parameter_count].value = copy;
+    server->parameter_count++;
+}
+
+void server_forget_unnamed(struct server *server)
+{
+    statement_unref(server->unnamed);
+    server->unnamed = NULL;
+}
+
+static void become_idle(struct server *server)
+{
+    server_enter(server, SERVER_IDLE);
+    pool_server_idle(server->pool, server);
+}
+
+static void own_answer_complete(struct server *server)
+{
+    if (server->state != SERVER_PREPARING) {
+        if (server->own_failed)
+            server_close(server, "own-statement-failed");
+        else
+            become_idle(server);
+        return;
+    }
+    if (server->own_failed) {
+        /* The guards' role may be gone: a newer generation was deployed and the old one pruned. */
+        reload_catalogs(server->worker->process->reload);
+        server_lost(server, server->own_sqlstate, server->own_message);
+        return;
+    }
+    free(server->applied);
+    server->applied = server->applying;
+    server->applying = NULL;
+    free_settings(&server->applied_settings, &server->applied_setting_count);
+    server->applied_settings = server->applying_settings;
+    server->applied_setting_count = server->applying_setting_count;
+    server->applying_settings = NULL;
+    server->applying_setting_count = 0;
+    server_enter(server, SERVER_ACTIVE);
+    session_server_ready(server->session, server);
+}
+
+static void own_error(struct server *server, const struct wire_message *message)
+{
+    struct wire_report report;
+    if (wire_parse_report(message, &report) != OK)
+        return;
+    server->own_failed = true;
+    snprintf(server->own_sqlstate, sizeof server->own_sqlstate, "%s",
+             report.sqlstate == NULL ? "XX000" : report.sqlstate);
+    snprintf(server->own_message, sizeof server->own_message, "%s",
+             report.message == NULL ? "" : report.message);
+    char quoted[300];
+    log_event(LOG_LEVEL_WARNING,
+              "server=%lu state=%s event=own-statement-failed sqlstate=%s message=%s",
+              (unsigned long)server->id, state_name(server->state), server->own_sqlstate,
+              log_quote(server->own_message, quoted, sizeof quoted));
+}
+
+/* An answer to pgvigil's own statement, or what a server says unasked. */
+static void own_message(struct server *server, const struct wire_message *message)
+{
+    const char *name;
+    const char *value;
+    switch (message->type) {
+    case 'S':
+        if (wire_parse_parameter_status(message, &name, &value) == OK)
+            remember_parameter(server, name, value);
+        return;
+    case 'N':
+    case 'A':
+        return;
+    case 'E':
+        own_error(server, message);
+        if (server->state == SERVER_IDLE)
+            server_close(server, "ended-by-server");
+        return;
+    case 'T':
+    case 'D':
+    case 'C':
+    case 'I':
+        if (server->state == SERVER_PREPARING || server->state == SERVER_RESETTING)
+            return;
+        break;
+    case 'Z':
+        if (server->state != SERVER_IDLE) {
+            own_answer_complete(server);
+            return;
+        }
+        break;
+    default:
+        break;
+    }
+    /* Also what libpq left unread: only S, N and Z may come before the answer to our first Sync. */
+    server_lost(server, "08P01", "the database server broke the protocol");
+}
+
+static void active_message(struct server *server, struct wire_message *message)
+{
+    const char *name;
+    const char *value;
+    if (message->type == 'S' && wire_parse_parameter_status(message, &name, &value) == OK)
+        remember_parameter(server, name, value);
+    enum status status = result_message(server->session, message);
+    if (status == OK || server->state == SERVER_CLOSED)
+        return;
+    log_event(LOG_LEVEL_ERROR, "server=%lu event=answer-failed status=%s type=%c",
+              (unsigned long)server->id, status_name(status), message->type);
+    server_lost(server, "08P01", "the database server's answer could not be handled");
+}
+
+/* Passes on what is there of a long row. False: wait for more. */
+static bool pass_piece(struct server *server, bool first)
+{
+    size_t size = buf_len(&server->in);
+    size_t whole = server->piece_left + (first ? WIRE_HEADER_BYTES : 0);
+    if (size == 0)
+        return false;
+    if (size > whole)
+        size = whole;
+    const unsigned char *bytes = buf_head(&server->in);
+    buf_consume(&server->in, size);
+    size_t left = whole - size;
+    server->piece_left = left;
+    if (result_piece(server->session, server->piece_type, bytes, size, left, first) != OK &&
+        server->state != SERVER_CLOSED)
+        server_lost(server, "53200", "out of memory");
+    return true;
+}
+
+static bool process_one(struct server *server)
+{
+    if (server->piece_left > 0)
+        return pass_piece(server, false);
+    unsigned char type;
+    size_t len;
+    enum status status = wire_peek(&server->in, WIRE_FROM_SERVER, WIRE_LARGE_MAX, &type, &len);
+    if (status == NEED_MORE)
+        return false;
+    bool row = type == 'D' || type == 'd';
+    if (status == OK && row && server->state == SERVER_ACTIVE && len > PIECE_BYTES &&
+        buf_len(&server->in) < len + WIRE_HEADER_BYTES) {
+        server->piece_type = type;
+        server->piece_left = len;
+        return pass_piece(server, true);
+    }
+    struct wire_message message;
+    if (status == OK)
+        status = wire_next(&server->in, WIRE_FROM_SERVER, SERVER_MESSAGE_MAX, &message);
+    if (status == NEED_MORE)
+        return false;
+    if (status != OK) {
+        server_lost(server, "08P01", "the database server broke the protocol");
+        return false;
+    }
+    if (server->state == SERVER_ACTIVE)
+        active_message(server, &message);
+    else
+        own_message(server, &message);
+    return true;
+}
+
+void server_process(struct server *server)
+{
+    while (server->state != SERVER_CLOSED) {
+        if (server->state == SERVER_ACTIVE && !server->reading)
+            return;
+        if (!process_one(server))
+            return;
+        if (server->state == SERVER_ACTIVE)
+            session_balance(server->session);
+    }
+}
+
+static void on_read(evutil_socket_t fd, short what, void *context)
+{
+    (void)fd;
+    (void)what;
+    struct server *server = context;
+    if (server->state == SERVER_CLOSED)
+        return;
+    enum status status = transport_read(server->transport, &server->in, READ_BUDGET);
+    server_process(server);
+    if (server->state == SERVER_CLOSED || !server->reading)
+        return;
+    if (status == OK) {
+        if (transport_pending(server->transport))
+            event_active(server->read_event, EV_READ, 0);
+        return;
+    }
+    if (status == NEED_MORE) {
+        if (transport_want(server->transport) == TRANSPORT_WANT_WRITE)
+            event_add(server->write_event, NULL);
+        return;
+    }
+    log_event(server->state == SERVER_IDLE ? LOG_LEVEL_INFO : LOG_LEVEL_WARNING,
+              "server=%lu state=%s event=server-gone status=%s why=\"%s\"",
+              (unsigned long)server->id, state_name(server->state), status_name(status),
+              transport_error(server->transport));
+    server_lost(server, "08006", "the connection to the database server was lost");
+}
+
+static void on_write(evutil_socket_t fd, short what, void *context)
+{
+    struct server *server = context;
+    if (server->state == SERVER_CLOSED)
+        return;
+    server_write(server);
+    if (server->state != SERVER_CLOSED && server->reading)
+        on_read(fd, what, context);
+}
+
+void server_write(struct server *server)
+{
+    if (server->out.failed) {
+        server_lost(server, "53200", "out of memory");
+        return;
+    }
+    if (buf_len(&server->out) == 0)
+        return;
+    enum status status = transport_flush(server->transport, &server->out);
+    if (status == NEED_MORE) {
+        if (transport_want(server->transport) == TRANSPORT_WANT_WRITE)
+            event_add(server->write_event, NULL);
+    } else if (status != OK) {
+        server_lost(server, "08006", "the connection to the database server was lost");
+        return;
+    }
+    if (server->session != NULL)
+        session_balance(server->session);
+}
+
+void server_read(struct server *server, bool on)
+{
+    if (server->reading == on || server->state == SERVER_CLOSED)
+        return;
+    server->reading = on;
+    if (!on) {
+        event_del(server->read_event);
+        return;
+    }
+    event_add(server->read_event, NULL);
+    if (buf_len(&server->in) > 0 || transport_pending(server->transport))
+        event_active(server->read_event, EV_READ, 0);
+}
+
+struct server *server_new(struct pool *pool, PGconn *conn, uint64_t policy_id)
+{
+    static atomic_ulong numbers;
+    struct server *server = calloc(1, sizeof *server);
+    SSL *ssl = PQsslInUse(conn) ? PQsslStruct(conn, "OpenSSL") : NULL;
+    if (server == NULL || (PQsslInUse(conn) && ssl == NULL)) {
+        free(server);
+        PQfinish(conn);
+        return NULL;
+    }
+    server->id = atomic_fetch_add(&numbers, 1) + 1;
+    server->state = SERVER_SYNCING;
+    server->pool = pool;
+    server->worker = pool->worker;
+    server->conn = conn;
+    server->policy_id = policy_id;
+    buf_init(&server->in, 0);
+    buf_init(&server->out, 0);
+    server->prepared = map_new();
+    server->transport = transport_upstream(PQsocket(conn), ssl);
+    struct event_base *base = pool->worker->base;
+    server->read_event = event_new(base, PQsocket(conn), EV_READ | EV_PERSIST, on_read, server);
+    server->write_event = event_new(base, PQsocket(conn), EV_WRITE, on_write, server);
+    if (server->prepared == NULL || server->transport == NULL || server->read_event == NULL ||
+        server->write_event == NULL) {
+        server_free(server);
+        return NULL;
+    }
+    TAILQ_INSERT_TAIL(&pool->all, server, all_link);
+    pool->open++;
+    log_event(LOG_LEVEL_INFO, "server=%lu worker=%u database=%s kind=%s event=server-open tls=%s",
+              (unsigned long)server->id, pool->worker->index, pool->database->name,
+              pool->kind == POOL_PAIRS ? "pairs" : "unrestricted",
+              ssl == NULL ? "no" : SSL_get_version(ssl));
+    wire_put_sync(&server->out);
+    worker_touch_server(server->worker, server);
+    server_read(server, true);
+    return server;
+}
+
+static bool copy_setting_names(const struct identity *identity, char ***names, size_t *count)
+{
+    free_settings(names, count);
+    if (identity->setting_count == 0)
+        return true;
+    *names = calloc(identity->setting_count, sizeof **names);
+    if (*names == NULL)
+        return false;
+    for (size_t i = 0; i < identity->setting_count; i++) {
+        (*names)[i] = strdup(identity->settings[i].name);
+        if ((*names)[i] == NULL)
+            return false;
+        (*count)++;
+    }
+    return true;
+}
+
+/* Sends what makes the connection the session's; false: out of memory. */
+static bool prepare(struct server *server, const char *text, const struct identity *identity)
+{
+    struct buf sql;
+    buf_init(&sql, 0);
+    for (size_t i = 0; i < server->applied_setting_count; i++) {
+        buf_str(&sql, "RESET ");
+        text_quote_ident(&sql, server->applied_settings[i]);
+        buf_str(&sql, ";");
+    }
+    buf_str(&sql, text);
+    server->applying = strdup(text);
+    bool good =
+        !sql.failed && server->applying != NULL &&
+        copy_setting_names(identity, &server->applying_settings, &server->applying_setting_count);
+    if (good) {
+        wire_put_query(&server->out, (const char *)buf_head(&sql), buf_len(&sql));
+        good = !server->out.failed;
+    }
+    buf_free(&sql);
+    server->own_failed = false;
+    server_forget_unnamed(server);
+    worker_touch_server(server->worker, server);
+    return good;
+}
+
+void server_bind(struct server *server, struct session *session)
+{
+    server->session = session;
+    session->server = server;
+    server->cancelled = false;
+    struct buf text;
+    buf_init(&text, 0);
+    enum status status = session_identity_text(session, server->pool->kind == POOL_PAIRS, &text);
+    buf_byte(&text, '\0');
+    bool same = !text.failed &&
+                (server->applied == NULL ? text.data[0] == '\0'
+                                         : strcmp(server->applied, (const char *)text.data) == 0);
+    server->applied_session = session->id;
+    if (status != OK || text.failed) {
+        if (server->state != SERVER_ACTIVE)
+            server_enter(server, SERVER_ACTIVE);
+        server_lost(server, "53200", "out of memory");
+    } else if (same) {
+        if (server->state != SERVER_ACTIVE)
+            server_enter(server, SERVER_ACTIVE);
+        session_server_ready(session, server);
+    } else {
+        server_enter(server, SERVER_PREPARING);
+        if (!prepare(server, (const char *)text.data, &session->identity))
+            server_lost(server, "53200", "out of memory");
+    }
+    buf_free(&text);
+}
+
+void server_release(struct server *server, bool reset)
+{
+    server->session->server = NULL;
+    server->session = NULL;
+    server_read(server, true);
+    if (server->state != SERVER_ACTIVE || server->pool->kind == POOL_UNRESTRICTED ||
+        server->cancels > 0 || server->policy_id != server->worker->world->policy_id ||
+        buf_len(&server->in) > 0) {
+        server_close(server, "released");
+        return;
+    }
+    if (!reset && map_count(server->prepared) < PREPARED_MAX) {
+        become_idle(server);
+        return;
+    }
+    server_enter(server, SERVER_RESETTING);
+    server->own_failed = false;
+    static const char discard[] = "DISCARD ALL";
+    wire_put_query(&server->out, discard, sizeof discard - 1);
+    map_clear(server->prepared);
+    server_forget_unnamed(server);
+    free(server->applied);
+    server->applied = NULL;
+    free_settings(&server->applied_settings, &server->applied_setting_count);
+    worker_touch_server(server->worker, server);
+}
+
+void server_close(struct server *server, const char *reason)
+{
+    if (server->state == SERVER_CLOSED)
+        return;
+    log_event(LOG_LEVEL_INFO, "server=%lu event=server-close state=%s reason=\"%s\"",
+              (unsigned long)server->id, state_name(server->state), reason);
+    if (server->state == SERVER_IDLE) {
+        TAILQ_REMOVE(&server->pool->idle, server, link);
+        wire_put_terminate(&server->out);
+        enum status ignored = transport_flush(server->transport, &server->out);
+        (void)ignored;
+    }
+    server_enter(server, SERVER_CLOSED);
+    event_del(server->read_event);
+    event_del(server->write_event);
+    if (server->session != NULL)
+        server->session->server = NULL;
+    server->session = NULL;
+    transport_abort(server->transport);
+    TAILQ_INSERT_TAIL(&server->worker->dead_servers, server, link);
+    pool_server_gone(server->pool, server);
+}
+
+void server_free(struct server *server)
+{
+    if (server->read_event != NULL)
+        event_free(server->read_event);
+    if (server->write_event != NULL)
+        event_free(server->write_event);
+    transport_free(server->transport);
+    PQfinish(server->conn);
+    buf_free(&server->in);
+    buf_free(&server->out);
+    map_free(server->prepared);
+    statement_unref(server->unnamed);
+    free(server->applied);
+    free(server->applying);
+    free_settings(&server->applied_settings, &server->applied_setting_count);
+    free_settings(&server->applying_settings, &server->applying_setting_count);
+    for (size_t i = 0; i < server->parameter_count; i++) {
+        free(server->parameters[i].name);
+        free(server->parameters[i].value);
+    }
+    free(server->parameters);
+    free(server);
+}
+
+static void cancel_done(struct worker *worker, void *context)
+{
+    (void)worker;
+    struct server *server = context;
+    server->cancels--;
+}
+
+void server_cancel(struct server *server)
+{
+    PGcancel *cancel = PQgetCancel(server->conn);
+    if (cancel == NULL)
+        return;
+    if (connector_cancel(server->worker->process->connector, server->worker, cancel, cancel_done,
+                         server) == OK) {
+        server->cancels++;
+        server->cancelled = true;
+    }
+}

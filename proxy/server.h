@@ -1,0 +1,104 @@
+/*
+ * server.h: one connection to the database, the upstream leg.
+ *
+ * libpq opened and authenticated it; its socket and SSL* are taken over here and spoken to in the
+ * wire protocol. While ACTIVE it is bound to one session and every message is handed to result.c;
+ * in the other states the server's answers are to pgvigil's own statements and are consumed here.
+ * What the server says is checked like what a client says: it may be compromised or replaced, and
+ * one that breaks the protocol is closed.
+ *
+ * Before a pair's connection serves a session, its role, identity and settings are made the
+ * session's (PREPARING) and the answer is awaited: a statement never runs under the identity of the
+ * one before, not even when setting it failed.
+ */
+#ifndef PGVIGIL_PROXY_SERVER_H
+#define PGVIGIL_PROXY_SERVER_H
+
+#include "proxy/pool.h"
+#include "proxy/statement.h"
+#include "proxy/transport.h"
+#include "proxy/wire.h"
+#include "proxy/worker.h"
+
+#include <libpq-fe.h>
+#include <pgvigil/map.h>
+
+enum server_state {
+    SERVER_SYNCING,   /* taken over; our own Sync is unanswered. No session. */
+    SERVER_IDLE,      /* in the pool's idle list. No session, nothing owed. */
+    SERVER_PREPARING, /* bound; our role and identity statement is unanswered */
+    SERVER_ACTIVE,    /* bound; answers belong to the session's requests */
+    SERVER_RESETTING, /* DISCARD ALL is unanswered. No session. */
+    SERVER_CLOSED     /* in the worker's dead list; freed at the end of the turn */
+};
+
+struct server_parameter {
+    char *name;
+    char *value;
+};
+
+struct server {
+    TAILQ_ENTRY(server) link;       /* the pool's idle list, or the worker's dead list */
+    TAILQ_ENTRY(server) dirty_link; /* the worker's */
+    TAILQ_ENTRY(server) all_link;   /* the pool's */
+    bool dirty;
+    enum server_state state;
+    uint64_t id;
+    struct pool *pool;
+    struct worker *worker;
+    PGconn *conn; /* owned; its socket is `transport`'s */
+    struct transport *transport;
+    struct event *read_event;
+    struct event *write_event;
+    bool reading; /* the read event is on */
+    struct buf in;
+    struct buf out;
+    struct session *session; /* PREPARING, ACTIVE */
+    uint64_t policy_id;      /* the policy its start-up keys are of */
+    char *applied;           /* the identity statement that is in force, or NULL: unknown */
+    char **applied_settings; /* names of the session settings that are set, to be reset for the next
+                                one */
+    size_t applied_setting_count;
+    char *applying; /* PREPARING: what becomes `applied` */
+    uint64_t applied_session;
+    char **applying_settings;
+    size_t applying_setting_count;
+    bool own_failed; /* an error answered our own statement */
+    char own_sqlstate[6];
+    char own_message[256];
+    size_t piece_left; /* of a long row that is passed on in pieces */
+    unsigned char piece_type;
+    struct server_parameter *parameters; /* ParameterStatus that differ from those of the start */
+    size_t parameter_count;
+    struct map *prepared;      /* server-side statement names */
+    struct statement *unnamed; /* what the unnamed statement there is; a reference */
+    unsigned cancels;          /* cancel requests on their way */
+    bool cancelled; /* one was sent since it was bound: a late one could hit the next session */
+    uint64_t idle_since;
+};
+
+/* Takes `conn`, which is open. NULL: out of memory (conn is finished). */
+struct server *server_new(struct pool *pool, PGconn *conn, uint64_t policy_id);
+/* Binds an IDLE server to a session (or an ACTIVE one anew, after its identity changed) and makes
+ * the session's identity its own; session_server_ready or session_server_lost follows (at once when
+ * nothing has to be sent). */
+void server_bind(struct server *server, struct session *session);
+/* The session lets go of an ACTIVE server, outside a transaction, with nothing owed. `reset`: state
+ * was left on it. */
+void server_release(struct server *server, bool reset);
+/* Ends the connection in any state, telling no session. */
+void server_close(struct server *server, const char *reason);
+void server_free(struct server *server);
+/* Writes what is in `out`; called at the end of the turn. */
+void server_write(struct server *server);
+/* Switches reading on and off (back-pressure). */
+void server_read(struct server *server, bool on);
+/* Handles what was read already, after the session made room. */
+void server_process(struct server *server);
+/* Sends a cancel request for what runs on it now. */
+void server_cancel(struct server *server);
+/* A simple query replaces the unnamed statement there. */
+void server_forget_unnamed(struct server *server);
+const char *server_parameter(const struct server *server, const char *name);
+
+#endif

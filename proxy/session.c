@@ -1,0 +1,675 @@
+/*
+ * session.c: a client's socket, states and end (see session.h).
+ *
+ * Trust boundary: the client's bytes enter here and are handed on to auth.c and query.c message by
+ * message. Owns everything in struct session; servers are borrowed from the pool.
+ */
+#include "proxy/session.h"
+
+#include "proxy/admission.h"
+#include "proxy/auth.h"
+#include "proxy/cancel.h"
+#include "proxy/pool.h"
+#include "proxy/query.h"
+#include "proxy/result.h"
+#include "proxy/tls.h"
+
+#include <pgvigil/guard.h>
+#include <pgvigil/log.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#define READ_BUDGET ((size_t)64 << 10)
+/* Unsent bytes above which the other leg is not read. */
+#define HIGH_WATER ((size_t)256 << 10)
+/* A session that waits is still read so far, to notice that its client has gone. */
+#define WAITING_READ ((size_t)64 << 10)
+
+static const char *const state_names[SESSION_STATE_COUNT] = {
+    "accepted", "tls-handshake", "startup",    "authenticating", "delayed", "login",   "ready",
+    "skipping", "wait-server",   "wait-drain", "wait-audit",     "copy-in", "closing", "dead",
+};
+
+#define TO(state) (1u << (state))
+static const unsigned transitions[SESSION_STATE_COUNT] = {
+    [SESSION_ACCEPTED] = TO(SESSION_TLS_HANDSHAKE) | TO(SESSION_AUTHENTICATING) |
+                         TO(SESSION_LOGIN) | TO(SESSION_DELAYED),
+    [SESSION_TLS_HANDSHAKE] = TO(SESSION_STARTUP),
+    [SESSION_STARTUP] = TO(SESSION_AUTHENTICATING) | TO(SESSION_LOGIN) | TO(SESSION_DELAYED),
+    [SESSION_AUTHENTICATING] = TO(SESSION_LOGIN) | TO(SESSION_DELAYED),
+    [SESSION_DELAYED] = 0,
+    [SESSION_LOGIN] = TO(SESSION_READY),
+    [SESSION_READY] = TO(SESSION_SKIPPING) | TO(SESSION_WAIT_SERVER) | TO(SESSION_WAIT_DRAIN) |
+                      TO(SESSION_WAIT_AUDIT) | TO(SESSION_COPY_IN),
+    [SESSION_SKIPPING] = TO(SESSION_READY),
+    [SESSION_WAIT_SERVER] = TO(SESSION_READY) | TO(SESSION_SKIPPING),
+    [SESSION_WAIT_DRAIN] = TO(SESSION_READY) | TO(SESSION_SKIPPING) | TO(SESSION_COPY_IN),
+    [SESSION_WAIT_AUDIT] = TO(SESSION_READY) | TO(SESSION_SKIPPING) | TO(SESSION_COPY_IN),
+    [SESSION_COPY_IN] = TO(SESSION_READY) | TO(SESSION_SKIPPING),
+    [SESSION_CLOSING] = 0,
+    [SESSION_DEAD] = 0,
+};
+
+void session_enter(struct session *session, enum session_state state)
+{
+    if (session->state == state)
+        return;
+    log_event(LOG_LEVEL_DEBUG, "session=%lu state=%s from=%s", (unsigned long)session->id,
+              state_names[state], state_names[session->state]);
+    unsigned allowed = transitions[session->state] | TO(SESSION_DEAD);
+    if (session->state != SESSION_DEAD)
+        allowed |= TO(SESSION_CLOSING);
+    if (session->state == SESSION_DEAD || (allowed & TO(state)) == 0) {
+        log_event(LOG_LEVEL_ERROR, "session=%lu event=bug state=%s from=%s",
+                  (unsigned long)session->id, state_names[state], state_names[session->state]);
+        abort();
+    }
+    session->state = state;
+}
+
+/* ---- end ---- */
+
+static void let_go_of_server(struct session *session)
+{
+    struct server *server = session->server;
+    if (session->waiting_in != NULL)
+        pool_forget(session->waiting_in, session);
+    if (server == NULL)
+        return;
+    bool quiet = server->state == SERVER_ACTIVE && session->tx == 'I' &&
+                 session->requests.remote == 0 && !session->group_forwarded;
+    if (quiet) {
+        server_release(server, session->pinned);
+        return;
+    }
+    /* Nobody waits for what runs there. */
+    if (session->requests.remote > 0)
+        server_cancel(server);
+    server_close(server, "session-ended");
+}
+
+static void audit_disconnect(struct session *session, const char *reason)
+{
+    if (!session->connected)
+        return;
+    session->connected = false;
+    if (audit_event(session->worker->audit, "disconnect", &session->who, reason) != OK)
+        log_event(LOG_LEVEL_ERROR, "session=%lu event=audit-failed", (unsigned long)session->id);
+}
+
+void session_end(struct session *session, const char *reason)
+{
+    if (session->state == SESSION_DEAD)
+        return;
+    result_abandon(session);
+    audit_disconnect(session, reason);
+    let_go_of_server(session);
+    log_event(LOG_LEVEL_INFO, "session=%lu event=end reason=\"%s\" state=%s",
+              (unsigned long)session->id, reason, state_names[session->state]);
+    session_enter(session, SESSION_DEAD);
+    struct worker *worker = session->worker;
+    if (session->read_event != NULL)
+        event_del(session->read_event);
+    if (session->write_event != NULL)
+        event_del(session->write_event);
+    if (session->key_id != 0)
+        cancel_unregister(worker->process->cancels, session->key_id);
+    if (session->counted)
+        admission_user_leave(worker->process->admission, session->identity.user->name);
+    if (session->admitted)
+        admission_leave(worker->process->admission, session->address);
+    TAILQ_REMOVE(&worker->sessions, session, link);
+    TAILQ_INSERT_TAIL(&worker->dead, session, link);
+    atomic_fetch_sub(&worker->load, 1);
+}
+
+void session_free(struct session *session)
+{
+    if (session->read_event != NULL)
+        event_free(session->read_event);
+    if (session->write_event != NULL)
+        event_free(session->write_event);
+    transport_free(session->transport);
+    buf_free(&session->in);
+    outbox_free(&session->out);
+    requests_clear(&session->requests);
+    statements_free(session->statements);
+    statement_unref(session->pending);
+    scram_free(session->scram);
+    identity_free(&session->identity);
+    tls_context_unref(session->tls);
+    world_unref(session->world);
+    arena_free(session->arena);
+    free(session);
+}
+
+static const char *status_sqlstate(enum status status)
+{
+    switch (status) {
+    case ERR_MEMORY:
+        return "53200";
+    case ERR_LIMIT:
+        return "54000";
+    case ERR_PROTOCOL:
+        return "08P01";
+    case ERR_AUTH:
+        return "28P01";
+    case ERR_UPSTREAM:
+        return "08006";
+    case ERR_AUDIT:
+        return "58030";
+    case CLOSED:
+        return "57P01";
+    case OK:
+    case NEED_MORE:
+    case DENIED:
+    case NEED_CATALOG:
+    case ERR_SYNTAX:
+    case ERR_INVALID:
+    case ERR_TLS:
+    case ERR_IO:
+    case ERR_INTERNAL:
+    case STATUS_COUNT:
+        break;
+    }
+    return "XX000";
+}
+
+void session_fail(struct session *session, enum status status, const char *sqlstate,
+                  const char *reason)
+{
+    if (session->state == SESSION_DEAD || session->state == SESSION_CLOSING)
+        return;
+    if (sqlstate == NULL)
+        sqlstate = status_sqlstate(status);
+    log_event(LOG_LEVEL_INFO, "session=%lu event=fail status=%s sqlstate=%s state=%s reason=\"%s\"",
+              (unsigned long)session->id, status_name(status), sqlstate,
+              state_names[session->state], reason);
+    bool speakable = session->state != SESSION_TLS_HANDSHAKE &&
+                     outbox_drop_uncovered(&session->out) == OK && !session->out.bytes.failed;
+    result_abandon(session);
+    let_go_of_server(session);
+    if (!speakable) {
+        session_end(session, reason);
+        return;
+    }
+    audit_disconnect(session, reason);
+    session_enter(session, SESSION_CLOSING);
+    wire_put_error(&session->out.bytes, "FATAL", sqlstate, reason, NULL, 0);
+    outbox_cover(&session->out);
+    session_balance(session);
+    worker_touch(session->worker, session);
+}
+
+/* ---- reading ---- */
+
+static bool state_reads(enum session_state state)
+{
+    return state == SESSION_READY || state == SESSION_SKIPPING || state == SESSION_COPY_IN ||
+           state == SESSION_ACCEPTED || state == SESSION_STARTUP ||
+           state == SESSION_AUTHENTICATING || state == SESSION_TLS_HANDSHAKE;
+}
+
+static bool clogged(const struct session *session)
+{
+    return outbox_len(&session->out) >= HIGH_WATER ||
+           (session->server != NULL && buf_len(&session->server->out) >= HIGH_WATER);
+}
+
+static void read_client(struct session *session, bool on)
+{
+    if (session->reading == on || session->read_event == NULL)
+        return;
+    session->reading = on;
+    if (!on) {
+        event_del(session->read_event);
+        return;
+    }
+    event_add(session->read_event, NULL);
+    if (transport_pending(session->transport))
+        event_active(session->read_event, EV_READ, 0);
+    /* What was read before the stop is handled at the end of this turn. */
+    if (buf_len(&session->in) > 0)
+        worker_touch(session->worker, session);
+}
+
+void session_balance(struct session *session)
+{
+    if (session->state == SESSION_DEAD)
+        return;
+    bool wanted = session->state != SESSION_CLOSING && !clogged(session) &&
+                  (state_reads(session->state) || buf_len(&session->in) < WAITING_READ);
+    read_client(session, wanted);
+    if (session->server != NULL && session->server->state == SERVER_ACTIVE)
+        server_read(session->server, outbox_len(&session->out) < HIGH_WATER);
+}
+
+void session_process(struct session *session)
+{
+    enum status status = OK;
+    while (status == OK) {
+        switch (session->state) {
+        case SESSION_ACCEPTED:
+        case SESSION_STARTUP:
+            status = auth_startup(session);
+            break;
+        case SESSION_AUTHENTICATING:
+            status = auth_step(session);
+            break;
+        case SESSION_READY:
+        case SESSION_SKIPPING:
+        case SESSION_COPY_IN:
+            status = clogged(session) ? NEED_MORE : query_next(session);
+            break;
+        case SESSION_TLS_HANDSHAKE:
+        case SESSION_DELAYED:
+        case SESSION_LOGIN:
+        case SESSION_WAIT_SERVER:
+        case SESSION_WAIT_DRAIN:
+        case SESSION_WAIT_AUDIT:
+        case SESSION_CLOSING:
+        case SESSION_DEAD:
+        case SESSION_STATE_COUNT:
+            status = NEED_MORE;
+            break;
+        }
+    }
+    session_balance(session);
+}
+
+static void handshake(struct session *session)
+{
+    enum status status = transport_handshake(session->transport);
+    if (status == NEED_MORE) {
+        if (transport_want(session->transport) == TRANSPORT_WANT_WRITE)
+            event_add(session->write_event, NULL);
+        return;
+    }
+    if (status != OK) {
+        log_event(LOG_LEVEL_INFO, "session=%lu event=handshake-failed why=\"%s\"",
+                  (unsigned long)session->id, transport_error(session->transport));
+        session_end(session, "TLS handshake failed");
+        return;
+    }
+    session_enter(session, SESSION_STARTUP);
+    if (transport_pending(session->transport))
+        event_active(session->read_event, EV_READ, 0);
+}
+
+/* A client that starts with TLS at once shows it by its first byte. False: wait, or it ended. */
+static bool direct_tls(struct session *session)
+{
+    unsigned char byte;
+    enum status status = transport_peek(session->transport, &byte);
+    if (status == NEED_MORE)
+        return false;
+    if (status != OK) {
+        session_end(session, "client closed the connection");
+        return false;
+    }
+    if (byte != 0x16 || session->world->tls == NULL)
+        return true;
+    session->tls = tls_context_ref(session->world->tls);
+    if (transport_start_tls(session->transport, session->tls, true) != OK) {
+        session_end(session, "TLS cannot be started");
+        return false;
+    }
+    session_enter(session, SESSION_TLS_HANDSHAKE);
+    return true;
+}
+
+static void on_read(evutil_socket_t fd, short what, void *context)
+{
+    (void)fd;
+    (void)what;
+    struct session *session = context;
+    if (session->state == SESSION_DEAD)
+        return;
+    if (session->state == SESSION_ACCEPTED && transport_bytes_in(session->transport) == 0 &&
+        !direct_tls(session))
+        return;
+    if (session->state == SESSION_TLS_HANDSHAKE) {
+        handshake(session);
+        return;
+    }
+    enum status status = transport_read(session->transport, &session->in, READ_BUDGET);
+    session_process(session);
+    if (session->state == SESSION_DEAD || session->state == SESSION_CLOSING)
+        return;
+    if (status == OK) {
+        if (session->reading && transport_pending(session->transport))
+            event_active(session->read_event, EV_READ, 0);
+    } else if (status == NEED_MORE) {
+        if (transport_want(session->transport) == TRANSPORT_WANT_WRITE)
+            event_add(session->write_event, NULL);
+    } else if (status == ERR_MEMORY) {
+        session_fail(session, ERR_MEMORY, NULL, "out of memory");
+    } else {
+        session_end(session, "client closed the connection");
+    }
+}
+
+static void on_write(evutil_socket_t fd, short what, void *context)
+{
+    struct session *session = context;
+    if (session->state == SESSION_DEAD)
+        return;
+    if (session->state == SESSION_TLS_HANDSHAKE) {
+        handshake(session);
+        return;
+    }
+    session_write(session);
+    if (session->state != SESSION_DEAD && session->state != SESSION_CLOSING && session->reading)
+        on_read(fd, what, context);
+}
+
+void session_accept(struct worker *worker, int fd, const char *address, uint16_t port)
+{
+    struct session *session = calloc(1, sizeof *session);
+    if (session != NULL)
+        session->transport = transport_accepted(fd);
+    if (session == NULL || session->transport == NULL) {
+        close(fd);
+        free(session);
+        admission_leave(worker->process->admission, address);
+        atomic_fetch_sub(&worker->load, 1);
+        return;
+    }
+    session->worker = worker;
+    session->id = worker->next_session++ * worker->config->workers + worker->index + 1;
+    session->admitted = true;
+    session->tx = 'I';
+    session->identity.role = session->identity.mission = -1;
+    snprintf(session->address, sizeof session->address, "%s", address);
+    session->port = port;
+    session->accepted = session->last_active = worker->now;
+    buf_init(&session->in, worker->config->limits.message_bytes + 2 * READ_BUDGET);
+    outbox_init(&session->out, 0);
+    requests_init(&session->requests);
+    session->world = world_ref(worker->world);
+    TAILQ_INSERT_TAIL(&worker->sessions, session, link);
+    session->arena = arena_new((size_t)1 << 20);
+    session->read_event = event_new(worker->base, fd, EV_READ | EV_PERSIST, on_read, session);
+    session->write_event = event_new(worker->base, fd, EV_WRITE, on_write, session);
+    if (session->arena == NULL || session->read_event == NULL || session->write_event == NULL) {
+        session_end(session, "out of memory");
+        return;
+    }
+    log_event(LOG_LEVEL_INFO, "session=%lu worker=%u event=accept address=%s port=%u",
+              (unsigned long)session->id, worker->index, session->address, port);
+    session_balance(session);
+}
+
+/* ---- the end of a turn ---- */
+
+static void withdraw(struct session *session)
+{
+    struct buf error;
+    buf_init(&error, 0);
+    wire_put_error(&error, "ERROR", "58030",
+                   "the audit record could not be written: the result is withheld",
+                   "The audit trail's disk may be full. Nothing is answered without a record.", 0);
+    bool in_group = false;
+    bool in_transaction = false;
+    enum status status = error.failed
+                             ? ERR_MEMORY
+                             : outbox_withdraw(&session->out, buf_head(&error), buf_len(&error),
+                                               &in_group, &in_transaction);
+    buf_free(&error);
+    if (status != OK) {
+        session_end(session, "audit record could not be written");
+        return;
+    }
+    if (in_group)
+        session->muted = true;
+    if (in_transaction)
+        session_poison(session);
+}
+
+void session_settle(struct session *session, bool flushed)
+{
+    if (session->state == SESSION_DEAD)
+        return;
+    if (flushed) {
+        outbox_release(&session->out);
+        session->welcomed = session->welcomed || session->connected;
+        return;
+    }
+    if (!outbox_holds_covered(&session->out))
+        return;
+    if (session->connected && !session->welcomed) {
+        session->out.bytes.tail = session->out.bytes.head + session->out.safe;
+        session->out.covered = session->out.safe;
+        session_fail(session, ERR_AUDIT, NULL,
+                     "the audit record of this connection could not be written");
+    }
+    /* What a session says on its way out holds no data. */
+    if (session->state == SESSION_CLOSING)
+        outbox_release(&session->out);
+    else
+        withdraw(session);
+}
+
+void session_write(struct session *session)
+{
+    struct outbox *out = &session->out;
+    if (session->state == SESSION_TLS_HANDSHAKE)
+        return;
+    if (out->bytes.failed) {
+        session_end(session, "out of memory");
+        return;
+    }
+    if (out->safe > 0) {
+        size_t written = 0;
+        enum status status =
+            transport_write(session->transport, buf_head(&out->bytes), out->safe, &written);
+        outbox_written(out, written);
+        if (status == NEED_MORE) {
+            if (transport_want(session->transport) == TRANSPORT_WANT_WRITE)
+                event_add(session->write_event, NULL);
+        } else if (status != OK) {
+            session_end(session, "client closed the connection");
+            return;
+        }
+    }
+    if (session->state == SESSION_CLOSING && outbox_len(out) == 0) {
+        transport_shutdown(session->transport);
+        session_end(session, "closed");
+        return;
+    }
+    session_balance(session);
+}
+
+void session_resume(struct session *session, bool flushed)
+{
+    if (session->state == SESSION_WAIT_AUDIT) {
+        session->pending_failed = !flushed;
+        session_enter(session, SESSION_READY);
+    }
+    session_process(session);
+}
+
+void session_tick(struct session *session)
+{
+    const struct config_limits *limits = &session->worker->config->limits;
+    uint64_t now = session->worker->now;
+    switch (session->state) {
+    case SESSION_ACCEPTED:
+    case SESSION_TLS_HANDSHAKE:
+    case SESSION_STARTUP:
+    case SESSION_AUTHENTICATING:
+        if (session->accepted + limits->login_seconds * 1000000ull < now)
+            session_end(session, "login took too long");
+        return;
+    case SESSION_DELAYED:
+        if (session->delayed_until <= now)
+            session_fail(session, ERR_AUTH, session->lost_sqlstate, session->lost_message);
+        return;
+    case SESSION_READY:
+        if (limits->idle_seconds > 0 && session->tx == 'I' && session->requests.count == 0 &&
+            session->last_active + limits->idle_seconds * 1000000ull < now)
+            session_fail(session, CLOSED, "57P05",
+                         "terminating connection due to idle-session timeout");
+        return;
+    case SESSION_CLOSING:
+        /* A client that does not read its own end. */
+        if (session->last_active + limits->login_seconds * 1000000ull < now)
+            session_end(session, "closed");
+        return;
+    case SESSION_LOGIN:
+    case SESSION_SKIPPING:
+    case SESSION_WAIT_SERVER:
+    case SESSION_WAIT_DRAIN:
+    case SESSION_WAIT_AUDIT:
+    case SESSION_COPY_IN:
+    case SESSION_DEAD:
+    case SESSION_STATE_COUNT:
+        return;
+    }
+}
+
+/* ---- servers ---- */
+
+enum status session_identity_text(struct session *session, bool pairs, struct buf *out)
+{
+    const char *pair = NULL;
+    struct arena *arena = NULL;
+    if (pairs && session->identity.mission >= 0) {
+        arena = arena_new(0);
+        if (arena != NULL)
+            pair = guard_pair_name(session->world->policy, session->identity.role,
+                                   session->identity.mission, arena);
+        if (pair == NULL) {
+            arena_free(arena);
+            return ERR_MEMORY;
+        }
+    }
+    enum status status =
+        identity_statement(&session->identity, session->world->policy, pair, session->address, out);
+    arena_free(arena);
+    return status;
+}
+
+void session_server_ready(struct session *session, struct server *server)
+{
+    session->bound_epoch = session->epoch;
+    if (session->state == SESSION_LOGIN) {
+        auth_welcome(session, server);
+        return;
+    }
+    if (session->state == SESSION_WAIT_SERVER)
+        session_enter(session, SESSION_READY);
+    worker_touch(session->worker, session);
+}
+
+void session_server_lost(struct session *session, const char *sqlstate, const char *message)
+{
+    if (session->state == SESSION_DEAD || session->state == SESSION_CLOSING)
+        return;
+    if (session->state == SESSION_WAIT_SERVER && session->tx == 'I' &&
+        session->requests.remote == 0) {
+        snprintf(session->lost_sqlstate, sizeof session->lost_sqlstate, "%s", sqlstate);
+        snprintf(session->lost_message, sizeof session->lost_message, "%s", message);
+        session->pinned = false;
+        session_enter(session, SESSION_READY);
+        worker_touch(session->worker, session);
+        return;
+    }
+    bool needless = session->state != SESSION_LOGIN && session->tx == 'I' &&
+                    session->requests.remote == 0 && !session->group_forwarded && !session->pinned;
+    if (!needless)
+        session_fail(session, ERR_UPSTREAM, sqlstate, message);
+}
+
+void session_maybe_release(struct session *session)
+{
+    if (session->requests.count > 0)
+        return;
+    if (session->state == SESSION_WAIT_DRAIN) {
+        session_enter(session, SESSION_READY);
+        worker_touch(session->worker, session);
+    }
+    struct server *server = session->server;
+    if (server == NULL || server->state != SERVER_ACTIVE || session->tx != 'I' ||
+        session->group_forwarded || session->pinned || session_unrestricted(session))
+        return;
+    server_release(server, false);
+}
+
+bool session_refresh_world(struct session *session)
+{
+    struct world *world = session->worker->world;
+    if (session->world == world)
+        return true;
+    if (session->world->policy != world->policy &&
+        identity_move(&session->identity, session->world->policy, world->policy) != OK) {
+        session_fail(session, CLOSED, "57P01",
+                     "terminating connection: the policy has changed and this user, role or "
+                     "mission is gone");
+        return false;
+    }
+    world_unref(session->world);
+    session->world = world_ref(world);
+    session_new_epoch(session);
+    return true;
+}
+
+/* ---- shared ---- */
+
+bool session_unrestricted(const struct session *session)
+{
+    return session->identity.role >= 0 &&
+           session->world->policy->roles[session->identity.role].unrestricted;
+}
+
+void session_update_who(struct session *session)
+{
+    const struct policy *policy = session->world->policy;
+    const struct identity *identity = &session->identity;
+    session->who.person = session->who.login = identity->user->name;
+    session->who.role = identity->role < 0 ? NULL : policy->roles[identity->role].name;
+    const struct policy_mission *mission =
+        identity->mission < 0 ? NULL : &policy->missions[identity->mission];
+    session->who.mission = mission == NULL ? NULL : mission->name;
+    session->who.purpose = mission == NULL ? NULL : mission->purpose;
+    session->who.break_glass = mission != NULL && mission->break_glass != NULL;
+    session->who.reason = identity->reason;
+    session->who.application = identity->application;
+}
+
+void session_new_epoch(struct session *session)
+{
+    session->epoch++;
+    session_update_who(session);
+}
+
+void session_say(struct session *session, const struct buf *bytes)
+{
+    struct outbox *out = &session->out;
+    bool clear = out->safe == outbox_len(out);
+    buf_append(&out->bytes, buf_head(bytes), buf_len(bytes));
+    outbox_cover(out);
+    if (clear)
+        outbox_release(out);
+    worker_touch(session->worker, session);
+}
+
+void session_poison(struct session *session)
+{
+    struct server *server = session->server;
+    if (server == NULL || server->state != SERVER_ACTIVE)
+        return;
+    struct request *fail = requests_add(&session->requests, REQUEST_FAIL);
+    struct request *sync = requests_add(&session->requests, REQUEST_SYNC);
+    if (fail == NULL || sync == NULL) {
+        session_fail(session, ERR_MEMORY, NULL, "out of memory");
+        return;
+    }
+    fail->own = sync->own = fail->in_group = true;
+    session->poisoned = true;
+    wire_put_execute(&server->out, QUERY_FAILING_PORTAL, 0);
+    wire_put_sync(&server->out);
+    worker_touch_server(session->worker, server);
+}

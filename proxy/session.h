@@ -1,0 +1,170 @@
+/*
+ * session.h: one client, from its first byte to its last.
+ *
+ * The struct is plain data for the modules that share a session's work: session.c (socket, states,
+ * end), auth.c (start-up and authentication), query.c and command.c (what the client asks),
+ * result.c (what the server answers). Others see the functions only. Everything from the client is
+ * hostile until the dispatch tables let it through.
+ *
+ * A session belongs to its worker; it is put on the worker's dead list by session_end and freed at
+ * the end of the turn.
+ */
+#ifndef PGVIGIL_PROXY_SESSION_H
+#define PGVIGIL_PROXY_SESSION_H
+
+#include "proxy/identity.h"
+#include "proxy/outbox.h"
+#include "proxy/request.h"
+#include "proxy/scram.h"
+#include "proxy/server.h"
+#include "proxy/startup.h"
+#include "proxy/transport.h"
+#include "proxy/worker.h"
+
+#include <netinet/in.h>
+#include <pgvigil/audit.h>
+
+enum session_state {
+    SESSION_ACCEPTED =
+        0, /* plain socket; SSLRequest, direct TLS, or (configured) a plain start-up packet */
+    SESSION_TLS_HANDSHAKE, /* OpenSSL is at work */
+    SESSION_STARTUP, /* the channel is as safe as it will be; StartupMessage or CancelRequest */
+    SESSION_AUTHENTICATING, /* SASL; only 'p' messages */
+    SESSION_DELAYED,        /* failed to log in; hears it when `delayed_until` has come */
+    SESSION_LOGIN, /* authenticated; waits for a server to learn its parameters. Queued in a pool or
+                      bound. */
+    SESSION_READY, /* reads and forwards messages */
+    SESSION_SKIPPING,    /* an extended-protocol message was refused here: drops all up to Sync */
+    SESSION_WAIT_SERVER, /* the message at the head of `in` needs a server: queued in a pool, or
+                            being prepared */
+    SESSION_WAIT_DRAIN,  /* the message at the head of `in` needs every earlier request answered */
+    SESSION_WAIT_AUDIT,  /* the message at the head of `in` may go once its begin record is flushed
+                          */
+    SESSION_COPY_IN,     /* the server wants CopyData */
+    SESSION_CLOSING,     /* nothing is read or handled any more; the output leaves, then the end */
+    SESSION_DEAD,        /* on the dead list: touch nothing */
+    SESSION_STATE_COUNT
+};
+
+struct session {
+    TAILQ_ENTRY(session) link;         /* the worker's sessions, or its dead */
+    TAILQ_ENTRY(session) touched_link; /* the worker's touched */
+    TAILQ_ENTRY(session) wait_link;    /* a pool's waiting */
+    bool touched;
+    struct pool *waiting_in; /* not NULL: in that pool's queue */
+    uint64_t waiting_since;
+
+    uint64_t id;
+    struct worker *worker;
+    enum session_state state;
+    struct transport *transport;
+    struct event *read_event;
+    struct event *write_event;
+    bool reading; /* the read event is on */
+    struct buf in;
+    struct outbox out;
+    struct arena *arena; /* start-up strings */
+    char address[INET6_ADDRSTRLEN];
+    uint16_t port;
+    uint64_t accepted;    /* monotonic microseconds */
+    uint64_t last_active; /* last message from the client */
+    bool admitted;        /* counted by admission under its address */
+    bool counted;         /* counted under its user */
+
+    struct startup startup;
+    struct tls_context *tls; /* a reference: the certificate the handshake used */
+    struct scram *scram;
+    char common_name[256]; /* of a verified client certificate, or "" */
+    const struct config_database *database;
+    size_t database_index;
+
+    struct world *world;  /* a reference; changes between transactions only */
+    uint64_t bound_epoch; /* the epoch that the bound server was prepared for */
+    uint64_t epoch;       /* grows when a verdict could come out otherwise */
+    struct identity identity;
+    struct audit_session who;
+    uint32_t key_id; /* BackendKeyData */
+    uint32_t key_secret;
+    uint64_t delayed_until;
+    unsigned negotiations; /* SSLRequests and GSSENCRequests answered */
+    bool welcomed;         /* the flush of its "connect" record succeeded */
+    bool connected;        /* a "connect" record was made: a "disconnect" follows */
+
+    struct requests requests;
+    struct statements *statements;
+    struct server *server; /* bound, or NULL */
+    bool pinned;           /* keeps its server until it ends */
+    unsigned char tx;      /* last status of ReadyForQuery: I, T, E */
+    uint64_t group;        /* number of Syncs and queries so far */
+    bool group_forwarded;  /* something went upstream since the last Sync */
+    bool muted; /* answers are dropped up to the next ReadyForQuery: an error was given for them */
+    bool poisoned; /* the client was told that its transaction failed: a T is shown as E until it is
+                      so */
+
+    struct statement
+        *pending;           /* the statement of the message at the head of `in`, judged already */
+    uint64_t pending_audit; /* WAIT_AUDIT: id of its begin record */
+    bool pending_begun;
+    bool pending_failed;   /* the flush failed */
+    char lost_sqlstate[6]; /* why WAIT_SERVER ended without a server; "" otherwise */
+    char lost_message[256];
+    char refused_sqlstate[6];
+};
+
+/* ---- life ---- */
+
+/* Takes `fd`. */
+void session_accept(struct worker *worker, int fd, const char *address, uint16_t port);
+/* The one setter: logs old -> new, asserts the table. */
+void session_enter(struct session *session, enum session_state state);
+/* The one way out of a failure: log line, audit record where due, FATAL to the client where it can
+ * still read one, end. `reason` is a sentence for the client ("terminating connection ...");
+ * sqlstate NULL takes the status's own. */
+void session_fail(struct session *session, enum status status, const char *sqlstate,
+                  const char *reason);
+/* The end without a word: the client went away. */
+void session_end(struct session *session, const char *reason);
+void session_free(struct session *session);
+
+/* ---- the loop ---- */
+
+/* Handles what stands in `in` as far as the state allows. */
+void session_process(struct session *session);
+/* End of a turn: `flushed` tells whether the audit's flush succeeded; releases or withdraws,
+ * writes. */
+void session_settle(struct session *session, bool flushed);
+/* True when it waited for the flush and goes on now. */
+void session_resume(struct session *session, bool flushed);
+void session_write(struct session *session);
+/* Back-pressure: switches reading of both legs. */
+void session_balance(struct session *session);
+/* Once a second. */
+void session_tick(struct session *session);
+
+/* ---- from the upstream leg ---- */
+
+/* The text of identity_statement for a server of pairs (or not); "" when there is nothing to set.
+ */
+NODISCARD enum status session_identity_text(struct session *session, bool pairs, struct buf *out);
+void session_server_ready(struct session *session, struct server *server);
+/* No server can be had, or the bound one is gone: an error for what waits, or the end of the
+ * session when answers are owed. `sqlstate` and `message` as the client gets them. */
+void session_server_lost(struct session *session, const char *sqlstate, const char *message);
+/* After an answer: lets go of the server when nothing holds it. */
+void session_maybe_release(struct session *session);
+/* Takes up the worker's world, outside transactions. False: the session ended. */
+bool session_refresh_world(struct session *session);
+
+/* ---- shared helpers ---- */
+
+bool session_unrestricted(const struct session *session);
+/* Role and mission of the moment into `who`. */
+void session_update_who(struct session *session);
+/* Something a verdict depends on has changed. */
+void session_new_epoch(struct session *session);
+/* Bytes of an answer that needs no record, in order behind what is there. */
+void session_say(struct session *session, const struct buf *bytes);
+/* Has the open transaction fail on the server too, unseen by the client. */
+void session_poison(struct session *session);
+
+#endif

@@ -1,0 +1,258 @@
+/*
+ * statement.c: judged texts and a session's names for them (see statement.h).
+ *
+ * Names come from the client and are only ever keys here; what the server is told is pgvigil's own
+ * name, so a client cannot reach a statement that was prepared for someone else on a shared server
+ * connection.
+ */
+#include "proxy/statement.h"
+
+#include "proxy/reload.h"
+
+#include <openssl/evp.h>
+#include <pgvigil/map.h>
+#include <pgvigil/text.h>
+#include <stdlib.h>
+#include <string.h>
+
+/* A client that prepares without end is told so before it fills the memory. */
+#define STATEMENTS_MAX 10000
+#define PORTALS_MAX    1000
+
+struct portal {
+    struct statement *statement;
+    uint64_t group;
+};
+
+struct statements {
+    struct map *named;
+    struct statement *unnamed;
+    struct map *portals;
+    struct portal unnamed_portal;
+};
+
+struct statement *statement_new(const char *name, const char *sql, size_t len,
+                                const uint32_t *types, size_t type_count, size_t limit)
+{
+    struct arena *arena = arena_new(limit);
+    if (arena == NULL)
+        return NULL;
+    struct statement *statement = calloc(1, sizeof *statement);
+    uint32_t *own_types = arena_zalloc(arena, type_count + 1, sizeof *own_types);
+    char *own_sql = arena_strndup(arena, sql, len);
+    char *own_name = arena_strdup(arena, name);
+    if (statement == NULL || own_types == NULL || own_sql == NULL || own_name == NULL) {
+        free(statement);
+        arena_free(arena);
+        return NULL;
+    }
+    if (type_count > 0)
+        memcpy(own_types, types, type_count * sizeof *types);
+    statement->refs = 1;
+    statement->arena = arena;
+    statement->name = own_name;
+    statement->sql = own_sql;
+    statement->len = len;
+    statement->types = own_types;
+    statement->type_count = type_count;
+    return statement;
+}
+
+struct statement *statement_ref(struct statement *statement)
+{
+    if (statement != NULL)
+        statement->refs++;
+    return statement;
+}
+
+void statement_unref(struct statement *statement)
+{
+    if (statement == NULL || --statement->refs > 0)
+        return;
+    arena_free(statement->arena);
+    world_unref(statement->world);
+    free(statement);
+}
+
+void statement_name_upstream(struct statement *statement)
+{
+    if (statement->name[0] == '\0' || statement->local) {
+        statement->server_name[0] = '\0';
+        return;
+    }
+    unsigned char digest[EVP_MAX_MD_SIZE];
+    unsigned int size = 0;
+    EVP_MD_CTX *context = EVP_MD_CTX_new();
+    bool done =
+        context != NULL && EVP_DigestInit_ex(context, EVP_sha256(), NULL) == 1 &&
+        EVP_DigestUpdate(context, statement->types,
+                         statement->type_count * sizeof *statement->types) == 1 &&
+        EVP_DigestUpdate(context, "/", 1) == 1 &&
+        EVP_DigestUpdate(context, statement->verdict->sql, statement->verdict->sql_len) == 1 &&
+        EVP_DigestFinal_ex(context, digest, &size) == 1;
+    EVP_MD_CTX_free(context);
+    if (!done) {
+        /* Unnamed upstream: prepared again at each Bind, which is slow but right. */
+        statement->server_name[0] = '\0';
+        return;
+    }
+    memcpy(statement->server_name, "pgv_", 4);
+    text_hex(digest, 16, statement->server_name + 4);
+}
+
+struct statements *statements_new(void)
+{
+    struct statements *statements = calloc(1, sizeof *statements);
+    if (statements == NULL)
+        return NULL;
+    statements->named = map_new();
+    statements->portals = map_new();
+    if (statements->named == NULL || statements->portals == NULL) {
+        statements_free(statements);
+        return NULL;
+    }
+    return statements;
+}
+
+static void portal_free(struct portal *portal)
+{
+    statement_unref(portal->statement);
+    free(portal);
+}
+
+void statements_free(struct statements *statements)
+{
+    if (statements == NULL)
+        return;
+    if (statements->named != NULL)
+        statements_clear(statements);
+    if (statements->portals != NULL)
+        statements_end_portals(statements, UINT64_MAX);
+    map_free(statements->named);
+    map_free(statements->portals);
+    free(statements);
+}
+
+void statements_clear(struct statements *statements)
+{
+    size_t cursor = 0;
+    const char *key;
+    size_t key_len;
+    void *value;
+    while (map_next(statements->named, &cursor, &key, &key_len, &value))
+        statement_unref(value);
+    map_clear(statements->named);
+    statement_unref(statements->unnamed);
+    statements->unnamed = NULL;
+}
+
+size_t statements_count(const struct statements *statements)
+{
+    return map_count(statements->named);
+}
+
+struct statement *statements_find(const struct statements *statements, const char *name)
+{
+    return name[0] == '\0' ? statements->unnamed : map_get_str(statements->named, name);
+}
+
+enum status statements_put(struct statements *statements, struct statement *statement)
+{
+    if (statement->name[0] == '\0') {
+        statement_ref(statement);
+        statement_unref(statements->unnamed);
+        statements->unnamed = statement;
+        return OK;
+    }
+    struct statement *old = map_get_str(statements->named, statement->name);
+    if (old == NULL && map_count(statements->named) >= STATEMENTS_MAX)
+        return ERR_LIMIT;
+    if (map_put_str(statements->named, statement->name, statement) != OK)
+        return ERR_MEMORY;
+    statement_ref(statement);
+    statement_unref(old);
+    return OK;
+}
+
+void statements_remove(struct statements *statements, const char *name)
+{
+    if (name[0] == '\0') {
+        statement_unref(statements->unnamed);
+        statements->unnamed = NULL;
+        return;
+    }
+    statement_unref(map_remove_str(statements->named, name));
+}
+
+enum status statements_bind(struct statements *statements, const char *name, uint64_t group,
+                            struct statement *statement)
+{
+    if (name[0] == '\0') {
+        statement_ref(statement);
+        statement_unref(statements->unnamed_portal.statement);
+        statements->unnamed_portal.statement = statement;
+        statements->unnamed_portal.group = group;
+        return OK;
+    }
+    if (map_count(statements->portals) >= PORTALS_MAX)
+        return ERR_LIMIT;
+    struct portal *portal = calloc(1, sizeof *portal);
+    if (portal == NULL)
+        return ERR_MEMORY;
+    portal->statement = statement_ref(statement);
+    portal->group = group;
+    struct portal *old = map_get_str(statements->portals, name);
+    if (map_put_str(statements->portals, name, portal) != OK) {
+        portal_free(portal);
+        return ERR_MEMORY;
+    }
+    if (old != NULL)
+        portal_free(old);
+    return OK;
+}
+
+struct statement *statements_portal(const struct statements *statements, const char *name)
+{
+    if (name[0] == '\0')
+        return statements->unnamed_portal.statement;
+    const struct portal *portal = map_get_str(statements->portals, name);
+    return portal == NULL ? NULL : portal->statement;
+}
+
+void statements_close_portal(struct statements *statements, const char *name)
+{
+    if (name[0] == '\0') {
+        statement_unref(statements->unnamed_portal.statement);
+        statements->unnamed_portal.statement = NULL;
+        return;
+    }
+    struct portal *portal = map_remove_str(statements->portals, name);
+    if (portal != NULL)
+        portal_free(portal);
+}
+
+/* Drops one portal that is due; false when there is none (a map must not change during a walk). */
+static bool end_one_portal(struct statements *statements, uint64_t group)
+{
+    size_t cursor = 0;
+    const char *key;
+    size_t key_len;
+    void *value;
+    while (map_next(statements->portals, &cursor, &key, &key_len, &value)) {
+        struct portal *portal = value;
+        if (portal->group > group)
+            continue;
+        map_remove(statements->portals, key, key_len);
+        portal_free(portal);
+        return true;
+    }
+    return false;
+}
+
+void statements_end_portals(struct statements *statements, uint64_t group)
+{
+    if (statements->unnamed_portal.statement != NULL && statements->unnamed_portal.group <= group)
+        statements_close_portal(statements, "");
+    while (map_count(statements->portals) > 0 && end_one_portal(statements, group))
+        continue;
+}

@@ -1,0 +1,85 @@
+/*
+ * statement.h: a text that was judged, and the names a session knows it by.
+ *
+ * A struct statement is one client text with its verdict: made by query.c for a simple query or a
+ * Parse, held by reference count, since a request in flight and a portal outlive the name. It owns
+ * its arena (the verdict points into it) and a reference to the world it was judged by. `epoch` is
+ * the session's judgement number at that moment: when the session's has moved on (role, mission,
+ * path, identity or policy changed), query.c judges the text again before it is bound.
+ *
+ * A struct statements is one session's name space: prepared statements and portals. All of it
+ * belongs to one thread.
+ */
+#ifndef PGVIGIL_PROXY_STATEMENT_H
+#define PGVIGIL_PROXY_STATEMENT_H
+
+#include <pgvigil/judge.h>
+#include <pgvigil/status.h>
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+struct world;
+struct audit_statement;
+
+#define STATEMENT_SERVER_NAME 40
+
+struct statement {
+    unsigned refs;
+    struct arena *arena; /* owned */
+    struct world *world; /* a reference */
+    uint64_t epoch;      /* the session's, when it was judged */
+    const char *name;    /* "" for the unnamed one; in the arena, as all that follows */
+    const char *sql;     /* the client's text */
+    size_t len;
+    const uint32_t *types; /* parameter types given in Parse */
+    size_t type_count;
+    struct verdict *verdict;
+    int role; /* the pair it was judged for */
+    int mission;
+    uint64_t *begun; /* simple query: for each statement 1 + the id of its begin record, or 0; NULL:
+                        none */
+    const struct audit_statement
+        *records;         /* what the audit says of each of the verdict's statements; made once */
+    uint64_t portal_rows; /* rows given since the last Bind, against the mission's max_rows */
+    bool local;           /* pgvigil answers it: nothing of it goes upstream */
+    bool names_own;       /* unrestricted: the server knows it by the client's name */
+    char server_name[STATEMENT_SERVER_NAME]; /* "" while it is unnamed there */
+};
+
+/* One reference, an arena limited to `limit` bytes with copies of name, text and types, no verdict
+ * yet. NULL when out of memory. Takes no reference to the world: the caller sets it. */
+struct statement *statement_new(const char *name, const char *sql, size_t len,
+                                const uint32_t *types, size_t type_count, size_t limit);
+struct statement *statement_ref(struct statement *statement);
+void statement_unref(struct statement *statement); /* accepts NULL */
+
+/* Sets server_name from what goes upstream (text, types): SHA-256, since a client who could choose
+ * a collision could have a text run that was judged for someone else. Unnamed statements and the
+ * client's own names (names_own) are left as they are. */
+void statement_name_upstream(struct statement *statement);
+
+struct statements;
+
+struct statements *statements_new(void); /* NULL when out of memory */
+void statements_free(struct statements *statements);
+/* Forgets every prepared statement (not portals). */
+void statements_clear(struct statements *statements);
+size_t statements_count(const struct statements *statements);
+
+/* Borrowed; NULL when there is none. */
+struct statement *statements_find(const struct statements *statements, const char *name);
+/* Adds or replaces by name; takes a reference of its own. ERR_MEMORY, ERR_LIMIT (too many). */
+NODISCARD enum status statements_put(struct statements *statements, struct statement *statement);
+void statements_remove(struct statements *statements, const char *name);
+
+/* Portals by the client's name. `group` is the number of the Sync that ends their implicit
+ * transaction. */
+NODISCARD enum status statements_bind(struct statements *statements, const char *portal,
+                                      uint64_t group, struct statement *statement);
+struct statement *statements_portal(const struct statements *statements, const char *portal);
+void statements_close_portal(struct statements *statements, const char *portal);
+/* The transaction of group `group` ended: portals bound up to it are gone. */
+void statements_end_portals(struct statements *statements, uint64_t group);
+
+#endif
