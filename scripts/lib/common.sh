@@ -104,7 +104,8 @@ step() {
     if [ "$status" -ne 0 ]; then
         printf '\n'
         tail -n 60 "$STEP_LOG"
-        die "failed: $title (exit code $status; the whole output is above or in $STEP_LOG)"
+        mkdir -p "$ROOT/build" && cp "$STEP_LOG" "$ROOT/build/failed-step.log"
+        die "failed: $title (exit code $status; the whole output is in build/failed-step.log)"
     fi
     if [ -t 1 ]; then printf '\r'; fi
     printf '%s: done, %d s\n' "$STEP_TITLE" $((SECONDS - STEP_SINCE))
