@@ -50,6 +50,7 @@ struct run {
     bool parsed;                   /* false: one line that is none of ours */
     bool partial;                  /* no line end: the file stops in the middle of it */
     bool header;                   /* its first line is a header */
+    bool sealed; /* ends where an earlier run ends: the next line may be either's */
     enum run_place place;
     size_t before; /* moved: index of the run that it belongs before */
 };

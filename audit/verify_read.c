@@ -16,10 +16,11 @@
 #include <time.h>
 #include <unistd.h>
 
-#define LINE_MAX_BYTES (16U * 1024U * 1024U)
-#define READ_BYTES     (1024U * 1024U)
-#define RUNS_MAX       200000U
-#define PARTIAL_TRIES  3U
+#define LINE_MAX_BYTES     (16U * 1024U * 1024U)
+#define READ_BYTES         (1024U * 1024U)
+#define RUNS_MAX           200000U
+#define PARTIAL_TRIES      3U
+#define COPIES_LOOKED_BACK 16U
 
 /* Reads lines from a file; the line stays valid until the next call. */
 struct reader {
@@ -293,6 +294,18 @@ static uint64_t count_records(const char *line, size_t len)
     return count;
 }
 
+/* A block that was copied in ends with the line that an earlier run ends with, and what follows
+ * links to both. It must not become one run with the copy, or the original would be the stray. */
+static bool ends_like_earlier(const struct verify *verify, const struct run *run, size_t earlier)
+{
+    for (size_t i = earlier; i > 0 && earlier - i < COPIES_LOOKED_BACK; i--) {
+        const struct run *other = &verify->runs[i - 1];
+        if (other->last_seq == run->last_seq && strcmp(other->hash, run->hash) == 0)
+            return true;
+    }
+    return false;
+}
+
 static enum status add_line(struct verify *verify, size_t index, uint64_t number, const char *line,
                             size_t len, enum line_kind kind)
 {
@@ -316,19 +329,21 @@ static enum status add_line(struct verify *verify, size_t index, uint64_t number
     verify->last_file = index;
     verify->last_line = number;
     struct run *run = verify->run_count ? &verify->runs[verify->run_count - 1] : NULL;
-    if (run && run->parsed && !verify->overflow && parsed.seq == run->last_seq + 1 &&
-        strcmp(parsed.prev, run->hash) == 0) {
+    if (run && run->parsed && !run->sealed && !verify->overflow &&
+        parsed.seq == run->last_seq + 1 && strcmp(parsed.prev, run->hash) == 0) {
         run->last_seq = parsed.seq;
         run->last_file = index;
         run->last_line = number;
         run->lines++;
         memcpy(run->hash, fresh.hash, sizeof run->hash);
+        run->sealed = ends_like_earlier(verify, run, verify->run_count - 1);
         return OK;
     }
     fresh.first_seq = parsed.seq;
     fresh.last_seq = parsed.seq;
     fresh.header = number == 1 && strcmp(parsed.type, "header") == 0;
     memcpy(fresh.prev, parsed.prev, sizeof fresh.prev);
+    fresh.sealed = ends_like_earlier(verify, &fresh, verify->run_count);
     return add_run(verify, &fresh);
 }
 

@@ -61,7 +61,8 @@ static bool is_better(const struct verify *verify, struct best a, struct best b)
         return b.run == NONE && a.run != NONE;
     if (a.weight != b.weight)
         return a.weight > b.weight;
-    return verify->runs[a.run].last_seq < verify->runs[b.run].last_seq;
+    /* Of two copies the later one: then all that was put in stands together before it. */
+    return verify->runs[a.run].last_seq <= verify->runs[b.run].last_seq;
 }
 
 static void choose_backbone(struct verify *verify, struct backbone *backbone)
@@ -114,6 +115,29 @@ static enum status find_backbone(struct verify *verify)
     free(backbone.tree);
     free(backbone.before);
     return status;
+}
+
+/* Strays that were read as two runs only because a copy might have ended there. */
+static void merge_strays(struct verify *verify)
+{
+    size_t kept = 1;
+    for (size_t i = 1; i < verify->run_count; i++) {
+        struct run *before = &verify->runs[kept - 1];
+        const struct run *run = &verify->runs[i];
+        bool linked = before->parsed && run->parsed && before->place == RUN_STRAY &&
+                      run->place == RUN_STRAY && run->first_seq == before->last_seq + 1 &&
+                      strcmp(run->prev, before->hash) == 0;
+        if (!linked) {
+            verify->runs[kept++] = *run;
+            continue;
+        }
+        before->last_file = run->last_file;
+        before->last_line = run->last_line;
+        before->last_seq = run->last_seq;
+        before->lines += run->lines;
+        memcpy(before->hash, run->hash, sizeof before->hash);
+    }
+    verify->run_count = kept;
 }
 
 /* A stretch between two neighbours of the backbone. */
@@ -349,8 +373,10 @@ enum status verify_judge(struct verify *verify)
         return OK;
     uint64_t *home = calloc(verify->run_count, sizeof *home);
     enum status status = home ? find_backbone(verify) : ERR_MEMORY;
-    if (status == OK)
+    if (status == OK) {
+        merge_strays(verify);
         status = match_moved(verify, home);
+    }
     struct gap gap = {0};
     while (status == OK && next_gap(verify, &gap))
         status = judge_gap(verify, &gap, home[gap.right_run]);
