@@ -1,0 +1,476 @@
+/*
+ * catalog_load.c: pg_catalog into a struct catalog.
+ *
+ * Purpose: what the resolver believes of the database. All queries see one snapshot, and run under
+ * an empty search path so that pg_get_viewdef and format_type qualify every name that is not
+ * pg_catalog's.
+ *
+ * Trust boundary: the server is trusted to tell the truth; the names it tells are anyone's choice
+ * and are only data here. Numbers are parsed strictly.
+ *
+ * Ownership: results are cleared here; the builder copies.
+ */
+#include "proxy/catalog_load.h"
+
+#include <pgvigil/guard.h>
+#include <pgvigil/text.h>
+#include <stdlib.h>
+#include <string.h>
+
+#define OURS "n.nspname LIKE 'pgvigil:%'"
+#define REAL "n.nspname !~ '^pg_(toast|temp)' AND NOT (" OURS ")"
+
+static const char relations_sql[] =
+    "SELECT c.oid, c.reltype, n.nspname, c.relname, c.relkind, c.relispartition, "
+    "c.relhassubclass,\n"
+    "    pg_catalog.pg_get_userbyid(c.relowner),\n"
+    "    CASE WHEN c.relkind IN ('v', 'm') AND n.nspname NOT IN ('pg_catalog', "
+    "'information_schema')\n"
+    "        THEN pg_catalog.pg_get_viewdef(c.oid) END,\n"
+    "    (SELECT pg_catalog.array_to_string(k.conkey, ',') FROM pg_catalog.pg_constraint k\n"
+    "     WHERE k.conrelid = c.oid AND k.contype = 'p')\n"
+    "FROM pg_catalog.pg_class c JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace\n"
+    "WHERE c.relkind IN ('r', 'p', 'v', 'm', 'f') AND " REAL "\n"
+    "ORDER BY n.nspname COLLATE \"C\", c.relname COLLATE \"C\"";
+
+static const char columns_sql[] =
+    "WITH RECURSIVE base(oid, typid) AS (\n"
+    "    SELECT y.oid, y.typbasetype FROM pg_catalog.pg_type y WHERE y.typtype = 'd'\n"
+    "    UNION ALL SELECT b.oid, y.typbasetype FROM base b JOIN pg_catalog.pg_type y ON y.oid = "
+    "b.typid\n"
+    "    WHERE y.typtype = 'd')\n"
+    "SELECT a.attrelid, a.attname, a.attnum, a.atttypid, pg_catalog.format_type(a.atttypid, "
+    "a.atttypmod),\n"
+    "    pg_catalog.format_type(COALESCE((SELECT b.typid FROM base b JOIN pg_catalog.pg_type y ON "
+    "y.oid = b.typid\n"
+    "        WHERE b.oid = a.atttypid AND y.typtype <> 'd'), a.atttypid), -1),\n"
+    "    a.attnotnull, a.atthasdef, a.attgenerated <> '', a.attidentity <> ''\n"
+    "FROM pg_catalog.pg_attribute a JOIN pg_catalog.pg_class c ON c.oid = a.attrelid\n"
+    "JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace\n"
+    "WHERE c.relkind IN ('r', 'p', 'v', 'm', 'f') AND a.attnum > 0 AND NOT a.attisdropped AND " REAL
+    "\n"
+    "ORDER BY n.nspname COLLATE \"C\", c.relname COLLATE \"C\", a.attnum";
+
+static const char parents_sql[] =
+    "SELECT inhrelid, inhparent FROM pg_catalog.pg_inherits ORDER BY 1, inhseqno, 2";
+
+/* The comment names the base table; only schemas of the policy's digest count. */
+static const char guards_sql[] =
+    "SELECT n.nspname, v.relname, v.oid, v.reltype, COALESCE(b.oid, 0), d.description LIKE '% "
+    "only',\n"
+    "    a.attname, COALESCE((SELECT k.attnum FROM pg_catalog.pg_attribute k WHERE k.attrelid = "
+    "b.oid\n"
+    "        AND k.attname = a.attname AND k.attnum > 0 AND NOT k.attisdropped), 0)\n"
+    "FROM pg_catalog.pg_namespace n\n"
+    "JOIN pg_catalog.pg_class v ON v.relnamespace = n.oid AND v.relkind = 'v'\n"
+    "JOIN pg_catalog.pg_description d ON d.objoid = v.oid AND d.objsubid = 0\n"
+    "    AND d.classoid = 'pg_catalog.pg_class'::pg_catalog.regclass\n"
+    "CROSS JOIN LATERAL (SELECT pg_catalog.parse_ident(d.description, false) AS names) i\n"
+    "LEFT JOIN pg_catalog.pg_namespace bn ON bn.nspname = i.names[1]\n"
+    "LEFT JOIN pg_catalog.pg_class b ON b.relnamespace = bn.oid AND b.relname = i.names[2]\n"
+    "LEFT JOIN pg_catalog.pg_attribute a ON a.attrelid = v.oid AND a.attnum > 0 AND NOT "
+    "a.attisdropped\n"
+    "WHERE " OURS
+    " AND pg_catalog.split_part(pg_catalog.obj_description(n.oid, 'pg_namespace'), ' ', 2) = $1\n"
+    "AND pg_catalog.starts_with(pg_catalog.obj_description(n.oid, 'pg_namespace'), 'pgvigil ')\n"
+    "ORDER BY n.nspname COLLATE \"C\", v.relname COLLATE \"C\", a.attnum";
+
+static const char functions_sql[] =
+    "SELECT n.nspname, p.proname, pg_catalog.bool_or(p.prosecdef) FROM pg_catalog.pg_proc p\n"
+    "JOIN pg_catalog.pg_namespace n ON n.oid = p.pronamespace\n"
+    "WHERE n.nspname NOT IN ('pg_catalog', 'information_schema') AND " REAL "\n"
+    "GROUP BY n.nspname, p.proname ORDER BY n.nspname COLLATE \"C\", p.proname COLLATE \"C\"";
+
+static const char types_sql[] = "SELECT n.nspname, y.typname FROM pg_catalog.pg_type y JOIN "
+                                "pg_catalog.pg_namespace n ON n.oid = y.typnamespace\n"
+                                "WHERE n.nspname <> 'pg_catalog' AND " REAL
+                                " ORDER BY n.nspname COLLATE \"C\", y.typname COLLATE \"C\"";
+
+static const char operators_sql[] =
+    "SELECT DISTINCT o.oprname COLLATE \"C\" FROM pg_catalog.pg_operator o\n"
+    "JOIN pg_catalog.pg_namespace n ON n.oid = o.oprnamespace WHERE n.nspname <> 'pg_catalog' "
+    "ORDER BY 1";
+
+static const char schemas_sql[] = "SELECT n.nspname FROM pg_catalog.pg_namespace n WHERE " REAL
+                                  " ORDER BY n.nspname COLLATE \"C\"";
+
+struct loader {
+    PGconn *conn;
+    struct catalog_builder *builder;
+    struct buf *why;
+};
+
+static enum status upstream_failed(struct loader *loader)
+{
+    const char *message = PQerrorMessage(loader->conn);
+    size_t len = strcspn(message, "\n");
+    buf_append(loader->why, message, len);
+    return ERR_UPSTREAM;
+}
+
+/* *result is the caller's to clear, on OK only. */
+static enum status query(struct loader *loader, const char *sql, const char *parameter,
+                         PGresult **result)
+{
+    *result = PQexecParams(loader->conn, sql, parameter == NULL ? 0 : 1, NULL,
+                           parameter == NULL ? NULL : &parameter, NULL, NULL, 0);
+    ExecStatusType status = PQresultStatus(*result);
+    if (status == PGRES_TUPLES_OK || status == PGRES_COMMAND_OK) {
+        return OK;
+    }
+    PQclear(*result);
+    *result = NULL;
+    return upstream_failed(loader);
+}
+
+static enum status command(struct loader *loader, const char *sql)
+{
+    PGresult *result = NULL;
+    enum status status = query(loader, sql, NULL, &result);
+    PQclear(result);
+    return status;
+}
+
+static uint32_t oid_at(const PGresult *result, int row, int column)
+{
+    return (uint32_t)strtoul(PQgetvalue(result, row, column), NULL, 10);
+}
+
+static bool true_at(const PGresult *result, int row, int column)
+{
+    return PQgetvalue(result, row, column)[0] == 't';
+}
+
+static const char *text_at(const PGresult *result, int row, int column)
+{
+    return PQgetisnull(result, row, column) ? NULL : PQgetvalue(result, row, column);
+}
+
+/* "1,3" to numbers; a primary key has at most 32 columns. */
+static size_t parse_key(const char *text, int16_t key[32])
+{
+    size_t count = 0;
+    while (text != NULL && *text != '\0' && count < 32) {
+        char *end = NULL;
+        key[count++] = (int16_t)strtol(text, &end, 10);
+        text = *end == ',' ? end + 1 : end;
+    }
+    return count;
+}
+
+/* The columns of the relation, which stand at *row and after; *row moves behind them. */
+static size_t collect_columns(const PGresult *columns, uint32_t oid, int *row,
+                              struct catalog_column *out, size_t cap)
+{
+    size_t count = 0;
+    for (; *row < PQntuples(columns) && oid_at(columns, *row, 0) == oid && count < cap; (*row)++) {
+        out[count++] = (struct catalog_column){
+            .name = PQgetvalue(columns, *row, 1),
+            .attnum = (int16_t)strtol(PQgetvalue(columns, *row, 2), NULL, 10),
+            .type_oid = oid_at(columns, *row, 3),
+            .type = PQgetvalue(columns, *row, 4),
+            .base_type = PQgetvalue(columns, *row, 5),
+            .not_null = true_at(columns, *row, 6),
+            .has_default = true_at(columns, *row, 7),
+            .generated = true_at(columns, *row, 8),
+            .identity = true_at(columns, *row, 9),
+        };
+    }
+    return count;
+}
+
+#define COLUMNS_MAX 1664 /* PostgreSQL's own limits are 1600 for tables and 1664 for target lists  \
+                          */
+
+static enum status load_relations(struct loader *loader)
+{
+    PGresult *relations = NULL;
+    PGresult *columns = NULL;
+    struct catalog_column *room = calloc(COLUMNS_MAX, sizeof(*room));
+    enum status status = room == NULL ? ERR_MEMORY : query(loader, relations_sql, NULL, &relations);
+    if (status == OK) {
+        status = query(loader, columns_sql, NULL, &columns);
+    }
+    int at = 0;
+    for (int row = 0; status == OK && row < PQntuples(relations); row++) {
+        int16_t key[32];
+        struct catalog_relation relation = {
+            .oid = oid_at(relations, row, 0),
+            .row_type_oid = oid_at(relations, row, 1),
+            .schema = PQgetvalue(relations, row, 2),
+            .name = PQgetvalue(relations, row, 3),
+            .kind = PQgetvalue(relations, row, 4)[0],
+            .partition = true_at(relations, row, 5),
+            .owner = PQgetvalue(relations, row, 7),
+            .definition = text_at(relations, row, 8),
+            .columns = room,
+            .primary_key = key,
+            .primary_key_count = parse_key(text_at(relations, row, 9), key),
+        };
+        relation.column_count = collect_columns(columns, relation.oid, &at, room, COLUMNS_MAX);
+        catalog_add_relation(loader->builder, &relation);
+    }
+    /* Both queries have one order, so what is left over was read of a relation that is not there:
+     * impossible. */
+    if (status == OK && at != PQntuples(columns)) {
+        buf_str(loader->why, "the catalog's columns do not match its relations");
+        status = ERR_UPSTREAM;
+    }
+    PQclear(relations);
+    PQclear(columns);
+    free(room);
+    return status;
+}
+
+static enum status load_guards(struct loader *loader, const char *digest)
+{
+    PGresult *result = NULL;
+    const char **names = calloc(COLUMNS_MAX, sizeof(*names));
+    int16_t *attnums = calloc(COLUMNS_MAX, sizeof(*attnums));
+    enum status status = names == NULL || attnums == NULL ? ERR_MEMORY : OK;
+    if (status == OK) {
+        status = query(loader, guards_sql, digest, &result);
+    }
+    for (int row = 0; status == OK && row < PQntuples(result);) {
+        struct catalog_guard guard = {
+            .pair = PQgetvalue(result, row, 0),
+            .view = PQgetvalue(result, row, 1),
+            .oid = oid_at(result, row, 2),
+            .row_type_oid = oid_at(result, row, 3),
+            .base_oid = oid_at(result, row, 4),
+            .only = true_at(result, row, 5),
+            .columns = names,
+            .base_attnums = attnums,
+        };
+        for (; row < PQntuples(result) && oid_at(result, row, 2) == guard.oid; row++) {
+            if (text_at(result, row, 6) != NULL && guard.column_count < COLUMNS_MAX) {
+                names[guard.column_count] = PQgetvalue(result, row, 6);
+                attnums[guard.column_count++] =
+                    (int16_t)strtol(PQgetvalue(result, row, 7), NULL, 10);
+            }
+        }
+        catalog_add_guard(loader->builder, &guard);
+    }
+    PQclear(result);
+    free(names);
+    free(attnums);
+    return status;
+}
+
+static enum status load_parents(struct loader *loader)
+{
+    PGresult *result = NULL;
+    enum status status = query(loader, parents_sql, NULL, &result);
+    for (int row = 0; status == OK && row < PQntuples(result); row++) {
+        catalog_set_parent(loader->builder, oid_at(result, row, 0), oid_at(result, row, 1));
+    }
+    PQclear(result);
+    return status;
+}
+
+static enum status load_names(struct loader *loader)
+{
+    PGresult *result = NULL;
+    enum status status = query(loader, functions_sql, NULL, &result);
+    for (int row = 0; status == OK && row < PQntuples(result); row++) {
+        struct catalog_function function = {.schema = PQgetvalue(result, row, 0),
+                                            .name = PQgetvalue(result, row, 1),
+                                            .security_definer = true_at(result, row, 2)};
+        catalog_add_function(loader->builder, &function);
+    }
+    PQclear(result);
+    result = NULL;
+    if (status == OK) {
+        status = query(loader, types_sql, NULL, &result);
+    }
+    for (int row = 0; status == OK && row < PQntuples(result); row++) {
+        catalog_add_type(loader->builder, PQgetvalue(result, row, 0), PQgetvalue(result, row, 1));
+    }
+    PQclear(result);
+    result = NULL;
+    if (status == OK) {
+        status = query(loader, operators_sql, NULL, &result);
+    }
+    for (int row = 0; status == OK && row < PQntuples(result); row++) {
+        catalog_add_operator(loader->builder, PQgetvalue(result, row, 0));
+    }
+    PQclear(result);
+    result = NULL;
+    if (status == OK) {
+        status = query(loader, schemas_sql, NULL, &result);
+    }
+    for (int row = 0; status == OK && row < PQntuples(result); row++) {
+        catalog_add_schema(loader->builder, PQgetvalue(result, row, 0));
+    }
+    PQclear(result);
+    return status;
+}
+
+/* The generation stands when the catalog schema, which is finished last, says this policy's digest.
+ */
+static enum status load_generation(struct loader *loader, const struct policy *policy)
+{
+    struct arena *arena = catalog_builder_arena(loader->builder);
+    const char *schema = guard_catalog_schema(policy, arena);
+    PGresult *result = NULL;
+    enum status status =
+        schema == NULL ? ERR_MEMORY
+                       : query(loader,
+                               "SELECT pg_catalog.current_database(), "
+                               "pg_catalog.current_setting('server_version_num'),\n"
+                               "    (SELECT pg_catalog.obj_description(n.oid, 'pg_namespace')\n"
+                               "     FROM pg_catalog.pg_namespace n WHERE n.nspname = $1)",
+                               schema, &result);
+    if (status != OK) {
+        return status;
+    }
+    const char *comment = text_at(result, 0, 2);
+    bool deployed = comment != NULL && strncmp(comment, "pgvigil ", 8) == 0 &&
+                    strncmp(comment + 8, policy->digest, strlen(policy->digest)) == 0;
+    catalog_set_database(loader->builder, PQgetvalue(result, 0, 0), oid_at(result, 0, 1),
+                         deployed ? policy->digest : "");
+    PQclear(result);
+    return deployed ? load_guards(loader, policy->digest) : OK;
+}
+
+enum status catalog_load_conn(PGconn *conn, const struct policy *policy, struct catalog **catalog,
+                              struct buf *why)
+{
+    *catalog = NULL;
+    struct loader loader = {.conn = conn, .builder = catalog_builder_new(), .why = why};
+    if (loader.builder == NULL) {
+        buf_str(why, "out of memory");
+        return ERR_MEMORY;
+    }
+    bool own = PQtransactionStatus(conn) == PQTRANS_IDLE;
+    enum status status =
+        own ? command(&loader, "BEGIN TRANSACTION ISOLATION LEVEL REPEATABLE READ, READ ONLY") : OK;
+    if (status == OK) {
+        status = command(&loader, "SET LOCAL search_path = ''");
+    }
+    if (status == OK) {
+        status = load_relations(&loader);
+    }
+    if (status == OK) {
+        status = load_parents(&loader);
+    }
+    if (status == OK) {
+        status = load_names(&loader);
+    }
+    if (status == OK) {
+        status = load_generation(&loader, policy);
+    }
+    if (own) {
+        /* Nothing was changed; a failure here is a lost connection, which the next use will tell.
+         */
+        PQclear(PQexec(conn, "ROLLBACK"));
+    }
+    struct catalog *made = NULL;
+    enum status finished = catalog_finish(loader.builder, &made);
+    if (status == OK && finished != OK) {
+        buf_str(why, "out of memory");
+        status = finished;
+    }
+    if (status != OK) {
+        catalog_unref(made);
+        return status;
+    }
+    *catalog = made;
+    return OK;
+}
+
+enum status catalog_load(const char *conninfo, const struct policy *policy,
+                         struct catalog **catalog, struct buf *why)
+{
+    *catalog = NULL;
+    PGconn *conn = PQconnectdb(conninfo);
+    enum status status = ERR_UPSTREAM;
+    if (conn == NULL) {
+        buf_str(why, "out of memory");
+        return ERR_MEMORY;
+    }
+    if (PQstatus(conn) != CONNECTION_OK) {
+        const char *message = PQerrorMessage(conn);
+        buf_append(why, message, strcspn(message, "\n"));
+    } else {
+        status = catalog_load_conn(conn, policy, catalog, why);
+    }
+    PQfinish(conn);
+    return status;
+}
+
+/* ---- comparing ---- */
+
+static bool same_text(const char *a, const char *b)
+{
+    return a == b || (a != NULL && b != NULL && strcmp(a, b) == 0);
+}
+
+static bool same_names(const char *const *a, size_t a_count, const char *const *b, size_t b_count)
+{
+    bool same = a_count == b_count;
+    for (size_t i = 0; same && i < a_count; i++) {
+        same = strcmp(a[i], b[i]) == 0;
+    }
+    return same;
+}
+
+static bool same_columns(const struct catalog_relation *a, const struct catalog_relation *b)
+{
+    bool same = a->column_count == b->column_count;
+    for (size_t i = 0; same && i < a->column_count; i++) {
+        const struct catalog_column *x = &a->columns[i];
+        const struct catalog_column *y = &b->columns[i];
+        same = strcmp(x->name, y->name) == 0 && x->attnum == y->attnum &&
+               x->type_oid == y->type_oid && strcmp(x->type, y->type) == 0 &&
+               strcmp(x->base_type, y->base_type) == 0 && x->not_null == y->not_null &&
+               x->has_default == y->has_default && x->generated == y->generated &&
+               x->identity == y->identity;
+    }
+    return same;
+}
+
+static bool same_relation(const struct catalog_relation *a, const struct catalog_relation *b)
+{
+    return a->oid == b->oid && a->row_type_oid == b->row_type_oid &&
+           strcmp(a->schema, b->schema) == 0 && strcmp(a->name, b->name) == 0 &&
+           a->kind == b->kind && a->parent == b->parent && a->partition == b->partition &&
+           a->has_children == b->has_children && strcmp(a->owner, b->owner) == 0 &&
+           same_text(a->definition, b->definition) &&
+           a->primary_key_count == b->primary_key_count &&
+           memcmp(a->primary_key, b->primary_key, a->primary_key_count * sizeof(*a->primary_key)) ==
+               0 &&
+           same_columns(a, b);
+}
+
+static bool same_guard(const struct catalog_guard *a, const struct catalog_guard *b)
+{
+    return strcmp(a->pair, b->pair) == 0 && strcmp(a->view, b->view) == 0 && a->oid == b->oid &&
+           a->row_type_oid == b->row_type_oid && a->base_oid == b->base_oid && a->only == b->only &&
+           same_names(a->columns, a->column_count, b->columns, b->column_count) &&
+           memcmp(a->base_attnums, b->base_attnums, a->column_count * sizeof(*a->base_attnums)) ==
+               0;
+}
+
+bool catalog_load_equal(const struct catalog *a, const struct catalog *b)
+{
+    bool same = a->relation_count == b->relation_count && a->guard_count == b->guard_count &&
+                a->function_count == b->function_count && a->server_version == b->server_version &&
+                strcmp(a->database, b->database) == 0 &&
+                strcmp(a->generation_digest, b->generation_digest) == 0 &&
+                same_names(a->types, a->type_count, b->types, b->type_count) &&
+                same_names(a->operators, a->operator_count, b->operators, b->operator_count) &&
+                same_names(a->schemas, a->schema_count, b->schemas, b->schema_count);
+    for (size_t i = 0; same && i < a->relation_count; i++) {
+        same = same_relation(&a->relations[i], &b->relations[i]);
+    }
+    for (size_t i = 0; same && i < a->guard_count; i++) {
+        same = same_guard(&a->guards[i], &b->guards[i]);
+    }
+    for (size_t i = 0; same && i < a->function_count; i++) {
+        same = strcmp(a->functions[i].schema, b->functions[i].schema) == 0 &&
+               strcmp(a->functions[i].name, b->functions[i].name) == 0 &&
+               a->functions[i].security_definer == b->functions[i].security_definer;
+    }
+    return same;
+}
