@@ -362,7 +362,8 @@ enum status config_read_pseudonym_key(const char *path,
         int low = nibble(text[2 * i + 1]);
         if (high < 0 || low < 0)
             status = ERR_INVALID;
-        key[i] = (unsigned char)(high << 4 | low);
+        else
+            key[i] = (unsigned char)(high * 16 + low);
     }
     explicit_bzero(text, sizeof text);
     if (status != OK)

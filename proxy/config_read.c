@@ -13,10 +13,20 @@
 
 #define MAX_FIELDS 16
 
-static const char *setting_file(const struct config_reader *reader, const config_setting_t *setting)
+/* The file a setting stands in, seen from where `main_file` is. libconfig tells an included file as
+ * it was written, which is relative to the main file's directory. */
+static const char *setting_file(const struct config_reader *reader, const config_setting_t *setting,
+                                const char *main_file)
 {
     const char *file = setting ? config_setting_source_file(setting) : NULL;
-    return file ? file : reader->path;
+    if (!file || strcmp(file, reader->path) == 0)
+        return main_file;
+    const char *slash = strrchr(main_file, '/');
+    if (*file == '/' || !slash)
+        return file;
+    const char *joined =
+        arena_printf(reader->arena, "%.*s/%s", (int)(slash - main_file), main_file, file);
+    return joined ? joined : file;
 }
 
 void config_complain(struct config_reader *reader, const config_setting_t *setting,
@@ -27,15 +37,16 @@ void config_complain(struct config_reader *reader, const config_setting_t *setti
     const char *text = arena_vprintf(reader->arena, format, args);
     va_end(args);
     unsigned line = setting ? config_setting_source_line(setting) : 0;
-    buf_printf(reader->errors, "%s:%u: %s\n", setting_file(reader, setting), line ? line : 1,
-               text ? text : "out of memory");
+    buf_printf(reader->errors, "%s:%u: %s\n", setting_file(reader, setting, reader->path),
+               line ? line : 1, text ? text : "out of memory");
     reader->error_count++;
 }
 
 struct policy_place config_place(struct config_reader *reader, const config_setting_t *setting)
 {
-    struct policy_place place = {.file = arena_strdup(reader->arena, setting_file(reader, setting)),
-                                 .line = config_setting_source_line(setting)};
+    struct policy_place place = {
+        .file = arena_strdup(reader->arena, setting_file(reader, setting, reader->path)),
+        .line = config_setting_source_line(setting)};
     return place;
 }
 
@@ -54,10 +65,8 @@ const char *config_resolve(struct config_reader *reader, const config_setting_t 
 {
     if (*path == '/')
         return arena_strdup(reader->arena, path);
-    const char *file = setting_file(reader, setting);
     /* The main file is known by its absolute name, so that a later chdir changes nothing. */
-    if (strcmp(file, reader->path) == 0)
-        file = reader->absolute;
+    const char *file = setting_file(reader, setting, reader->absolute);
     const char *slash = strrchr(file, '/');
     if (!slash)
         return arena_strdup(reader->arena, path);
