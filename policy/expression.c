@@ -370,7 +370,7 @@ static enum status walk(struct check *check, const ProtobufCMessage *message, si
 /* SELECT of one unnamed target and nothing else; NULL when it is anything more. */
 static const PgQuery__Node *only_target(const PgQuery__ParseResult *tree)
 {
-    if (tree->n_stmts != 1 || tree->stmts[0]->stmt == NULL ||
+    if (tree == NULL || tree->n_stmts != 1 || tree->stmts[0]->stmt == NULL ||
         tree->stmts[0]->stmt->node_case != PG_QUERY__NODE__NODE_SELECT_STMT)
         return NULL;
     const PgQuery__SelectStmt *select = tree->stmts[0]->stmt->select_stmt;
@@ -493,11 +493,11 @@ enum status expression_check_type(const char *type, struct arena *arena, bool *i
     const PgQuery__TypeName *name = status == OK ? cast_type(tree) : NULL;
     if (status == OK && name == NULL)
         status = refuse(&check, "\"%s\" is not the name of a type", type);
-    if (status == OK)
+    if (status == OK && name != NULL)
         status = check_type_name(&check, name);
-    if (status == OK && name->n_array_bounds > 1)
+    if (status == OK && name != NULL && name->n_array_bounds > 1)
         status = refuse(&check, "\"%s\": arrays have one dimension here", type);
-    if (status == OK) {
+    if (status == OK && name != NULL) {
         const char *last = name->n_names == 0 ? NULL : string_of(name->names[name->n_names - 1]);
         const char *schema = name->n_names == 2 ? string_of(name->names[0]) : "pg_catalog";
         *is_list = name->n_array_bounds == 1;

@@ -66,12 +66,11 @@ static enum lexeme quoted(const char *text, size_t *at, bool backslash)
             *at = i;
             return LEXEME_UNCLOSED;
         }
-        if (backslash && text[i] == '\\' && text[i + 1] != '\0') {
+        if ((backslash && text[i] == '\\' && text[i + 1] != '\0') ||
+            (text[i] == quote && text[i + 1] == quote)) {
             i += 2;
         } else if (text[i] != quote) {
             i++;
-        } else if (text[i + 1] == quote) {
-            i += 2;
         } else {
             size_t next = quote == '\'' ? continued_quote(text, i + 1) : 0;
             if (next == 0)

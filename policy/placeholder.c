@@ -119,9 +119,13 @@ static enum status placeholder_read(const struct policy *policy, const char *tex
             lexer_is_word(text[8 + size]))
             return unknown_placeholder(text, arena, what);
         found->kind = PLACEHOLDER_SESSION;
-        found->name = arena_strndup(arena, text + 8, size);
-        if (found->name == NULL)
+        char *name = arena_strndup(arena, text + 8, size);
+        if (name == NULL)
             return ERR_MEMORY;
+        /* Settings know no case. */
+        for (char *c = name; *c != '\0'; c++)
+            *c = (char)tolower((unsigned char)*c);
+        found->name = name;
         *len = 8 + size;
     } else {
         return unknown_placeholder(text, arena, what);
@@ -224,7 +228,7 @@ enum status expression_substitute(const struct policy *policy, const char *expre
         *to++ = ' ';
         from = list[i].end;
     }
-    strcpy(to, expression + from);
+    memcpy(to, expression + from, strlen(expression + from) + 1);
     *out = text;
     return OK;
 }

@@ -29,23 +29,30 @@ bool policy_pattern_matches(const char *pattern, const char *schema, const char 
     return text_matches(head, schema) && text_matches(dot + 1, name);
 }
 
-/* (prefix,) schema '.' name as bytes; 0 when it does not fit: then no map holds it either. */
-static size_t make_key(char key[KEY_BYTES], const uint32_t *pair, const char *schema,
-                       const char *name)
+/* A key of the maps: bytes, without a NUL. `len` past KEY_BYTES: it did not fit. */
+struct key {
+    char bytes[KEY_BYTES];
+    size_t len;
+};
+
+static void key_add(struct key *key, const void *bytes, size_t len)
 {
-    size_t head = pair == NULL ? 0 : 2 * sizeof(*pair);
-    size_t schema_len = strlen(schema);
-    size_t name_len = strlen(name);
-    /* A dot in the schema would make "a.b"."c" and "a"."b.c" one. Files cannot name such a schema.
-     */
-    if (strchr(schema, '.') != NULL || head + schema_len + 1 + name_len > KEY_BYTES)
-        return 0;
+    if (key->len <= KEY_BYTES && len <= KEY_BYTES - key->len)
+        memcpy(key->bytes + key->len, bytes, len);
+    key->len = len > KEY_BYTES ? KEY_BYTES + 1 : key->len + len;
+}
+
+/* (role, mission,) schema '.' name. A dot in the schema would make "a.b"."c" and "a"."b.c" one:
+ * files cannot name such a schema, nor a name that does not fit, so no map holds either. */
+static bool make_key(struct key *key, const uint32_t *pair, const char *schema, const char *name)
+{
+    key->len = 0;
     if (pair != NULL)
-        memcpy(key, pair, head);
-    memcpy(key + head, schema, schema_len);
-    key[head + schema_len] = '.';
-    memcpy(key + head + schema_len + 1, name, name_len);
-    return head + schema_len + 1 + name_len;
+        key_add(key, pair, 2 * sizeof(*pair));
+    key_add(key, schema, strlen(schema));
+    key_add(key, ".", 1);
+    key_add(key, name, strlen(name));
+    return key->len <= KEY_BYTES && strchr(schema, '.') == NULL;
 }
 
 static enum status put_first(struct map *map, const void *key, size_t len, const void *value)
@@ -57,11 +64,11 @@ static enum status put_first(struct map *map, const void *key, size_t len, const
 
 enum status policy_index_tables(struct policy *policy)
 {
-    char key[KEY_BYTES];
+    struct key key;
     for (size_t i = 0; i < policy->table_count; i++) {
         const struct policy_table *table = &policy->tables[i];
-        size_t len = table->pattern ? 0 : make_key(key, NULL, table->schema, table->name);
-        if (len > 0 && put_first(policy->private->tables, key, len, table) != OK)
+        if (!table->pattern && make_key(&key, NULL, table->schema, table->name) &&
+            put_first(policy->private->tables, key.bytes, key.len, table) != OK)
             return ERR_MEMORY;
     }
     return OK;
@@ -71,17 +78,15 @@ static enum status index_rule(struct policy *policy, const struct policy_rule *r
                               uint32_t mission)
 {
     uint32_t pair[2] = {role, mission};
-    char key[KEY_BYTES];
+    struct key key;
     struct policy_private *private = policy->private;
     for (size_t i = 0; i < rule->table_count; i++) {
         const char *name = rule->tables[i];
         if (!policy_is_pattern(name)) {
-            size_t len = strlen(name);
-            if (sizeof(pair) + len > KEY_BYTES)
-                continue;
-            memcpy(key, pair, sizeof(pair));
-            memcpy(key + sizeof(pair), name, len);
-            if (put_first(private->rules, key, sizeof(pair) + len, rule) != OK)
+            key.len = 0;
+            key_add(&key, pair, sizeof(pair));
+            key_add(&key, name, strlen(name));
+            if (key.len <= KEY_BYTES && put_first(private->rules, key.bytes, key.len, rule) != OK)
                 return ERR_MEMORY;
             continue;
         }
@@ -143,11 +148,10 @@ void policy_table_matches(const struct policy *policy, const char *schema, const
 const struct policy_table *policy_table_for(const struct policy *policy, const char *schema,
                                             const char *name)
 {
-    char key[KEY_BYTES];
-    size_t len = make_key(key, NULL, schema, name);
-    if (len == 0)
+    struct key key;
+    if (!make_key(&key, NULL, schema, name))
         return NULL;
-    const struct policy_table *exact = map_get(policy->private->tables, key, len);
+    const struct policy_table *exact = map_get(policy->private->tables, key.bytes, key.len);
     if (exact != NULL)
         return exact;
     const struct policy_table *second = NULL;
@@ -180,21 +184,26 @@ void policy_rule_matches(const struct policy *policy, int role, int mission, con
     }
 }
 
+static const struct policy_rule *exact_rule(const struct policy *policy, int role, int mission,
+                                            const char *schema, const char *name)
+{
+    uint32_t pair[2] = {(uint32_t)role, (uint32_t)mission};
+    struct key key;
+    if (!make_key(&key, pair, schema, name))
+        return NULL;
+    return map_get(policy->private->rules, key.bytes, key.len);
+}
+
 const struct policy_rule *policy_rule_for(const struct policy *policy, int role, int mission,
                                           const char *schema, const char *name)
 {
-    char key[KEY_BYTES];
-    if (!is_pair(policy, role, mission))
-        return NULL;
-    uint32_t pair[2] = {(uint32_t)role, (uint32_t)mission};
-    size_t len = make_key(key, pair, schema, name);
-    if (len == 0)
-        return NULL;
-    const struct policy_rule *exact = map_get(policy->private->rules, key, len);
-    if (exact != NULL)
-        return exact;
     const struct rule_pattern *first = NULL;
     const struct rule_pattern *second = NULL;
+    if (!is_pair(policy, role, mission))
+        return NULL;
+    const struct policy_rule *exact = exact_rule(policy, role, mission, schema, name);
+    if (exact != NULL)
+        return exact;
     policy_rule_matches(policy, role, mission, schema, name, &first, &second);
     return first == NULL || second != NULL ? NULL : first->rule;
 }
@@ -219,10 +228,10 @@ bool policy_is_ambiguous(const struct policy *policy, int role, int mission, con
     }
     const struct rule_pattern *first = NULL;
     const struct rule_pattern *second = NULL;
-    if (is_pair(policy, role, mission) &&
-        policy_rule_for(policy, role, mission, schema, name) == NULL)
-        policy_rule_matches(policy, role, mission, schema, name, &first, &second);
-    if (second != NULL)
+    if (!is_pair(policy, role, mission) || exact_rule(policy, role, mission, schema, name) != NULL)
+        return false;
+    policy_rule_matches(policy, role, mission, schema, name, &first, &second);
+    if (first != NULL && second != NULL)
         *why = arena_printf(
             arena,
             "%s.%s is closed for %s/%s: \"%s\" (%s:%u) and \"%s\" (%s:%u) both match it; "

@@ -174,7 +174,7 @@ static void placeholder_kinds_carry_their_names(void **state)
     const char *what = NULL;
     assert_int_equal(
         policy_placeholders(&policy,
-                            ":user.name :user.staff-id :session.patient :client.address "
+                            ":user.name :user.staff-id :session.Patient :client.address "
                             ":subject :col",
                             arena, &list, &count, &what),
         OK);
