@@ -29,6 +29,7 @@
 #include <unistd.h>
 
 #define PENDING_MAX        (64U * 1024U * 1024U)
+#define PROBE_ROOM         (16U * 1024U)
 #define DEFAULT_FILE_BYTES (256ULL * 1024U * 1024U)
 #define DEFAULT_CHECKPOINT 60U
 
@@ -330,7 +331,10 @@ enum status audit_tick(struct audit *audit)
             rotate(audit);
     }
     audit->ticked = second;
-    /* With nothing to write, the notice is the probe that finds the disk writable again. */
+    /* With nothing to write, the notice is the probe that finds the disk writable again: but not
+     * when there is room for nothing else, or the notices would eat it up. */
+    if (!audit->healthy && !others && !file_has_room(&audit->file, PROBE_ROOM))
+        return ERR_AUDIT;
     if (append_notice(audit) != OK)
         return ERR_AUDIT;
     if (audit->now.unsigned_lines > 0 &&

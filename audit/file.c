@@ -15,6 +15,7 @@
 #include <string.h>
 #include <sys/file.h>
 #include <sys/stat.h>
+#include <sys/statvfs.h>
 #include <unistd.h>
 
 void file_init(struct file *file)
@@ -232,6 +233,13 @@ bool file_in_place(const struct file *file)
     file_name(file->chain, file->number, name);
     return file->fd >= 0 && fstatat(file->dir_fd, name, &st, AT_SYMLINK_NOFOLLOW) == 0 &&
            st.st_dev == file->device && st.st_ino == file->inode;
+}
+
+bool file_has_room(const struct file *file, uint64_t bytes)
+{
+    struct statvfs st;
+    return fstatvfs(file->dir_fd, &st) != 0 ||
+           (uint64_t)st.f_bavail >= (bytes + st.f_frsize - 1) / st.f_frsize;
 }
 
 void file_close(struct file *file)

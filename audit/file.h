@@ -45,6 +45,8 @@ NODISCARD enum status file_create(struct file *file, uint64_t number, const void
 NODISCARD enum status file_write(struct file *file, const void *bytes, size_t len);
 /* True when the name still leads to the file we write: false after someone moved or removed it. */
 bool file_in_place(const struct file *file);
+/* True when the disk has that many bytes left for us, as far as it tells. */
+bool file_has_room(const struct file *file, uint64_t bytes);
 void file_close(struct file *file);
 
 void file_name(unsigned chain, uint64_t number, char out[FILE_NAME_MAX]);
