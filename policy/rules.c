@@ -199,7 +199,7 @@ const struct policy_rule *policy_rule_for(const struct policy *policy, int role,
 {
     const struct rule_pattern *first = NULL;
     const struct rule_pattern *second = NULL;
-    if (!is_pair(policy, role, mission))
+    if (!is_pair(policy, role, mission) || strchr(schema, '.') != NULL)
         return NULL;
     const struct policy_rule *exact = exact_rule(policy, role, mission, schema, name);
     if (exact != NULL)

@@ -184,6 +184,7 @@ static void rule_for_pair_and_relation(void **state)
     assert_null(policy_rule_for(policy, 77, care, "public", "patients"));
     assert_null(policy_rule_for(policy, nurse, 77, "public", "patients"));
     assert_null(policy_rule_for(policy, nurse, care, "PUBLIC", "patients"));
+    assert_null(policy_rule_for(policy, nurse, care, "ehr.x", "visits"));
     assert_ptr_equal(policy_rule_for(policy, nurse, care, "ehr", "visits"), &policy->rules[1]);
     assert_null(policy_rule_for(policy, clerk, care, "ehr", "visits"));
     assert_ptr_equal(policy_rule_for(policy, nurse, care, "ehr", "twice"), &policy->rules[3]);
@@ -437,14 +438,16 @@ static void expression_depth_is_bounded(void **state)
         {"true OR ", "true", 1900, OK},
     };
     for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
-        char text[65536] = "filters = { f = \"";
-        struct deep deep = {.text = text};
+        struct buf text;
+        buf_init(&text, 0);
+        buf_str(&text, "filters = { f = \"");
         pthread_attr_t attributes;
         pthread_t thread;
         for (size_t k = 0; k < cases[i].count; k++)
-            strcat(text, cases[i].unit);
-        strcat(text, cases[i].last);
-        strcat(text, "\"; };\n");
+            buf_str(&text, cases[i].unit);
+        buf_str(&text, cases[i].last);
+        buf_cstr(&text, "\"; };\n");
+        struct deep deep = {.text = (const char *)text.data};
         assert_int_equal(pthread_attr_init(&attributes), 0);
         assert_int_equal(pthread_attr_setstacksize(&attributes, (size_t)64 << 20), 0);
         assert_int_equal(pthread_create(&thread, &attributes, load_deep, &deep), 0);
@@ -453,6 +456,7 @@ static void expression_depth_is_bounded(void **state)
         if (deep.status != cases[i].status)
             print_error("%zu times %s: %s", cases[i].count, cases[i].unit, deep.messages);
         assert_int_equal(deep.status, cases[i].status);
+        buf_free(&text);
     }
 }
 

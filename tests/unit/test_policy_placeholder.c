@@ -280,12 +280,13 @@ static void lexer_sees_colons_where_postgresql_does(void **state)
     size_t with_colons = 0;
     for (int round = 0; round < 150000; round++) {
         char text[256] = "";
+        char *end = text;
         size_t expected[256];
         seed = seed * 1664525U + 1013904223U;
         size_t length = 1 + (seed >> 16) % 14;
         for (size_t i = 0; i < length; i++) {
             seed = seed * 1664525U + 1013904223U;
-            strcat(text, pieces[(seed >> 12) % piece_count]);
+            end = stpcpy(end, pieces[(seed >> 12) % piece_count]); /* 14 pieces of up to 5 bytes */
         }
         /* PostgreSQL lets a string go on after a line comment (E'a' -- x \n 'b'), and so do we;
          * libpg_query, which makes tokens of comments, does not, and calls the two strings a syntax
