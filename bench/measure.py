@@ -129,7 +129,7 @@ def main():
             f.write("""# What pgvigil costs
 
 Written by `bench/run --write`: one table of 20,000 rows read by primary key, four columns. Direct and through PgBouncer
-1.18 (transaction pooling, 20 server connections) the rows come as they are; through pgvigil with one column masked and
+1.18 (transaction pooling; both proxies may open 40 server connections) the rows come as they are; through pgvigil with one column masked and
 rows filtered by the user's wards. TLS on every leg. The clients, PostgreSQL and the proxy share the machine (%s), so
 throughput tells of the sum; "proxy CPU" is the proxy's own time for one statement. The three took turns; medians of %d
 rounds of %d seconds. PgBouncer 1.18 cannot carry prepared statements under transaction pooling.
