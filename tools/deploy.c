@@ -1,0 +1,466 @@
+/*
+ * deploy.c: bringing a generation of guards into being.
+ *
+ * A generation that stands and has the same built-in guards is brought up to date view by view:
+ * each has a hash in the registry ("relations" in the catalog schema) of all that makes it.
+ * Anything else is dropped and made whole.
+ *
+ * Trust boundary: SQL from guard_plan_make, which quotes; a schema of our name that does not say it
+ * is pgvigil's is never touched.
+ */
+#include "tools/deploy.h"
+
+#include <pgvigil/text.h>
+#include <stdlib.h>
+#include <string.h>
+
+/* ---- running ---- */
+
+static void show_progress(struct deploy *deploy, const char *about)
+{
+    deploy->done++;
+    if (deploy->progress && deploy->total > 0) {
+        (void)fprintf(stderr, "\r\033[K[%zu/%zu] %s",
+                      deploy->done < deploy->total ? deploy->done : deploy->total, deploy->total,
+                      about);
+        (void)fflush(stderr);
+    }
+}
+
+static void print_error(struct deploy *deploy, const PGresult *result, const char *about)
+{
+    const char *message =
+        result == NULL ? NULL : PQresultErrorField(result, PG_DIAG_MESSAGE_PRIMARY);
+    const char *state = result == NULL ? NULL : PQresultErrorField(result, PG_DIAG_SQLSTATE);
+    const char *hint = result == NULL ? NULL : PQresultErrorField(result, PG_DIAG_MESSAGE_HINT);
+    (void)fprintf(stderr, "%s%s: %s\n", deploy->progress ? "\r\033[K" : "", about,
+                  message == NULL ? PQerrorMessage(deploy->conn) : message);
+    if (state != NULL && strcmp(state, "53200") == 0) {
+        hint = "every guard takes a few locks until the end of the transaction: raise "
+               "max_locks_per_transaction";
+    } else if (state != NULL && strcmp(state, "55P03") == 0) {
+        hint = "a session has held a guard for 20 seconds: try again";
+    }
+    if (hint != NULL) {
+        (void)fprintf(stderr, "hint: %s\n", hint);
+    }
+}
+
+enum status deploy_run(struct deploy *deploy, const char *sql, const char *about)
+{
+    if (deploy->dry_run) {
+        printf("%s;\n", sql);
+        return OK;
+    }
+    PGresult *result = PQexec(deploy->conn, sql);
+    ExecStatusType status = PQresultStatus(result);
+    bool fine = status == PGRES_COMMAND_OK || status == PGRES_TUPLES_OK;
+    if (!fine) {
+        print_error(deploy, result, about);
+    }
+    PQclear(result);
+    return fine ? OK : ERR_UPSTREAM;
+}
+
+enum status deploy_query(struct deploy *deploy, const char *sql, int count,
+                         const char *const *values, PGresult **result)
+{
+    *result = PQexecParams(deploy->conn, sql, count, NULL, values, NULL, NULL, 0);
+    if (PQresultStatus(*result) == PGRES_TUPLES_OK) {
+        return OK;
+    }
+    print_error(deploy, *result, "reading the catalog");
+    PQclear(*result);
+    *result = NULL;
+    return ERR_UPSTREAM;
+}
+
+const char *deploy_quoted(struct deploy *deploy, const char *name)
+{
+    struct buf buf;
+    buf_init(&buf, 0);
+    text_quote_ident(&buf, name);
+    buf_byte(&buf, '\0');
+    const char *copy =
+        buf.failed ? NULL : arena_strdup(deploy->arena, (const char *)buf_head(&buf));
+    buf_free(&buf);
+    return copy == NULL ? "" : copy;
+}
+
+/* ---- rights ---- */
+
+static const char rights_sql[] =
+    "SELECT o.oid IS NOT NULL, l.oid IS NOT NULL, m.rolsuper OR m.rolcreaterole,\n"
+    "    pg_catalog.has_database_privilege(pg_catalog.current_database(), 'CREATE'),\n"
+    "    o.oid IS NOT NULL AND pg_catalog.pg_has_role(o.oid, 'MEMBER'), m.rolname,\n"
+    "    o.oid IS NOT NULL AND l.oid IS NOT NULL AND pg_catalog.pg_has_role(l.oid, o.oid, "
+    "'MEMBER')\n"
+    "FROM pg_catalog.pg_roles m LEFT JOIN pg_catalog.pg_roles o ON o.rolname = $1\n"
+    "LEFT JOIN pg_catalog.pg_roles l ON l.rolname = $2 WHERE m.rolname = current_user";
+
+static bool lacks(bool fine, const char *format, const char *name)
+{
+    if (!fine) {
+        (void)fputs("error: ", stderr);
+        (void)fprintf(stderr, "%s", format);
+        (void)fprintf(stderr, "%s\n", name);
+    }
+    return !fine;
+}
+
+enum status deploy_rights(struct deploy *deploy)
+{
+    PGresult *result = NULL;
+    const char *values[] = {deploy->owner, deploy->login};
+    enum status status = deploy_query(deploy, rights_sql, 2, values, &result);
+    if (status != OK) {
+        return status;
+    }
+    bool yes[7] = {false};
+    for (int i = 0; i < 7 && PQntuples(result) == 1; i++) {
+        yes[i] = PQgetvalue(result, 0, i)[0] == 't';
+    }
+    bool missing = lacks(yes[0], "the owner of the guards does not exist: CREATE ROLE NOLOGIN ",
+                         deploy->owner);
+    missing =
+        lacks(yes[1], "the login does not exist: CREATE ROLE LOGIN NOINHERIT ", deploy->login) ||
+        missing;
+    missing = lacks(yes[2], "the DBA's login needs CREATEROLE", "") || missing;
+    missing = lacks(yes[3], "the DBA's login needs CREATE on the database", "") || missing;
+    missing =
+        (yes[0] && lacks(yes[4], "the DBA's login must be a member of ", deploy->owner)) || missing;
+    missing =
+        lacks(!yes[6], "the login must not be a member of the owner of the guards: REVOKE it: ",
+              deploy->owner) ||
+        missing;
+    PQclear(result);
+    return missing ? ERR_INVALID : OK;
+}
+
+/* ---- what is there ---- */
+
+struct present {
+    bool schema;  /* one of the plan's schemas stands */
+    bool foreign; /* and is not ours */
+    bool whole;   /* all stand, with this digest and these built-in guards */
+};
+
+static enum status look(struct deploy *deploy, const struct guard_plan *plan,
+                        struct present *present)
+{
+    memset(present, 0, sizeof(*present));
+    size_t whole = 0;
+    for (size_t i = 0; i <= plan->pair_count; i++) {
+        bool catalog = i == plan->pair_count;
+        const char *name = catalog ? plan->catalog_schema : plan->pairs[i];
+        PGresult *result = NULL;
+        enum status status =
+            deploy_query(deploy,
+                         "SELECT COALESCE(pg_catalog.obj_description(n.oid, 'pg_namespace'), ''),\n"
+                         "    pg_catalog.pg_get_userbyid(n.nspowner) FROM pg_catalog.pg_namespace "
+                         "n WHERE n.nspname = $1",
+                         1, &name, &result);
+        if (status != OK) {
+            return status;
+        }
+        if (PQntuples(result) == 1) {
+            const char *expected =
+                arena_printf(deploy->arena, "pgvigil %s%s%s", plan->digest, catalog ? " " : "",
+                             catalog ? plan->catalog_hash : "");
+            const char *comment = PQgetvalue(result, 0, 0);
+            bool ours = strncmp(comment, "pgvigil ", 8) == 0 &&
+                        strcmp(PQgetvalue(result, 0, 1), deploy->owner) == 0;
+            present->schema = true;
+            if (!ours) {
+                present->foreign = true;
+                (void)fprintf(stderr,
+                              "error: the schema \"%s\" exists and is not pgvigil's (its owner is "
+                              "%s): drop it first\n",
+                              name, PQgetvalue(result, 0, 1));
+            }
+            whole += expected != NULL && strcmp(expected, comment) == 0 ? 1 : 0;
+        }
+        PQclear(result);
+    }
+    present->whole = whole == plan->pair_count + 1;
+    return present->foreign ? ERR_INVALID : OK;
+}
+
+/* ---- making ---- */
+
+static enum status as_owner(struct deploy *deploy)
+{
+    const char *sql =
+        arena_printf(deploy->arena, "SET LOCAL ROLE %s", deploy_quoted(deploy, deploy->owner));
+    return sql == NULL ? ERR_MEMORY : deploy_run(deploy, sql, "acting as the owner");
+}
+
+static enum status run_all(struct deploy *deploy, const struct guard_statement *statements,
+                           size_t count)
+{
+    enum status status = OK;
+    for (size_t i = 0; i < count && status == OK; i++) {
+        show_progress(deploy, statements[i].about);
+        status = deploy_run(deploy, statements[i].sql, statements[i].about);
+    }
+    return status;
+}
+
+/* A view of the database that PostgreSQL will not have over guards is left out; everything else
+ * must work. */
+static enum status make_view(struct deploy *deploy, const struct guard_view *view)
+{
+    show_progress(deploy, view->count > 0 ? view->statements[0].about : "");
+    if (!view->expansion || deploy->dry_run) {
+        for (size_t i = 0; i < view->count; i++) {
+            enum status status =
+                deploy_run(deploy, view->statements[i].sql, view->statements[i].about);
+            if (status != OK) {
+                return status;
+            }
+        }
+        deploy->made++;
+        return OK;
+    }
+    enum status status = deploy_run(deploy, "SAVEPOINT guard", "savepoint");
+    PGresult *result = status == OK ? PQexec(deploy->conn, view->statements[0].sql) : NULL;
+    if (status == OK && PQresultStatus(result) != PGRES_COMMAND_OK) {
+        const char *message = PQresultErrorField(result, PG_DIAG_MESSAGE_PRIMARY);
+        (void)fprintf(
+            stderr,
+            "warning: %s is left out, it needs its own rule: over guards PostgreSQL says: %s\n",
+            view->statements[0].about, message == NULL ? "nothing" : message);
+        PQclear(result);
+        deploy->warnings++;
+        return deploy_run(deploy, "ROLLBACK TO SAVEPOINT guard", "savepoint");
+    }
+    PQclear(result);
+    for (size_t i = 1; i < view->count && status == OK; i++) {
+        status = deploy_run(deploy, view->statements[i].sql, view->statements[i].about);
+    }
+    deploy->made += status == OK ? 1 : 0;
+    return status == OK ? deploy_run(deploy, "RELEASE SAVEPOINT guard", "savepoint") : status;
+}
+
+static enum status make_whole(struct deploy *deploy, const struct guard_plan *plan)
+{
+    deploy->total = plan->role_count + plan->built_in_count + plan->view_count + plan->finish_count;
+    enum status status = run_all(deploy, plan->roles, plan->role_count);
+    if (status == OK) {
+        status = as_owner(deploy);
+    }
+    if (status == OK) {
+        status = run_all(deploy, plan->built_in, plan->built_in_count);
+    }
+    for (size_t i = 0; i < plan->view_count && status == OK; i++) {
+        status = make_view(deploy, &plan->views[i]);
+    }
+    if (status == OK) {
+        status = run_all(deploy, plan->finish, plan->finish_count);
+    }
+    return status == OK ? deploy_run(deploy, "RESET ROLE", "acting as the DBA") : status;
+}
+
+/* ---- bringing up to date ---- */
+
+/* A line of the registry: which guard, whether it still stands, and of what. */
+static enum status read_registry(struct deploy *deploy, const struct guard_plan *plan,
+                                 PGresult **result)
+{
+    const char *sql = arena_printf(
+        deploy->arena,
+        "SELECT r.pair, v.relname, r.hash FROM %s.\"relations\" r JOIN pg_catalog.pg_class v ON "
+        "v.oid = r.guard\n"
+        "JOIN pg_catalog.pg_class b ON b.oid = r.base\n"
+        "JOIN pg_catalog.pg_namespace n ON n.oid = v.relnamespace AND n.nspname = r.pair",
+        deploy_quoted(deploy, plan->catalog_schema));
+    return sql == NULL ? ERR_MEMORY : deploy_query(deploy, sql, 0, NULL, result);
+}
+
+static const char *registered_hash(const PGresult *registry, const struct guard_view *view)
+{
+    for (int row = 0; row < PQntuples(registry); row++) {
+        if (strcmp(PQgetvalue(registry, row, 0), view->pair) == 0 &&
+            strcmp(PQgetvalue(registry, row, 1), view->view) == 0) {
+            return PQgetvalue(registry, row, 2);
+        }
+    }
+    return NULL;
+}
+
+static bool planned(const struct guard_plan *plan, const char *pair, const char *view,
+                    const char *hash)
+{
+    for (size_t i = 0; i < plan->view_count; i++) {
+        if (strcmp(plan->views[i].pair, pair) == 0 && strcmp(plan->views[i].view, view) == 0) {
+            return strcmp(plan->views[i].hash, hash) == 0;
+        }
+    }
+    return false;
+}
+
+/* Guards that are no longer wanted so. CASCADE: guards over views stand on others, and are made
+ * again. */
+static enum status drop_stale(struct deploy *deploy, const struct guard_plan *plan,
+                              const PGresult *registry)
+{
+    enum status status = OK;
+    for (int row = 0; row < PQntuples(registry) && status == OK; row++) {
+        const char *pair = PQgetvalue(registry, row, 0);
+        const char *view = PQgetvalue(registry, row, 1);
+        if (planned(plan, pair, view, PQgetvalue(registry, row, 2))) {
+            continue;
+        }
+        const char *sql = arena_printf(deploy->arena, "DROP VIEW IF EXISTS %s.%s CASCADE",
+                                       deploy_quoted(deploy, pair), deploy_quoted(deploy, view));
+        deploy->dropped++;
+        status =
+            sql == NULL ? ERR_MEMORY : deploy_run(deploy, sql, "dropping a guard that has changed");
+    }
+    return status;
+}
+
+/* Lines whose guard or base is gone: both are still OIDs, of nothing. */
+static enum status forget_gone(struct deploy *deploy, const struct guard_plan *plan)
+{
+    const char *sql =
+        arena_printf(deploy->arena,
+                     "DELETE FROM %s.\"relations\" r WHERE NOT EXISTS (SELECT FROM "
+                     "pg_catalog.pg_class v WHERE v.oid = r.guard)\n"
+                     "OR NOT EXISTS (SELECT FROM pg_catalog.pg_class b WHERE b.oid = r.base)",
+                     deploy_quoted(deploy, plan->catalog_schema));
+    return sql == NULL ? ERR_MEMORY : deploy_run(deploy, sql, "the registry of guards");
+}
+
+static enum status make_missing(struct deploy *deploy, const struct guard_plan *plan)
+{
+    PGresult *registry = NULL;
+    enum status status = read_registry(deploy, plan, &registry);
+    for (size_t i = 0; i < plan->view_count && status == OK; i++) {
+        if (registered_hash(registry, &plan->views[i]) == NULL) {
+            status = make_view(deploy, &plan->views[i]);
+        }
+    }
+    PQclear(registry);
+    return status;
+}
+
+static enum status update(struct deploy *deploy, const struct guard_plan *plan)
+{
+    PGresult *registry = NULL;
+    enum status status = read_registry(deploy, plan, &registry);
+    if (status != OK) {
+        return status;
+    }
+    bool same = true;
+    for (int row = 0; row < PQntuples(registry); row++) {
+        same = same && planned(plan, PQgetvalue(registry, row, 0), PQgetvalue(registry, row, 1),
+                               PQgetvalue(registry, row, 2));
+    }
+    for (size_t i = 0; i < plan->view_count; i++) {
+        /* One that PostgreSQL refused the last time is tried again, quietly, each time. */
+        same = same && registered_hash(registry, &plan->views[i]) != NULL;
+    }
+    if (!same) {
+        status = as_owner(deploy);
+        if (status == OK) {
+            status = drop_stale(deploy, plan, registry);
+        }
+        if (status == OK) {
+            status = forget_gone(deploy, plan);
+        }
+        if (status == OK) {
+            status = make_missing(deploy, plan);
+        }
+        if (status == OK) {
+            status = deploy_run(deploy, "RESET ROLE", "acting as the DBA");
+        }
+        size_t both = deploy->made < deploy->dropped ? deploy->made : deploy->dropped;
+        deploy->replaced += both;
+        deploy->made -= both;
+        deploy->dropped -= both;
+    }
+    PQclear(registry);
+    return status;
+}
+
+/* ---- schemas and functions that the pairs name ---- */
+
+/* Types of shown columns and functions that the policy allows stand in schemas that the pair must
+ * be able to name. */
+static enum status grant_one(struct deploy *deploy, const char *sql)
+{
+    enum status status = deploy_run(deploy, "SAVEPOINT usage", "savepoint");
+    PGresult *result = status == OK ? PQexec(deploy->conn, sql) : NULL;
+    if (status == OK && PQresultStatus(result) != PGRES_COMMAND_OK) {
+        (void)fprintf(stderr, "warning: the owner of the schema must run: %s;\n", sql);
+        deploy->warnings++;
+        status = deploy_run(deploy, "ROLLBACK TO SAVEPOINT usage", "savepoint");
+    } else if (status == OK) {
+        status = deploy_run(deploy, "RELEASE SAVEPOINT usage", "savepoint");
+    }
+    PQclear(result);
+    return status;
+}
+
+static enum status grant_names(struct deploy *deploy, const struct guard_plan *plan)
+{
+    const char *schema = deploy_quoted(deploy, plan->catalog_schema);
+    const char *sql = arena_printf(
+        deploy->arena,
+        "SELECT DISTINCT pg_catalog.format('GRANT USAGE ON SCHEMA %%I TO %%I', w.schema, w.pair) "
+        "FROM (\n"
+        "    SELECT r.pair, tn.nspname AS schema FROM %s.\"relations\" r\n"
+        "    JOIN pg_catalog.pg_attribute a ON a.attrelid = r.guard AND a.attnum > 0\n"
+        "    JOIN pg_catalog.pg_type y ON y.oid = a.atttypid\n"
+        "    JOIN pg_catalog.pg_namespace tn ON tn.oid = y.typnamespace\n"
+        "    UNION SELECT f.pair, n.nspname FROM %s.\"functions\" f JOIN pg_catalog.pg_namespace n "
+        "ON n.nspname = f.schema\n"
+        ") w WHERE NOT pg_catalog.has_schema_privilege(w.pair, w.schema, 'USAGE')\n"
+        "UNION ALL SELECT pg_catalog.format('GRANT EXECUTE ON ROUTINE %%s TO %%I', "
+        "p.oid::pg_catalog.regprocedure, f.pair)\n"
+        "FROM %s.\"functions\" f JOIN pg_catalog.pg_namespace n ON n.nspname = f.schema\n"
+        "JOIN pg_catalog.pg_proc p ON p.pronamespace = n.oid AND p.proname = f.name\n"
+        "WHERE NOT pg_catalog.has_function_privilege(f.pair, p.oid, 'EXECUTE') ORDER BY 1",
+        schema, schema, schema);
+    PGresult *wanted = NULL;
+    /* A dry run has made nothing to ask about. */
+    enum status status = sql == NULL ? ERR_MEMORY : deploy->dry_run ? OK : as_owner(deploy);
+    if (status == OK && !deploy->dry_run) {
+        status = deploy_query(deploy, sql, 0, NULL, &wanted);
+    }
+    if (status == OK && !deploy->dry_run) {
+        status = deploy_run(deploy, "RESET ROLE", "acting as the DBA");
+    }
+    for (int row = 0; wanted != NULL && row < PQntuples(wanted) && status == OK; row++) {
+        status = grant_one(deploy, PQgetvalue(wanted, row, 0));
+    }
+    PQclear(wanted);
+    return status;
+}
+
+enum status deploy_make(struct deploy *deploy, const struct guard_plan *plan)
+{
+    struct present present;
+    enum status status = look(deploy, plan, &present);
+    if (status != OK) {
+        return status;
+    }
+    if (present.whole) {
+        status = update(deploy, plan);
+        return status == OK ? grant_names(deploy, plan) : status;
+    }
+    /* Left over from another version of the built-in guards, or with fewer pairs: made again as a
+     * whole. */
+    for (size_t i = 0; present.schema && i <= plan->pair_count && status == OK; i++) {
+        const char *name = i == plan->pair_count ? plan->catalog_schema : plan->pairs[i];
+        const char *sql = arena_printf(deploy->arena, "DROP SCHEMA IF EXISTS %s CASCADE",
+                                       deploy_quoted(deploy, name));
+        status =
+            sql == NULL ? ERR_MEMORY : deploy_run(deploy, sql, "dropping an unfinished generation");
+    }
+    if (status == OK) {
+        status = make_whole(deploy, plan);
+    }
+    return status == OK ? grant_names(deploy, plan) : status;
+}
