@@ -1,0 +1,148 @@
+/*
+ * cmd_check.c: `pgvigil check`: everything that is wrong, without changing anything.
+ *
+ * Files alone: configuration, policy, certificates and keys. With --database also what only a live
+ * catalog tells (check_database.c). Findings go to stdout, one a line, as file:line where they
+ * stand in a file.
+ */
+#include "audit/key.h"
+#include "proxy/tls.h"
+#include "tools/cli.h"
+
+#include <libpq-fe.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+
+static void print_why(const char *place, const struct buf *why)
+{
+    printf("%s: %.*s\n", place, (int)buf_len(why), buf_len(why) ? (const char *)buf_head(why) : "");
+}
+
+/* Certificate, key and CA as serve would load them. */
+static int check_tls(const struct config *config)
+{
+    struct tls_context *context = NULL;
+    struct buf why;
+    if (!config->listen.certificate)
+        return CLI_FINE;
+    buf_init(&why, 65536);
+    enum status status = tls_context_new(&config->listen, &context, &why);
+    if (status != OK) {
+        char place[512];
+        (void)snprintf(place, sizeof place, "%s:%u", config->listen.place.file,
+                       config->listen.place.line);
+        print_why(place, &why);
+    }
+    tls_context_unref(context);
+    buf_free(&why);
+    return status == OK ? CLI_FINE : CLI_FINDINGS;
+}
+
+static int check_audit_key(const struct config *config)
+{
+    struct key *key = NULL;
+    enum status status = key_load(config->audit.key_file, &key);
+    key_free(key);
+    if (status == OK)
+        return CLI_FINE;
+    printf("%s: not an Ed25519 private key in PEM; certs/make writes one\n",
+           config->audit.key_file);
+    return CLI_FINDINGS;
+}
+
+/* Without verification anybody between here and the database can be the database. Told, not
+ * counted: a loopback or a Unix socket may be fine. */
+static void advise_conninfo(const struct config_database *database, const char *key,
+                            const char *conninfo)
+{
+    PQconninfoOption *options = conninfo ? PQconninfoParse(conninfo, NULL) : NULL;
+    const char *mode = "prefer";
+    const char *host = "";
+    for (const PQconninfoOption *option = options; option && option->keyword; option++) {
+        if (option->val && strcmp(option->keyword, "sslmode") == 0)
+            mode = option->val;
+        else if (option->val && strcmp(option->keyword, "host") == 0)
+            host = option->val;
+    }
+    if (options && host[0] != '/' && host[0] && strcmp(mode, "verify-full") != 0)
+        printf("%s:%u: advice: %s of \"%s\" has sslmode=%s; only verify-full proves that the "
+               "server is yours\n",
+               database->place.file, database->place.line, key, database->name, mode);
+    PQconninfoFree(options);
+}
+
+static void advise(const struct config *config)
+{
+    struct stat about;
+    if (stat(config->path, &about) == 0 && (about.st_mode & 0004) != 0)
+        printf("%s: advice: everybody can read it; chmod 640 when it holds passwords\n",
+               config->path);
+    if (config->listen.plaintext)
+        printf("%s:%u: advice: plaintext = true lets clients send records unencrypted; for tests "
+               "only\n",
+               config->listen.place.file, config->listen.place.line);
+    for (size_t i = 0; i < config->database_count; i++) {
+        const struct config_database *database = &config->databases[i];
+        advise_conninfo(database, "conninfo", database->conninfo);
+        advise_conninfo(database, "unrestricted", database->unrestricted);
+    }
+}
+
+static int worse(int one, int other)
+{
+    return one > other ? one : other;
+}
+
+static int check_policy(const char *path, struct policy **policy)
+{
+    int code = cli_load_policy(path, policy, stdout);
+    if (code == CLI_FINE)
+        printf("policy %s: fine; generation %s, %zu tables, %zu roles, %zu missions, %zu rules, "
+               "%zu users\n",
+               (*policy)->path, (*policy)->generation, (*policy)->table_count,
+               (*policy)->role_count, (*policy)->mission_count, (*policy)->rule_count,
+               (*policy)->user_count);
+    return code;
+}
+
+static int check_files(const struct config *config, struct policy **policy)
+{
+    int code = worse(check_tls(config), check_audit_key(config));
+    if (code == CLI_FINE)
+        printf("configuration %s: fine\n", config->path);
+    advise(config);
+    return worse(code, check_policy(config->policy, policy));
+}
+
+int cmd_check(int argc, char **argv)
+{
+    const char *path = CLI_DEFAULT_CONFIG;
+    const char *policy_path = NULL;
+    const struct cli_option options[] = {
+        {'c', "config", "FILE", "the configuration; default " CLI_DEFAULT_CONFIG, &path, NULL},
+        {'p', "policy", "PATH", "only this policy, directory or file", &policy_path, NULL},
+        {.name = NULL}};
+    const struct cli_command command = {.name = "check",
+                                        .about =
+                                            "Reads configuration, policy, certificates and keys as "
+                                            "serve would, and tells everything that is\n"
+                                            "wrong at once. Changes nothing.",
+                                        .options = options};
+    int code = cli_parse(&command, argc, argv, NULL, NULL);
+    if (code != CLI_CONTINUE)
+        return code;
+    struct config *config = NULL;
+    struct policy *policy = NULL;
+    if (policy_path) {
+        code = check_policy(policy_path, &policy);
+    } else {
+        code = cli_load_config(path, &config, stdout);
+        if (code == CLI_FINE)
+            code = check_files(config, &policy);
+    }
+    policy_unref(policy);
+    config_free(config);
+    return code;
+}
