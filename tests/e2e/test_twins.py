@@ -1,0 +1,141 @@
+"""
+Non-interference: two databases that differ only in what a session may not see answer hostile statements alike, byte for byte up
+to row order: rows, command tags, SQLSTATEs, messages, notices. And no hidden value (a canary stands in each hidden cell) is in
+any byte that arrives.
+"""
+import re
+
+import pytest
+import twins_schema
+import wire
+from hostile_statements import HOSTILE
+
+PAIRS = {"nurse": ("nurse1", "care"), "receptionist": ("reception1", "admission"), "researcher": ("research1", "research")}
+
+
+@pytest.fixture(scope="module")
+def twins(make_stack):
+    """One pgvigil before six databases: the twins of each pair."""
+    names = ["%s_%s" % (pair, twin) for pair in PAIRS for twin in "ab"]
+    return make_stack(databases=names, changes={"%s_%s" % (p, t): twins_schema.twin_sql(p, t) for p in PAIRS for t in "ab"})
+
+
+class Session:
+    """A raw session that logs in again when it was ended."""
+
+    def __init__(self, stack, user, database, mission):
+        self.stack, self.user, self.database, self.mission = stack, user, database, mission
+        self.raw = None
+        self.received = b""
+
+    def ask(self, sql, extended):
+        if self.raw is None:
+            more = {"options": "-cpgvigil.mission=" + self.mission} if self.mission else {}
+            self.raw = wire.open_session(self.stack, self.user, self.database, **more)
+        start = len(self.raw.received)
+        try:
+            messages = self.raw.extended(sql) if extended else self.raw.query(sql)
+        except wire.Closed:
+            messages = [("closed", b"")]
+        self.last = self.raw.received[start:]
+        if messages[-1][0] == "closed":
+            self.raw = None
+        return messages
+
+    def close(self):
+        if self.raw:
+            self.raw.close()
+
+
+def normal(messages, names):
+    """Messages to compare: rows sorted, database names made equal; rows before an error are a matter of their order."""
+    failed = wire.error_of(messages) is not None
+
+    def neutral(data):
+        return re.sub(names, b"DATABASE", data)
+
+    rest, rows = [], []
+    for kind, body in messages:
+        if kind == "D":
+            rows.append(tuple(None if v is None else neutral(v) for v in wire.row(body)))
+        elif kind in "EN":
+            rest.append((kind, {k: neutral(v.encode()) for k, v in wire.fields(body).items()}))
+        elif kind == "T":
+            rest.append((kind, wire.columns(body)))
+        else:
+            rest.append((kind, body))
+    return rest, [] if failed else sorted(rows, key=repr)
+
+
+@pytest.fixture(scope="module")
+def sessions(twins):
+    made = {(pair, twin): Session(twins, user, "%s_%s" % (pair, twin), mission)
+            for pair, (user, mission) in PAIRS.items() for twin in "ab"}
+    yield made
+    for session in made.values():
+        session.close()
+
+
+def names_of(twins, pair):
+    every = [n for t in "ab" for n in ("%s_%s" % (pair, t), twins.databases["%s_%s" % (pair, t)])]
+    return b"|".join(re.escape(n.encode()) for n in sorted(every, key=len, reverse=True))
+
+
+@pytest.mark.parametrize("number", range(len(HOSTILE)), ids=lambda n: "%d-%s" % (n, HOSTILE[n][1][:55]))
+def test_twins_answer_alike(number, twins, sessions):
+    expect, sql = HOSTILE[number]
+    for pair in PAIRS:
+        for extended in (False, True):
+            one, other = sessions[pair, "a"], sessions[pair, "b"]
+            first, second = one.ask(sql, extended), other.ask(sql, extended)
+            names = names_of(twins, pair)
+            assert normal(first, names) == normal(second, names), "%s, %s" % (pair, "extended" if extended else "simple")
+            for session in (one, other):
+                for canary in twins_schema.CANARIES:
+                    # what the client itself wrote may come back in an error's text
+                    if canary in session.last.lower() or canary in session.last:
+                        assert canary in sql.lower().encode(), "%s: %r came out" % (pair, canary)
+            if pair == "nurse":
+                error = wire.error_of(first)
+                if expect == "ok":
+                    assert error is None, error
+                if expect == "refused":
+                    assert error is not None, "answered %r" % (first[:3],)
+                    assert error["C"] != "XX000", error
+        assert twins.proxy.alive()
+
+
+def test_there_are_enough_hostile_statements():
+    assert len({sql for _, sql in HOSTILE}) >= 200
+    assert sum(1 for expect, _ in HOSTILE if expect == "ok") >= 25
+
+
+def test_the_twins_do_differ(twins):
+    """The comparison can fail: who sees everything gets different answers from the twins for many of the statements."""
+    different, canaries = 0, 0
+    sessions = [Session(twins, "admin1", "nurse_" + twin, None) for twin in "ab"]
+    for _, sql in HOSTILE:
+        if not re.match(r"\s*(SELECT|TABLE|EXPLAIN SELECT)", sql) or re.search(
+                r"backend|pg_sleep|switch_wal|promote|reload|INTO|activity|lo_|nextval|set_config|reset|FOR UPDATE|emit", sql):
+            continue
+        first, second = (s.ask(sql, False) for s in sessions)
+        if normal(first, names_of(twins, "nurse")) != normal(second, names_of(twins, "nurse")):
+            different += 1
+        if any(c in s.last.lower() for s in sessions for c in twins_schema.CANARIES[:3]):
+            canaries += 1
+    for session in sessions:
+        session.close()
+    assert different >= 60 and canaries >= 20, (different, canaries)
+
+
+def test_visible_rows_are_there(twins, sessions):
+    """Not a comparison of nothing: each pair sees rows in both twins, and the nurse fewer than there are."""
+    for pair in PAIRS:
+        counts = [int(wire.rows_of(sessions[pair, t].ask("SELECT count(*) FROM patients", False))[0][0]) for t in "ab"]
+        assert counts[0] == counts[1] > 50
+        with twins.superuser(pair + "_b") as c:
+            (whole,) = c.execute("SELECT count(*) FROM patients").fetchone()
+        if pair == "receptionist":
+            assert counts[1] == whole
+        else:
+            assert counts[1] < whole
