@@ -147,8 +147,7 @@ static const struct guard_catalog_view views[] = {
      "t.attalign)\nattstorage\nattcompression\nattnotnull\natthasdef\n"
      "atthasmissing=false\nattidentity\nattgenerated\nattisdropped\nattislocal\nattinhcount\n"
      "attcollation=COALESCE(c.attcollation, "
-     "t.attcollation)\nattacl=NULL\nattoptions=NULL\nattfdwoptions=NULL\n"
-     "attmissingval=NULL",
+     "t.attcollation)\nattacl=NULL\nattoptions=NULL\nattfdwoptions=NULL",
      "LEFT JOIN @.\"columns\" c ON c.relid = t.attrelid AND c.attnum = t.attnum\n"
      "WHERE c.relid IS NOT NULL OR EXISTS (SELECT FROM @.\"classes\" k WHERE k.oid = t.attrelid "
      "AND k.what <> 'r')"},
