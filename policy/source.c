@@ -12,6 +12,7 @@
  * UTF-8 without NUL. A document's text is malloc'ed and freed here; its places stay in the policy's
  * arena.
  */
+#include "grammar.h"
 #include "load.h"
 
 #include <pgvigil/buf.h>
@@ -20,7 +21,6 @@
 #include <ctype.h>
 #include <errno.h>
 #include <fcntl.h>
-#include <limits.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
@@ -28,21 +28,11 @@
 
 #define FILE_BYTES    ((size_t)64 << 20)
 #define INCLUDE_DEPTH 16
-#define BRACKET_DEPTH 64
-
-struct bracket {
-    char open;
-    struct policy_place place;
-};
 
 struct document {
     struct buf text;
     struct pile lines; /* struct policy_place */
-    struct bracket stack[BRACKET_DEPTH];
-    size_t depth;
-    char last; /* last significant byte: '"' for a string, 'a' for a word, '@' before the first */
-    struct policy_place last_place;
-    bool broken; /* reported: libconfig would only say "syntax error" */
+    struct grammar grammar;
 };
 
 /* Where we are in one file. */
@@ -66,8 +56,7 @@ struct policy_place document_place(const struct document *document, unsigned lin
 
 static void broken(struct cursor *cursor, struct policy_place place, const char *message)
 {
-    cursor->document->broken = true;
-    load_report(cursor->loader, place, "%s", message);
+    grammar_report(&cursor->document->grammar, place, message);
 }
 
 static void begin_line(struct cursor *cursor)
@@ -110,6 +99,7 @@ static void take_block_comment(struct cursor *cursor)
         take(cursor);
     }
     broken(cursor, start, "this comment has no end: */ is missing");
+    cursor->document->grammar.lost = true;
 }
 
 static void check_escape(struct cursor *cursor)
@@ -124,11 +114,7 @@ static void check_escape(struct cursor *cursor)
 
 static void take_string(struct cursor *cursor)
 {
-    struct document *document = cursor->document;
     struct policy_place start = cursor->place;
-    if (document->last == '"' && document->depth > 0 &&
-        document->stack[document->depth - 1].open != '{')
-        broken(cursor, document->last_place, "a comma is missing after this string");
     take(cursor);
     while (cursor->text[cursor->at] != '\0' && cursor->text[cursor->at] != '"') {
         if (cursor->text[cursor->at] == '\\') {
@@ -141,35 +127,11 @@ static void take_string(struct cursor *cursor)
     }
     if (cursor->text[cursor->at] == '\0') {
         broken(cursor, start, "this string has no end: a quote is missing");
+        cursor->document->grammar.lost = true;
         return;
     }
     take(cursor);
-    document->last = '"';
-    document->last_place = start;
-}
-
-/* Numbers: libconfig would cut what does not fit without a word. */
-static void check_number(struct cursor *cursor, const char *text, size_t len)
-{
-    char digits[32];
-    bool wide = len > 1 && text[len - 1] == 'L';
-    if (len >= sizeof(digits)) {
-        broken(cursor, cursor->place, "this number is too large");
-        return;
-    }
-    memcpy(digits, text, len);
-    digits[wide ? len - 1 : len] = '\0';
-    char *end = NULL;
-    errno = 0;
-    bool hex = len > 2 && text[0] == '0' && (text[1] == 'x' || text[1] == 'X');
-    long long value = strtoll(digits, &end, hex ? 16 : 10);
-    if (*end != '\0' && *end != 'L')
-        return; /* a float, or a syntax error that libconfig tells */
-    if (errno == ERANGE)
-        broken(cursor, cursor->place, "this number is too large");
-    else if (!wide && (value < INT_MIN || value > INT_MAX))
-        broken(cursor, cursor->place,
-               "this number does not fit 32 bits: write an L behind it (5000000000L)");
+    grammar_string(&cursor->document->grammar, start);
 }
 
 static void take_word(struct cursor *cursor)
@@ -179,67 +141,13 @@ static void take_word(struct cursor *cursor)
     while (isalnum((unsigned char)text[cursor->at]) ||
            (text[cursor->at] != '\0' && strchr("_-+.*", text[cursor->at]) != NULL))
         take(cursor);
-    char first = text[start];
-    if (first == '-' || first == '+')
-        first = text[start + 1];
-    if (isdigit((unsigned char)first))
-        check_number(cursor, text + start, cursor->at - start);
-    cursor->document->last = 'a';
-    cursor->document->last_place = cursor->place;
-}
-
-static char closing(char open)
-{
-    if (open == '(')
-        return ')';
-    return open == '[' ? ']' : '}';
-}
-
-static void open_bracket(struct cursor *cursor, char byte)
-{
-    struct document *document = cursor->document;
-    if (document->last == '}' || document->last == ')' || document->last == ']') {
-        if (document->depth > 0)
-            broken(cursor, cursor->place, "a comma is missing before this bracket");
-    }
-    if (document->depth == BRACKET_DEPTH) {
-        broken(cursor, cursor->place, "brackets are nested too deeply");
-        return;
-    }
-    document->stack[document->depth++] = (struct bracket){.open = byte, .place = cursor->place};
-}
-
-static void close_bracket(struct cursor *cursor, char byte)
-{
-    struct document *document = cursor->document;
-    if (document->last == ',' && byte != '}')
-        broken(cursor, document->last_place,
-               "there must be no comma before a closing bracket: remove it");
-    if (document->depth == 0) {
-        broken(cursor, cursor->place, "this bracket closes nothing");
-        return;
-    }
-    struct bracket top = document->stack[document->depth - 1];
-    document->depth--;
-    if (closing(top.open) == byte)
-        return;
-    document->broken = true;
-    load_report(cursor->loader, cursor->place,
-                "'%c' does not close the '%c' of line %u: '%c' is missing", byte, top.open,
-                top.place.line, closing(top.open));
+    grammar_word(&cursor->document->grammar, cursor->place, text + start, cursor->at - start);
 }
 
 static void take_mark(struct cursor *cursor)
 {
-    struct document *document = cursor->document;
-    char byte = cursor->text[cursor->at];
-    if (byte == '(' || byte == '[' || byte == '{')
-        open_bracket(cursor, byte);
-    else if (byte == ')' || byte == ']' || byte == '}')
-        close_bracket(cursor, byte);
+    grammar_mark(&cursor->document->grammar, cursor->place, cursor->text[cursor->at]);
     take(cursor);
-    document->last = byte;
-    document->last_place = cursor->place;
 }
 
 static void flatten(struct loader *loader, struct document *document, const char *path,
@@ -273,7 +181,7 @@ static void take_include(struct cursor *cursor)
                               (int)(close - open - 1), open + 1);
     if (path == NULL)
         return;
-    if (document->depth == 0 && document->last != '=' && document->last != ':') {
+    if (grammar_is_top(&document->grammar)) {
         source_read(cursor->loader, path, cursor->place);
         return;
     }
@@ -284,7 +192,8 @@ static void take_include(struct cursor *cursor)
 
 static void scan(struct cursor *cursor)
 {
-    /* Included text begins on the line that its @include stands on: that line is this file's now. */
+    /* Included text begins on the line that its @include stands on: that line is this file's now.
+     */
     struct policy_place *lines = cursor->document->lines.items;
     if (cursor->document->lines.count == 0)
         begin_line(cursor);
@@ -385,7 +294,7 @@ static void flatten(struct loader *loader, struct document *document, const char
     }
     char *text = read_bytes(loader, path, from, &file);
     if (text == NULL) {
-        document->broken = true;
+        document->grammar.broken = true;
         return;
     }
     bool whole = document->lines.count == 0;
@@ -394,7 +303,7 @@ static void flatten(struct loader *loader, struct document *document, const char
             loader, from.file != NULL ? from : (struct policy_place){.file = path},
             "%s is read already: name an included file other than *.cfg, and include it once",
             path);
-        document->broken = true;
+        document->grammar.broken = true;
         free(text);
         return;
     }
@@ -424,12 +333,9 @@ static void parse(struct loader *loader, struct document *document)
         int line = config_error_line(&config);
         const char *text = config_error_text(&config);
         if (text == NULL || strcmp(text, "syntax error") == 0)
-            text = "syntax error here or just before: a setting is name = value; with \"text\", "
-                   "true, 1, [ array ], ( list ) or { group }";
+            text = "syntax error here or just before";
         else if (strcmp(text, "duplicate setting name") == 0)
             text = "this key is there twice in the same group: keep one";
-        else if (strcmp(text, "mismatched element type in array") == 0)
-            text = "the values of an array must be of one type: put all of them in quotes";
         load_report(loader, document_place(document, line < 1 ? 1 : (unsigned)line), "%s", text);
     }
     config_destroy(&config);
@@ -440,16 +346,16 @@ void source_read(struct loader *loader, const char *path, struct policy_place fr
     struct document *document = arena_zalloc(loader->arena, 1, sizeof(*document));
     if (document == NULL)
         return;
-    document->last = '@';
+    document->grammar.loader = loader;
     buf_init(&document->text, 0);
     flatten(loader, document, path, from);
-    for (size_t i = document->broken ? 0 : document->depth; i-- > 0; document->broken = true)
-        load_report(loader, document->stack[i].place, "this '%c' is never closed",
-                    document->stack[i].open);
+    const struct policy_place *lines = document->lines.items;
+    if (document->lines.count > 0)
+        grammar_finish(&document->grammar, lines[document->lines.count - 1]);
     buf_byte(&document->text, '\0');
     if (document->text.failed)
         load_report(loader, (struct policy_place){.file = path}, "out of memory");
-    else if (!document->broken)
+    else if (!document->grammar.broken)
         parse(loader, document);
     buf_free(&document->text);
 }
