@@ -1,0 +1,102 @@
+/*
+ * functions.c: which pg_catalog functions a restricted session may call.
+ *
+ * The table is functions.list, reviewed by hand for PostgreSQL 15 and turned into C at build time.
+ * A name that is not in it (a newer server's) is FUNCTION_UNKNOWN, which everybody treats as
+ * refused. Verdicts are by name, not by signature: one bad overload closes them all.
+ */
+#include "judge_private.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+enum entry_verdict { ENTRY_DENY = 0, ENTRY_GUARD, ENTRY_ALLOW };
+
+struct entry {
+    const char *name;
+    enum entry_verdict verdict;
+    const char *reason;
+};
+
+static const struct entry entries[] = {
+#include "functions_table.inc"
+};
+
+/* Sorted. Columns in their arguments need no grouping. */
+static const char *const aggregates[] = {
+    "array_agg",
+    "avg",
+    "bit_and",
+    "bit_or",
+    "bit_xor",
+    "bool_and",
+    "bool_or",
+    "corr",
+    "count",
+    "covar_pop",
+    "covar_samp",
+    "every",
+    "json_agg",
+    "json_object_agg",
+    "jsonb_agg",
+    "jsonb_object_agg",
+    "max",
+    "min",
+    "mode",
+    "percentile_cont",
+    "percentile_disc",
+    "range_agg",
+    "range_intersect_agg",
+    "regr_avgx",
+    "regr_avgy",
+    "regr_count",
+    "regr_intercept",
+    "regr_r2",
+    "regr_slope",
+    "regr_sxx",
+    "regr_sxy",
+    "regr_syy",
+    "stddev",
+    "stddev_pop",
+    "stddev_samp",
+    "string_agg",
+    "sum",
+    "var_pop",
+    "var_samp",
+    "variance",
+    "xmlagg",
+};
+
+static int entry_compare(const void *key, const void *entry)
+{
+    return strcmp(key, ((const struct entry *)entry)->name);
+}
+
+static int string_compare(const void *key, const void *entry)
+{
+    return strcmp(key, *(const char *const *)entry);
+}
+
+enum function_class functions_class(const char *name, const char **reason)
+{
+    *reason = NULL;
+    if (guard_catalog_function(name))
+        return FUNCTION_GUARDED;
+    const struct entry *entry = bsearch(name, entries, sizeof(entries) / sizeof(entries[0]),
+                                        sizeof(entries[0]), entry_compare);
+    if (entry == NULL)
+        return FUNCTION_UNKNOWN;
+    *reason = entry->reason;
+    if (entry->verdict == ENTRY_ALLOW)
+        return FUNCTION_ALLOWED;
+    /* ENTRY_GUARD without a guard of that name: closed. */
+    if (*reason == NULL)
+        *reason = "catalog-definition";
+    return FUNCTION_DENIED;
+}
+
+bool functions_aggregate(const char *name)
+{
+    return bsearch(name, aggregates, sizeof(aggregates) / sizeof(aggregates[0]),
+                   sizeof(aggregates[0]), string_compare) != NULL;
+}

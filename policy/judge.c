@@ -1,0 +1,270 @@
+/*
+ * judge.c: SQL text in, verdict out.
+ *
+ * The order is the defence: length and encoding, tokens and their depth bound, only then
+ * libpg_query's parser and anything recursive; then the allow-list, the resolver and the rules;
+ * then the edits, and last the proof that the edited text reads as what was judged. The verdict is
+ * allowed only when all of it returned OK; until then it is the zeroed one that denies.
+ */
+#include "judge_private.h"
+
+#include <pgvigil/text.h>
+#include <string.h>
+
+static enum status check_text(struct judge *judge)
+{
+    const struct judge_request *request = judge->request;
+    if (request->len > JUDGE_MAX_BYTES)
+        return judge_refuse(
+            judge, ERR_LIMIT, "54000", "length", "length", SIZE_MAX,
+            judge_format(judge, "the statement is longer than %zu bytes", JUDGE_MAX_BYTES));
+    if (request->sql[request->len] != '\0' || !text_is_utf8(request->sql, request->len))
+        return judge_refuse(judge, ERR_SYNTAX, "22021", "encoding", "encoding", SIZE_MAX,
+                            "the statement is not valid UTF-8");
+    return OK;
+}
+
+static enum status parse(struct judge *judge, PgQuery__ParseResult **tree)
+{
+    const struct judge_request *request = judge->request;
+    const char *message = NULL;
+    size_t position = 0;
+    size_t at = 0;
+    enum status scanned = scan_tokens(request->sql, request->len, judge->arena, &judge->tokens);
+    if (scanned == ERR_MEMORY)
+        return judge_no_memory(judge);
+    enum status status = scanned == OK ? scan_depth(&judge->tokens, JUDGE_MAX_DEPTH, &at) : OK;
+    if (status == ERR_LIMIT)
+        return judge_refuse(judge, ERR_LIMIT, "54001", "depth", "depth", at,
+                            "the statement is nested too deeply");
+    if (status != OK)
+        return judge_no_memory(judge);
+    status = tree_parse(request->sql, judge->arena, tree, &message, &position);
+    if (status == ERR_MEMORY)
+        return judge_no_memory(judge);
+    if (status == ERR_SYNTAX) {
+        judge_refuse(judge, ERR_SYNTAX, "42601", "syntax", "syntax", SIZE_MAX, message);
+        judge->verdict->refusal.position = position;
+        return ERR_SYNTAX;
+    }
+    /* What the scanner refuses the parser must refuse, or the two do not read the same text. */
+    return scanned == OK ? OK
+                         : judge_refuse(judge, ERR_INTERNAL, "XX000", "internal", "scanner",
+                                        SIZE_MAX, "the statement could not be split into tokens");
+}
+
+/* The statement's bytes, without the white space and comments in front. */
+static void range_of(const struct judge *judge, const PgQuery__RawStmt *raw,
+                     struct verdict_statement *out)
+{
+    size_t start = raw->stmt_location < 0 ? 0 : (size_t)raw->stmt_location;
+    size_t end = raw->stmt_len > 0 ? start + (size_t)raw->stmt_len : judge->request->len;
+    end = end > judge->request->len ? judge->request->len : end;
+    for (size_t i = 0; i < judge->tokens.count; i++) {
+        if (judge->tokens.tokens[i].start >= start) {
+            start = judge->tokens.tokens[i].start;
+            break;
+        }
+    }
+    out->start = start < end ? start : end;
+    out->len = end - out->start;
+}
+
+static enum status describe(struct judge *judge, struct verdict_statement *out)
+{
+    char *sql = arena_strndup(judge->arena, judge->request->sql + out->start, out->len);
+    if (sql == NULL)
+        return judge_no_memory(judge);
+    PgQueryFingerprintResult print = pg_query_fingerprint(sql);
+    if (print.error == NULL && print.fingerprint_str != NULL)
+        memcpy(out->fingerprint, print.fingerprint_str, strnlen(print.fingerprint_str, 16));
+    pg_query_free_fingerprint_result(print);
+    PgQueryNormalizeResult normal = pg_query_normalize(sql);
+    /* Never the text itself: it may hold values. */
+    out->normalized =
+        arena_strdup(judge->arena, normal.error == NULL ? normal.normalized_query : out->tag);
+    pg_query_free_normalize_result(normal);
+    return out->normalized == NULL ? judge_no_memory(judge) : OK;
+}
+
+static enum status relation_columns(struct judge *judge, struct relation_use *use)
+{
+    const struct policy *policy = judge->request->policy;
+    struct verdict_column *columns =
+        arena_zalloc(judge->arena, use->column_count + 1, sizeof(*columns));
+    if (columns == NULL)
+        return judge_no_memory(judge);
+    for (size_t i = 0; i < use->column_count; i++) {
+        if (!use->used[i])
+            continue;
+        bool ruled = use->shown.rule != NULL && use->shown.table != NULL;
+        columns[use->shown.column_count++] = (struct verdict_column){
+            use->columns[i],
+            ruled &&
+                policy_mask_for(policy, use->shown.table, use->shown.rule, use->columns[i])->kind !=
+                    MASK_SHOW};
+    }
+    use->shown.columns = columns;
+    return OK;
+}
+
+static enum status collect_relations(struct judge *judge, struct verdict_statement *out)
+{
+    struct verdict_relation *relations =
+        arena_zalloc(judge->arena, judge->use_count + 1, sizeof(*relations));
+    if (relations == NULL)
+        return judge_no_memory(judge);
+    for (size_t i = 0; i < judge->use_count; i++) {
+        enum status status = relation_columns(judge, judge->uses[i]);
+        if (status != OK)
+            return status;
+        relations[i] = judge->uses[i]->shown;
+    }
+    out->relations = relations;
+    out->relation_count = judge->use_count;
+    return OK;
+}
+
+static enum status one_statement(struct judge *judge, const PgQuery__RawStmt *raw,
+                                 struct verdict_statement *out)
+{
+    judge->uses = NULL;
+    judge->use_count = judge->use_cap = 0;
+    judge->level = NULL;
+    range_of(judge, raw, out);
+    enum status status =
+        describe(judge, out); /* before the tree is changed: it parses the text again */
+    if (status == OK && raw->stmt == NULL)
+        return judge_refuse(judge, ERR_INTERNAL, "XX000", "internal", "statement", SIZE_MAX,
+                            "the statement has no tree");
+    if (status == OK)
+        status = judge->verdict->unrestricted ? judge_unrestricted(judge, raw->stmt, out)
+                                              : judge_statement(judge, raw->stmt, out);
+    if (status == OK && out->normalized != NULL && out->kind == STATEMENT_EMPTY)
+        status = judge_refuse(judge, ERR_INTERNAL, "XX000", "internal", "statement", SIZE_MAX,
+                              "the statement has no kind");
+    return status == OK ? collect_relations(judge, out) : status;
+}
+
+/* Does pgvigil itself do this, rather than the server? */
+static bool applied_here(const struct verdict *verdict, const struct verdict_statement *statement)
+{
+    switch (statement->kind) {
+    case STATEMENT_SET:
+    case STATEMENT_RESET:
+    case STATEMENT_SHOW:
+        return statement->setting_class == SETTING_PATH ||
+               statement->setting_class == SETTING_PGVIGIL;
+    case STATEMENT_DISCARD:
+    case STATEMENT_DEALLOCATE:
+        return !verdict->unrestricted;
+    case STATEMENT_EMPTY:
+    case STATEMENT_SELECT:
+    case STATEMENT_BEGIN:
+    case STATEMENT_COMMIT:
+    case STATEMENT_ROLLBACK:
+    case STATEMENT_SAVEPOINT:
+    case STATEMENT_RELEASE:
+    case STATEMENT_ROLLBACK_TO:
+    case STATEMENT_OTHER:
+        break;
+    }
+    return false;
+}
+
+static enum status check_mix(struct judge *judge, const struct verdict_statement *statements,
+                             size_t count)
+{
+    for (size_t i = 0; i < count && count > 1; i++) {
+        if (applied_here(judge->verdict, &statements[i]))
+            return judge_refuse(
+                judge, DENIED, "0A000", "statement", statements[i].tag, statements[i].start,
+                judge_format(judge, "%s%s%s must be sent by itself, not with other statements",
+                             statements[i].tag, statements[i].setting == NULL ? "" : " ",
+                             statements[i].setting == NULL ? "" : statements[i].setting));
+    }
+    return OK;
+}
+
+static enum status all_statements(struct judge *judge, PgQuery__ParseResult *tree)
+{
+    size_t count = tree->n_stmts;
+    struct verdict_statement *statements =
+        arena_zalloc(judge->arena, count + 1, sizeof(*statements));
+    if (statements == NULL)
+        return judge_no_memory(judge);
+    if (judge->request->extended && count > 1)
+        return judge_refuse(judge, DENIED, "42601", "syntax", "syntax", SIZE_MAX,
+                            "cannot insert multiple commands into a prepared statement");
+    for (size_t i = 0; i < count; i++) {
+        enum status status = one_statement(judge, tree->stmts[i], &statements[i]);
+        judge->verdict->statements = statements; /* what was refused is named in the audit too */
+        judge->verdict->statement_count = i + 1;
+        if (status != OK)
+            return status;
+    }
+    judge->verdict->statements = statements;
+    judge->verdict->statement_count = count;
+    return check_mix(judge, statements, count);
+}
+
+static enum status prepare(struct judge *judge)
+{
+    const struct judge_request *request = judge->request;
+    const struct policy *policy = request->policy;
+    if (request->role < 0 || (size_t)request->role >= policy->role_count || request->mission < 0 ||
+        (size_t)request->mission >= policy->mission_count)
+        return judge_refuse(judge, DENIED, "42501", "role", "role", SIZE_MAX,
+                            "the session has no role or mission");
+    judge->role = policy->roles[request->role].name;
+    judge->mission = policy->missions[request->mission].name;
+    judge->verdict->unrestricted = policy->roles[request->role].unrestricted;
+    if (judge->verdict->unrestricted)
+        return OK;
+    if (request->catalog == NULL)
+        return judge_refuse(judge, DENIED, "57P03", "catalog", "catalog", SIZE_MAX,
+                            "the database's catalog is not known yet");
+    judge->verdict->pair = guard_pair_name(policy, request->role, request->mission, judge->arena);
+    judge->catalog_schema = guard_catalog_schema(policy, judge->arena);
+    return judge->verdict->pair == NULL || judge->catalog_schema == NULL ? judge_no_memory(judge)
+                                                                         : OK;
+}
+
+static enum status run(struct judge *judge)
+{
+    PgQuery__ParseResult *tree = NULL;
+    enum status status = prepare(judge);
+    if (status == OK)
+        status = check_text(judge);
+    if (status == OK)
+        status = parse(judge, &tree);
+    if (status == OK)
+        status = all_statements(judge, tree);
+    if (status == OK)
+        status = rewrite_finish(judge);
+    if (status == OK)
+        status = verify(judge, tree);
+    return status;
+}
+
+enum status judge(const struct judge_request *request, struct arena *arena,
+                  struct verdict **verdict)
+{
+    *verdict = arena_zalloc(arena, 1, sizeof(**verdict));
+    if (*verdict == NULL)
+        return ERR_MEMORY;
+    struct judge state = {.request = request, .arena = arena, .verdict = *verdict};
+    enum status status = run(&state);
+    if (status == OK && arena_failed(arena))
+        status = ERR_MEMORY;
+    if (status == ERR_MEMORY) {
+        *verdict = NULL;
+        return status;
+    }
+    (*verdict)->allowed = status == OK;
+    if (status != OK) {
+        (*verdict)->sql = NULL;
+        (*verdict)->sql_len = 0;
+    }
+    return status;
+}

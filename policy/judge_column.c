@@ -1,0 +1,192 @@
+/*
+ * judge_column.c: column references.
+ *
+ * The attack: to PostgreSQL `p.f` is a column of p, or else the call f(p), and so is `(row).f`. So
+ * whatever has that form must either be a column that we know of, or a name that no refused
+ * function has. What is neither goes upstream and gets PostgreSQL's own "column does not exist",
+ * which the proxy's hint then completes for hidden columns.
+ */
+#include "judge_private.h"
+
+#include <string.h>
+
+static bool system_column(const char *name)
+{
+    static const char *const names[] = {"ctid", "xmin", "cmin", "xmax", "cmax", "tableoid"};
+    for (size_t i = 0; i < sizeof(names) / sizeof(names[0]); i++) {
+        if (strcmp(names[i], name) == 0)
+            return true;
+    }
+    return false;
+}
+
+static enum status refuse_system(struct judge *judge, const char *name, size_t at)
+{
+    enum status status =
+        judge_deny(judge, "column", name, at,
+                   judge_format(judge, "system column \"%s\" is not available", name));
+    judge_hint(judge, "System columns tell of rows that the policy hides.");
+    return status;
+}
+
+/* `name` has the form of a call and is not known to be a column. */
+enum status judge_field(struct judge *judge, const char *name, size_t at)
+{
+    const char *reason = NULL;
+    const struct judge_request *request = judge->request;
+    enum function_class class = functions_class(name, &reason);
+    bool foreign =
+        request->catalog != NULL && catalog_function_on_path(request->catalog, request->path,
+                                                             request->path_count, name) != NULL;
+    if (class == FUNCTION_DENIED || class == FUNCTION_GUARDED || foreign)
+        return judge_deny(
+            judge, "function", name, at,
+            judge_format(judge,
+                         "\"%s\" could be a call of the function of that name, which is not "
+                         "available",
+                         name));
+    return system_column(name) ? refuse_system(judge, name, at) : OK;
+}
+
+/* The parts of a reference: [[database.]schema.]item.column, [item.]column, or with a star. */
+struct reference {
+    const char *database;
+    const char *schema;
+    const char *item;
+    const char *column; /* NULL: star */
+    size_t at;
+};
+
+static enum status read_reference(struct judge *judge, const PgQuery__ColumnRef *ref,
+                                  struct reference *out)
+{
+    const char *names[4] = {NULL};
+    size_t count = ref->n_fields;
+    *out = (struct reference){.at = ref->location < 0 ? SIZE_MAX : (size_t)ref->location};
+    if (count == 0 || count > 4)
+        return judge_refuse(judge, DENIED, "42601", "column", "reference", out->at,
+                            "improper qualified name (too many dotted names)");
+    for (size_t i = 0; i < count; i++) {
+        names[i] = tree_string(ref->fields[i]);
+        bool star = ref->fields[i]->node_case == PG_QUERY__NODE__NODE_A_STAR;
+        if (names[i] == NULL && !(star && i + 1 == count))
+            return judge_refuse(judge, DENIED, "0A000", "node", "ColumnRef", out->at,
+                                "this column reference is not supported");
+    }
+    out->column = names[count - 1];
+    out->item = count > 1 ? names[count - 2] : NULL;
+    out->schema = count > 2 ? names[count - 3] : NULL;
+    out->database = count > 3 ? names[0] : NULL;
+    return OK;
+}
+
+/* `*`, alone. */
+static void use_everything(struct level *level)
+{
+    for (size_t i = level->low; i < level->high; i++) {
+        if (!level->items[i].hidden)
+            scope_use(level, &level->items[i], -1);
+    }
+}
+
+static enum status bare_column(struct judge *judge, const struct reference *ref)
+{
+    bool unsure = false;
+    for (struct level *level = judge->level; level != NULL; level = level->parent) {
+        bool found = false;
+        for (size_t i = level->low; i < level->high; i++) {
+            struct range_item *item = &level->items[i];
+            long column = item->hidden ? -1 : scope_column(item, ref->column);
+            if (column >= 0)
+                scope_use(level, item, column);
+            found = found || column >= 0;
+            unsure = unsure || (!item->hidden && !item->columns.known);
+        }
+        if (found)
+            return OK;
+    }
+    struct level *level = NULL;
+    size_t matches = 0;
+    struct range_item *item = scope_item(judge, NULL, ref->column, &level, &matches);
+    if (item != NULL) { /* the whole row */
+        scope_use(level, item, -1);
+        return item->emitted == item->name
+                   ? OK
+                   : judge_refuse(
+                         judge, DENIED, "42P09", "column", ref->column, ref->at,
+                         judge_format(judge, "table reference \"%s\" is ambiguous", ref->column));
+    }
+    return !unsure && system_column(ref->column) ? refuse_system(judge, ref->column, ref->at) : OK;
+}
+
+/* Writes the item's name in place of the qualifier, in the text and in the tree. */
+static enum status requalify(struct judge *judge, PgQuery__ColumnRef *ref,
+                             const struct range_item *item, size_t at)
+{
+    size_t next = 0;
+    size_t index = at == SIZE_MAX ? SIZE_MAX : scan_find(&judge->tokens, at);
+    size_t end =
+        index == SIZE_MAX ? 0 : scan_dotted_end(&judge->tokens, index, ref->n_fields - 1, &next);
+    PgQuery__Node **fields = arena_zalloc(judge->arena, 2, sizeof(PgQuery__Node *));
+    PgQuery__Node *name = tree_new_string(judge->arena, item->emitted);
+    if (fields == NULL || name == NULL)
+        return judge_no_memory(judge);
+    if (end == 0)
+        return judge_refuse(judge, ERR_INTERNAL, "XX000", "internal", "reference", at,
+                            "a qualified column was not found in the text");
+    fields[0] = name;
+    fields[1] = ref->fields[ref->n_fields - 1];
+    ref->fields = fields;
+    ref->n_fields = 2;
+    return rewrite_edit(judge, at, end - at, rewrite_quote(judge, item->emitted));
+}
+
+static enum status no_item(struct judge *judge, const struct reference *ref)
+{
+    /* Without a schema PostgreSQL says it itself: such a reference is never a call. */
+    if (ref->schema == NULL)
+        return OK;
+    return judge_refuse(
+        judge, DENIED, "42P01", "column", ref->item, ref->at,
+        judge_format(judge, "missing FROM-clause entry for table \"%s\"", ref->item));
+}
+
+static enum status qualified_column(struct judge *judge, PgQuery__ColumnRef *tree,
+                                    const struct reference *ref)
+{
+    struct level *level = NULL;
+    size_t matches = 0;
+    if (ref->database != NULL && strcmp(ref->database, judge->request->catalog->database) != 0)
+        return judge_refuse(judge, DENIED, "0A000", "column", ref->database, ref->at,
+                            judge_format(judge,
+                                         "cross-database references are not implemented: %s.%s.%s",
+                                         ref->database, ref->schema, ref->item));
+    struct range_item *item = scope_item(judge, ref->schema, ref->item, &level, &matches);
+    if (item == NULL)
+        return no_item(judge, ref);
+    if (matches > 1)
+        return judge_refuse(judge, DENIED, "42P09", "column", ref->item, ref->at,
+                            judge_format(judge, "table reference \"%s\" is ambiguous", ref->item));
+    long column = ref->column == NULL ? -1 : scope_column(item, ref->column);
+    enum status status = OK;
+    if (ref->column == NULL || column >= 0)
+        scope_use(level, item, column);
+    else
+        status = judge_field(judge, ref->column, ref->at);
+    bool renamed = ref->schema != NULL || item->emitted != item->name;
+    return status == OK && renamed ? requalify(judge, tree, item, ref->at) : status;
+}
+
+enum status judge_column_ref(struct judge *judge, PgQuery__ColumnRef *tree)
+{
+    struct reference ref;
+    enum status status = read_reference(judge, tree, &ref);
+    if (status != OK || judge->level == NULL)
+        return status;
+    if (ref.item != NULL)
+        return qualified_column(judge, tree, &ref);
+    if (ref.column != NULL)
+        return bare_column(judge, &ref);
+    use_everything(judge->level);
+    return OK;
+}

@@ -1,0 +1,186 @@
+/*
+ * judge_private.h: what the stages of judge() share. Private to policy/.
+ *
+ * One struct judge stands for one call; it borrows the request, allocates in the request's arena
+ * and collects the verdict. Every stage returns OK or ends the call: DENIED and the failures always
+ * come with a refusal that was filled in by judge_refuse().
+ */
+#ifndef PGVIGIL_JUDGE_PRIVATE_H
+#define PGVIGIL_JUDGE_PRIVATE_H
+
+#include "scan.h"
+#include "tree.h"
+
+#include <pgvigil/guard.h>
+#include <pgvigil/judge.h>
+
+#define JUDGE_MAX_BYTES ((size_t)1 << 20)
+/* Levels of the syntax tree. libpg_query and protobuf-c need at most some kilobytes a level. */
+#define JUDGE_MAX_DEPTH 3000
+
+/* Columns that a sub-query, CTE or relation offers; `known` false: nothing can be said of a name.
+ */
+struct column_list {
+    const char **names;
+    size_t count;
+    bool known;
+};
+
+/* A relation the statement reads, with what it uses of it. */
+struct relation_use {
+    struct verdict_relation shown;
+    const struct catalog_guard *guard; /* NULL for open catalogs */
+    const char *const *columns;        /* the guard's, in order */
+    size_t column_count;
+    bool *used; /* for each of them */
+};
+
+/* Where in a query level an expression stands: PostgreSQL lets an aggregate or a grouping reach
+ * some of them only. */
+enum clause { CLAUSE_FROM, CLAUSE_WHERE, CLAUSE_GROUP, CLAUSE_OUTPUT };
+
+/* One entry of FROM. */
+struct range_item {
+    const char *name;         /* what references call it; NULL when it has no name */
+    const char *emitted;      /* what it is called in the text that is sent */
+    struct relation_use *use; /* NULL: sub-query, CTE, function, join */
+    const char *schema;       /* of a relation without an alias, so that schema.name.column works */
+    struct column_list columns;
+    bool hidden;     /* inside a join that has an alias */
+    bool *ungrouped; /* for each column: used outside aggregates above the grouping */
+    bool *grouped;   /* for each column: stands in GROUP BY */
+};
+
+struct cte {
+    const char *name;
+    struct column_list columns;
+    const struct cte *next; /* hidden by this one */
+};
+
+/* A query level: one SELECT. */
+struct level {
+    struct level *parent;
+    const struct cte *ctes;
+    struct range_item *items;
+    size_t item_count, item_cap;
+    size_t low, high; /* the items that the expression being walked can see */
+    enum clause clause;
+    unsigned aggregate_depth;
+    const PgQuery__SelectStmt *select;
+};
+
+struct edit {
+    size_t at;
+    size_t removed;
+    const char *text;
+    size_t order;
+};
+
+struct judge {
+    const struct judge_request *request;
+    struct arena *arena;
+    struct verdict *verdict;
+    struct token_list tokens;
+    const char *role;
+    const char *mission;
+    const char *catalog_schema; /* name of the schema of built-in guards */
+    struct edit *edits;
+    size_t edit_count, edit_cap;
+    struct level *level; /* innermost */
+    struct relation_use **uses;
+    size_t use_count, use_cap;
+    bool calls_foreign_function; /* one the policy allows: it may write */
+    unsigned depth;
+};
+
+/* judge_refuse.c. `at` is a byte offset in the client's text, or SIZE_MAX. Always returns `status`.
+ */
+enum status judge_refuse(struct judge *judge, enum status status, const char *sqlstate,
+                         const char *reason, const char *object, size_t at, const char *message);
+void judge_hint(struct judge *judge, const char *hint);
+/* `... for role "x" in mission "y"`, 42501. */
+enum status judge_deny(struct judge *judge, const char *reason, const char *object, size_t at,
+                       const char *what);
+enum status judge_no_memory(struct judge *judge);
+const char *judge_format(struct judge *judge, const char *format, ...)
+    __attribute__((format(printf, 2, 3)));
+/* Bytes to characters, 1-based. */
+size_t judge_position(const char *sql, size_t at);
+
+/* judge_statement.c */
+NODISCARD enum status judge_statement(struct judge *judge, PgQuery__Node *node,
+                                      struct verdict_statement *out);
+NODISCARD enum status judge_unrestricted(struct judge *judge, PgQuery__Node *node,
+                                         struct verdict_statement *out);
+/* judge_set.c */
+NODISCARD enum status judge_set(struct judge *judge, const PgQuery__VariableSetStmt *set,
+                                struct verdict_statement *out);
+NODISCARD enum status judge_show(struct judge *judge, const PgQuery__VariableShowStmt *show,
+                                 struct verdict_statement *out);
+
+/* judge_walk.c: the table of nodes that a query may hold. */
+NODISCARD enum status judge_walk(struct judge *judge, PgQuery__Node *node);
+NODISCARD enum status judge_walk_message(struct judge *judge, ProtobufCMessage *message);
+NODISCARD enum status judge_walk_list(struct judge *judge, PgQuery__Node **nodes, size_t count);
+NODISCARD enum status judge_walk_children(struct judge *judge, ProtobufCMessage *message);
+
+/* judge_select.c */
+NODISCARD enum status judge_select(struct judge *judge, PgQuery__SelectStmt *select,
+                                   struct column_list *out);
+/* judge_from.c */
+NODISCARD enum status judge_from(struct judge *judge, PgQuery__Node *node);
+/* judge_group.c: columns that depend on a grouped primary key. */
+NODISCARD enum status judge_group(struct judge *judge, PgQuery__SelectStmt *select);
+/* judge_column.c */
+NODISCARD enum status judge_column_ref(struct judge *judge, PgQuery__ColumnRef *ref);
+NODISCARD enum status judge_field(struct judge *judge, const char *field, size_t at);
+/* judge_function.c */
+NODISCARD enum status judge_function(struct judge *judge, PgQuery__FuncCall *call);
+NODISCARD enum status judge_value_function(struct judge *judge, PgQuery__SQLValueFunction *function,
+                                           PgQuery__Node *node);
+/* judge_operator.c */
+NODISCARD enum status judge_operator(struct judge *judge, PgQuery__Node **name, size_t count,
+                                     size_t at);
+NODISCARD enum status judge_collation(struct judge *judge, PgQuery__CollateClause *collate);
+/* types.c */
+NODISCARD enum status judge_type(struct judge *judge, PgQuery__TypeName *type);
+NODISCARD enum status judge_cast(struct judge *judge, PgQuery__TypeCast *cast, PgQuery__Node *node);
+bool types_builtin_allowed(const char *name);
+bool types_reg(const char *name);
+/* resolve.c: a name in FROM that is no CTE. Edits it; *item gets use, columns, names. */
+NODISCARD enum status judge_relation(struct judge *judge, PgQuery__RangeVar *var,
+                                     struct range_item *item);
+
+/* scope.c */
+void scope_enter(struct judge *judge, struct level *level, const PgQuery__SelectStmt *select);
+void scope_leave(struct judge *judge);
+struct range_item *scope_add(struct judge *judge); /* NULL: out of memory */
+const struct cte *scope_cte(const struct judge *judge, const char *name);
+NODISCARD enum status scope_push_cte(struct judge *judge, const char *name,
+                                     const struct column_list *columns);
+/* Renames the first columns as an alias list says. */
+NODISCARD enum status scope_rename(struct judge *judge, struct column_list *columns,
+                                   PgQuery__Node **names, size_t count);
+/* The item that a qualifier means, innermost level first. *matches: how many in that level. */
+struct range_item *scope_item(const struct judge *judge, const char *schema, const char *name,
+                              struct level **level, size_t *matches);
+/* Index of a column, or -1. */
+long scope_column(const struct range_item *item, const char *name);
+void scope_use(struct level *level, struct range_item *item, long column); /* -1: all */
+
+/* rewrite.c. Positions are byte offsets in the client's text. */
+NODISCARD enum status rewrite_edit(struct judge *judge, size_t at, size_t removed,
+                                   const char *text);
+NODISCARD enum status rewrite_finish(struct judge *judge);
+/* "schema"."name" quoted, in the arena. */
+const char *rewrite_quote(struct judge *judge, const char *name);
+
+/* verify.c */
+NODISCARD enum status verify(struct judge *judge, PgQuery__ParseResult *judged);
+
+/* functions.c: the reviewed list. */
+enum function_class { FUNCTION_UNKNOWN = 0, FUNCTION_DENIED, FUNCTION_GUARDED, FUNCTION_ALLOWED };
+enum function_class functions_class(const char *name, const char **reason);
+bool functions_aggregate(const char *name);
+
+#endif

@@ -1,0 +1,330 @@
+/*
+ * judge_statement.c: the allow-list of statements.
+ *
+ * Restricted roles: what has a case here; the rest is refused by its name. Unrestricted roles: the
+ * text is not changed and everything that parses is allowed; what the audit wants to know is read
+ * off the tree as well as it can be.
+ */
+#include "judge_private.h"
+
+#include <string.h>
+
+static enum status refuse_statement(struct judge *judge, const char *name, const char *hint)
+{
+    enum status status =
+        judge_refuse(judge, DENIED, "0A000", "statement", name, SIZE_MAX,
+                     judge_format(judge, "%s is not supported for role \"%s\" in mission \"%s\"",
+                                  name, judge->role, judge->mission));
+    judge_hint(judge, hint);
+    return status;
+}
+
+static bool second_word_counts(const char *first)
+{
+    static const char *const words[] = {"CREATE",   "ALTER",   "DROP",     "COMMENT",
+                                        "SECURITY", "REFRESH", "IMPORT",   "REASSIGN",
+                                        "PREPARE",  "COMMIT",  "ROLLBACK", "DISCARD"};
+    for (size_t i = 0; i < sizeof(words) / sizeof(words[0]); i++) {
+        if (strcmp(words[i], first) == 0)
+            return true;
+    }
+    return false;
+}
+
+static bool noise_word(const char *word)
+{
+    static const char *const words[] = {
+        "OR",      "REPLACE",    "TEMP",     "TEMPORARY",  "GLOBAL",    "LOCAL", "UNIQUE",
+        "TRUSTED", "PROCEDURAL", "UNLOGGED", "CONSTRAINT", "RECURSIVE", "ON",    "DEFAULT"};
+    for (size_t i = 0; i < sizeof(words) / sizeof(words[0]); i++) {
+        if (strcmp(words[i], word) == 0)
+            return true;
+    }
+    return false;
+}
+
+static const char *token_upper(struct judge *judge, size_t index)
+{
+    const struct token_list *list = &judge->tokens;
+    size_t next = 0;
+    size_t end = index < list->count && list->tokens[index].kind != PG_QUERY__TOKEN__IDENT
+                     ? scan_name_end(list, index, &next)
+                     : 0;
+    if (end == 0)
+        return NULL;
+    size_t start = list->tokens[index].start;
+    char *word = arena_strndup(judge->arena, list->sql + start, end - start);
+    for (char *at = word; at != NULL && *at != '\0'; at++)
+        *at = *at >= 'a' && *at <= 'z' ? (char)(*at - 32) : *at;
+    return word;
+}
+
+/* "INSERT", "CREATE TABLE", "ALTER ROLE": what the client wrote. */
+static const char *tag_of(struct judge *judge, size_t start)
+{
+    const struct token_list *list = &judge->tokens;
+    size_t index = 0;
+    while (index < list->count && (list->tokens[index].start < start ||
+                                   list->tokens[index].kind == PG_QUERY__TOKEN__ASCII_40))
+        index++;
+    const char *first = token_upper(judge, index);
+    if (first == NULL)
+        return "statement";
+    if (!second_word_counts(first))
+        return first;
+    for (index++; index < list->count; index++) {
+        const char *second = token_upper(judge, index);
+        if (second == NULL)
+            return first;
+        if (!noise_word(second))
+            return judge_format(judge, "%s %s", first, second);
+    }
+    return first;
+}
+
+static enum status transaction_options(struct judge *judge,
+                                       const PgQuery__TransactionStmt *statement)
+{
+    for (size_t i = 0; i < statement->n_options; i++) {
+        const PgQuery__Node *node = statement->options[i];
+        const char *name =
+            node->node_case == PG_QUERY__NODE__NODE_DEF_ELEM ? node->def_elem->defname : "";
+        if (strcmp(name, "transaction_isolation") != 0 &&
+            strcmp(name, "transaction_read_only") != 0 &&
+            strcmp(name, "transaction_deferrable") != 0)
+            return refuse_statement(judge, "this transaction mode", NULL);
+    }
+    return OK;
+}
+
+static enum status transaction(struct judge *judge, const PgQuery__TransactionStmt *statement,
+                               struct verdict_statement *out)
+{
+    switch ((int)statement->kind) {
+    case PG_QUERY__TRANSACTION_STMT_KIND__TRANS_STMT_BEGIN:
+    case PG_QUERY__TRANSACTION_STMT_KIND__TRANS_STMT_START:
+        out->kind = STATEMENT_BEGIN;
+        out->tag = statement->kind == PG_QUERY__TRANSACTION_STMT_KIND__TRANS_STMT_BEGIN
+                       ? "BEGIN"
+                       : "START TRANSACTION";
+        return transaction_options(judge, statement);
+    case PG_QUERY__TRANSACTION_STMT_KIND__TRANS_STMT_COMMIT:
+        out->kind = STATEMENT_COMMIT;
+        out->tag = "COMMIT";
+        return OK;
+    case PG_QUERY__TRANSACTION_STMT_KIND__TRANS_STMT_ROLLBACK:
+        out->kind = STATEMENT_ROLLBACK;
+        out->tag = "ROLLBACK";
+        return OK;
+    case PG_QUERY__TRANSACTION_STMT_KIND__TRANS_STMT_SAVEPOINT:
+        out->kind = STATEMENT_SAVEPOINT;
+        out->tag = "SAVEPOINT";
+        break;
+    case PG_QUERY__TRANSACTION_STMT_KIND__TRANS_STMT_RELEASE:
+        out->kind = STATEMENT_RELEASE;
+        out->tag = "RELEASE";
+        break;
+    case PG_QUERY__TRANSACTION_STMT_KIND__TRANS_STMT_ROLLBACK_TO:
+        out->kind = STATEMENT_ROLLBACK_TO;
+        out->tag = "ROLLBACK";
+        break;
+    default:
+        if (judge->verdict->unrestricted) {
+            out->writes = true;
+            return OK;
+        }
+        return refuse_statement(judge, out->tag, "Two-phase commit leaves the session's hands.");
+    }
+    out->target = arena_strdup(judge->arena, statement->savepoint_name);
+    return out->target == NULL ? judge_no_memory(judge) : OK;
+}
+
+static enum status select_statement(struct judge *judge, PgQuery__SelectStmt *select,
+                                    struct verdict_statement *out)
+{
+    struct column_list columns;
+    out->kind = STATEMENT_SELECT;
+    out->tag = "SELECT";
+    judge->calls_foreign_function = false;
+    enum status status = judge_select(judge, select, &columns);
+    out->writes = judge->calls_foreign_function;
+    return status;
+}
+
+/* What is the same for both kinds of role; *done false: nothing of it. */
+static enum status common(struct judge *judge, PgQuery__Node *node, struct verdict_statement *out,
+                          bool *done)
+{
+    *done = true;
+    switch ((int)node->node_case) {
+    case PG_QUERY__NODE__NODE_TRANSACTION_STMT:
+        return transaction(judge, node->transaction_stmt, out);
+    case PG_QUERY__NODE__NODE_VARIABLE_SET_STMT:
+        return judge_set(judge, node->variable_set_stmt, out);
+    case PG_QUERY__NODE__NODE_VARIABLE_SHOW_STMT:
+        return judge_show(judge, node->variable_show_stmt, out);
+    case PG_QUERY__NODE__NODE_DISCARD_STMT:
+        if (node->discard_stmt->target == PG_QUERY__DISCARD_MODE__DISCARD_ALL) {
+            out->kind = STATEMENT_DISCARD;
+            out->tag = "DISCARD ALL";
+            return OK;
+        }
+        *done = false;
+        return OK;
+    case PG_QUERY__NODE__NODE_DEALLOCATE_STMT:
+        out->kind = STATEMENT_DEALLOCATE;
+        out->tag = node->deallocate_stmt->name[0] == '\0' ? "DEALLOCATE ALL" : "DEALLOCATE";
+        out->target = node->deallocate_stmt->name[0] == '\0'
+                          ? NULL
+                          : arena_strdup(judge->arena, node->deallocate_stmt->name);
+        return OK;
+    default:
+        *done = false;
+        return OK;
+    }
+}
+
+static const char *why_not(int node_case)
+{
+    switch (node_case) {
+    case PG_QUERY__NODE__NODE_INSERT_STMT:
+    case PG_QUERY__NODE__NODE_UPDATE_STMT:
+    case PG_QUERY__NODE__NODE_DELETE_STMT:
+    case PG_QUERY__NODE__NODE_MERGE_STMT:
+        return "Writing through pgvigil is not supported yet.";
+    case PG_QUERY__NODE__NODE_EXPLAIN_STMT:
+        return "Plans and row estimates tell of hidden rows; EXPLAIN is for unrestricted roles.";
+    case PG_QUERY__NODE__NODE_COPY_STMT:
+        return "Use SELECT.";
+    case PG_QUERY__NODE__NODE_PREPARE_STMT:
+    case PG_QUERY__NODE__NODE_EXECUTE_STMT:
+        return "Use the protocol's prepared statements, as drivers do.";
+    case PG_QUERY__NODE__NODE_DECLARE_CURSOR_STMT:
+    case PG_QUERY__NODE__NODE_FETCH_STMT:
+    case PG_QUERY__NODE__NODE_CLOSE_PORTAL_STMT:
+        return "Use the protocol's portals with a row limit, as drivers do.";
+    default:
+        return "Restricted roles read; changes of the database are for unrestricted roles.";
+    }
+}
+
+enum status judge_statement(struct judge *judge, PgQuery__Node *node, struct verdict_statement *out)
+{
+    bool done = false;
+    out->tag = tag_of(judge, out->start);
+    if (out->tag == NULL)
+        return judge_no_memory(judge);
+    enum status status = common(judge, node, out, &done);
+    if (status != OK || done)
+        return status;
+    if (node->node_case == PG_QUERY__NODE__NODE_SELECT_STMT)
+        return select_statement(judge, node->select_stmt, out);
+    return refuse_statement(judge, out->tag, why_not((int)node->node_case));
+}
+
+/* What an unrestricted statement touches, best-effort: names as written, CTE names left out. */
+struct survey {
+    struct judge *judge;
+    bool relations; /* second round: the first one collects the names of CTEs */
+    bool writes;
+    unsigned depth;
+};
+
+static enum status note_relation(struct judge *judge, const PgQuery__RangeVar *var)
+{
+    const struct judge_request *request = judge->request;
+    const struct catalog_relation *relation = NULL;
+    if (request->catalog != NULL)
+        relation = var->schemaname[0] != '\0'
+                       ? catalog_find(request->catalog, var->schemaname, var->relname)
+                       : catalog_resolve(request->catalog, request->path, request->path_count,
+                                         var->relname);
+    const char *schema = relation == NULL ? var->schemaname : relation->schema;
+    for (size_t i = 0; i < judge->use_count; i++) {
+        if (strcmp(judge->uses[i]->shown.schema, schema) == 0 &&
+            strcmp(judge->uses[i]->shown.name, var->relname) == 0)
+            return OK;
+    }
+    struct relation_use *use = arena_zalloc(judge->arena, 1, sizeof(*use));
+    struct relation_use **uses =
+        arena_grow(judge->arena, judge->uses, judge->use_count, &judge->use_cap, sizeof(*uses));
+    if (use == NULL || uses == NULL)
+        return judge_no_memory(judge);
+    use->shown.relation = relation;
+    use->shown.schema = schema;
+    use->shown.name = var->relname;
+    judge->uses = uses;
+    judge->uses[judge->use_count++] = use;
+    return OK;
+}
+
+static bool may_write(const ProtobufCMessage *message)
+{
+    const ProtobufCMessageDescriptor *type = message->descriptor;
+    if (type == &pg_query__func_call__descriptor) {
+        const PgQuery__FuncCall *call = (const PgQuery__FuncCall *)message;
+        const char *reason = NULL;
+        const char *name =
+            call->n_funcname == 0 ? NULL : tree_string(call->funcname[call->n_funcname - 1]);
+        return name == NULL || functions_class(name, &reason) == FUNCTION_DENIED ||
+               functions_class(name, &reason) == FUNCTION_UNKNOWN;
+    }
+    return type == &pg_query__insert_stmt__descriptor ||
+           type == &pg_query__update_stmt__descriptor ||
+           type == &pg_query__delete_stmt__descriptor ||
+           type == &pg_query__merge_stmt__descriptor ||
+           type == &pg_query__into_clause__descriptor ||
+           type == &pg_query__locking_clause__descriptor;
+}
+
+static enum status survey_visit(void *context, ProtobufCMessage *message)
+{
+    struct survey *survey = context;
+    if (survey->depth > 8 * JUDGE_MAX_DEPTH)
+        return judge_refuse(survey->judge, ERR_LIMIT, "54001", "depth", "depth", SIZE_MAX,
+                            "the statement is nested too deeply");
+    survey->depth++;
+    survey->writes = survey->writes || may_write(message);
+    enum status status = OK;
+    if (!survey->relations && message->descriptor == &pg_query__common_table_expr__descriptor) {
+        static const struct column_list unknown = {NULL, 0, false};
+        status =
+            scope_push_cte(survey->judge, ((PgQuery__CommonTableExpr *)message)->ctename, &unknown);
+    } else if (survey->relations && message->descriptor == &pg_query__range_var__descriptor) {
+        const PgQuery__RangeVar *var = (const PgQuery__RangeVar *)message;
+        if (var->schemaname[0] != '\0' || scope_cte(survey->judge, var->relname) == NULL)
+            status = note_relation(survey->judge, var);
+    }
+    if (status == OK)
+        status = tree_children(message, survey_visit, survey);
+    survey->depth--;
+    return status;
+}
+
+enum status judge_unrestricted(struct judge *judge, PgQuery__Node *node,
+                               struct verdict_statement *out)
+{
+    bool done = false;
+    out->kind = STATEMENT_OTHER;
+    out->tag = tag_of(judge, out->start);
+    if (out->tag == NULL)
+        return judge_no_memory(judge);
+    enum status status = common(judge, node, out, &done);
+    if (status != OK || done)
+        return status;
+    struct level level;
+    struct survey survey = {.judge = judge};
+    scope_enter(judge, &level, NULL);
+    status = survey_visit(&survey, &node->base);
+    survey.relations = true;
+    if (status == OK)
+        status = survey_visit(&survey, &node->base);
+    scope_leave(judge);
+    bool select = node->node_case == PG_QUERY__NODE__NODE_SELECT_STMT &&
+                  node->select_stmt->into_clause == NULL;
+    if (select)
+        out->tag = "SELECT";
+    out->kind = select ? STATEMENT_SELECT : STATEMENT_OTHER;
+    out->writes = !select || survey.writes;
+    return status;
+}

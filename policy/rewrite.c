@@ -1,0 +1,144 @@
+/*
+ * rewrite.c: the edits that turn the client's text into the one that is sent.
+ *
+ * Everything not edited goes upstream byte by byte as the client wrote it; nothing is ever printed
+ * from a tree (libpg_query's deparser is not safe, see the hazards). Inserted names are always
+ * quoted. That the result means what was judged is verify.c's to show.
+ */
+#include "judge_private.h"
+
+#include <pgvigil/buf.h>
+#include <pgvigil/text.h>
+#include <stdlib.h>
+#include <string.h>
+
+enum status rewrite_edit(struct judge *judge, size_t at, size_t removed, const char *text)
+{
+    if (text == NULL)
+        return judge_no_memory(judge);
+    struct edit *edits =
+        arena_grow(judge->arena, judge->edits, judge->edit_count, &judge->edit_cap, sizeof(*edits));
+    if (edits == NULL)
+        return judge_no_memory(judge);
+    judge->edits = edits;
+    judge->edits[judge->edit_count] = (struct edit){at, removed, text, judge->edit_count};
+    judge->edit_count++;
+    return OK;
+}
+
+const char *rewrite_quote(struct judge *judge, const char *name)
+{
+    struct buf text;
+    buf_init(&text, 0);
+    text_quote_ident(&text, name);
+    const char *copy =
+        text.failed ? NULL
+                    : arena_strndup(judge->arena, (const char *)buf_head(&text), buf_len(&text));
+    buf_free(&text);
+    return copy;
+}
+
+static int edit_compare(const void *a, const void *b)
+{
+    const struct edit *x = a;
+    const struct edit *y = b;
+    if (x->at != y->at)
+        return x->at < y->at ? -1 : 1;
+    return x->order < y->order ? -1 : x->order > y->order;
+}
+
+/* A name put where the client's text has one must not run into what stands beside it: `t"x"` is a
+ * table and its alias. */
+static bool needs_space(char before, char after)
+{
+    return before != ' ' && before != '\0' && before != '(' && before != ',' && before != '.' &&
+           before != '[' && after != '.' && after != ' ';
+}
+
+static void rewrite_piece(struct buf *out, const char *sql, const struct edit *edit,
+                          struct verdict_edit *shown)
+{
+    size_t before = buf_len(out);
+    char last = before == 0 ? '\0' : (char)out->data[out->tail - 1];
+    if (edit->text[0] != '\0' && needs_space(last, edit->text[0]))
+        buf_byte(out, ' ');
+    buf_str(out, edit->text);
+    char next = sql[edit->at + edit->removed];
+    size_t len = strlen(edit->text);
+    if (len > 0 && edit->text[len - 1] == '"' && (next == '"' || next == '&' || next == '\''))
+        buf_byte(out, ' ');
+    *shown = (struct verdict_edit){edit->at, edit->removed, buf_len(out) - before};
+}
+
+enum status rewrite_finish(struct judge *judge)
+{
+    const struct judge_request *request = judge->request;
+    struct verdict *verdict = judge->verdict;
+    verdict->sql = request->sql;
+    verdict->sql_len = request->len;
+    if (judge->edit_count == 0)
+        return OK;
+    qsort(judge->edits, judge->edit_count, sizeof(judge->edits[0]), edit_compare);
+    struct verdict_edit *shown = arena_zalloc(judge->arena, judge->edit_count, sizeof(*shown));
+    if (shown == NULL)
+        return judge_no_memory(judge);
+    struct buf out;
+    buf_init(&out, 0);
+    size_t at = 0;
+    bool overlap = false;
+    for (size_t i = 0; i < judge->edit_count && !overlap; i++) {
+        const struct edit *edit = &judge->edits[i];
+        overlap = edit->at < at || edit->at + edit->removed > request->len;
+        if (!overlap) {
+            buf_append(&out, request->sql + at, edit->at - at);
+            rewrite_piece(&out, request->sql, edit, &shown[i]);
+            at = edit->at + edit->removed;
+        }
+    }
+    if (!overlap)
+        buf_append(&out, request->sql + at, request->len - at);
+    char *sql = out.failed || overlap
+                    ? NULL
+                    : arena_strndup(judge->arena, (const char *)buf_head(&out), buf_len(&out));
+    verdict->sql = sql;
+    verdict->sql_len = buf_len(&out);
+    verdict->edits = shown;
+    verdict->edit_count = judge->edit_count;
+    buf_free(&out);
+    if (overlap)
+        return judge_refuse(judge, ERR_INTERNAL, "XX000", "internal", "rewriting", SIZE_MAX,
+                            "the statement could not be rewritten: two changes meet in one place");
+    return sql == NULL ? judge_no_memory(judge) : OK;
+}
+
+/* Byte offset of a 1-based character position. */
+static size_t byte_at(const char *sql, size_t position)
+{
+    size_t at = 0;
+    for (size_t i = 1; i < position && sql[at] != '\0'; i++) {
+        at++;
+        while (((unsigned char)sql[at] & 0xc0) == 0x80)
+            at++;
+    }
+    return at;
+}
+
+size_t verdict_map_position(const struct verdict *verdict, const char *client_sql, size_t position)
+{
+    if (position == 0 || verdict->sql == NULL)
+        return 0;
+    size_t target = byte_at(verdict->sql, position);
+    size_t sent = 0;   /* byte in the text that was sent */
+    size_t client = 0; /* the same place in the client's */
+    for (size_t i = 0; i < verdict->edit_count; i++) {
+        const struct verdict_edit *edit = &verdict->edits[i];
+        size_t start = sent + (edit->at - client);
+        if (target < start)
+            break;
+        if (target < start + edit->inserted)
+            return judge_position(client_sql, edit->at);
+        sent = start + edit->inserted;
+        client = edit->at + edit->removed;
+    }
+    return judge_position(client_sql, client + (target - sent));
+}

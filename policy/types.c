@@ -1,0 +1,175 @@
+/*
+ * types.c: names of types.
+ *
+ * Builtin types from the list below are written with pg_catalog; a type of the database may be
+ * named when the snapshot has it as a domain or enum, never the row type of a relation (a cast to
+ * one would read its shape). reg* types turn text into relations and roles and back: judged apart.
+ */
+#include "judge_private.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+/* Sorted. Values only: nothing that names an object, a role or a transaction. */
+static const char *const builtin[] = {
+    "bit",
+    "bool",
+    "box",
+    "bpchar",
+    "bytea",
+    "char",
+    "cid",
+    "cidr",
+    "circle",
+    "date",
+    "datemultirange",
+    "daterange",
+    "float4",
+    "float8",
+    "inet",
+    "int2",
+    "int2vector",
+    "int4",
+    "int4multirange",
+    "int4range",
+    "int8",
+    "int8multirange",
+    "int8range",
+    "interval",
+    "json",
+    "jsonb",
+    "jsonpath",
+    "line",
+    "lseg",
+    "macaddr",
+    "macaddr8",
+    "money",
+    "name",
+    "numeric",
+    "nummultirange",
+    "numrange",
+    "oid",
+    "oidvector",
+    "path",
+    "pg_lsn",
+    "point",
+    "polygon",
+    "record",
+    "text",
+    "time",
+    "timestamp",
+    "timestamptz",
+    "timetz",
+    "tsmultirange",
+    "tsquery",
+    "tsrange",
+    "tstzmultirange",
+    "tstzrange",
+    "tsvector",
+    "unknown",
+    "uuid",
+    "varbit",
+    "varchar",
+    "void",
+    "xid",
+    "xml",
+};
+
+static int compare(const void *key, const void *entry)
+{
+    return strcmp(key, *(const char *const *)entry);
+}
+
+bool types_builtin_allowed(const char *name)
+{
+    const char *element = name[0] == '_' ? name + 1 : name; /* _int4 is int4[] */
+    return bsearch(element, builtin, sizeof(builtin) / sizeof(builtin[0]), sizeof(builtin[0]),
+                   compare) != NULL;
+}
+
+bool types_reg(const char *name)
+{
+    static const char *const names[] = {
+        "regclass",    "regcollation", "regconfig",    "regdictionary", "regnamespace", "regoper",
+        "regoperator", "regproc",      "regprocedure", "regrole",       "regtype"};
+    const char *element = name[0] == '_' ? name + 1 : name;
+    for (size_t i = 0; i < sizeof(names) / sizeof(names[0]); i++) {
+        if (strcmp(names[i], element) == 0)
+            return true;
+    }
+    return false;
+}
+
+static enum status refuse(struct judge *judge, const char *name, size_t at)
+{
+    return judge_deny(judge, "type", name, at,
+                      judge_format(judge, "type \"%s\" is not available", name));
+}
+
+/* The schema of a type of the database along the path, or NULL. */
+static const char *schema_of(const struct judge *judge, const char *name)
+{
+    const struct judge_request *request = judge->request;
+    for (size_t i = 0; i < request->path_count; i++) {
+        if (catalog_has_type(request->catalog, request->path[i], name))
+            return request->path[i];
+    }
+    return NULL;
+}
+
+static bool closed_schema(const char *schema)
+{
+    return strcmp(schema, "pg_catalog") == 0 || strncmp(schema, "pg_", 3) == 0 ||
+           strncmp(schema, "pgvigil:", 8) == 0;
+}
+
+/* Puts `prefix` before the type's first name, in the text and in the tree. */
+static enum status qualify(struct judge *judge, PgQuery__TypeName *type, const char *schema,
+                           size_t at)
+{
+    if (at == SIZE_MAX || scan_find(&judge->tokens, at) == SIZE_MAX)
+        return judge_refuse(judge, ERR_INTERNAL, "XX000", "internal", "type", at,
+                            "the name of a type was not found in the text");
+    const char *quoted = strcmp(schema, "pg_catalog") == 0 ? schema : rewrite_quote(judge, schema);
+    const char *text = quoted == NULL ? NULL : judge_format(judge, "%s.", quoted);
+    enum status status = rewrite_edit(judge, at, 0, text);
+    if (status == OK && tree_insert(judge->arena, &type->names, &type->n_names, 0,
+                                    tree_new_string(judge->arena, schema)) != OK)
+        return judge_no_memory(judge);
+    return status;
+}
+
+static enum status named(struct judge *judge, PgQuery__TypeName *type, size_t at)
+{
+    const struct catalog *catalog = judge->request->catalog;
+    const char *name = tree_string(type->names[type->n_names - 1]);
+    const char *schema = type->n_names == 2 ? tree_string(type->names[0]) : NULL;
+    if (name == NULL || type->n_names > 2 || (type->n_names == 2 && schema == NULL))
+        return refuse(judge, name == NULL ? "" : name, at);
+    bool builtin_schema = schema == NULL || strcmp(schema, "pg_catalog") == 0;
+    if (builtin_schema && types_builtin_allowed(name))
+        return schema == NULL ? qualify(judge, type, "pg_catalog", at) : OK;
+    const char *where = schema == NULL ? schema_of(judge, name) : schema;
+    if (where == NULL || closed_schema(where) || !catalog_has_type(catalog, where, name) ||
+        catalog_find(catalog, where, name) != NULL)
+        return refuse(judge, name, at);
+    return schema == NULL ? qualify(judge, type, where, at) : OK;
+}
+
+enum status judge_type(struct judge *judge, PgQuery__TypeName *type)
+{
+    size_t at = type->location < 0 ? SIZE_MAX : (size_t)type->location;
+    if (type->n_names == 0 || type->type_oid != 0 || type->setof || type->pct_type)
+        return judge_refuse(judge, DENIED, "0A000", "type", "type", at,
+                            "this form of type is not supported");
+    enum status status = named(judge, type, at);
+    if (status == OK)
+        status = judge_walk_list(judge, type->typmods, type->n_typmods);
+    return status == OK ? judge_walk_list(judge, type->array_bounds, type->n_array_bounds) : status;
+}
+
+enum status judge_cast(struct judge *judge, PgQuery__TypeCast *cast, PgQuery__Node *node)
+{
+    (void)node;
+    return judge_walk_children(judge, &cast->base);
+}

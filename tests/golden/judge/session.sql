@@ -1,0 +1,103 @@
+# nurse care
+BEGIN
+=> BEGIN
+
+BEGIN ISOLATION LEVEL SERIALIZABLE, READ ONLY, DEFERRABLE
+=> BEGIN ISOLATION LEVEL SERIALIZABLE, READ ONLY, DEFERRABLE
+
+START TRANSACTION READ WRITE
+=> START TRANSACTION READ WRITE
+
+COMMIT AND CHAIN
+=> COMMIT AND CHAIN
+
+END
+=> END
+
+ROLLBACK
+=> ROLLBACK
+
+ABORT
+=> ABORT
+
+SAVEPOINT "Über"
+=> SAVEPOINT "Über"
+
+RELEASE SAVEPOINT a
+=> RELEASE SAVEPOINT a
+
+ROLLBACK TO SAVEPOINT a
+=> ROLLBACK TO SAVEPOINT a
+
+BEGIN; SELECT id FROM patients; COMMIT
+=> BEGIN; SELECT id FROM "G:"."public.patients" AS "patients"; COMMIT
+-- public.patients(id)
+
+SET datestyle = ISO, DMY
+=> SET datestyle = ISO, DMY
+
+SET TIME ZONE 'Europe/Paris'
+=> SET TIME ZONE 'Europe/Paris'
+
+SET TIME ZONE LOCAL
+=> SET TIME ZONE LOCAL
+
+SET SESSION statement_timeout TO 1000
+=> SET SESSION statement_timeout TO 1000
+
+SET LOCAL statement_timeout TO DEFAULT
+=> SET LOCAL statement_timeout TO DEFAULT
+
+RESET statement_timeout
+=> RESET statement_timeout
+
+RESET ALL
+=> RESET ALL
+
+SET search_path = ehr, public
+=> SET search_path = ehr, public
+
+SET SCHEMA 'ehr'
+=> SET SCHEMA 'ehr'
+
+SET pgvigil.mission = 'billing'
+=> SET pgvigil.mission = 'billing'
+
+SET PgVigil.Patient TO 12
+=> SET PgVigil.Patient TO 12
+
+RESET pgvigil.reason
+=> RESET pgvigil.reason
+
+SET TRANSACTION ISOLATION LEVEL REPEATABLE READ
+=> SET TRANSACTION ISOLATION LEVEL REPEATABLE READ
+
+SET SESSION CHARACTERISTICS AS TRANSACTION READ ONLY
+=> SET SESSION CHARACTERISTICS AS TRANSACTION READ ONLY
+
+SET NAMES 'UTF-8'
+=> SET NAMES 'UTF-8'
+
+SET standard_conforming_strings = on
+=> SET standard_conforming_strings = on
+
+SHOW TRANSACTION ISOLATION LEVEL
+=> SHOW TRANSACTION ISOLATION LEVEL
+
+SHOW TIME ZONE
+=> SHOW TIME ZONE
+
+SHOW pgvigil.mission
+=> SHOW pgvigil.mission
+
+SHOW server_version
+=> SHOW server_version
+
+DISCARD ALL
+=> DISCARD ALL
+
+DEALLOCATE ALL
+=> DEALLOCATE ALL
+
+DEALLOCATE PREPARE "Stmt 1"
+=> DEALLOCATE PREPARE "Stmt 1"

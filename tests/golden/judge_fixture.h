@@ -1,0 +1,236 @@
+/*
+ * judge_fixture.h: a policy and a catalog with its guards, from tests/golden/judge/, for tests of
+ * judge().
+ */
+#ifndef PGVIGIL_TESTS_JUDGE_FIXTURE_H
+#define PGVIGIL_TESTS_JUDGE_FIXTURE_H
+
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include <cmocka.h>
+#include <pgvigil/catalog.h>
+#include <pgvigil/guard.h>
+#include <pgvigil/judge.h>
+#include <pgvigil/policy.h>
+#include <pthread.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#define JUDGE_FOLDER TEST_SOURCE_DIR "/tests/golden/judge/"
+
+static struct policy *fixture_policy;
+static struct catalog *fixture_catalog;
+
+static void fixture_unescape(char *text)
+{
+    char *found = strstr(text, "%20");
+    if (found != NULL) {
+        *found = ' ';
+        memmove(found + 1, found + 3, strlen(found + 3) + 1);
+    }
+}
+
+/* relation OID schema.name kind pk=a,b column... */
+static void fixture_relation(struct catalog_builder *builder, char *line, bool parent)
+{
+    struct catalog_column columns[16];
+    int16_t key[4];
+    struct catalog_relation relation = {.columns = columns, .primary_key = key, .owner = "owner"};
+    char *save = NULL;
+    (void)strtok_r(line, " \n", &save);
+    relation.oid = (uint32_t)strtoul(strtok_r(NULL, " \n", &save), NULL, 10);
+    relation.row_type_oid = relation.oid + 100000;
+    char *name = strtok_r(NULL, " \n", &save);
+    fixture_unescape(name);
+    char *dot = strchr(name, '.');
+    *dot = '\0';
+    relation.schema = name;
+    relation.name = dot + 1;
+    relation.kind = *strtok_r(NULL, " \n", &save);
+    relation.has_children = parent;
+    char *keys = strtok_r(NULL, " \n", &save) + 3;
+    for (char *at = keys; *at != '\0'; at += *at == ',') {
+        key[relation.primary_key_count++] = (int16_t)strtol(at, &at, 10);
+    }
+    for (char *word = strtok_r(NULL, " \n", &save); word != NULL;
+         word = strtok_r(NULL, " \n", &save)) {
+        columns[relation.column_count] =
+            (struct catalog_column){.name = word,
+                                    .attnum = (int16_t)(relation.column_count + 1),
+                                    .type_oid = 25,
+                                    .type = "text",
+                                    .base_type = "text"};
+        relation.column_count++;
+    }
+    catalog_add_relation(builder, &relation);
+}
+
+static struct catalog_builder *fixture_read(void)
+{
+    struct catalog_builder *builder = catalog_builder_new();
+    FILE *file = fopen(JUDGE_FOLDER "catalog.txt", "r");
+    char line[512];
+    assert_non_null(builder);
+    assert_non_null(file);
+    while (fgets(line, sizeof(line), file) != NULL) {
+        char a[128];
+        unsigned child = 0;
+        unsigned up = 0;
+        if (strncmp(line, "relation ", 9) == 0) {
+            fixture_relation(builder, line, strstr(line, " p pk=") != NULL);
+        } else if (sscanf(line, "parent %u %u", &child, &up) == 2) {
+            catalog_set_parent(builder, child, up);
+        } else if (sscanf(line, "function %127s", a) == 1) {
+            *strchr(a, '.') = '\0';
+            struct catalog_function function = {.schema = a, .name = a + strlen(a) + 1};
+            catalog_add_function(builder, &function);
+        } else if (sscanf(line, "type %127s", a) == 1) {
+            *strchr(a, '.') = '\0';
+            catalog_add_type(builder, a, a + strlen(a) + 1);
+        } else if (sscanf(line, "operator %127s", a) == 1) {
+            catalog_add_operator(builder, a);
+        } else if (sscanf(line, "schema %127s", a) == 1) {
+            catalog_add_schema(builder, a);
+        }
+    }
+    (void)fclose(file);
+    catalog_set_database(builder, "clinic", 150015, fixture_policy->digest);
+    return builder;
+}
+
+static void fixture_guard(struct catalog_builder *builder, int role, int mission,
+                          const struct catalog_relation *relation, bool only)
+{
+    struct arena *arena = arena_new(0);
+    const struct policy_table *table = NULL;
+    const struct policy_rule *rule = NULL;
+    const struct catalog_relation *as = NULL;
+    const char *names[16];
+    int16_t attnums[16];
+    bool governed = guard_governing(fixture_policy, fixture_catalog, role, mission, relation,
+                                    &table, &rule, &as);
+    struct catalog_guard guard = {
+        .pair = guard_pair_name(fixture_policy, role, mission, arena),
+        .view = guard_view_name(relation->schema, relation->name, only, arena),
+        .oid = relation->oid + 10000 + (only ? 1000 : 0),
+        .base_oid = relation->oid,
+        .only = only,
+        .columns = names,
+        .base_attnums = attnums};
+    for (size_t i = 0; i < relation->column_count; i++) {
+        if (governed &&
+            policy_mask_for(fixture_policy, table, rule, relation->columns[i].name)->kind ==
+                MASK_HIDE)
+            continue;
+        names[guard.column_count] = relation->columns[i].name;
+        attnums[guard.column_count++] = relation->columns[i].attnum;
+    }
+    bool deployed = governed || relation->kind == 'v';
+    if (deployed && strcmp(relation->name, "undeployed") != 0 &&
+        strcmp(relation->schema, "information_schema") != 0)
+        catalog_add_guard(builder, &guard);
+    arena_free(arena);
+}
+
+/* The catalog is read twice: guards need the relations' lookups. */
+static int fixture_setup(void **state)
+{
+    struct policy_errors errors;
+    (void)state;
+    if (policy_load(JUDGE_FOLDER "policy.cfg", &fixture_policy, &errors) != OK) {
+        for (size_t i = 0; i < errors.count; i++)
+            print_error("%s:%u: %s\n", errors.errors[i].place.file, errors.errors[i].place.line,
+                        errors.errors[i].message);
+        return -1;
+    }
+    policy_errors_free(&errors);
+    assert_int_equal(catalog_finish(fixture_read(), &fixture_catalog), OK);
+    struct catalog_builder *builder = fixture_read();
+    int nurse = policy_find_role(fixture_policy, "nurse");
+    for (size_t i = 0; i < fixture_catalog->relation_count; i++) {
+        for (int mission = 0; mission < 2; mission++) {
+            const struct catalog_relation *relation = &fixture_catalog->relations[i];
+            fixture_guard(builder, nurse, mission, relation, false);
+            if (relation->has_children)
+                fixture_guard(builder, nurse, mission, relation, true);
+        }
+    }
+    struct catalog *whole = NULL;
+    assert_int_equal(catalog_finish(builder, &whole), OK);
+    catalog_unref(fixture_catalog);
+    fixture_catalog = whole;
+    return 0;
+}
+
+static int fixture_teardown(void **state)
+{
+    (void)state;
+    catalog_unref(fixture_catalog);
+    policy_unref(fixture_policy);
+    return 0;
+}
+
+/* Who asks. */
+struct fixture_session {
+    char role[32];
+    char mission[32];
+    const char *path[4];
+    size_t path_count;
+    bool patient; /* pgvigil.patient is set */
+    bool extended;
+};
+
+static enum status fixture_judge(const struct fixture_session *session, const char *sql, size_t len,
+                                 struct arena *arena, struct verdict **verdict)
+{
+    static const char *const settings[] = {"patient"};
+    const struct judge_request request = {
+        .policy = fixture_policy,
+        .catalog = fixture_catalog,
+        .user =
+            policy_find_user(fixture_policy, strcmp(session->role, "dba") == 0 ? "dba1" : "nurse1"),
+        .role = policy_find_role(fixture_policy, session->role),
+        .mission = policy_find_mission(fixture_policy, session->mission),
+        .path = session->path,
+        .path_count = session->path_count,
+        .session_settings = settings,
+        .session_setting_count = session->patient ? 1 : 0,
+        .sql = sql,
+        .len = len,
+        .extended = session->extended,
+    };
+    return judge(&request, arena, verdict);
+}
+
+struct fixture_run {
+    int (*main)(void);
+    int result;
+};
+
+static void *fixture_thread(void *argument)
+{
+    struct fixture_run *run = argument;
+    run->result = run->main();
+    return NULL;
+}
+
+/* Tests run on a thread with the stack that judge() asks for. */
+static int fixture_main(int (*main_function)(void))
+{
+    struct fixture_run run = {.main = main_function};
+    pthread_attr_t attributes;
+    pthread_t thread;
+    (void)pthread_attr_init(&attributes);
+    (void)pthread_attr_setstacksize(&attributes, JUDGE_STACK_BYTES);
+    if (pthread_create(&thread, &attributes, fixture_thread, &run) != 0)
+        return 1;
+    (void)pthread_join(thread, NULL);
+    (void)pthread_attr_destroy(&attributes);
+    return run.result;
+}
+
+#endif
