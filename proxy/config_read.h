@@ -35,11 +35,11 @@ enum field_form {
 /* A key: what it holds and where in the struct it goes. A table ends with a NULL name. */
 struct config_field {
     const char *name;
-    enum field_form form;
     size_t offset;
     int64_t min, max;
-    bool required;
     const char *remedy; /* what to do when the file is missing */
+    enum field_form form;
+    bool required;
 };
 
 /* "file:line: sentence\n"; `setting` NULL: the file as a whole. */

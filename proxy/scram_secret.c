@@ -56,7 +56,7 @@ static const char *objection(const char *password)
         return "the password is longer than 512 bytes";
     /* memcmp in character() needs three bytes to look at. */
     unsigned char bytes[PASSWORD_MAX + 4] = {0};
-    memcpy(bytes, password, len);
+    memcpy(bytes, password, len + 1);
     const char *why = NULL;
     for (size_t i = 0; i < len && !why;) {
         size_t step = character(bytes + i);

@@ -38,11 +38,11 @@ static void print_help(const struct cli_command *command)
 int cli_fail(const struct cli_command *command, int code, const char *format, ...)
 {
     va_list args;
-    va_start(args, format);
     (void)fprintf(stderr, "pgvigil %s: ", command->name);
-    (void)vfprintf(stderr, format, args);
-    (void)fputc('\n', stderr);
+    va_start(args, format);
+    (void)vfprintf(stderr, format, args); // NOLINT(clang-analyzer-valist.Uninitialized): it is
     va_end(args);
+    (void)fputc('\n', stderr);
     return code;
 }
 
