@@ -28,8 +28,8 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-#define PENDING_MAX        (64U * 1024U * 1024U)
-#define PROBE_ROOM         (16U * 1024U)
+#define PENDING_MAX        ((size_t)64 << 20)
+#define PROBE_ROOM         16384U
 #define DEFAULT_FILE_BYTES (256ULL * 1024U * 1024U)
 #define DEFAULT_CHECKPOINT 60U
 
@@ -386,7 +386,7 @@ static enum status publish_key(struct audit *audit)
 {
     struct buf text;
     struct buf pem;
-    buf_init(&text, 1024U * 1024U);
+    buf_init(&text, (size_t)1 << 20);
     buf_init(&pem, 4096);
     int dir_fd = audit->file.dir_fd;
     enum status status = key_public_pem(audit->key, &pem);

@@ -86,7 +86,9 @@ static void write_time(char out[CHAIN_TIME])
     struct tm tm = {0};
     (void)clock_gettime(CLOCK_REALTIME, &now);
     (void)gmtime_r(&now.tv_sec, &tm);
-    memcpy(out, "0000-00-00T00:00:00.000000Z", CHAIN_TIME);
+    static const char shape[] = "0000-00-00T00:00:00.000000Z";
+    for (size_t i = 0; i < CHAIN_TIME; i++)
+        out[i] = shape[i];
     two_digits(out, (tm.tm_year + 1900) / 100);
     two_digits(out + 2, (tm.tm_year + 1900) % 100);
     two_digits(out + 5, tm.tm_mon + 1);

@@ -49,12 +49,17 @@ static unsigned char *escape_byte(unsigned char *at, unsigned char byte)
         *at++ = 'r';
         return at;
     default:
-        memcpy(at, "u00", 3);
-        at[3] = (unsigned char)hex[byte >> 4];
-        at[4] = (unsigned char)hex[byte & 15];
-        return at + 5;
+        *at++ = 'u';
+        *at++ = '0';
+        *at++ = '0';
+        *at++ = (unsigned char)hex[byte >> 4];
+        *at++ = (unsigned char)hex[byte & 15];
+        return at;
     }
 }
+
+static const unsigned char replacement[3] = {0xef, 0xbf, 0xbd}; /* U+FFFD */
+static const unsigned char ellipsis[3] = {0xe2, 0x80, 0xa6};    /* U+2026 */
 
 static bool is_plain(unsigned char byte)
 {
@@ -89,14 +94,14 @@ size_t encode_string(struct buf *out, const char *text, size_t max)
                 at += size;
                 p += size;
             } else {
-                memcpy(at, "\xef\xbf\xbd", 3);
+                memcpy(at, replacement, sizeof replacement);
                 at += 3;
                 p++;
             }
         }
     }
     if (limit < len) {
-        memcpy(at, "\xe2\x80\xa6", 3);
+        memcpy(at, ellipsis, sizeof ellipsis);
         at += 3;
     }
     *at++ = '"';
@@ -112,7 +117,8 @@ static void key_part(struct buf *out, const char *key)
         return;
     at[0] = ',';
     at[1] = '"';
-    memcpy(at + 2, key, len);
+    for (size_t i = 0; i < len; i++)
+        at[2 + i] = (unsigned char)key[i];
     at[len + 2] = '"';
     at[len + 3] = ':';
     buf_commit(out, len + 4);

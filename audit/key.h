@@ -13,7 +13,7 @@
 #include <stdbool.h>
 #include <stddef.h>
 
-#define KEY_SIGNATURE   64U
+#define KEY_SIGNATURE   ((size_t)64)
 #define KEY_FINGERPRINT 65U /* SHA-256 of the DER public key in hex, and a NUL */
 
 struct key;      /* one private key */

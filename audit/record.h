@@ -8,7 +8,7 @@
 #include <pgvigil/buf.h>
 
 /* SQL text beyond this is cut; the record then tells the full length and the fingerprint stays. */
-#define RECORD_SQL_MAX (64U * 1024U)
+#define RECORD_SQL_MAX 65536U
 
 void record_session(struct buf *out, const struct audit_session *session);
 void record_statement(struct buf *out, const struct audit_statement *statement);

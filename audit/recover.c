@@ -15,7 +15,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-#define WINDOW (1024U * 1024U)
+#define WINDOW ((size_t)1 << 20)
 
 struct window {
     char *bytes; /* owned */

@@ -16,8 +16,8 @@
 #include <time.h>
 #include <unistd.h>
 
-#define LINE_MAX_BYTES     (16U * 1024U * 1024U)
-#define READ_BYTES         (1024U * 1024U)
+#define LINE_MAX_BYTES     ((size_t)16 << 20)
+#define READ_BYTES         ((size_t)1 << 20)
 #define RUNS_MAX           200000U
 #define PARTIAL_TRIES      3U
 #define COPIES_LOOKED_BACK 16U
@@ -298,7 +298,7 @@ static uint64_t count_records(const char *line, size_t len)
  * links to both. It must not become one run with the copy, or the original would be the stray. */
 static bool ends_like_earlier(const struct verify *verify, const struct run *run, size_t earlier)
 {
-    for (size_t i = earlier; i > 0 && earlier - i < COPIES_LOOKED_BACK; i--) {
+    for (size_t i = verify->runs ? earlier : 0; i > 0 && earlier - i < COPIES_LOOKED_BACK; i--) {
         const struct run *other = &verify->runs[i - 1];
         if (other->last_seq == run->last_seq && strcmp(other->hash, run->hash) == 0)
             return true;

@@ -25,17 +25,17 @@
 
 #ifdef ARENA_ASAN
 #include <sanitizer/asan_interface.h>
-#define REDZONE 16U
+#define REDZONE ((size_t)16)
 /* Not inlined: GCC takes the call on fresh memory for a read of it. */
 #define HINT static __attribute__((noinline))
 #else
-#define REDZONE 0U
+#define REDZONE ((size_t)0)
 #define HINT    static inline
 #endif
 
-#define ALIGNMENT   16U
-#define FIRST_CHUNK 4096U
-#define MAX_CHUNK   (256U * 1024U)
+#define ALIGNMENT   ((size_t)16)
+#define FIRST_CHUNK ((size_t)4096)
+#define MAX_CHUNK   ((size_t)256 << 10)
 
 struct chunk {
     struct chunk *next;
@@ -154,8 +154,10 @@ static struct chunk *add_chunk(struct arena *arena, size_t rounded)
         if (room < sizeof(struct chunk) + rounded)
             return NULL;
         if (size > room - sizeof(struct chunk))
-            size = (room - sizeof(struct chunk)) & ~(size_t)(ALIGNMENT - 1);
+            size = (room - sizeof(struct chunk)) & ~(ALIGNMENT - 1);
     }
+    /* No overflow: arena_alloc bounds `rounded`, next_size is small.
+     * NOLINTNEXTLINE(clang-analyzer-optin.portability.UnixAPI) */
     struct chunk *chunk = malloc(sizeof *chunk + size);
     if (!chunk)
         return NULL;
@@ -185,7 +187,7 @@ void *arena_alloc(struct arena *arena, size_t size)
         arena->failed = true;
         return NULL;
     }
-    size_t rounded = ((size ? size : 1) + REDZONE + ALIGNMENT - 1) & ~(size_t)(ALIGNMENT - 1);
+    size_t rounded = ((size ? size : 1) + REDZONE + ALIGNMENT - 1) & ~(ALIGNMENT - 1);
     struct chunk *chunk = arena->current;
     if (!chunk || chunk->size - chunk->used < rounded)
         chunk = add_chunk(arena, rounded);

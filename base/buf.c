@@ -63,7 +63,7 @@ unsigned char *buf_reserve(struct buf *buf, size_t size)
         buf->failed = true;
         return NULL;
     }
-    if (buf->head > 0) {
+    if (buf->data && buf->head > 0) {
         memmove(buf->data, buf->data + buf->head, len);
         buf->head = 0;
         buf->tail = len;
@@ -130,16 +130,15 @@ void buf_printf(struct buf *buf, const char *format, ...)
 {
     va_list args;
     va_start(args, format);
-    va_list again;
-    va_copy(again, args);
-    int len = vsnprintf(NULL, 0, format, args);
+    int len = vsnprintf(NULL, 0, format, args); /* NOLINT(clang-analyzer-valist.Uninitialized) */
     va_end(args);
     unsigned char *place = len < 0 ? NULL : buf_reserve(buf, (size_t)len + 1);
-    if (place) {
-        (void)vsnprintf((char *)place, (size_t)len + 1, format, again);
-        buf->tail += (size_t)len;
-    } else {
+    if (!place) {
         buf->failed = true;
+        return;
     }
-    va_end(again);
+    va_start(args, format);
+    (void)vsnprintf((char *)place, (size_t)len + 1, format, args);
+    va_end(args);
+    buf->tail += (size_t)len;
 }

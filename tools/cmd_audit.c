@@ -22,9 +22,7 @@ static const char about[] =
     "\n"
     "Without --public-key the key in DIRECTORY/public.pem is used. Whoever can write there can "
     "put\n"
-    "a key of their own beside a trail of their own: keep a copy of the key elsewhere.\n"
-    "\n"
-    "Exit codes: 0 the trail is whole, 1 findings, 2 wrong usage, 3 it could not be read.";
+    "a key of their own beside a trail of their own: keep a copy of the key elsewhere.";
 
 struct printer {
     bool terminal; /* progress goes to stderr */
