@@ -495,8 +495,10 @@ void server_close(struct server *server, const char *reason)
         return;
     log_event(LOG_LEVEL_INFO, "server=%lu event=server-close state=%s reason=\"%s\"",
               (unsigned long)server->id, state_name(server->state), reason);
-    if (server->state == SERVER_IDLE) {
+    if (server->state == SERVER_IDLE)
         TAILQ_REMOVE(&server->pool->idle, server, link);
+    /* Goodbye where it can be said between messages; the server's log stays quiet. */
+    if (buf_len(&server->out) == 0) {
         wire_put_terminate(&server->out);
         enum status ignored = transport_flush(server->transport, &server->out);
         (void)ignored;

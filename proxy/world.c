@@ -7,18 +7,7 @@
  */
 #include "proxy/world.h"
 
-#if __has_include("proxy/catalog_load.h")
 #include "proxy/catalog_load.h"
-#else
-static enum status catalog_load(const char *conninfo, const struct policy *policy,
-                                struct catalog **catalog, struct buf *why)
-{
-    (void)conninfo, (void)policy, (void)catalog;
-    buf_str(why, "catalogs cannot be loaded by this build");
-    return ERR_INTERNAL;
-}
-#endif
-#include "proxy/catalog_same.h"
 #include "proxy/scram.h"
 #include "proxy/tls.h"
 
@@ -276,7 +265,7 @@ static bool unchanged(const struct world *now, const struct world *next)
     for (size_t i = 0; i < next->database_count; i++) {
         const struct catalog *a = now->databases[i].catalog;
         const struct catalog *b = next->databases[i].catalog;
-        if (a != b && (a == NULL || b == NULL || !catalog_same(a, b)))
+        if (a != b && (a == NULL || b == NULL || !catalog_load_equal(a, b)))
             return false;
     }
     return true;
