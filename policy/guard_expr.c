@@ -242,7 +242,8 @@ static const char *insert_qualifier(const struct guard_expr_context *context,
 {
     struct buf out;
     buf_init(&out, 0);
-    qsort(places, count, sizeof(*places), compare_places);
+    if (count > 1)
+        qsort(places, count, sizeof(*places), compare_places);
     size_t done = 0;
     buf_byte(&out, '(');
     for (size_t i = 0; i < count; i++) {
