@@ -81,6 +81,10 @@ static void scalar(struct grammar *grammar, struct policy_place place, enum gram
                            "the values of an array must be of one type: put all of them in quotes");
         array->type = array->type == SCALAR_NONE ? type : array->type;
     }
+    struct policy_place *scalar_place =
+        load_push(grammar->loader->arena, &grammar->scalars, sizeof(*scalar_place));
+    if (scalar_place != NULL)
+        *scalar_place = place;
     value_done(grammar, place, type == SCALAR_STRING);
 }
 

@@ -43,8 +43,9 @@ struct grammar {
     enum grammar_expect expect;
     bool after_string; /* the value that ended is a string: another one would be joined to it */
     struct policy_place value_place;
-    bool broken; /* something was reported: libconfig is not asked */
-    bool lost;   /* the structure is unknown from here on */
+    struct pile scalars; /* struct policy_place: every scalar value, in the order of the text */
+    bool broken;         /* something was reported: libconfig is not asked */
+    bool lost;           /* the structure is unknown from here on */
 };
 
 void grammar_report(struct grammar *grammar, struct policy_place place, const char *message);

@@ -323,11 +323,27 @@ static void flatten(struct loader *loader, struct document *document, const char
     free(text);
 }
 
+/* libconfig gives an element of an array the line of what follows it. Its tree holds the scalars in
+ * the order of the text, as the grammar saw them: that gives each its own place. */
+static void place_scalars(config_setting_t *setting, struct pile *scalars, size_t *next)
+{
+    if (config_setting_is_aggregate(setting)) {
+        for (int i = 0; i < config_setting_length(setting); i++)
+            place_scalars(config_setting_get_elem(setting, (unsigned)i), scalars, next);
+        return;
+    }
+    if (*next < scalars->count && config_setting_name(setting) == NULL)
+        config_setting_set_hook(setting, (struct policy_place *)scalars->items + *next);
+    *next += 1;
+}
+
 static void parse(struct loader *loader, struct document *document)
 {
     config_t config;
     config_init(&config);
     if (config_read_string(&config, (const char *)document->text.data) == CONFIG_TRUE) {
+        size_t next = 0;
+        place_scalars(config_root_setting(&config), &document->grammar.scalars, &next);
         load_document(loader, document, config_root_setting(&config));
     } else {
         int line = config_error_line(&config);

@@ -12,6 +12,9 @@
 
 struct policy_place value_place(const struct value *value)
 {
+    const struct policy_place *own = config_setting_get_hook(value->setting);
+    if (own != NULL)
+        return *own;
     return document_place(value->document, config_setting_source_line(value->setting));
 }
 
