@@ -128,9 +128,31 @@ static void print_definition(const struct explain *explain, const struct verdict
         guard_definition(explain->policy, explain->catalog, role, mission, relation->relation,
                          false, explain->arena, &sql, &columns, &count, &why);
     if (status == OK)
-        print_text("  definition", sql);
+        print_text("  view", sql);
     else if (why)
         print_text("  no guard", why);
+}
+
+/* What the rule hides of the relation: a statement that names one of these fails as if it were not
+ * there. */
+static void print_hidden(const struct explain *explain, const struct verdict_relation *relation)
+{
+    size_t printed = 0;
+    if (!relation->relation || !relation->rule || !relation->table)
+        return;
+    for (size_t i = 0; i < relation->relation->column_count; i++) {
+        const char *name = relation->relation->columns[i].name;
+        if (policy_mask_for(explain->policy, relation->table, relation->rule, name)->kind !=
+            MASK_HIDE)
+            continue;
+        if (printed++ == 0)
+            printf("  %-10s", "hidden");
+        else
+            printf(", ");
+        printf("%s", name);
+    }
+    if (printed > 0)
+        (void)putchar('\n');
 }
 
 static void print_relation(const struct explain *explain, const struct verdict_relation *relation,
@@ -143,6 +165,7 @@ static void print_relation(const struct explain *explain, const struct verdict_r
         printf("  %-10s%s\n", "filter", relation->rule->filter_name);
     print_columns(explain, relation, false);
     print_columns(explain, relation, true);
+    print_hidden(explain, relation);
     if (relation->guard)
         printf("  %-10s%s\n", "guard", relation->guard);
     print_definition(explain, relation, role, mission);
