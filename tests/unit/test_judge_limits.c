@@ -1,0 +1,312 @@
+/*
+ * test_judge_limits.c: statements made to exhaust the process: deep, long, malformed.
+ *
+ * Each shape is tried from harmless to absurd. Nothing may crash (the suite runs under
+ * AddressSanitizer too); what is flat in the tree must work at any length, what is deep must be
+ * refused with 54001.
+ */
+#include "tests/golden/judge_fixture.h"
+
+#include <pgvigil/buf.h>
+
+static const struct fixture_session nurse = {"nurse", "care", {"public"}, 1, false, false};
+static const struct fixture_session dba = {"dba", "maintenance", {"public"}, 1, false, false};
+
+struct outcome {
+    enum status status;
+    bool allowed;
+    char sqlstate[6];
+    size_t position;
+};
+
+static struct outcome try(const struct fixture_session *session, const char *sql, size_t len)
+{
+    struct outcome outcome = {.status = ERR_INTERNAL};
+    struct arena *arena = arena_new(0);
+    struct verdict *verdict = NULL;
+    outcome.status = fixture_judge(session, sql, len, arena, &verdict);
+    assert_non_null(verdict);
+    outcome.allowed = verdict->allowed;
+    if (verdict->refusal.sqlstate != NULL)
+        memcpy(outcome.sqlstate, verdict->refusal.sqlstate, 5);
+    outcome.position = verdict->refusal.position;
+    arena_free(arena);
+    return outcome;
+}
+
+/* head, then `unit` n times, then middle, then `close` n times, then tail */
+struct shape {
+    const char *head;
+    const char *unit;
+    const char *middle;
+    const char *close;
+    const char *tail;
+};
+
+static struct outcome try_shape(const struct fixture_session *session, const struct shape *shape,
+                                size_t n)
+{
+    struct buf sql;
+    buf_init(&sql, 0);
+    buf_str(&sql, shape->head);
+    for (size_t i = 0; i < n; i++)
+        buf_str(&sql, shape->unit);
+    buf_str(&sql, shape->middle);
+    for (size_t i = 0; i < n; i++)
+        buf_str(&sql, shape->close);
+    buf_str(&sql, shape->tail);
+    size_t len = buf_len(&sql);
+    buf_byte(&sql, 0);
+    assert_false(sql.failed);
+    struct outcome outcome = try(session, (const char *)buf_head(&sql), len);
+    buf_free(&sql);
+    return outcome;
+}
+
+static const struct shape deep[] = {
+    {"SELECT 1", "+1", "", "", ""},
+    {"SELECT 1", " UNION SELECT 1", "", "", ""},
+    {"SELECT 1", " UNION ALL SELECT 1", "", "", " ORDER BY 1"},
+    {"SELECT 1", " EXCEPT SELECT 1", "", "", ""},
+    {"SELECT 1", "::int", "", "", ""},
+    {"SELECT 'a'", " COLLATE \"C\"", "", "", ""},
+    {"SELECT now()", " AT TIME ZONE 'UTC'", "", "", ""},
+    {"SELECT 1 FROM stays", " CROSS JOIN stays", "", "", ""},
+    {"SELECT 1 FROM stays a", " JOIN stays b ON true", "", "", ""},
+    {"SELECT 1 FROM stays a", " NATURAL JOIN stays", "", "", ""},
+    {"SELECT ", "NOT ", "true", "", ""},
+    {"SELECT ", "- ", "1", "", ""},
+    {"SELECT ", "@ ", "1", "", ""},
+    {"SELECT ", "(", "1", ")", ""},
+    {"SELECT true", " IS TRUE", "", "", ""},
+    {"SELECT true", " ISNULL", "", "", ""},
+    {"SELECT 1", " BETWEEN 1 AND 2 IS TRUE", "", "", ""},
+    {"SELECT ", "CASE WHEN true THEN ", "1", " END", ""},
+    {"SELECT ", "CASE WHEN t.end THEN ", "1", " END", " FROM stays t"},
+    {"SELECT ", "CASE WHEN (SELECT true end) THEN (", "1", ") END", ""},
+    {"SELECT ", "CASE 1 WHEN (1) THEN ", "1", " END", ""},
+    {"SELECT ", "CASE ", "1", " WHEN 1 THEN 2 END", ""},
+    {"SELECT ", "CASE WHEN true THEN 1 ELSE ", "1", " END", ""},
+    {"SELECT ", "(SELECT ", "1", ")", ""},
+    {"SELECT * FROM ", "(SELECT * FROM ", "stays", ") x", ""},
+    {"SELECT * FROM ", "(SELECT 1 UNION ", "SELECT 1", ") x", ""},
+    {"SELECT ", "upper(", "'a'", ")", ""},
+    {"SELECT ", "ARRAY[", "1", "]", ""},
+    {"SELECT ARRAY", "[", "1", "]", ""},
+    {"SELECT ", "coalesce(1,", "1", ")", ""},
+    {"SELECT ", "row(", "1", ")", ""},
+    {"", "WITH a AS (", "SELECT 1", ") SELECT 1", ""},
+    {"SELECT 1 WHERE ", "EXISTS (SELECT 1 WHERE ", "true", ")", ""},
+    {"SELECT 1 WHERE 1 ", "IN (SELECT 1 WHERE 1 ", "= 1", ")", ""},
+    {"SELECT 1 FROM ", "(", "stays a JOIN stays b ON true", ")", ""},
+    {"SELECT ", "(1 + ", "1", ")", ""},
+    {"SELECT ", "(true AND (true OR ", "true", "))", ""},
+    {"SELECT 1", " OPERATOR(pg_catalog.+) 1", "", "", ""},
+    {"SELECT 'a'", " LIKE 'a'", "", "", ""},
+    {"SELECT 'a'", " || 'a'", "", "", ""},
+    {"SELECT ", "CAST(", "1", " AS int)", ""},
+    {"SELECT (ROW(1))", ".f1", "", "", ""},
+    {"SELECT ", "((", "ROW(1)", ").f1)", ""},
+    {"SELECT 1 GROUP BY ", "GROUPING SETS (", "1", ")", ""},
+    {"SELECT ", "xmlelement(name a, ", "1", ")", ""},
+    {"SELECT 1 LIMIT ", "(SELECT 1 LIMIT ", "1", ")", ""},
+    {"SELECT '[]'::jsonb", "['a']", "", "", ""},
+    {"SELECT 1 FROM stays", ", LATERAL (SELECT 1) x", "", "", ""},
+};
+
+static void judge_deep_statements_survive(void **state)
+{
+    static const size_t sizes[] = {20, 4000, 20000, 100000};
+    (void)state;
+    for (size_t i = 0; i < sizeof(deep) / sizeof(deep[0]); i++) {
+        for (size_t k = 0; k < sizeof(sizes) / sizeof(sizes[0]); k++) {
+            struct outcome outcome = try_shape(&nurse, &deep[i], sizes[k]);
+            bool known = outcome.status == OK || outcome.status == ERR_LIMIT ||
+                         outcome.status == ERR_SYNTAX || outcome.status == DENIED;
+            if (!known)
+                print_error("shape %zu (%s) at %zu: %s\n", i, deep[i].unit, sizes[k],
+                            status_name(outcome.status));
+            assert_true(known);
+            assert_int_equal(outcome.allowed, outcome.status == OK);
+            outcome = try_shape(&dba, &deep[i], sizes[k]);
+            assert_int_equal(outcome.allowed, outcome.status == OK);
+        }
+    }
+}
+
+static void judge_chains_of_operators_refused_with_54001(void **state)
+{
+    (void)state;
+    for (size_t i = 0; i < 10; i++) {
+        struct outcome outcome = try_shape(&nurse, &deep[i], 4000);
+        assert_int_equal(outcome.status, ERR_LIMIT);
+        assert_string_equal(outcome.sqlstate, "54001");
+        assert_true(outcome.position > 0);
+        outcome = try_shape(&dba, &deep[i], 4000);
+        assert_int_equal(outcome.status, ERR_LIMIT);
+    }
+}
+
+static void judge_shallow_shapes_accepted(void **state)
+{
+    (void)state;
+    for (size_t i = 0; i < 10; i++)
+        assert_int_equal(try_shape(&nurse, &deep[i], 500).status, OK);
+}
+
+static void judge_flat_lists_accepted(void **state)
+{
+    static const struct shape flat[] = {
+        {"SELECT id FROM stays WHERE id = 0", " AND id <> 1", "", "", ""},
+        {"SELECT id FROM stays WHERE id = 0", " OR id = 1", "", "", ""},
+        {"SELECT id FROM stays WHERE id = 0", " OR id = 1 AND reason = 'x'", "", "", ""},
+        {"SELECT id FROM stays WHERE id = 0", " OR (id = 1 AND reason = 'x')", "", "", ""},
+        {"SELECT id FROM stays WHERE id BETWEEN 1 AND 2", " OR id BETWEEN 3 AND 4", "", "", ""},
+        {"SELECT id FROM stays WHERE id IN (0", ",1", "", "", ")"},
+        {"SELECT id FROM stays WHERE id = ANY (ARRAY[0", ",1+1", "", "", "])"},
+        {"VALUES (1, 'a')", ", (2, 'b')", "", "", ""},
+        {"SELECT 1", ", id + 1", "", "", " FROM stays"},
+        {"SELECT concat('a'", ", 'b' || 'c'", "", "", ")"},
+        {"SELECT CASE", " WHEN 1 = 2 THEN 3", "", "", " END"},
+        {"SELECT 1", "; SELECT 1", "", "", ""},
+    };
+    (void)state;
+    for (size_t i = 0; i < sizeof(flat) / sizeof(flat[0]); i++) {
+        size_t n = i + 1 == sizeof(flat) / sizeof(flat[0]) ? 2000 : 10000;
+        struct outcome outcome = try_shape(&nurse, &flat[i], n);
+        if (outcome.status != OK)
+            print_error("shape %zu: %s %s\n", i, status_name(outcome.status), outcome.sqlstate);
+        assert_int_equal(outcome.status, OK);
+    }
+}
+
+static void judge_text_too_long_refused(void **state)
+{
+    static const struct shape spaces = {"SELECT 1", "          ", "", "", ""};
+    (void)state;
+    struct outcome outcome = try_shape(&nurse, &spaces, 110000);
+    assert_int_equal(outcome.status, ERR_LIMIT);
+    assert_string_equal(outcome.sqlstate, "54000");
+    assert_int_equal(try_shape(&nurse, &spaces, 100000).status, OK);
+}
+
+static void judge_bytes_that_are_no_utf8_refused(void **state)
+{
+    static const struct {
+        const char *sql;
+        size_t len;
+    } bad[] = {
+        {"SELECT '\xff'", 10},         {"SELECT '\xc0\xaf'", 11},
+        {"SELECT '\xed\xa0\x80'", 12}, {"SELECT '\xf5\x80\x80\x80'", 13},
+        {"SELECT \0 1", 10},           {"SELECT '\xe9'", 10},
+    };
+    (void)state;
+    for (size_t i = 0; i < sizeof(bad) / sizeof(bad[0]); i++) {
+        struct outcome outcome = try(&nurse, bad[i].sql, bad[i].len);
+        assert_int_equal(outcome.status, ERR_SYNTAX);
+        assert_string_equal(outcome.sqlstate, "22021");
+        assert_int_equal(try(&dba, bad[i].sql, bad[i].len).status, ERR_SYNTAX);
+    }
+    assert_int_equal(try(&nurse, "SELECT '\xc3\xa9'", 11).status, OK);
+}
+
+static void judge_arena_too_small_is_memory(void **state)
+{
+    static const char sql[] =
+        "SELECT p.id, upper(p.family_name) FROM patients p JOIN stays s ON s.patient_id = p.id";
+    bool allowed = false;
+    (void)state;
+    for (size_t limit = 256; limit < 300000; limit += limit / 2) {
+        struct arena *arena = arena_new(limit);
+        struct verdict *verdict = NULL;
+        enum status status = fixture_judge(&nurse, sql, sizeof(sql) - 1, arena, &verdict);
+        assert_true(status == OK || status == ERR_MEMORY);
+        assert_int_equal(status == OK, verdict != NULL && verdict->allowed);
+        allowed = status == OK;
+        arena_free(arena);
+    }
+    assert_true(allowed);
+}
+
+static void verdict_zeroed_denies(void **state)
+{
+    const struct verdict verdict = {0};
+    (void)state;
+    assert_false(verdict.allowed);
+    assert_null(verdict.sql);
+}
+
+static void map_position(const char *sql, const char *in_sent, const char *in_client)
+{
+    struct arena *arena = arena_new(0);
+    struct verdict *verdict = NULL;
+    assert_int_equal(fixture_judge(&nurse, sql, strlen(sql), arena, &verdict), OK);
+    const char *sent = strstr(verdict->sql, in_sent);
+    const char *client = strstr(sql, in_client);
+    assert_non_null(sent);
+    assert_non_null(client);
+    size_t position = 1;
+    size_t expected = 1;
+    for (const char *at = verdict->sql; at < sent; at++)
+        position += ((unsigned char)*at & 0xc0) != 0x80;
+    for (const char *at = sql; at < client; at++)
+        expected += ((unsigned char)*at & 0xc0) != 0x80;
+    assert_int_equal(verdict_map_position(verdict, sql, position), expected);
+    assert_int_equal(verdict_map_position(verdict, sql, 0), 0);
+    arena_free(arena);
+}
+
+static void map_position_after_edits_is_the_clients(void **state)
+{
+    (void)state;
+    map_position("SELECT 1", "1", "1");
+    map_position("SELECT 'é', id FROM patients WHERE nir = 1", "nir", "nir");
+    map_position("SELECT 'é', upper(nir) FROM patients", "nir", "nir");
+    map_position("SELECT 'é', upper(nir) FROM patients", "upper", "upper");
+    map_position("SELECT id FROM public.patients WHERE é = 1", "WHERE", "WHERE");
+    map_position("SELECT id FROM public.patients WHERE é = 1", "public.patients",
+                 "public.patients");
+    map_position("SELECT public.patients.nir FROM public.patients", "nir", "nir");
+    map_position("SELECT p.family_name FROM patients p GROUP BY p.id", "p.id", "p.id");
+}
+
+static void setting_classes_are_closed_by_default(void **state)
+{
+    (void)state;
+    assert_int_equal(setting_class("TimeZone"), SETTING_FORWARD);
+    assert_int_equal(setting_class("SEARCH_PATH"), SETTING_PATH);
+    assert_int_equal(setting_class("pgvigil.Mission"), SETTING_PGVIGIL);
+    assert_int_equal(setting_class("server_version"), SETTING_READ_ONLY);
+    assert_int_equal(setting_class("role"), SETTING_REFUSED);
+    assert_int_equal(setting_class("session_authorization"), SETTING_REFUSED);
+    assert_int_equal(setting_class("debug_print_plan"), SETTING_REFUSED);
+    assert_int_equal(setting_class("log_statement"), SETTING_REFUSED);
+    assert_int_equal(setting_class("app.user_id"), SETTING_REFUSED);
+    assert_int_equal(setting_class("pgvigil.u_name"), SETTING_REFUSED);
+    assert_int_equal(setting_class("pgvigil.address"), SETTING_REFUSED);
+    assert_int_equal(setting_class("pgvigil."), SETTING_REFUSED);
+    assert_int_equal(setting_class("pgvigil.a.b"), SETTING_REFUSED);
+    assert_int_equal(setting_class(""), SETTING_REFUSED);
+}
+
+static int run(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(judge_deep_statements_survive),
+        cmocka_unit_test(judge_chains_of_operators_refused_with_54001),
+        cmocka_unit_test(judge_shallow_shapes_accepted),
+        cmocka_unit_test(judge_flat_lists_accepted),
+        cmocka_unit_test(judge_text_too_long_refused),
+        cmocka_unit_test(judge_bytes_that_are_no_utf8_refused),
+        cmocka_unit_test(judge_arena_too_small_is_memory),
+        cmocka_unit_test(verdict_zeroed_denies),
+        cmocka_unit_test(map_position_after_edits_is_the_clients),
+        cmocka_unit_test(setting_classes_are_closed_by_default),
+    };
+    return cmocka_run_group_tests(tests, fixture_setup, fixture_teardown);
+}
+
+int main(void)
+{
+    return fixture_main(run);
+}
