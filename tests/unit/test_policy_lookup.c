@@ -289,6 +289,67 @@ static void write_only_listed_and_shown_columns(void **state)
     policy_unref(policy);
 }
 
+/* Load refuses such rules; were one to come through, nothing could be written all the same. */
+static void write_masked_column_is_refused(void **state)
+{
+    (void)state;
+    static const char *const columns[] = {"phone"};
+    static const char *const written[] = {"contact"};
+    static const struct policy_category category = {
+        .name = "contact", .columns = columns, .column_count = 1};
+    static const struct policy_table table = {
+        .schema = "s", .name = "t", .categories = &category, .category_count = 1};
+    struct policy_column_rule column = {.name = "contact", .mask = MASK_SHOW};
+    struct policy_rule rule = {.columns = &column,
+                               .column_count = 1,
+                               .insert = written,
+                               .insert_count = 1,
+                               .update = written,
+                               .update_count = 1};
+    assert_true(policy_may_insert(&table, &rule, "phone"));
+    assert_true(policy_may_update(&table, &rule, "phone"));
+    for (uint32_t mask = 0; mask < 9; mask++) {
+        column.mask = mask;
+        assert_int_equal(policy_may_insert(&table, &rule, "phone"), mask == MASK_SHOW);
+        assert_int_equal(policy_may_update(&table, &rule, "phone"), mask == MASK_SHOW);
+    }
+    rule.column_count = 0;
+    assert_false(policy_may_insert(&table, &rule, "phone"));
+}
+
+static void rule_for_mission_that_the_role_lacks_is_none(void **state)
+{
+    (void)state;
+    struct policy *policy = load("tables = ( { name = \"a.x\"; columns = { c = [ \"p\" ]; }; } );"
+                                 "missions = ( { name = \"m\"; }, { name = \"n\"; } );"
+                                 "roles = ( { name = \"r\"; missions = [ \"m\" ]; }, { name = "
+                                 "\"q\"; missions = [ \"m\", \"n\" ]; } );"
+                                 "rules = ( { roles = [ \"r\", \"q\" ]; missions = [ \"m\", \"n\" "
+                                 "]; tables = [ \"a.x\", \"a.x*\" ];"
+                                 "  columns = { c = \"show\"; }; } );");
+    assert_non_null(policy_rule_for(policy, 0, 0, "a", "x"));
+    assert_null(policy_rule_for(policy, 0, 1, "a", "x"));
+    assert_non_null(policy_rule_for(policy, 1, 1, "a", "x"));
+    assert_non_null(policy_rule_for(policy, 1, 1, "a", "xy"));
+    assert_null(policy_rule_for(policy, 0, 1, "a", "xy"));
+    policy_unref(policy);
+}
+
+/* An element cannot end its quotes, and so not the literal. */
+static void user_list_elements_are_escaped(void **state)
+{
+    (void)state;
+    struct policy *policy = load(
+        "attributes = ( { name = \"units\"; type = \"text[]\"; } );"
+        "missions = ( { name = \"m\"; } ); roles = ( { name = \"r\"; missions = [ \"m\" ]; } );"
+        "users = ( { name = \"u\"; auth = \"cert\"; certificate_cn = \"u\"; roles = [ \"r\" ];"
+        "  attributes = { units = [ \"a,b\", \"}\", \"NULL\", \"\", \"q\\\"x\", \"back\\\\\" ]; }; "
+        "} );");
+    assert_string_equal(policy->users[0].attributes[0].setting,
+                        "{\"a,b\",\"}\",\"NULL\",\"\",\"q\\\"x\",\"back\\\\\"}");
+    policy_unref(policy);
+}
+
 static void function_allowed_for_its_pairs(void **state)
 {
     (void)state;
@@ -471,6 +532,9 @@ int main(void)
         cmocka_unit_test(mask_of_column_beats_its_category),
         cmocka_unit_test(mask_of_column_named_like_a_category_is_not_its_mask),
         cmocka_unit_test(write_only_listed_and_shown_columns),
+        cmocka_unit_test(write_masked_column_is_refused),
+        cmocka_unit_test(rule_for_mission_that_the_role_lacks_is_none),
+        cmocka_unit_test(user_list_elements_are_escaped),
         cmocka_unit_test(function_allowed_for_its_pairs),
         cmocka_unit_test(digest_ignores_form_and_order),
         cmocka_unit_test(digest_changes_with_every_meaning),
