@@ -7,6 +7,7 @@
  */
 #include "audit/key.h"
 #include "proxy/tls.h"
+#include "tools/check_database.h"
 #include "tools/cli.h"
 
 #include <libpq-fe.h>
@@ -107,42 +108,89 @@ static int check_policy(const char *path, struct policy **policy)
     return code;
 }
 
-static int check_files(const struct config *config, struct policy **policy)
+struct check_request {
+    const char *config_path;
+    const char *policy_path; /* instead of the configuration's, or NULL */
+    const char *database;    /* NULL: files alone */
+    const char *as;          /* a DBA's conninfo for the database, or NULL: the proxy's own */
+};
+
+/* The login that the proxy uses; config_load has made sure that the conninfo names it. */
+static void read_login(const char *conninfo, char *login, size_t size)
 {
-    int code = worse(check_tls(config), check_audit_key(config));
-    if (code == CLI_FINE)
-        printf("configuration %s: fine\n", config->path);
-    advise(config);
-    return worse(code, check_policy(config->policy, policy));
+    PQconninfoOption *options = PQconninfoParse(conninfo, NULL);
+    login[0] = '\0';
+    for (const PQconninfoOption *option = options; option && option->keyword; option++) {
+        if (option->val && strcmp(option->keyword, "user") == 0)
+            (void)snprintf(login, size, "%s", option->val);
+    }
+    PQconninfoFree(options);
+}
+
+static int check_live(const struct cli_command *command, const struct check_request *request,
+                      const struct config *config, const struct policy *policy)
+{
+    char login[256];
+    const struct config_database *database = cli_database(command, config, request->database);
+    if (!database)
+        return CLI_CANNOT;
+    read_login(database->conninfo, login, sizeof login);
+    return check_database(policy, database->name, request->as ? request->as : database->conninfo,
+                          database->owner, login, stdout);
+}
+
+static int check_all(const struct cli_command *command, const struct check_request *request)
+{
+    struct config *config = NULL;
+    struct policy *policy = NULL;
+    int code = cli_load_config(request->config_path, &config, stdout);
+    if (code == CLI_FINE) {
+        code = worse(check_tls(config), check_audit_key(config));
+        if (code == CLI_FINE)
+            printf("configuration %s: fine\n", config->path);
+        advise(config);
+        code =
+            worse(code, check_policy(request->policy_path ? request->policy_path : config->policy,
+                                     &policy));
+    }
+    if (policy && request->database)
+        code = worse(code, check_live(command, request, config, policy));
+    policy_unref(policy);
+    config_free(config);
+    return code;
 }
 
 int cmd_check(int argc, char **argv)
 {
-    const char *path = CLI_DEFAULT_CONFIG;
-    const char *policy_path = NULL;
+    struct check_request request = {.config_path = CLI_DEFAULT_CONFIG};
     const struct cli_option options[] = {
-        {'c', "config", "FILE", "the configuration; default " CLI_DEFAULT_CONFIG, &path, NULL},
-        {'p', "policy", "PATH", "only this policy, directory or file", &policy_path, NULL},
+        {'c', "config", "FILE", "the configuration; default " CLI_DEFAULT_CONFIG,
+         &request.config_path, NULL},
+        {'d', "database", "NAME", "also compare with the live catalog of this database",
+         &request.database, NULL},
+        {0, "as", "CONNINFO", "connect as a DBA, to try expressions and the owner's rights too",
+         &request.as, NULL},
+        {'p', "policy", "PATH", "this policy; without --database nothing else is read",
+         &request.policy_path, NULL},
         {.name = NULL}};
-    const struct cli_command command = {.name = "check",
-                                        .about =
-                                            "Reads configuration, policy, certificates and keys as "
-                                            "serve would, and tells everything that is\n"
-                                            "wrong at once. Changes nothing.",
-                                        .options = options};
+    const struct cli_command command = {
+        .name = "check",
+        .about =
+            "Reads configuration, policy, certificates and keys as serve would, and tells "
+            "everything "
+            "that is\nwrong at once. With --database it also finds what the policy names and the "
+            "database has not, what\nthe database has and the policy leaves open, expressions that "
+            "PostgreSQL rejects, and rights that go\nround the guards. Changes nothing.",
+        .options = options};
     int code = cli_parse(&command, argc, argv, NULL, NULL);
     if (code != CLI_CONTINUE)
         return code;
-    struct config *config = NULL;
+    if (request.as && !request.database)
+        return cli_fail(&command, CLI_USAGE, "--as needs --database");
+    if (!request.policy_path || request.database)
+        return check_all(&command, &request);
     struct policy *policy = NULL;
-    if (policy_path) {
-        code = check_policy(policy_path, &policy);
-    } else {
-        code = cli_load_config(path, &config, stdout);
-        if (code == CLI_FINE)
-            code = check_files(config, &policy);
-    }
+    code = check_policy(request.policy_path, &policy);
     policy_unref(policy);
-    config_free(config);
     return code;
 }
