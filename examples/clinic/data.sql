@@ -204,7 +204,7 @@ SELECT o, s.patient_id, s.id, (at AT TIME ZONE 'Europe/Paris')::date, at, v.loin
        v.base + round(pg_temp.pick(o, 50, v.span * 10) / 10.0, 1), v.unit, pg_temp.rpps(60 + s.ward_id + 12 * pg_temp.pick(o, 51, 10))
 FROM generate_series(1, 160000) AS o
 JOIN public.stays s ON s.id = 1 + (o - 1) % 40000
-JOIN vital_codes v ON v.n = (o / 40000 * 3 + o) % 8
+JOIN vital_codes v ON v.n = (o + o / 40000 * 3 + o / 100) % 8
 CROSS JOIN LATERAL (SELECT s.admitted_at + pg_temp.pick(o, 52, 72) * interval '20 minutes' AS at) AS moment;
 
 INSERT INTO public.lab_results (id, stay_id, loinc, label, value, unit, low, high, taken_at)
@@ -212,7 +212,7 @@ SELECT r, s.id, c.loinc, c.label, round(c.low + (c.high - c.low) * (pg_temp.pick
        s.admitted_at + pg_temp.pick(r, 61, 48) * interval '30 minutes'
 FROM generate_series(1, 100000) AS r
 JOIN public.stays s ON s.id = 1 + (r - 1) % 40000
-JOIN lab_codes c ON c.n = (r / 40000 * 3 + r) % 10;
+JOIN lab_codes c ON c.n = (r + r / 40000 * 3 + r / 100) % 10;
 
 INSERT INTO public.prescriptions (id, patient_id, stay_id, prescriber, atc, label, dose, route, starts_on, ends_on)
 SELECT p, s.patient_id, s.id, s.attending, d.atc, d.label, d.dose, d.route, s.admitted_at::date,

@@ -114,7 +114,7 @@ check_essentials() {
 check_audit() {
     local user lines
     for user in "${DEMO_USERS[@]}" svc-lab; do
-        lines=$(cat "$WORK"/audit/*.jsonl 2>/dev/null | grep -F "\"person\":\"$user\"" | grep -cF '"kind":"SELECT"' || true)
+        lines=$(cat "$WORK"/audit/*.jsonl 2>/dev/null | grep -F "\"person\":\"$user\"" | grep -cF '"statement":"SELECT","decision":"allow"' || true)
         if [ "$lines" -gt 0 ]; then check_ok "the audit has $user's reads ($lines)"; else check_failed "the audit has $user's reads"; fi
     done
     lines=$(cat "$WORK"/audit/*.jsonl 2>/dev/null | grep -F '"person":"nurse1"' | grep -F '"decision":"deny"' | grep -cF staff_salaries || true)

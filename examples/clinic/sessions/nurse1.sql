@@ -5,7 +5,7 @@ SELECT id, family_name, given_name, birth_date, phone, allergies FROM patients O
 SELECT count(*) AS "patient 3" FROM patients WHERE id = 3;
 \echo '-- The social-security number is not a column of hers:'
 SELECT nir FROM patients LIMIT 1;
-\echo '-- What the vitals of today''s in-patients say:'
+\echo '-- The vitals of those who are in a bed today:'
 SELECT s.bed, p.family_name, o.label, o.value, o.unit
 FROM stays s JOIN patients p ON p.id = s.patient_id JOIN observations o ON o.stay_id = s.id
 WHERE s.discharged_at IS NULL AND o.label IN ('Température', 'SpO2') ORDER BY s.bed, o.id LIMIT 4;
