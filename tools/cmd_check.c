@@ -68,7 +68,7 @@ static void advise_conninfo(const struct config_database *database, const char *
             host = option->val;
     }
     if (options && host[0] != '/' && host[0] && strcmp(mode, "verify-full") != 0)
-        printf("%s:%u: advice: %s of \"%s\" has sslmode=%s; only verify-full proves that the "
+        printf("%s:%u: warning: %s of \"%s\" has sslmode=%s; only verify-full proves that the "
                "server is yours\n",
                database->place.file, database->place.line, key, database->name, mode);
     PQconninfoFree(options);
@@ -78,10 +78,10 @@ static void advise(const struct config *config)
 {
     struct stat about;
     if (stat(config->path, &about) == 0 && (about.st_mode & 0004) != 0)
-        printf("%s: advice: everybody can read it; chmod 640 when it holds passwords\n",
+        printf("%s: warning: everybody can read it; chmod 640 when it holds passwords\n",
                config->path);
     if (config->listen.plaintext)
-        printf("%s:%u: advice: plaintext = true lets clients send records unencrypted; for tests "
+        printf("%s:%u: warning: plaintext = true lets clients send records unencrypted; for tests "
                "only\n",
                config->listen.place.file, config->listen.place.line);
     for (size_t i = 0; i < config->database_count; i++) {
