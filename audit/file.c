@@ -176,29 +176,46 @@ static int cut(int fd, uint64_t size)
     return result == 0 ? 0 : errno;
 }
 
+/* The file gets its name when it is whole: a crash leaves no empty file in the chain. */
+static int give_name(const struct file *file, const char *temporary, const char *name, bool over)
+{
+    if (over)
+        return renameat(file->dir_fd, temporary, file->dir_fd, name) == 0 ? 0 : errno;
+    /* Unlike a rename, a link never takes the place of a file that is there. */
+    if (linkat(file->dir_fd, temporary, file->dir_fd, name, 0) != 0)
+        return errno;
+    (void)unlinkat(file->dir_fd, temporary, 0);
+    return 0;
+}
+
 enum status file_create(struct file *file, uint64_t number, const void *bytes, size_t len,
                         bool over)
 {
     char name[FILE_NAME_MAX];
+    char temporary[FILE_NAME_MAX];
     file_name(file->chain, number, name);
-    int flags = O_WRONLY | O_CREAT | O_CLOEXEC | O_NOFOLLOW | (over ? 0 : O_EXCL);
-    int fd = openat(file->dir_fd, name, flags, S_IRUSR | S_IWUSR);
+    (void)snprintf(temporary, sizeof temporary, "audit-%u.new", file->chain);
+    (void)unlinkat(file->dir_fd, temporary, 0);
+    int fd =
+        openat(file->dir_fd, temporary, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, S_IRUSR | S_IWUSR);
     if (fd < 0) {
         file->error = errno;
         return ERR_IO;
     }
-    int error = over ? cut(fd, 0) : 0;
-    if (!error)
-        error = write_all(fd, bytes, len, 0);
-    /* A name that a power failure takes away would look like a removed file. */
-    if (!error && (fsync(fd) != 0 || fsync(file->dir_fd) != 0))
+    int error = write_all(fd, bytes, len, 0);
+    if (!error && fsync(fd) != 0)
         error = errno;
+    if (!error)
+        error = give_name(file, temporary, name, over);
     if (error) {
         file->error = error;
-        (void)unlinkat(file->dir_fd, name, 0);
+        (void)unlinkat(file->dir_fd, temporary, 0);
         (void)close(fd);
         return ERR_IO;
     }
+    /* A name that a power failure takes away would look like a removed file. From here on the file
+     * is there, so it is used, whatever this says. */
+    (void)fsync(file->dir_fd);
     return adopt(file, fd, number, len);
 }
 

@@ -18,6 +18,7 @@
 
 /* What may be unsigned at the end beyond two intervals: a busy second, a clock set right. */
 #define UNSIGNED_SLACK 60
+#define INTERVAL_MOST  3600U
 
 enum status verify_grow(void **array, size_t count, size_t *cap, size_t element)
 {
@@ -182,6 +183,9 @@ static enum status judge_unsigned(struct verify *verify)
     if (!verify->last_time[0] || verify->files[verify->last_file].unknown_key)
         return OK;
     unsigned interval = verify->files[verify->last_file].checkpoint_seconds;
+    /* The header may itself be among what was rewritten. */
+    if (interval > INTERVAL_MOST)
+        interval = INTERVAL_MOST;
     const char *from = verify->checkpoint_time;
     if (!from[0] || interval == 0)
         return OK;

@@ -83,7 +83,7 @@ struct verify {
     uint64_t bytes_done;
     uint64_t bytes_total;
     char last_time[CHAIN_TIME + 1];       /* of the chain's last line */
-    char checkpoint_time[CHAIN_TIME + 1]; /* of its last good checkpoint */
+    char checkpoint_time[CHAIN_TIME + 1]; /* of its last good checkpoint, or its first line */
     size_t last_file;
     uint64_t last_line;
     audit_finding_fn *on_finding;

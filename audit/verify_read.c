@@ -17,7 +17,8 @@
 #include <unistd.h>
 
 #define LINE_MAX_BYTES     ((size_t)16 << 20)
-#define READ_BYTES         ((size_t)1 << 20)
+#define READ_BYTES         ((size_t)128 << 10)
+#define PROGRESS_BYTES     ((size_t)4 << 20)
 #define RUNS_MAX           200000U
 #define PARTIAL_TRIES      3U
 #define COPIES_LOOKED_BACK 16U
@@ -326,6 +327,9 @@ static enum status add_line(struct verify *verify, size_t index, uint64_t number
     if (status != OK)
         return status;
     memcpy(verify->last_time, parsed.time, sizeof verify->last_time);
+    /* A chain without any good checkpoint is unsigned from its first line on. */
+    if (!verify->checkpoint_time[0])
+        memcpy(verify->checkpoint_time, parsed.time, sizeof verify->checkpoint_time);
     verify->last_file = index;
     verify->last_line = number;
     struct run *run = verify->run_count ? &verify->runs[verify->run_count - 1] : NULL;
@@ -373,7 +377,7 @@ enum status verify_read_file(struct verify *verify, size_t index)
             status = add_line(verify, index, ++number, line, len, kind);
         verify->bytes_done += len;
         verify->result->bytes += len;
-        if (verify->on_progress && verify->bytes_done - reported >= READ_BYTES) {
+        if (verify->on_progress && verify->bytes_done - reported >= PROGRESS_BYTES) {
             reported = verify->bytes_done;
             verify->on_progress(verify->bytes_done, verify->bytes_total, verify->context);
         }

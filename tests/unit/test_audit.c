@@ -411,6 +411,46 @@ static void audit_reopen_after_damaged_line_keeps_the_evidence(void **state)
     fixture_end(&fixture);
 }
 
+static void audit_reopen_after_random_damage_always_serves(void **state)
+{
+    (void)state;
+    struct fixture fixture;
+    uint32_t seed = 31;
+    fixture_start(&fixture);
+    struct audit *audit = fixture_open(&fixture, 0);
+    fixture_append(audit, 5);
+    audit_close(audit);
+    size_t len = 0;
+    char *bytes = fixture_read(&fixture, FIRST_FILE, &len);
+    char *copy = malloc(len + 64);
+    assert_non_null(copy);
+    for (unsigned round = 0; round < 100; round++) {
+        memcpy(copy, bytes, len);
+        seed = seed * 1664525U + 1013904223U;
+        size_t keep = (seed >> 8) % (len + 1);
+        size_t extra = round % 3 == 0 ? (seed >> 4) % 64 : 0;
+        for (size_t i = 0; i < extra; i++)
+            copy[keep + i] = (char)(seed >> (i % 24));
+        for (unsigned i = 0; keep > 0 && i < round % 5; i++)
+            copy[(seed >> (i + 3)) % keep] ^= (char)(1U << (i + round % 3));
+        fixture_remove_files(fixture.directory);
+        fixture_write(&fixture, FIRST_FILE, copy, keep + extra);
+        audit = fixture_open(&fixture, 0);
+        fixture_append(audit, 2);
+        audit_close(audit);
+        /* What is there now ends in two records and a checkpoint that fit together. */
+        struct findings findings;
+        struct audit_verify_result result = fixture_verify(&fixture, &findings);
+        assert_in_range(result.records, 4, 64);
+        if (extra == 0 && round % 5 == 0)
+            assert_int_equal(result.findings, 0);
+        assert_int_equal(result.checkpoints >= 1, 1);
+    }
+    free(copy);
+    free(bytes);
+    fixture_end(&fixture);
+}
+
 static void audit_tick_signs_when_due_and_not_before(void **state)
 {
     (void)state;
@@ -543,6 +583,7 @@ int main(void)
         cmocka_unit_test(audit_reopen_after_half_line_cuts_and_records_it),
         cmocka_unit_test(audit_reopen_after_empty_file_makes_its_header),
         cmocka_unit_test(audit_reopen_after_damaged_line_keeps_the_evidence),
+        cmocka_unit_test(audit_reopen_after_random_damage_always_serves),
         cmocka_unit_test(audit_tick_signs_when_due_and_not_before),
         cmocka_unit_test(audit_second_opener_of_a_chain_refused),
         cmocka_unit_test(audit_open_with_bad_key_refused),

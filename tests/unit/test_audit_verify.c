@@ -4,6 +4,8 @@
  */
 #include "audit_fixture.h"
 
+#include <pthread.h>
+
 #define LINES_MAX 4096U
 #define FILES_MAX 16U
 
@@ -465,9 +467,10 @@ static void verify_copied_file_is_added(void **state)
     trail_end(&trail);
 }
 
-/* What an insider would do who can write the files but has not the key: change a record and compute
- * every hash after it anew. */
-static void rewrite_from(struct trail *trail, size_t from, char **out, size_t *out_len)
+/* What an insider would do who can write the files but has not the key: change a record (the byte
+ * behind `needle`) and compute every hash after it anew. */
+static void rewrite_from(struct trail *trail, size_t from, const char *needle, char byte,
+                         char **out, size_t *out_len)
 {
     struct lines lines;
     split(trail, 0, &lines);
@@ -477,9 +480,9 @@ static void rewrite_from(struct trail *trail, size_t from, char **out, size_t *o
     for (size_t i = from; i < lines.count; i++) {
         char *line = bytes + (lines.line[i].at - trail->files[0].bytes);
         if (i == from) {
-            char *rows = memmem(line, lines.line[i].len, "\"rows\":12", 9);
-            assert_non_null(rows);
-            rows[7] = '9';
+            char *found = memmem(line, lines.line[i].len, needle, strlen(needle));
+            assert_non_null(found);
+            found[strlen(needle)] = byte;
         } else {
             const char *before = bytes + (lines.line[i - 1].at - trail->files[0].bytes);
             unsigned char digest[32];
@@ -506,9 +509,32 @@ static void verify_rewritten_chain_is_a_bad_signature(void **state)
     char *bytes = NULL;
     size_t len = 0;
     trail_start(&trail, 20, 0);
-    rewrite_from(&trail, 10, &bytes, &len);
+    rewrite_from(&trail, 10, "\"rows\":", '9', &bytes, &len);
     fixture_write(&trail.fixture, trail.files[0].name, bytes, len);
     expect_one(&trail, "bad signature", trail.files[0].name, 22, 0);
+    free(bytes);
+    trail_end(&trail);
+}
+
+static void verify_rewritten_chain_without_checkpoints_is_unsigned(void **state)
+{
+    (void)state;
+    struct trail trail;
+    struct lines lines;
+    char *bytes = NULL;
+    size_t len = 0;
+    trail_start(&trail, 20, 0);
+    split(&trail, 0, &lines);
+    /* The last record is from some year later, and the checkpoint behind it is taken away. */
+    rewrite_from(&trail, 20, "\"time\":\"20", '9', &bytes, &len);
+    fixture_write(&trail.fixture, trail.files[0].name, bytes, len - lines.line[21].len);
+    expect_one(&trail, "unsigned", trail.files[0].name, 21, 0);
+    /* Its twin: the same end without the lapse of time is what every running server has. */
+    fixture_write(&trail.fixture, trail.files[0].name, trail.files[0].bytes,
+                  len - lines.line[21].len);
+    struct findings findings;
+    (void)fixture_verify(&trail.fixture, &findings);
+    assert_int_equal(findings.count, 0);
     free(bytes);
     trail_end(&trail);
 }
@@ -571,6 +597,39 @@ static void verify_random_garbage_neither_crashes_nor_passes(void **state)
     trail_end(&trail);
 }
 
+static void *write_while_verified(void *context)
+{
+    struct audit *audit = context;
+    for (unsigned i = 0; i < 3000; i++) {
+        if (audit_whole(audit, &some_session, &some_statement, &some_outcome) != OK ||
+            audit_flush(audit) != OK)
+            return audit;
+    }
+    return NULL;
+}
+
+static void verify_beside_a_running_writer_is_whole(void **state)
+{
+    (void)state;
+    struct fixture fixture;
+    pthread_t thread;
+    void *failed = NULL;
+    fixture_start(&fixture);
+    struct audit *audit = fixture_open(&fixture, 0);
+    assert_int_equal(pthread_create(&thread, NULL, write_while_verified, audit), 0);
+    struct findings findings;
+    for (unsigned i = 0; i < 20; i++) {
+        (void)fixture_verify(&fixture, &findings);
+        fixture_print(&findings);
+        assert_int_equal(findings.count, 0);
+    }
+    assert_int_equal(pthread_join(thread, &failed), 0);
+    assert_null(failed);
+    audit_close(audit);
+    assert_int_equal(fixture_verify(&fixture, &findings).records, 3002);
+    fixture_end(&fixture);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -589,8 +648,10 @@ int main(void)
         cmocka_unit_test(verify_swapped_files_are_named_and_nothing_else),
         cmocka_unit_test(verify_copied_file_is_added),
         cmocka_unit_test(verify_rewritten_chain_is_a_bad_signature),
+        cmocka_unit_test(verify_rewritten_chain_without_checkpoints_is_unsigned),
         cmocka_unit_test(verify_chain_signed_by_another_key_is_found),
         cmocka_unit_test(verify_without_directory_or_key_cannot_read),
+        cmocka_unit_test(verify_beside_a_running_writer_is_whole),
         cmocka_unit_test(verify_random_garbage_neither_crashes_nor_passes),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
