@@ -3,8 +3,9 @@
  *
  * In a filter only these may stand without a schema: guards are made under an empty search_path, so
  * anything else would fail there, with a message that does not lead to the policy file. Made from
- * postgres.bki and system_functions.sql; a builtin of a later version is written pg_catalog.name(...).
- * Being listed says nothing about being allowed to clients (functions*.c does).
+ * postgres.bki and system_functions.sql; a builtin of a later version is written
+ * pg_catalog.name(...). Being listed says nothing about being allowed to clients (functions*.c
+ * does).
  */
 #include "expression_check.h"
 
