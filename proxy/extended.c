@@ -492,6 +492,8 @@ enum status extended_execute(struct session *session, const struct wire_message 
     if (request == NULL)
         return ERR_MEMORY;
     request->audit_id = id;
+    if (statement != NULL)
+        query_note_settings(session, statement);
     wire_put_execute(&session->server->out, portal, max_rows);
     return OK;
 }

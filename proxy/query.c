@@ -410,6 +410,16 @@ static enum status begin_records(struct session *session, struct statement *stat
     return OK;
 }
 
+void query_note_settings(struct session *session, const struct statement *statement)
+{
+    for (size_t i = 0; i < statement->verdict->statement_count; i++) {
+        const struct verdict_statement *one = &statement->verdict->statements[i];
+        bool sets = one->kind == STATEMENT_SET || one->kind == STATEMENT_RESET;
+        if (sets && !one->local)
+            session->pinned = true;
+    }
+}
+
 static enum status forward_query(struct session *session, struct statement *statement)
 {
     struct refusal refusal;
@@ -426,6 +436,7 @@ static enum status forward_query(struct session *session, struct statement *stat
     request->statement = statement_ref(statement);
     request->group = session->group++;
     request->started = clock_microseconds();
+    query_note_settings(session, statement);
     session->group_forwarded = false;
     struct server *server = session->server;
     server_forget_unnamed(server);

@@ -55,6 +55,10 @@ struct statement_source {
 };
 NODISCARD enum status query_judge(struct session *session, const struct statement_source *source,
                                   struct statement **statement, struct refusal *refusal);
+/* A statement that goes upstream and leaves a setting on the server connection keeps that
+ * connection for the session, until it ends or discards all: the next person must not inherit it.
+ */
+void query_note_settings(struct session *session, const struct statement *statement);
 /* In a transaction block, or in the implicit transaction of a group that went upstream in part. */
 bool query_in_transaction(const struct session *session);
 
