@@ -90,6 +90,7 @@ struct judge {
     struct relation_use **uses;
     size_t use_count, use_cap;
     bool calls_foreign_function; /* one the policy allows: it may write */
+    unsigned reg_casts;          /* rewritten so far */
     unsigned depth;
 };
 
@@ -145,8 +146,10 @@ NODISCARD enum status judge_collation(struct judge *judge, PgQuery__CollateClaus
 /* types.c */
 NODISCARD enum status judge_type(struct judge *judge, PgQuery__TypeName *type);
 NODISCARD enum status judge_cast(struct judge *judge, PgQuery__TypeCast *cast, PgQuery__Node *node);
-bool types_builtin_allowed(const char *name);
-bool types_reg(const char *name);
+/* judge_reg.c: casts to regclass and its like. */
+NODISCARD enum status judge_reg_cast(struct judge *judge, PgQuery__TypeCast *cast,
+                                     PgQuery__Node *node, bool *done);
+NODISCARD enum status judge_reg_target(struct judge *judge, PgQuery__ResTarget *target);
 /* resolve.c: a name in FROM that is no CTE. Edits it; *item gets use, columns, names. */
 NODISCARD enum status judge_relation(struct judge *judge, PgQuery__RangeVar *var,
                                      struct range_item *item);

@@ -119,6 +119,12 @@ static enum status walk_cast(struct judge *judge, ProtobufCMessage *message, PgQ
     return judge_cast(judge, (PgQuery__TypeCast *)message, node);
 }
 
+static enum status walk_target(struct judge *judge, ProtobufCMessage *message, PgQuery__Node *node)
+{
+    (void)node;
+    return judge_reg_target(judge, (PgQuery__ResTarget *)message);
+}
+
 static enum status walk_collate(struct judge *judge, ProtobufCMessage *message, PgQuery__Node *node)
 {
     (void)node;
@@ -169,6 +175,7 @@ static const struct node_rule rules[] = {
     CASE(SQLVALUE_FUNCTION) = HANDLED(walk_value_function),
     CASE(TYPE_NAME) = HANDLED(walk_type),
     CASE(TYPE_CAST) = HANDLED(walk_cast),
+    CASE(RES_TARGET) = HANDLED(walk_target),
     CASE(COLLATE_CLAUSE) = HANDLED(walk_collate),
     CASE(A_EXPR) = HANDLED(walk_a_expr),
     CASE(SUB_LINK) = HANDLED(walk_sub_link),
@@ -199,7 +206,6 @@ static const struct node_rule rules[] = {
     CASE(NAMED_ARG_EXPR) = CHILDREN,
     CASE(NULL_TEST) = CHILDREN,
     CASE(RANGE_TABLE_FUNC_COL) = CHILDREN,
-    CASE(RES_TARGET) = CHILDREN,
     CASE(ROW_EXPR) = CHILDREN,
     CASE(STRING) = CHILDREN,
     CASE(WINDOW_DEF) = CHILDREN,

@@ -55,6 +55,8 @@ static const char *const builtin[] = {
     "point",
     "polygon",
     "record",
+    "regconfig",
+    "regdictionary",
     "text",
     "time",
     "timestamp",
@@ -80,24 +82,11 @@ static int compare(const void *key, const void *entry)
     return strcmp(key, *(const char *const *)entry);
 }
 
-bool types_builtin_allowed(const char *name)
+static bool builtin_allowed(const char *name)
 {
     const char *element = name[0] == '_' ? name + 1 : name; /* _int4 is int4[] */
     return bsearch(element, builtin, sizeof(builtin) / sizeof(builtin[0]), sizeof(builtin[0]),
                    compare) != NULL;
-}
-
-bool types_reg(const char *name)
-{
-    static const char *const names[] = {
-        "regclass",    "regcollation", "regconfig",    "regdictionary", "regnamespace", "regoper",
-        "regoperator", "regproc",      "regprocedure", "regrole",       "regtype"};
-    const char *element = name[0] == '_' ? name + 1 : name;
-    for (size_t i = 0; i < sizeof(names) / sizeof(names[0]); i++) {
-        if (strcmp(names[i], element) == 0)
-            return true;
-    }
-    return false;
 }
 
 static enum status refuse(struct judge *judge, const char *name, size_t at)
@@ -147,7 +136,7 @@ static enum status named(struct judge *judge, PgQuery__TypeName *type, size_t at
     if (name == NULL || type->n_names > 2 || (type->n_names == 2 && schema == NULL))
         return refuse(judge, name == NULL ? "" : name, at);
     bool builtin_schema = schema == NULL || strcmp(schema, "pg_catalog") == 0;
-    if (builtin_schema && types_builtin_allowed(name))
+    if (builtin_schema && builtin_allowed(name))
         return schema == NULL ? qualify(judge, type, "pg_catalog", at) : OK;
     const char *where = schema == NULL ? schema_of(judge, name) : schema;
     if (where == NULL || closed_schema(where) || !catalog_has_type(catalog, where, name) ||
@@ -170,6 +159,7 @@ enum status judge_type(struct judge *judge, PgQuery__TypeName *type)
 
 enum status judge_cast(struct judge *judge, PgQuery__TypeCast *cast, PgQuery__Node *node)
 {
-    (void)node;
-    return judge_walk_children(judge, &cast->base);
+    bool done = false;
+    enum status status = judge_reg_cast(judge, cast, node, &done);
+    return status != OK || done ? status : judge_walk_children(judge, &cast->base);
 }

@@ -97,14 +97,17 @@ SELECT public.stays.id FROM patients
 SELECT public.p.id FROM patients p
 => refused 42P01 column: missing FROM-clause entry for table "p"
 
-SELECT 'patients'::regclass
+SELECT 'x'::regoper
+=> refused 42501 type: type "regoper" is not available for role "nurse" in mission "care"
+
+SELECT 1::regcollation
+=> refused 42501 type: type "regcollation" is not available for role "nurse" in mission "care"
+
+SELECT '{x}'::regclass[]
 => refused 42501 type: type "regclass" is not available for role "nurse" in mission "care"
 
-SELECT 1259::oid::regclass::text
-=> refused 42501 type: type "regclass" is not available for role "nurse" in mission "care"
-
-SELECT CAST('x' AS pg_catalog.regrole)
-=> refused 42501 type: type "regrole" is not available for role "nurse" in mission "care"
+SELECT ARRAY['x']::_regclass
+=> refused 42501 type: type "_regclass" is not available for role "nurse" in mission "care"
 
 SELECT regclass 'patients'
 => refused 42501 type: type "regclass" is not available for role "nurse" in mission "care"

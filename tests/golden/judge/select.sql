@@ -378,3 +378,36 @@ WITH x AS (DELETE FROM secrets RETURNING id) SELECT * FROM x
 
 SELECT FROM
 => refused 42601 syntax: syntax error at end of input
+
+# nurse care
+SELECT 'patients'::regclass, oid::regclass FROM pg_class
+=> SELECT "C:"."regclass_in"('patients' ) AS "regclass" , "C:"."regclass_out"(oid )  AS "oid" FROM "C:"."pg_catalog.pg_class" AS "pg_class"
+-- pg_catalog.pg_class(oid)
+
+SELECT c.oid::pg_catalog.regclass FROM pg_catalog.pg_class c
+=> SELECT "C:"."regclass_out"(c.oid )  AS "oid" FROM "C:"."pg_catalog.pg_class" c
+-- pg_catalog.pg_class(oid)
+
+SELECT c.oid::pg_catalog.regclass::pg_catalog.text, ((c.oid))::regclass AS x, -(1)::regclass FROM pg_catalog.pg_class c WHERE c.oid = 'pg_class'::regclass::oid
+=> SELECT "C:"."regclass_out"(c.oid )::pg_catalog.text AS "oid" , "C:"."regclass_out"(((c.oid)) ) AS x, - "C:"."regclass_out"((1) ) FROM "C:"."pg_catalog.pg_class" c WHERE c.oid = "C:"."regclass_in"('pg_class' ):: pg_catalog.oid
+-- pg_catalog.pg_class(oid)
+
+SELECT CAST('x' AS pg_catalog.regrole), CAST(c.oid AS regclass) FROM pg_class c
+=> SELECT "C:"."regrole_in"('x' ) AS "regrole" , "C:"."regclass_out"(c.oid )  AS "oid" FROM "C:"."pg_catalog.pg_class" c
+-- pg_catalog.pg_class(oid)
+
+SELECT $1::regclass, (quote_ident('a') || '.b')::regclass, (SELECT 1)::regtype, pg_class.oid::regproc::text FROM pg_class
+=> SELECT "C:"."regclass_in"($1 ) AS "regclass" , "C:"."regclass_in"((pg_catalog.quote_ident('a') || '.b') ) AS "regclass" , "C:"."regtype_out"((SELECT 1) ) AS "regtype" , "C:"."regproc_out"(pg_class.oid ):: pg_catalog.text  AS "oid" FROM "C:"."pg_catalog.pg_class" AS "pg_class"
+-- pg_catalog.pg_class(oid)
+
+SELECT relname FROM pg_class WHERE oid = 'public.patients'::regclass -- comment
+=> SELECT relname FROM "C:"."pg_catalog.pg_class" AS "pg_class" WHERE oid = "C:"."regclass_in"('public.patients' ) -- comment
+-- pg_catalog.pg_class(oid relname)
+
+SELECT 'x'::regclass -- comment
+=> SELECT "C:"."regclass_in"('x' ) -- comment 
+ AS "regclass"
+
+SELECT to_tsvector('english'::regconfig, 'a'), 'x'::regtype::oid
+=> SELECT pg_catalog.to_tsvector('english':: pg_catalog.regconfig, 'a'), "C:"."regtype_in"('x' ):: pg_catalog.oid 
+ AS "oid"
