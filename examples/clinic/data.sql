@@ -180,8 +180,8 @@ SELECT s, i, w.id, w.code || '-' || lpad((1 + pg_temp.pick(s, 30, w.beds))::text
        CASE WHEN NOT current THEN admitted + (1 + pg_temp.pick(s, 31, 12)) * interval '1 day' + interval '3 hours' END,
        pg_temp.rpps(w.id + 12 * pg_temp.pick(s, 32, 5)), d.reason, d.code, d.label
 FROM (SELECT s, i, CASE WHEN s % 5 <> 3 OR usual_ward = 6 THEN usual_ward ELSE 10 END AS stay_ward,
-             s > 20000 AND s % 100 = 0 AS current,
-             CASE WHEN s > 20000 AND s % 100 = 0 THEN timestamptz '2025-06-18 09:00' + pg_temp.pick(s, 33, 12 * 24) * interval '1 hour'
+             s > 20000 AND s % 100 = 7 AS current,
+             CASE WHEN s > 20000 AND s % 100 = 7 THEN timestamptz '2025-06-18 09:00' + pg_temp.pick(s, 33, 12 * 24) * interval '1 hour'
                   ELSE timestamptz '2022-01-03 07:00' + pg_temp.pick(s, 33, 1250 * 24) * interval '1 hour' END AS admitted
       FROM generate_series(1, 40000) AS s JOIN draft ON i = 1 + (s - 1) % 20000) AS each_stay
 JOIN public.wards w ON w.id = stay_ward

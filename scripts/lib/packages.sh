@@ -5,13 +5,14 @@
 PACKAGES_BUILD=(gcc libc6-dev cmake ninja-build pkg-config libpq-dev libssl-dev libconfig-dev libevent-dev libjansson-dev
     libxxhash-dev libprotobuf-c-dev libpg-query-dev libcmocka-dev)
 PACKAGES_RUN=(postgresql-15 postgresql-client-15 openssl)
-PACKAGES_TEST=(python3 python3-psycopg python3-pytest node-pg libpostgresql-jdbc-java default-jdk-headless pgbouncer
+PACKAGES_TEST=(python3 python3-psycopg python3-pytest nodejs libpostgresql-jdbc-java default-jdk-headless pgbouncer
     clang-format-14)
 
 # What a package is wanted for, where something else can stand in for it: a JDK that Debian did not ship, say.
 package_present() {
     case $1 in
         default-jdk-headless) command -v javac >/dev/null && return 0 ;;
+        nodejs) command -v node >/dev/null && return 0 ;;
     esac
     [ "$(dpkg-query -W -f='${db:Status-Status}' "$1" 2>/dev/null)" = installed ]
 }
@@ -66,4 +67,38 @@ install_packages() {
     [ "$(id -u)" -eq 0 ] || die "these packages are missing, and only root can install them: ${missing[*]}"
     command -v apt-get >/dev/null || die "this is not a Debian; wanted: ${missing[*]}"
     step "Installing ${#missing[@]} of $# packages (the others are there)" packages_apt "${missing[@]}"
+}
+
+# Debian's driver for node. Where node itself is another's package (which Debian's cannot be installed beside), it is
+# unpacked into build/node and found by NODE_PATH.
+NODE_PG=(node-pg node-split2 node-readable-stream node-xtend node-inherits node-string-decoder node-util-deprecate
+    node-safe-buffer node-process-nextick-args node-isarray node-core-util-is)
+export NODE_PATH=$ROOT/build/node/usr/share/nodejs:/usr/share/nodejs:/usr/lib/nodejs
+
+node_pg_works() { node -e 'require("pg")' 2>/dev/null; }
+
+node_pg_apt() {
+    local package
+    if [ "$(dpkg-query -W -f='${db:Status-Status}' nodejs)" = installed ] && packages_apt node-pg; then return 0; fi
+    rm -rf "$ROOT/build/node"
+    mkdir -p "$ROOT/build/node"
+    # apt-get downloads as a user of its own, who may not write here.
+    cd "$(mktemp -d)"
+    for package in "${NODE_PG[@]}"; do
+        if apt-cache show "$package" >/dev/null 2>&1; then
+            apt-get -q -o Acquire::Retries=3 -o APT::Sandbox::User=root download "$package"
+        fi
+    done
+    for package in *.deb; do dpkg-deb -x "$package" "$ROOT/build/node"; done
+    rm -rf "$PWD"
+    node_pg_works
+}
+
+install_node_pg() {
+    if node_pg_works; then
+        step_begin "Debian's driver for node"
+        say "$STEP_TITLE: there"
+    else
+        step "Debian's driver for node" node_pg_apt
+    fi
 }
