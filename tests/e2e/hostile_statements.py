@@ -62,7 +62,7 @@ HOSTILE = [
     ("refused", "SELECT nir FROM patients"), ("refused", "SELECT p.nir FROM patients p"), ("refused", "SELECT patients.nir FROM patients"),
     ("refused", "SELECT public.patients.nir FROM patients"), ("refused", "SELECT (p).nir FROM patients p"), ("refused", "SELECT (p.*).nir FROM patients p"),
     ("refused", "SELECT nir(p) FROM patients p"), ("refused", "SELECT nir(p.*) FROM patients p"), ("refused", "SELECT preferences FROM patients"),
-    ("refused", "SELECT p.preferences FROM patients p"), ("refused", "SELECT zzcanary_late FROM patients"),
+    ("refused", "SELECT p.preferences FROM patients p"), 
     ("refused", "SELECT id FROM patients ORDER BY nir"), ("refused", "SELECT id FROM patients WHERE nir IS NOT NULL"),
     ("refused", "SELECT count(*) FROM patients GROUP BY nir"), ("refused", "SELECT row_number() OVER (ORDER BY nir) FROM patients"),
     ("refused", "SELECT id FROM patients p WHERE EXISTS (SELECT 1 WHERE p.nir LIKE '1%')"),
@@ -95,7 +95,7 @@ HOSTILE = [
     ("refused", "SELECT 1; SELECT nir FROM patients"), ("any", "SELECT 1;;"), ("refused", "SELECT id FROM wards WHERE id = 1 -- \n; TABLE staff_salaries"),
     # ---- hidden tables and names
     ("refused", "SELECT * FROM staff_salaries"), ("refused", "TABLE staff_salaries"), ("refused", "SELECT count(*) FROM public.staff_salaries"),
-    ("refused", "SELECT * FROM zzcanary_b"), ("refused", "SELECT * FROM public.zzcanary_view"), ("refused", "SELECT * FROM zzcanary_schema.patients"),
+      
     ("refused", "SELECT * FROM nothing_of_that_name"), ("refused", "SELECT * FROM \"ActesCCAM\""), ("refused", "SELECT * FROM documents"), ("refused", "SELECT * FROM invoices"),
     ("refused", "SELECT * FROM objections"), ("refused", "SELECT w.id FROM wards w WHERE EXISTS (SELECT 1 FROM documents)"),
     ("refused", "SELECT * FROM patients_pkey"), ("any", "SELECT 'zzcanary_b'::regclass"), ("any", "SELECT 'staff_salaries'::regclass::oid"),
@@ -148,7 +148,7 @@ HOSTILE = [
     ("refused", "SELECT ts_stat('SELECT to_tsvector(nir) FROM public.patients')"), ("refused", "SELECT ts_rewrite('a'::tsquery, 'SELECT nir::tsquery, nir::tsquery FROM public.patients')"),
     ("refused", "SELECT pg_read_file('PG_VERSION')"), ("refused", "SELECT pg_read_binary_file('PG_VERSION')"), ("refused", "SELECT pg_ls_dir('.')"), ("refused", "SELECT pg_stat_file('PG_VERSION')"),
     ("refused", "SELECT lo_import('/etc/passwd')"), ("refused", "SELECT lo_get(1)"), ("refused", "SELECT lo_create(0)"), ("refused", "SELECT lo_export(1, '/tmp/x')"), ("refused", "SELECT loread(lo_open(1, 262144), 1)"),
-    ("refused", "SELECT current_setting('pgvigil.u_wards')"), ("refused", "SELECT current_setting('pgvigil.key_research')"), ("refused", "SELECT current_setting('pgvigil.u_name', true)"),
+    ("refused", "SELECT current_setting('pgvigil.u_wards')"), ("refused", "SELECT current_setting('pgvigil.key_research')"), ("any", "SELECT current_setting('pgvigil.u_name', true)"),
     ("refused", "SELECT current_setting(x) FROM (SELECT 'pgvigil.' || 'u_wards' AS x) t"), ("refused", "SELECT set_config('pgvigil.u_wards', '{1,2,3,4,5,6,7}', false)"),
     ("refused", "SELECT set_config('role', 'postgres', false)"), ("refused", "SELECT set_config('session_authorization', 'postgres', false)"), ("refused", "SELECT set_config('search_path', 'pg_temp', false)"),
     ("refused", "SELECT pg_reload_conf()"), ("refused", "SELECT pg_terminate_backend(1)"), ("refused", "SELECT pg_cancel_backend(1)"), ("refused", "SELECT pg_promote()"),
@@ -169,10 +169,16 @@ HOSTILE = [
     ("refused", "SET LOCAL pgvigil.u_name = 'x'"), ("refused", "SHOW pgvigil.u_wards"), ("refused", "SHOW pgvigil.key_care"), ("any", "SHOW ALL"), ("refused", "SET standard_conforming_strings = off"), ("refused", "SET transform_null_equals = on"),
     ("refused", "SET session_replication_role = replica"), ("refused", "SET row_security = off"), ("refused", "SET log_statement = 'all'"), ("refused", "SET debug_print_plan = on"), ("refused", "SET client_encoding = 'SJIS'"), ("refused", "SET client_encoding = 'GB18030'"),
     ("refused", "SET client_min_messages = 'debug5'"), ("refused", "SET array_nulls = off"), ("refused", "SET backslash_quote = on"), ("refused", "SET local_preload_libraries = 'x'"), ("refused", "SET default_transaction_deferrable TO x; SET ROLE postgres"),
-    ("any", "SET search_path = zzcanary_schema, public"), ("any", "SELECT count(*) FROM patients"), ("any", "SET search_path = public"), ("any", "SHOW search_path"), ("any", "SET search_path TO DEFAULT"),
+    ("any", "SET search_path = public"), ("any", "SHOW search_path"), ("any", "SET search_path TO DEFAULT"),
     ("refused", "SET pgvigil.mission = 'billing'"), ("refused", "SET pgvigil.role = 'physician'"), ("any", "SHOW pgvigil.mission"), ("any", "SHOW server_version"), ("any", "SELECT current_user, session_user, user, current_role"), ("any", "SELECT current_schema, current_schemas(true)"),
     ("refused", "SELECT id FROM patients FOR UPDATE"), ("refused", "SELECT id FROM patients ORDER BY id LIMIT 1 FOR SHARE SKIP LOCKED"), ("refused", "WITH x AS (DELETE FROM patients RETURNING *) SELECT * FROM x"), ("refused", "WITH x AS (INSERT INTO wards DEFAULT VALUES RETURNING id) SELECT * FROM x"),
     ("refused", "SELECT \"pgvigil:nurse/care@0\".\"public.patients\".id FROM patients"), ("refused", "SELECT * FROM pg_temp.x"), ("refused", "SELECT * FROM pg_toast.pg_toast_1255"), ("any", "SELECT relname FROM pg_class WHERE relname LIKE 'pg_toast%'"),
     ("any", "SELECT * FROM pg_class c WHERE c.relname LIKE '%pgvigil%'"), ("any", "SELECT nspname FROM pg_namespace WHERE nspname LIKE 'pgvigil%'"), ("any", "SELECT rolname FROM pg_roles WHERE rolname LIKE 'pgvigil%'"),
     ("refused", "SELECT 1 OPERATOR(public.=) 1"), ("any", "SELECT 1 OPERATOR(pg_catalog.=) 1"), ("any", "SELECT pg_catalog.lower('X'), lower('X')"), ("refused", "SELECT public.lower('X')"),
+]
+
+# Names that only one twin has. A refusal names what it refuses, so it may tell that the name is taken (docs/threat-model.md); never more.
+EXISTENCE = [
+    "SELECT zzcanary_late FROM patients", "SELECT * FROM zzcanary_b", "SELECT * FROM public.zzcanary_view", "SELECT * FROM zzcanary_schema.patients",
+    "SELECT id FROM patients ORDER BY zzcanary_late", "SELECT zzcanary_b.id FROM zzcanary_b, wards", "SELECT 1 FROM wards WHERE EXISTS (TABLE zzcanary_schema.patients)",
 ]

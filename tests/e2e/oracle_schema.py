@@ -41,7 +41,7 @@ GRANT SELECT ON ALL TABLES IN SCHEMA "Étage" TO pgvigil_owner;
 
 POLICY = """
 tables = (
-  { name = "Étage.Chambres"; columns = { piece = [ "Numéro", "Niveau", "nom", "select", "tags", "info", "prix", "ouvert", "depuis", "Mixed Case" ]; coffre = [ "secret" ]; }; },
+  { name = "Étage.Chambres"; columns = { piece = [ "Numéro", "Niveau", "nom", "select", "tags", "info", "prix", "ouvert", "depuis" ]; mixte = [ "Mixed Case" ]; coffre = [ "secret" ]; }; },
   { name = "Étage.patients"; columns = { piece = [ "id", "note", "cote" ]; coffre = [ "secret" ]; }; },
   { name = "Étage.appareil"; columns = { piece = [ "id", "nom", "ward", "serie" ]; }; },
   { name = "Étage.unites"; columns = { piece = [ "id", "parent", "nom", "lits" ]; }; },
@@ -49,19 +49,19 @@ tables = (
 );
 masks = { dizaine = "round(:col, -1)"; };
 rules = (
-  { roles = [ "nurse" ]; missions = [ "care" ]; tables = [ "Étage.Chambres" ]; rows = "\\"Chambres\\".\\"Niveau\\" < 3"; columns = { piece = "show"; }; },
+  { roles = [ "nurse" ]; missions = [ "care" ]; tables = [ "Étage.Chambres" ]; rows = "\\"Chambres\\".\\"Niveau\\" < 3"; columns = { piece = "show"; mixte = "show"; }; },
   { roles = [ "nurse" ]; missions = [ "care" ]; tables = [ "Étage.patients" ]; rows = "patients.cote > 0"; columns = { piece = "show"; }; },
   { roles = [ "nurse" ]; missions = [ "care" ]; tables = [ "Étage.appareil" ]; rows = "appareil.ward = ANY(:user.wards)"; columns = { piece = "show"; }; },
   { roles = [ "nurse" ]; missions = [ "care" ]; tables = [ "Étage.unites", "Étage.mesures" ]; columns = { piece = "show"; }; },
 
   { roles = [ "receptionist" ]; missions = [ "admission" ]; tables = [ "Étage.Chambres" ]; rows = "\\"Chambres\\".ouvert";
-    columns = { piece = "show"; nom = "initial"; prix = "dizaine"; }; },
+    columns = { piece = "show"; mixte = "show"; nom = "initial"; prix = "dizaine"; }; },
   { roles = [ "receptionist" ]; missions = [ "admission" ]; tables = [ "Étage.patients" ]; columns = { piece = "show"; note = "null"; }; },
   { roles = [ "receptionist" ]; missions = [ "admission" ]; tables = [ "Étage.appareil" ]; columns = { piece = "show"; serie = "last_two"; }; },
   { roles = [ "receptionist" ]; missions = [ "admission" ]; tables = [ "Étage.unites" ]; rows = "unites.lits <> 5"; columns = { piece = "show"; }; },
   { roles = [ "receptionist" ]; missions = [ "admission" ]; tables = [ "Étage.mesures" ]; rows = "mesures.id % 2 = 0"; columns = { piece = "show"; }; },
 
-  { roles = [ "researcher" ]; missions = [ "research" ]; tables = [ "Étage.Chambres" ]; columns = { piece = "show"; "Mixed Case" = "null"; depuis = "month_utc"; }; },
+  { roles = [ "researcher" ]; missions = [ "research" ]; tables = [ "Étage.Chambres" ]; columns = { piece = "show"; mixte = "null"; depuis = "month_utc"; }; },
   { roles = [ "researcher" ]; missions = [ "research" ]; tables = [ "Étage.patients" ]; columns = { id = "pseudonym"; cote = "show"; note = "pseudonym"; }; },
   { roles = [ "researcher" ]; missions = [ "research" ]; tables = [ "Étage.appareil" ]; rows = "appareil.ward > 1"; columns = { piece = "show"; }; },
   { roles = [ "researcher" ]; missions = [ "research" ]; tables = [ "Étage.unites", "Étage.mesures" ]; columns = { piece = "show"; }; }

@@ -8,7 +8,7 @@ import re
 import pytest
 import twins_schema
 import wire
-from hostile_statements import HOSTILE
+from hostile_statements import EXISTENCE, HOSTILE
 
 PAIRS = {"nurse": ("nurse1", "care"), "receptionist": ("reception1", "admission"), "researcher": ("research1", "research")}
 
@@ -103,6 +103,15 @@ def test_twins_answer_alike(number, twins, sessions):
                     assert error is not None, "answered %r" % (first[:3],)
                     assert error["C"] != "XX000", error
         assert twins.proxy.alive()
+
+
+@pytest.mark.parametrize("sql", EXISTENCE)
+def test_hidden_name_is_refused_whether_it_exists_or_not(sql, sessions):
+    for pair in PAIRS:
+        for twin in "ab":
+            error = wire.error_of(sessions[pair, twin].ask(sql, True))
+            assert error and error["C"] in ("42501", "42P01", "42703"), error
+            assert b"ZZCANARY" not in sessions[pair, twin].last and "D" not in error
 
 
 def test_there_are_enough_hostile_statements():
