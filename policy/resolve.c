@@ -262,7 +262,7 @@ static enum status locate(struct judge *judge, const PgQuery__RangeVar *var, siz
 static enum status emit(struct judge *judge, PgQuery__RangeVar *var, size_t at, const char *schema,
                         const char *view, const char *alias)
 {
-    struct place place;
+    struct place place = {0}; /* at -O3 gcc cannot see that locate() fills it or fails */
     const char *name = text_qualified(judge->arena, schema, view);
     enum status status = locate(judge, var, at, &place);
     if (status != OK)
