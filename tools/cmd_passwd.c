@@ -10,6 +10,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <poll.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -26,11 +27,16 @@ static void on_signal(int number)
     interrupted = number;
 }
 
-/* One line without its end. false: end of input, too long, or a signal came. */
-static bool read_line(int fd, char line[LINE_SIZE])
+/* One line without its end. false: end of input, too long, or a signal came. With `mask` signals
+ * are let through only while it waits, so that none can slip in between the look at it and the
+ * wait. */
+static bool read_line(int fd, char line[LINE_SIZE], const sigset_t *mask)
 {
     size_t len = 0;
     while (len < LINE_SIZE) {
+        struct pollfd wait = {.fd = fd, .events = POLLIN};
+        if (mask && ppoll(&wait, 1, NULL, mask) < 0)
+            return false;
         ssize_t got = read(fd, line + len, 1);
         if (got < 0 || (got == 0 && len == 0))
             return false;
@@ -55,19 +61,26 @@ static bool ask(int terminal, const char *prompt, char line[LINE_SIZE])
     struct sigaction old[sizeof signals / sizeof signals[0]];
     struct sigaction action = {.sa_handler = on_signal};
     struct termios shown;
+    sigset_t held;
+    sigset_t before;
     if (tcgetattr(terminal, &shown) != 0)
         return false;
+    (void)sigemptyset(&held);
+    for (size_t i = 0; i < sizeof signals / sizeof signals[0]; i++)
+        (void)sigaddset(&held, signals[i]);
+    (void)pthread_sigmask(SIG_BLOCK, &held, &before);
     for (size_t i = 0; i < sizeof signals / sizeof signals[0]; i++)
         (void)sigaction(signals[i], &action, &old[i]);
     struct termios hidden = shown;
     hidden.c_lflag &= ~(tcflag_t)ECHO;
     hidden.c_lflag |= ICANON | ISIG;
     bool fine = tcsetattr(terminal, TCSAFLUSH, &hidden) == 0 &&
-                write(terminal, prompt, strlen(prompt)) > 0 && read_line(terminal, line);
+                write(terminal, prompt, strlen(prompt)) > 0 && read_line(terminal, line, &before);
     (void)tcsetattr(terminal, TCSAFLUSH, &shown);
     (void)!write(terminal, "\n", 1);
     for (size_t i = 0; i < sizeof signals / sizeof signals[0]; i++)
         (void)sigaction(signals[i], &old[i], NULL);
+    (void)pthread_sigmask(SIG_SETMASK, &before, NULL);
     if (interrupted)
         (void)raise(interrupted);
     return fine;
@@ -76,7 +89,7 @@ static bool ask(int terminal, const char *prompt, char line[LINE_SIZE])
 static int read_password(const struct cli_command *command, char password[LINE_SIZE])
 {
     if (!isatty(STDIN_FILENO)) {
-        if (!read_line(STDIN_FILENO, password))
+        if (!read_line(STDIN_FILENO, password, NULL))
             return cli_fail(command, CLI_CANNOT,
                             "no password of at most 512 bytes on the standard input");
         return CLI_FINE;

@@ -64,7 +64,6 @@ struct config {
     const char *pseudonym_key; /* file, or NULL; config_read_pseudonym_key reads it */
     struct config_limits limits;
     int log_level;           /* enum log_level */
-    const char *admin_group; /* reserved, NULL */
     struct arena *arena;     /* owns everything above */
 };
 
