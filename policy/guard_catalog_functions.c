@@ -352,11 +352,11 @@ static const char *const functions[] = {
              "WHERE d.objoid = $1 AND k.relname = $2"),
 
     /* Partitions */
-    FUNCTION("pg_partition_ancestors\"(oid)", "SETOF regclass",
+    FUNCTION("pg_partition_ancestors\"(oid)", "TABLE (relid regclass)",
              "SELECT a.relid FROM pg_catalog.pg_partition_ancestors($1) a(relid)\n"
              "WHERE EXISTS (SELECT FROM @.\"classes\" k WHERE k.oid = a.relid) AND " IS_CLASS),
-    FUNCTION("pg_partition_ancestors\"(text)", "SETOF regclass",
-             "SELECT @.\"pg_partition_ancestors\"(@.\"regclass_in\"($1)::pg_catalog.oid)"),
+    FUNCTION("pg_partition_ancestors\"(text)", "TABLE (relid regclass)",
+             "SELECT a.relid FROM @.\"pg_partition_ancestors\"(@.\"regclass_in\"($1)::pg_catalog.oid) a"),
     FUNCTION(
         "pg_partition_root\"(oid)", "regclass",
         "SELECT pg_catalog.pg_partition_root($1) WHERE " IS_CLASS

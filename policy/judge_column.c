@@ -141,6 +141,50 @@ static enum status requalify(struct judge *judge, PgQuery__ColumnRef *ref,
     return rewrite_edit(judge, at, end - at, rewrite_quote(judge, item->emitted));
 }
 
+/* tableoid of a system catalog is that catalog's own OID: a constant, and psql joins by it. */
+static enum status catalog_oid(struct judge *judge, PgQuery__ColumnRef *ref, PgQuery__Node *node,
+                               const struct range_item *item, size_t at)
+{
+    size_t next = 0;
+    size_t index = at == SIZE_MAX ? SIZE_MAX : scan_find(&judge->tokens, at);
+    size_t end =
+        index == SIZE_MAX ? 0 : scan_dotted_end(&judge->tokens, index, ref->n_fields, &next);
+    const char *text = judge_format(judge, "%u", item->use->shown.relation->oid);
+    PgQuery__TypeCast *cast = arena_alloc(judge->arena, sizeof(*cast));
+    PgQuery__TypeName *type = arena_alloc(judge->arena, sizeof(*type));
+    PgQuery__Node *argument = arena_alloc(judge->arena, sizeof(*argument));
+    PgQuery__AConst *constant = arena_alloc(judge->arena, sizeof(*constant));
+    PgQuery__Node **names = arena_zalloc(judge->arena, 2, sizeof(PgQuery__Node *));
+    PgQuery__Node *string = text == NULL ? NULL : tree_new_string(judge->arena, text);
+    if (cast == NULL || type == NULL || argument == NULL || constant == NULL || names == NULL ||
+        string == NULL)
+        return judge_no_memory(judge);
+    names[0] = tree_new_string(judge->arena, "pg_catalog");
+    names[1] = tree_new_string(judge->arena, "oid");
+    if (names[0] == NULL || names[1] == NULL)
+        return judge_no_memory(judge);
+    if (end == 0)
+        return judge_refuse(judge, ERR_INTERNAL, "XX000", "internal", "reference", at,
+                            "a qualified column was not found in the text");
+    pg_query__type_cast__init(cast);
+    pg_query__type_name__init(type);
+    pg_query__node__init(argument);
+    pg_query__a__const__init(constant);
+    constant->val_case = PG_QUERY__A__CONST__VAL_SVAL;
+    constant->sval = string->string;
+    argument->node_case = PG_QUERY__NODE__NODE_A_CONST;
+    argument->a_const = constant;
+    type->names = names;
+    type->n_names = 2;
+    type->typemod = -1;
+    cast->arg = argument;
+    cast->type_name = type;
+    node->node_case = PG_QUERY__NODE__NODE_TYPE_CAST;
+    node->type_cast = cast;
+    judge->reg_casts++; /* the output column keeps its name */
+    return rewrite_edit(judge, at, end - at, judge_format(judge, "'%s'::pg_catalog.oid", text));
+}
+
 static enum status no_item(struct judge *judge, const struct reference *ref)
 {
     /* Without a schema PostgreSQL says it itself: such a reference is never a call. */
@@ -152,7 +196,7 @@ static enum status no_item(struct judge *judge, const struct reference *ref)
 }
 
 static enum status qualified_column(struct judge *judge, PgQuery__ColumnRef *tree,
-                                    const struct reference *ref)
+                                    PgQuery__Node *node, const struct reference *ref)
 {
     struct level *level = NULL;
     size_t matches = 0;
@@ -169,6 +213,9 @@ static enum status qualified_column(struct judge *judge, PgQuery__ColumnRef *tre
                             judge_format(judge, "table reference \"%s\" is ambiguous", ref->item));
     long column = ref->column == NULL ? -1 : scope_column(item, ref->column);
     enum status status = OK;
+    if (column < 0 && ref->column != NULL && strcmp(ref->column, "tableoid") == 0 && node != NULL &&
+        item->use != NULL && item->use->guard == NULL)
+        return catalog_oid(judge, tree, node, item, ref->at);
     if (ref->column == NULL || column >= 0)
         scope_use(level, item, column);
     else
@@ -177,14 +224,14 @@ static enum status qualified_column(struct judge *judge, PgQuery__ColumnRef *tre
     return status == OK && renamed ? requalify(judge, tree, item, ref->at) : status;
 }
 
-enum status judge_column_ref(struct judge *judge, PgQuery__ColumnRef *tree)
+enum status judge_column_ref(struct judge *judge, PgQuery__ColumnRef *tree, PgQuery__Node *node)
 {
     struct reference ref;
     enum status status = read_reference(judge, tree, &ref);
     if (status != OK || judge->level == NULL)
         return status;
     if (ref.item != NULL)
-        return qualified_column(judge, tree, &ref);
+        return qualified_column(judge, tree, node, &ref);
     if (ref.column != NULL)
         return bare_column(judge, &ref);
     use_everything(judge->level);

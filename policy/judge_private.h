@@ -133,7 +133,8 @@ NODISCARD enum status judge_from(struct judge *judge, PgQuery__Node *node);
 /* judge_group.c: columns that depend on a grouped primary key. */
 NODISCARD enum status judge_group(struct judge *judge, PgQuery__SelectStmt *select);
 /* judge_column.c */
-NODISCARD enum status judge_column_ref(struct judge *judge, PgQuery__ColumnRef *ref);
+NODISCARD enum status judge_column_ref(struct judge *judge, PgQuery__ColumnRef *ref,
+                                       PgQuery__Node *node);
 NODISCARD enum status judge_field(struct judge *judge, const char *field, size_t at);
 /* judge_function.c */
 NODISCARD enum status judge_function(struct judge *judge, PgQuery__FuncCall *call);

@@ -91,8 +91,7 @@ static enum status walk_select(struct judge *judge, ProtobufCMessage *message, P
 static enum status walk_column_ref(struct judge *judge, ProtobufCMessage *message,
                                    PgQuery__Node *node)
 {
-    (void)node;
-    return judge_column_ref(judge, (PgQuery__ColumnRef *)message);
+    return judge_column_ref(judge, (PgQuery__ColumnRef *)message, node);
 }
 
 static enum status walk_function(struct judge *judge, ProtobufCMessage *message,

@@ -411,3 +411,13 @@ SELECT 'x'::regclass -- comment
 SELECT to_tsvector('english'::regconfig, 'a'), 'x'::regtype::oid
 => SELECT pg_catalog.to_tsvector('english':: pg_catalog.regconfig, 'a'), "C:"."regtype_in"('x' ):: pg_catalog.oid 
  AS "oid"
+
+SELECT * FROM unnest(ARRAY[1,2], ARRAY['a']) AS u (n, t), unnest(ARRAY[1]) v
+=> SELECT * FROM unnest(ARRAY[1,2], ARRAY['a']) AS u (n, t), pg_catalog.unnest(ARRAY[1]) v
+
+SELECT a.tableoid, a.tableoid AS x FROM pg_am a, pg_class c WHERE c.tableoid = pg_catalog.pg_am.tableoid
+=> refused 42P01 column: missing FROM-clause entry for table "pg_am"
+
+SELECT c.tableoid, a.amname FROM pg_am a, pg_class c WHERE c.tableoid = a.tableoid
+=> SELECT '1259'::pg_catalog.oid AS "tableoid" , a.amname FROM "pg_catalog"."pg_am" a, "C:"."pg_catalog.pg_class" c WHERE '1259'::pg_catalog.oid = '2601'::pg_catalog.oid
+-- pg_catalog.pg_am(amname) pg_catalog.pg_class()
