@@ -491,6 +491,38 @@ static const char *compose(struct expansion *expansion, const struct catalog_rel
     return sql;
 }
 
+struct reach {
+    const struct guard_request *request;
+    enum status status;
+};
+
+/* Any relation that does not exist for the pair, wherever it stands: then the view does not either.
+ */
+static bool reach_visit(const ProtobufCMessage *message, void *data)
+{
+    struct reach *reach = data;
+    if (!guard_tree_is(message, &pg_query__range_var__descriptor)) {
+        return reach->status == OK;
+    }
+    const PgQuery__RangeVar *range = (const PgQuery__RangeVar *)message;
+    if (range->schemaname == NULL || range->schemaname[0] == '\0') {
+        return false; /* a WITH's name */
+    }
+    struct guard_request below = *reach->request;
+    const struct catalog_relation *relation =
+        catalog_find(below.catalog, range->schemaname, range->relname);
+    const char *const *columns = NULL;
+    const char *why = NULL;
+    size_t count = 0;
+    below.depth++;
+    enum status status =
+        relation == NULL ? DENIED : guard_visible_columns(&below, relation, &columns, &count, &why);
+    if (status != OK) {
+        reach->status = status == ERR_MEMORY ? ERR_MEMORY : DENIED;
+    }
+    return false;
+}
+
 static enum status expand(struct expansion *expansion, const struct catalog_relation *relation,
                           const char **sql, const char *const **columns, size_t *count)
 {
@@ -503,11 +535,19 @@ static enum status expand(struct expansion *expansion, const struct catalog_rela
              "its definition is not understood");
         return expansion->status;
     }
+    struct reach reach = {.request = expansion->request};
+    status = guard_tree_walk(&tree->base, reach_visit, &reach);
+    if (status != OK || reach.status != OK) {
+        return status == OK ? reach.status : DENIED;
+    }
     const PgQuery__SelectStmt *select = guard_tree_select(tree);
     bool *hidden = arena_zalloc(arena, relation->column_count + 1, sizeof(*hidden));
     const char **names = arena_zalloc(arena, relation->column_count + 1, sizeof(*names));
     if (hidden == NULL || names == NULL) {
         return ERR_MEMORY;
+    }
+    if (select != NULL) {
+        check_shape(expansion, select);
     }
     if (select == NULL || select->n_target_list != relation->column_count) {
         not_understood(expansion, "something other than one SELECT");

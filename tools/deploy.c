@@ -392,15 +392,22 @@ static enum status grant_one(struct deploy *deploy, const char *sql)
 {
     enum status status = deploy_run(deploy, "SAVEPOINT usage", "savepoint");
     PGresult *result = status == OK ? PQexec(deploy->conn, sql) : NULL;
-    if (status == OK && PQresultStatus(result) != PGRES_COMMAND_OK) {
-        (void)fprintf(stderr, "warning: the owner of the schema must run: %s;\n", sql);
-        deploy->warnings++;
-        status = deploy_run(deploy, "ROLLBACK TO SAVEPOINT usage", "savepoint");
-    } else if (status == OK) {
-        status = deploy_run(deploy, "RELEASE SAVEPOINT usage", "savepoint");
-    }
+    bool fine = PQresultStatus(result) == PGRES_COMMAND_OK;
     PQclear(result);
-    return status;
+    if (status != OK) {
+        return status;
+    }
+    return deploy_run(deploy, fine ? "RELEASE SAVEPOINT usage" : "ROLLBACK TO SAVEPOINT usage",
+                      "savepoint");
+}
+
+static enum status missing_names(struct deploy *deploy, const char *sql, PGresult **wanted)
+{
+    enum status status = as_owner(deploy);
+    if (status == OK) {
+        status = deploy_query(deploy, sql, 0, NULL, wanted);
+    }
+    return status == OK ? deploy_run(deploy, "RESET ROLE", "acting as the DBA") : status;
 }
 
 static enum status grant_names(struct deploy *deploy, const struct guard_plan *plan)
@@ -423,17 +430,26 @@ static enum status grant_names(struct deploy *deploy, const struct guard_plan *p
         "JOIN pg_catalog.pg_proc p ON p.pronamespace = n.oid AND p.proname = f.name\n"
         "WHERE NOT pg_catalog.has_function_privilege(f.pair, p.oid, 'EXECUTE') ORDER BY 1",
         schema, schema, schema);
-    PGresult *wanted = NULL;
     /* A dry run has made nothing to ask about. */
-    enum status status = sql == NULL ? ERR_MEMORY : deploy->dry_run ? OK : as_owner(deploy);
-    if (status == OK && !deploy->dry_run) {
-        status = deploy_query(deploy, sql, 0, NULL, &wanted);
+    if (sql == NULL || deploy->dry_run) {
+        return sql == NULL ? ERR_MEMORY : OK;
     }
-    if (status == OK && !deploy->dry_run) {
-        status = deploy_run(deploy, "RESET ROLE", "acting as the DBA");
-    }
-    for (int row = 0; wanted != NULL && row < PQntuples(wanted) && status == OK; row++) {
+    PGresult *wanted = NULL;
+    enum status status = missing_names(deploy, sql, &wanted);
+    for (int row = 0; status == OK && row < PQntuples(wanted); row++) {
         status = grant_one(deploy, PQgetvalue(wanted, row, 0));
+    }
+    int asked = PQntuples(wanted);
+    PQclear(wanted);
+    if (status != OK || asked == 0) {
+        return status;
+    }
+    /* Who may not grant gets a mere warning from PostgreSQL, or an error: look again. */
+    wanted = NULL;
+    status = missing_names(deploy, sql, &wanted);
+    for (int row = 0; status == OK && row < PQntuples(wanted); row++) {
+        (void)fprintf(stderr, "warning: the owner must run: %s;\n", PQgetvalue(wanted, row, 0));
+        deploy->warnings++;
     }
     PQclear(wanted);
     return status;
