@@ -229,7 +229,8 @@ static enum status locate(struct judge *judge, const PgQuery__RangeVar *var, siz
                           struct place *place)
 {
     const struct token *tokens = judge->tokens.tokens;
-    size_t parts = 1U + (var->schemaname[0] != '\0' ? 1U : 0U) + (var->catalogname[0] != '\0' ? 1U : 0U);
+    size_t parts =
+        1U + (var->schemaname[0] != '\0' ? 1U : 0U) + (var->catalogname[0] != '\0' ? 1U : 0U);
     size_t next = 0;
     size_t index = at == SIZE_MAX ? SIZE_MAX : scan_find(&judge->tokens, at);
     size_t end = index == SIZE_MAX ? 0 : scan_dotted_end(&judge->tokens, index, parts, &next);

@@ -179,8 +179,9 @@ static size_t collect_columns(const PGresult *columns, uint32_t oid, int *row,
     return count;
 }
 
-#define COLUMNS_MAX 1664 /* PostgreSQL's own limits are 1600 for tables and 1664 for target lists  \
-                          */
+#define COLUMNS_MAX                                                                                \
+    1664 /* PostgreSQL's own limits are 1600 for tables and 1664 for target lists                  \
+          */
 
 static enum status load_relations(struct loader *loader)
 {

@@ -19,8 +19,8 @@
 
 struct arena;
 
-/* A new arena that may hold at most `limit` bytes (0: no limit). NULL when out of memory. Owned by the
- * caller, freed by arena_free (which accepts NULL). */
+/* A new arena that may hold at most `limit` bytes (0: no limit). NULL when out of memory. Owned by
+ * the caller, freed by arena_free (which accepts NULL). */
 struct arena *arena_new(size_t limit);
 void arena_free(struct arena *arena);
 /* Forgets everything that was allocated; keeps the first chunk for the next turn. */
@@ -29,14 +29,16 @@ bool arena_failed(const struct arena *arena);
 /* Bytes in chunks now. */
 size_t arena_size(const struct arena *arena);
 
-/* 16-byte aligned, not zeroed; NULL when out of memory or over the limit. size 0 gives a valid pointer. */
+/* 16-byte aligned, not zeroed; NULL when out of memory or over the limit. size 0 gives a valid
+ * pointer. */
 void *arena_alloc(struct arena *arena, size_t size);
 /* The same, zeroed, for `count` elements; checks the multiplication. */
 void *arena_zalloc(struct arena *arena, size_t count, size_t size);
 /* Copies of text, NUL-terminated. NULL text gives NULL. */
 char *arena_strdup(struct arena *arena, const char *text);
 char *arena_strndup(struct arena *arena, const char *text, size_t len);
-char *arena_printf(struct arena *arena, const char *format, ...) __attribute__((format(printf, 2, 3)));
+char *arena_printf(struct arena *arena, const char *format, ...)
+    __attribute__((format(printf, 2, 3)));
 char *arena_vprintf(struct arena *arena, const char *format, va_list args)
     __attribute__((format(printf, 2, 0)));
 /* Grows an array that stands in the arena: returns room for at least count + 1 elements, moving

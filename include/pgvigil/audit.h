@@ -1,16 +1,19 @@
 /*
  * audit.h: the trail. One JSON object a line, one chain of files per worker.
  *
- * Every record holds "prev", the SHA-256 of the line before; signed checkpoints (Ed25519) close each interval and each
- * file. Appending encodes and hashes into a buffer; audit_flush gives the buffer to the kernel in one write (and to the disk
- * with "synced"). The rule of the product: no byte of a result leaves before the flush that covers its record
- * returned OK. Not thread-safe: a worker owns its struct audit.
+ * Every record holds "prev", the SHA-256 of the line before; signed checkpoints (Ed25519) close
+ * each interval and each file. Appending encodes and hashes into a buffer; audit_flush gives the
+ * buffer to the kernel in one write (and to the disk with "synced"). The rule of the product: no
+ * byte of a result leaves before the flush that covers its record returned OK. Not thread-safe: a
+ * worker owns its struct audit.
  *
- * When a write fails or is short (disk full), the file is cut back to its last whole record, the records of that flush
- * are dropped from chain and buffer, and ERR_AUDIT is returned: the caller refuses what they covered. The next flush tries
- * again: service returns by itself, and the first record then tells how many were refused.
+ * When a write fails or is short (disk full), the file is cut back to its last whole record, the
+ * records of that flush are dropped from chain and buffer, and ERR_AUDIT is returned: the caller
+ * refuses what they covered. The next flush tries again: service returns by itself, and the first
+ * record then tells how many were refused.
  *
- * A process that sets a file size limit must ignore SIGXFSZ, or the limit ends it instead of the write.
+ * A process that sets a file size limit must ignore SIGXFSZ, or the limit ends it instead of the
+ * write.
  */
 #ifndef PGVIGIL_AUDIT_H
 #define PGVIGIL_AUDIT_H
@@ -32,12 +35,13 @@ struct audit_options {
 
 struct audit;
 
-/* Opens chain number `chain` (the worker's), continuing after its last file: a tail that a crash left half-written is
- * cut at the last whole record and the cut is itself a record. Two processes cannot have one chain open. The public key
- * is put into DIRECTORY/public.pem. ERR_IO, ERR_INVALID (key, or the chain is in use), ERR_MEMORY; *why is a sentence
- * that lives until the thread's next audit_open, NULL on success. */
-NODISCARD enum status audit_open(const struct audit_options *options, unsigned chain, struct audit **audit,
-                                 const char **why);
+/* Opens chain number `chain` (the worker's), continuing after its last file: a tail that a crash
+ * left half-written is cut at the last whole record and the cut is itself a record. Two processes
+ * cannot have one chain open. The public key is put into DIRECTORY/public.pem. ERR_IO, ERR_INVALID
+ * (key, or the chain is in use), ERR_MEMORY; *why is a sentence that lives until the thread's next
+ * audit_open, NULL on success. */
+NODISCARD enum status audit_open(const struct audit_options *options, unsigned chain,
+                                 struct audit **audit, const char **why);
 /* Flushes, writes a closing checkpoint. Accepts NULL. */
 void audit_close(struct audit *audit);
 
@@ -89,31 +93,35 @@ struct audit_outcome {
     bool unfinished; /* the session or server ended in the middle */
 };
 
-/* Events that are not statements: "start", "stop", "reload", "reload-failed", "connect", "auth-failed",
- * "refused-connection", "disconnect", "mission", "cancel". `detail` is a sentence without values, or NULL. */
-NODISCARD enum status audit_event(struct audit *audit, const char *event, const struct audit_session *session,
-                                  const char *detail);
+/* Events that are not statements: "start", "stop", "reload", "reload-failed", "connect",
+ * "auth-failed", "refused-connection", "disconnect", "mission", "cancel". `detail` is a sentence
+ * without values, or NULL. */
+NODISCARD enum status audit_event(struct audit *audit, const char *event,
+                                  const struct audit_session *session, const char *detail);
 /* One record for a statement that is done (or was refused). */
 NODISCARD enum status audit_whole(struct audit *audit, const struct audit_session *session,
-                                  const struct audit_statement *statement, const struct audit_outcome *outcome);
+                                  const struct audit_statement *statement,
+                                  const struct audit_outcome *outcome);
 /* begin ... more ... end; *id names the statement within the chain. */
 NODISCARD enum status audit_begin(struct audit *audit, const struct audit_session *session,
                                   const struct audit_statement *statement, uint64_t *id);
-NODISCARD enum status audit_more(struct audit *audit, const struct audit_session *session, uint64_t id,
-                                 uint64_t rows, uint64_t bytes);
-NODISCARD enum status audit_end(struct audit *audit, const struct audit_session *session, uint64_t id,
-                                const struct audit_outcome *outcome);
+NODISCARD enum status audit_more(struct audit *audit, const struct audit_session *session,
+                                 uint64_t id, uint64_t rows, uint64_t bytes);
+NODISCARD enum status audit_end(struct audit *audit, const struct audit_session *session,
+                                uint64_t id, const struct audit_outcome *outcome);
 
 /* True when something is appended and not yet flushed. */
 bool audit_pending(const struct audit *audit);
-/* Counts flushes that succeeded: what was appended when it stood at n is safe once it is above n. */
+/* Counts flushes that succeeded: what was appended when it stood at n is safe once it is above n.
+ */
 uint64_t audit_flushed(const struct audit *audit);
 NODISCARD enum status audit_flush(struct audit *audit);
-/* Counts flushes that failed: each refuses everything that was appended since the flush before it, so what waits for
- * audit_flushed to move must be refused when this moves first. */
+/* Counts flushes that failed: each refuses everything that was appended since the flush before it,
+ * so what waits for audit_flushed to move must be refused when this moves first. */
 uint64_t audit_failed(const struct audit *audit);
-/* Call about once a second: appends a checkpoint that is due (and flushes it, when nothing else is pending), tries the
- * disk again after a failure, and starts a new file when someone took the old one away. */
+/* Call about once a second: appends a checkpoint that is due (and flushes it, when nothing else is
+ * pending), tries the disk again after a failure, and starts a new file when someone took the old
+ * one away. */
 NODISCARD enum status audit_tick(struct audit *audit);
 /* False after a failed flush, until one succeeds. */
 bool audit_healthy(const struct audit *audit);
@@ -121,8 +129,9 @@ bool audit_healthy(const struct audit *audit);
 /* Verification (audit/verify.c) needs only the public key. */
 struct audit_finding {
     const char *file;
-    uint64_t line;       /* 1-based; 0: the file as a whole */
-    const char *message; /* "changed", "missing", "added", "moved", "truncated", ... as a sentence */
+    uint64_t line; /* 1-based; 0: the file as a whole */
+    const char
+        *message; /* "changed", "missing", "added", "moved", "truncated", ... as a sentence */
 };
 struct audit_verify_result {
     uint64_t files, records, checkpoints, bytes;
@@ -130,8 +139,8 @@ struct audit_verify_result {
 };
 typedef void audit_finding_fn(const struct audit_finding *finding, void *context);
 typedef void audit_progress_fn(uint64_t bytes_done, uint64_t bytes_total, void *context);
-NODISCARD enum status audit_verify(const char *directory, const char *public_key_file, audit_finding_fn *on_finding,
-                                   audit_progress_fn *on_progress, void *context,
-                                   struct audit_verify_result *result);
+NODISCARD enum status audit_verify(const char *directory, const char *public_key_file,
+                                   audit_finding_fn *on_finding, audit_progress_fn *on_progress,
+                                   void *context, struct audit_verify_result *result);
 
 #endif

@@ -3,7 +3,8 @@
  *
  * Appends go to the tail, reads take from the head (`data + head`, buf_len bytes). A failed append
  * (out of memory, over the limit) sets `failed` and makes all later ones do nothing, so an encoder
- * checks once at its end. The struct is plain data; the bytes are malloc'ed and owned by the buffer.
+ * checks once at its end. The struct is plain data; the bytes are malloc'ed and owned by the
+ * buffer.
  */
 #ifndef PGVIGIL_BUF_H
 #define PGVIGIL_BUF_H
@@ -46,7 +47,7 @@ void buf_commit(struct buf *buf, size_t size);
 void buf_consume(struct buf *buf, size_t size);
 
 void buf_append(struct buf *buf, const void *bytes, size_t size);
-void buf_str(struct buf *buf, const char *text); /* without the NUL */
+void buf_str(struct buf *buf, const char *text);  /* without the NUL */
 void buf_cstr(struct buf *buf, const char *text); /* with the NUL */
 void buf_byte(struct buf *buf, unsigned char byte);
 void buf_u16(struct buf *buf, uint16_t value); /* network order */

@@ -1,9 +1,10 @@
 /*
  * catalog.h: what the database holds, as one immutable snapshot.
  *
- * Loaded by proxy/catalog_load.c over libpq (with the pgvigil login, under search_path = ''), read by the
- * policy library, shared by reference count. Tests build one from a text file (catalog_parse). All strings in its
- * arena. Lookups are by exact, already folded name, as PostgreSQL's catalogs store it.
+ * Loaded by proxy/catalog_load.c over libpq (with the pgvigil login, under search_path = ''), read
+ * by the policy library, shared by reference count. Tests build one from a text file
+ * (catalog_parse). All strings in its arena. Lookups are by exact, already folded name, as
+ * PostgreSQL's catalogs store it.
  */
 #ifndef PGVIGIL_CATALOG_H
 #define PGVIGIL_CATALOG_H
@@ -18,8 +19,10 @@ struct catalog_column {
     const char *name;
     int16_t attnum;
     uint32_t type_oid;
-    const char *type;      /* format_type() under search_path '': "character varying(20)", "public.nir" */
-    const char *base_type; /* the same for a domain's base type without typmod; what a mask's result is cast to */
+    const char
+        *type; /* format_type() under search_path '': "character varying(20)", "public.nir" */
+    const char *base_type; /* the same for a domain's base type without typmod; what a mask's result
+                              is cast to */
     bool not_null;
     bool has_default;
     bool generated; /* GENERATED ALWAYS AS (...) STORED */
@@ -31,28 +34,30 @@ struct catalog_relation {
     uint32_t row_type_oid;
     const char *schema;
     const char *name;
-    char kind; /* pg_class.relkind: r p v m f (others are not loaded) */
+    char kind;                            /* pg_class.relkind: r p v m f (others are not loaded) */
     const struct catalog_column *columns; /* attnum > 0, not dropped, in order */
     size_t column_count;
     const int16_t *primary_key; /* attnums; count 0: none */
     size_t primary_key_count;
-    int parent;       /* index of the relation it is a partition or the (single) inheritance child of, or -1 */
-    bool partition;   /* pg_class.relispartition */
+    int parent; /* index of the relation it is a partition or the (single) inheritance child of, or
+                   -1 */
+    bool partition;    /* pg_class.relispartition */
     bool has_children; /* partitions or inheritance children: ONLY means something */
     const char *owner;
     const char *definition; /* pg_get_viewdef for v and m, else NULL */
     /* The guard of each pair stands in struct catalog_guard. */
 };
 
-/* A guard view that is deployed: (pair, relation) -> view. Only those of generations whose digest is known. */
+/* A guard view that is deployed: (pair, relation) -> view. Only those of generations whose digest
+ * is known. */
 struct catalog_guard {
-    const char *pair;     /* schema and role name: pgvigil:nurse/care@3f2a91c0 */
-    const char *view;     /* the view's name in that schema */
+    const char *pair; /* schema and role name: pgvigil:nurse/care@3f2a91c0 */
+    const char *view; /* the view's name in that schema */
     uint32_t oid;
     uint32_t row_type_oid;
-    uint32_t base_oid;    /* 0 when the base relation is gone */
-    bool only;            /* the ONLY variant */
-    const char *const *columns; /* the guard's own columns, in order */
+    uint32_t base_oid;           /* 0 when the base relation is gone */
+    bool only;                   /* the ONLY variant */
+    const char *const *columns;  /* the guard's own columns, in order */
     const int16_t *base_attnums; /* of the same-named base column; 0 if there is none */
     size_t column_count;
 };
@@ -77,39 +82,46 @@ struct catalog {
     const char *const *schemas;
     size_t schema_count;
     const char *database;
-    const char *generation_digest; /* 32 hex of the generation these guards are of, "" when none is deployed */
-    uint32_t server_version; /* as server_version_num */
-    uint64_t id;             /* grows with each load: verdicts remember it */
+    const char *generation_digest; /* 32 hex of the generation these guards are of, "" when none is
+                                      deployed */
+    uint32_t server_version;       /* as server_version_num */
+    uint64_t id;                   /* grows with each load: verdicts remember it */
     struct catalog_private *private;
 };
 
 struct catalog *catalog_ref(struct catalog *catalog);
 void catalog_unref(struct catalog *catalog);
 
-/* NULL when there is none. pg_catalog and information_schema relations are in the snapshot like any other. */
-const struct catalog_relation *catalog_find(const struct catalog *catalog, const char *schema, const char *name);
+/* NULL when there is none. pg_catalog and information_schema relations are in the snapshot like any
+ * other. */
+const struct catalog_relation *catalog_find(const struct catalog *catalog, const char *schema,
+                                            const char *name);
 const struct catalog_relation *catalog_find_oid(const struct catalog *catalog, uint32_t oid);
 /* First match along the path, as PostgreSQL does: pg_catalog first unless the path names it. */
-const struct catalog_relation *catalog_resolve(const struct catalog *catalog, const char *const *path,
-                                               size_t path_count, const char *name);
-const struct catalog_column *catalog_column(const struct catalog_relation *relation, const char *name);
+const struct catalog_relation *catalog_resolve(const struct catalog *catalog,
+                                               const char *const *path, size_t path_count,
+                                               const char *name);
+const struct catalog_column *catalog_column(const struct catalog_relation *relation,
+                                            const char *name);
 const struct catalog_guard *catalog_guard_for(const struct catalog *catalog, const char *pair,
                                               uint32_t base_oid, bool only);
 /* The guard whose view has this OID (RowDescription, errors), or NULL. */
 const struct catalog_guard *catalog_guard_oid(const struct catalog *catalog, uint32_t oid);
 bool catalog_has_operator(const struct catalog *catalog, const char *name);
 /* A function of that name outside pg_catalog in one of the path's schemas, or NULL. */
-const struct catalog_function *catalog_function_on_path(const struct catalog *catalog, const char *const *path,
-                                                        size_t path_count, const char *name);
-const struct catalog_function *catalog_function_find(const struct catalog *catalog, const char *schema,
-                                                     const char *name);
+const struct catalog_function *catalog_function_on_path(const struct catalog *catalog,
+                                                        const char *const *path, size_t path_count,
+                                                        const char *name);
+const struct catalog_function *catalog_function_find(const struct catalog *catalog,
+                                                     const char *schema, const char *name);
 bool catalog_has_type(const struct catalog *catalog, const char *schema, const char *name);
 
-/* Builder, used by the loader and by tests: fill the plain structs (copied into the catalog's arena by the
- * add calls), then catalog_finish makes the lookups. ERR_MEMORY is sticky until finish. */
+/* Builder, used by the loader and by tests: fill the plain structs (copied into the catalog's arena
+ * by the add calls), then catalog_finish makes the lookups. ERR_MEMORY is sticky until finish. */
 struct catalog_builder;
 struct catalog_builder *catalog_builder_new(void);
-struct arena *catalog_builder_arena(struct catalog_builder *builder); /* strings put here need no copy */
+struct arena *
+catalog_builder_arena(struct catalog_builder *builder); /* strings put here need no copy */
 void catalog_add_relation(struct catalog_builder *builder, const struct catalog_relation *relation);
 /* Parents are given by OID once all relations are in. */
 void catalog_set_parent(struct catalog_builder *builder, uint32_t child_oid, uint32_t parent_oid);
@@ -118,8 +130,8 @@ void catalog_add_function(struct catalog_builder *builder, const struct catalog_
 void catalog_add_type(struct catalog_builder *builder, const char *schema, const char *name);
 void catalog_add_operator(struct catalog_builder *builder, const char *name);
 void catalog_add_schema(struct catalog_builder *builder, const char *name);
-void catalog_set_database(struct catalog_builder *builder, const char *database, uint32_t server_version,
-                          const char *generation_digest);
+void catalog_set_database(struct catalog_builder *builder, const char *database,
+                          uint32_t server_version, const char *generation_digest);
 /* Takes the builder in every case. */
 NODISCARD enum status catalog_finish(struct catalog_builder *builder, struct catalog **catalog);
 

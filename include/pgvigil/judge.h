@@ -1,13 +1,13 @@
 /*
  * judge.h: SQL text in, verdict out.
  *
- * The whole of the policy library's work on a statement: parse (libpg_query) -> resolve -> decide ->
- * rewrite -> verify. Pure: no sockets, no clock, no environment. Everything a verdict points to lives in
- * the arena given, or in the policy and catalog the caller holds references to.
+ * The whole of the policy library's work on a statement: parse (libpg_query) -> resolve -> decide
+ * -> rewrite -> verify. Pure: no sockets, no clock, no environment. Everything a verdict points to
+ * lives in the arena given, or in the policy and catalog the caller holds references to.
  *
- * STACK: libpg_query and protobuf-c recurse on deep expressions. The caller's thread must have at least
- * JUDGE_STACK_BYTES of stack (untouched pages are free); judge() bounds depth by a token pre-scan and
- * by counting in its own walkers, and answers ERR_LIMIT rather than overflow.
+ * STACK: libpg_query and protobuf-c recurse on deep expressions. The caller's thread must have at
+ * least JUDGE_STACK_BYTES of stack (untouched pages are free); judge() bounds depth by a token
+ * pre-scan and by counting in its own walkers, and answers ERR_LIMIT rather than overflow.
  */
 #ifndef PGVIGIL_JUDGE_H
 #define PGVIGIL_JUDGE_H
@@ -24,7 +24,7 @@
 
 struct judge_request {
     const struct policy *policy;
-    const struct catalog *catalog; /* may be NULL for an unrestricted role only */
+    const struct catalog *catalog;  /* may be NULL for an unrestricted role only */
     const struct policy_user *user; /* the person: attributes that rules need must be there */
     int role;                       /* indexes into the policy */
     int mission;
@@ -46,7 +46,8 @@ enum statement_kind {
     STATEMENT_SAVEPOINT,
     STATEMENT_RELEASE,
     STATEMENT_ROLLBACK_TO,
-    STATEMENT_SET, /* see setting below; SETTING_FORWARD goes upstream, the others are pgvigil's to apply */
+    STATEMENT_SET, /* see setting below; SETTING_FORWARD goes upstream, the others are pgvigil's to
+                      apply */
     STATEMENT_RESET,
     STATEMENT_SHOW,
     STATEMENT_DISCARD,    /* DISCARD ALL: pgvigil's to apply */
@@ -63,7 +64,8 @@ enum setting_class {
     SETTING_READ_ONLY    /* SHOW only: server_version, is_superuser... */
 };
 enum setting_class setting_class(const char *name); /* any case */
-/* Whether a value is allowed too (client_min_messages at least notice, client_encoding not client-only...). */
+/* Whether a value is allowed too (client_min_messages at least notice, client_encoding not
+ * client-only...). */
 bool setting_value_allowed(const char *name, const char *value);
 
 struct verdict_column {
@@ -76,46 +78,52 @@ struct verdict_relation {
     const struct catalog_relation *relation; /* NULL for an unrestricted role without a catalog */
     const char *schema;
     const char *name;
-    const char *guard;              /* "schema"."view" as sent, or NULL (open catalogs, unrestricted) */
+    const char *guard; /* "schema"."view" as sent, or NULL (open catalogs, unrestricted) */
     const struct policy_rule *rule; /* NULL for built-in catalog guards */
     const struct policy_table *table;
-    const struct verdict_column *columns; /* those named in the statement, or all of the guard's for * */
+    const struct verdict_column
+        *columns; /* those named in the statement, or all of the guard's for * */
     size_t column_count;
 };
 
 struct verdict_statement {
     enum statement_kind kind;
-    const char *tag; /* "SELECT", "BEGIN", "SET", "CREATE TABLE": for the audit and canned replies */
-    size_t start;    /* byte range in the client's text */
+    const char
+        *tag;     /* "SELECT", "BEGIN", "SET", "CREATE TABLE": for the audit and canned replies */
+    size_t start; /* byte range in the client's text */
     size_t len;
-    bool writes; /* may change something: its begin record must be written before it goes upstream */
+    bool
+        writes; /* may change something: its begin record must be written before it goes upstream */
     const struct verdict_relation *relations;
     size_t relation_count;
     /* SET, RESET, SHOW */
     const char *setting; /* lower case; NULL for RESET ALL */
     enum setting_class setting_class;
-    const char *const *values; /* list for search_path; one otherwise; count 0 with SET TO DEFAULT */
+    const char *const
+        *values; /* list for search_path; one otherwise; count 0 with SET TO DEFAULT */
     size_t value_count;
-    bool local;          /* SET LOCAL */
-    const char *target;  /* savepoint or prepared-statement name; NULL for DEALLOCATE ALL */
+    bool local;             /* SET LOCAL */
+    const char *target;     /* savepoint or prepared-statement name; NULL for DEALLOCATE ALL */
     const char *normalized; /* literals replaced by $n */
     char fingerprint[17];
 };
 
 /* One replacement in the client's text. Sorted, not overlapping. */
 struct verdict_edit {
-    size_t at;      /* byte offset in the client's text */
-    size_t removed; /* bytes there */
+    size_t at;       /* byte offset in the client's text */
+    size_t removed;  /* bytes there */
     size_t inserted; /* bytes in verdict->sql that stand for it */
 };
 
-/* Why not. Texts are complete sentences for the user; they name the object, the role and the mission. */
+/* Why not. Texts are complete sentences for the user; they name the object, the role and the
+ * mission. */
 struct verdict_refusal {
     const char *sqlstate; /* "42501", "42601", "0A000", "54001"... */
     const char *message;
     const char *hint;   /* what the admin could change, or NULL */
-    const char *reason; /* short stable word for the audit and figures: "relation", "column", "function",
-                           "statement", "node", "setting", "operator", "type", "attribute", "syntax", "depth", ... */
+    const char *reason; /* short stable word for the audit and figures: "relation", "column",
+                           "function", "statement", "node", "setting", "operator", "type",
+                           "attribute", "syntax", "depth", ... */
     const char *object; /* what was refused, by name */
     size_t position;    /* 1-based, in characters of the client's text; 0: none */
 };
@@ -130,18 +138,19 @@ struct verdict {
     const struct verdict_edit *edits;
     size_t edit_count;
     struct verdict_refusal refusal; /* when !allowed */
-    const char *pair; /* server-side role and guard schema; NULL for unrestricted */
+    const char *pair;               /* server-side role and guard schema; NULL for unrestricted */
 };
 
 /*
- * OK: verdict->allowed. DENIED: refused, refusal says why. ERR_SYNTAX: the text does not parse, refusal holds
- * PostgreSQL's own error. ERR_LIMIT: too deep or too long (refusal set). ERR_MEMORY: *verdict is NULL.
- * ERR_INTERNAL: verification failed (refusal set): the text must not be sent.
+ * OK: verdict->allowed. DENIED: refused, refusal says why. ERR_SYNTAX: the text does not parse,
+ * refusal holds PostgreSQL's own error. ERR_LIMIT: too deep or too long (refusal set). ERR_MEMORY:
+ * *verdict is NULL. ERR_INTERNAL: verification failed (refusal set): the text must not be sent.
  */
-NODISCARD enum status judge(const struct judge_request *request, struct arena *arena, struct verdict **verdict);
+NODISCARD enum status judge(const struct judge_request *request, struct arena *arena,
+                            struct verdict **verdict);
 
-/* An error position in the text that was sent -> in the client's text; both 1-based in characters. 0 in, or a
- * place the client did not write: 0, or the start of what was replaced. */
+/* An error position in the text that was sent -> in the client's text; both 1-based in characters.
+ * 0 in, or a place the client did not write: 0, or the start of what was replaced. */
 size_t verdict_map_position(const struct verdict *verdict, const char *client_sql, size_t position);
 
 #endif

@@ -30,6 +30,7 @@ void *map_remove(struct map *map, const void *key, size_t key_len);
 void *map_remove_str(struct map *map, const char *key);
 
 /* Walks in no order: start with *cursor = 0; false at the end. No change during the walk. */
-bool map_next(const struct map *map, size_t *cursor, const char **key, size_t *key_len, void **value);
+bool map_next(const struct map *map, size_t *cursor, const char **key, size_t *key_len,
+              void **value);
 
 #endif

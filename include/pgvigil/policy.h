@@ -1,10 +1,10 @@
 /*
  * policy.h: the rules as data, read from *.cfg files (docs/policy-language.md).
  *
- * A struct policy is immutable once policy_load returned it and is shared by reference count between
- * threads; statements hold the one they were judged by. All strings and arrays live in its arena and
- * are NUL-terminated; every list has a count beside it. Names in files are resolved to indexes here,
- * so that a lookup can never miss at run time.
+ * A struct policy is immutable once policy_load returned it and is shared by reference count
+ * between threads; statements hold the one they were judged by. All strings and arrays live in its
+ * arena and are NUL-terminated; every list has a count beside it. Names in files are resolved to
+ * indexes here, so that a lookup can never miss at run time.
  */
 #ifndef PGVIGIL_POLICY_H
 #define PGVIGIL_POLICY_H
@@ -17,8 +17,8 @@
 
 struct buf;
 
-/* Part of the digest: raise it when the same policy begins to make other guards, so that those of an older
- * pgvigil are not taken for this one's. */
+/* Part of the digest: raise it when the same policy begins to make other guards, so that those of
+ * an older pgvigil are not taken for this one's. */
 #define POLICY_GUARD_FORMAT 1
 
 /* Where something stands in the files, for messages. */
@@ -85,11 +85,11 @@ struct policy_break_glass {
 
 struct policy_mission {
     const char *name;
-    const char *title;   /* or NULL */
-    const char *purpose; /* HL7 v3 PurposeOfUse code, or NULL */
-    uint64_t max_rows;   /* 0: no limit */
+    const char *title;                            /* or NULL */
+    const char *purpose;                          /* HL7 v3 PurposeOfUse code, or NULL */
+    uint64_t max_rows;                            /* 0: no limit */
     const struct policy_break_glass *break_glass; /* NULL: an ordinary mission */
-    bool allow_subject_aggregate; /* reserved for the audit of patients; true */
+    bool allow_subject_aggregate;                 /* reserved for the audit of patients; true */
     struct policy_place place;
 };
 
@@ -110,8 +110,8 @@ struct policy_filter {
 
 /* What a rule does with a category or a column name. */
 struct policy_column_rule {
-    const char *name;    /* of a category or of a column; a column's name beats its category */
-    uint32_t mask;       /* index into policy->masks */
+    const char *name; /* of a category or of a column; a column's name beats its category */
+    uint32_t mask;    /* index into policy->masks */
     struct policy_place place;
 };
 
@@ -122,7 +122,8 @@ struct policy_rule {
     size_t mission_count;
     const char *const *tables; /* "schema.name", possibly patterns */
     size_t table_count;
-    const char *rows; /* SQL expression (a named filter is already replaced by its text), or NULL: every row */
+    const char *rows; /* SQL expression (a named filter is already replaced by its text), or NULL:
+                         every row */
     const char *filter_name; /* for explain; NULL when `rows` was written out */
     const struct policy_column_rule *columns;
     size_t column_count;
@@ -147,11 +148,12 @@ struct policy_function {
 enum policy_auth { AUTH_NONE = 0, AUTH_SCRAM, AUTH_CERT, AUTH_CERT_AND_SCRAM };
 
 struct policy_user_attribute {
-    uint32_t attribute; /* index */
-    bool is_list;       /* written as [ ... ] */
+    uint32_t attribute;        /* index */
+    bool is_list;              /* written as [ ... ] */
     const char *const *values; /* one for a scalar */
     size_t value_count;
-    /* The value as the text that goes into the setting: the scalar itself, or a PostgreSQL array literal
+    /* The value as the text that goes into the setting: the scalar itself, or a PostgreSQL array
+     * literal
      * ({"1","2"}; every element quoted). */
     const char *setting;
 };
@@ -170,8 +172,8 @@ struct policy_user {
 
 struct policy {
     const char *path; /* as configured */
-    /* 8 hex digits over everything that guards depend on (tables, masks, attributes, missions, roles,
-     * filters, rules, functions; not users): the generation in guard names. */
+    /* 8 hex digits over everything that guards depend on (tables, masks, attributes, missions,
+     * roles, filters, rules, functions; not users): the generation in guard names. */
     char generation[9];
     char digest[33]; /* the same, 128 bits: written beside the guards and compared before use */
     const struct policy_table *tables;
@@ -209,14 +211,16 @@ struct policy_errors {
 };
 
 /*
- * Reads a directory's *.cfg (in name order) or one file, with @include, and checks everything that can
- * be checked without a database. On OK *policy has one reference and errors is empty. On ERR_INVALID
- * *policy is NULL and errors tells all of it; ERR_IO and ERR_MEMORY put one error there too.
- * Runs libpg_query: the calling thread needs a large stack (see judge.h).
+ * Reads a directory's *.cfg (in name order) or one file, with @include, and checks everything that
+ * can be checked without a database. On OK *policy has one reference and errors is empty. On
+ * ERR_INVALID *policy is NULL and errors tells all of it; ERR_IO and ERR_MEMORY put one error there
+ * too. Runs libpg_query: the calling thread needs a large stack (see judge.h).
  */
-NODISCARD enum status policy_load(const char *path, struct policy **policy, struct policy_errors *errors);
+NODISCARD enum status policy_load(const char *path, struct policy **policy,
+                                  struct policy_errors *errors);
 void policy_errors_free(struct policy_errors *errors);
-void policy_errors_print(const struct policy_errors *errors, struct buf *out); /* file:line: message\n each */
+void policy_errors_print(const struct policy_errors *errors,
+                         struct buf *out); /* file:line: message\n each */
 
 struct policy *policy_ref(struct policy *policy);
 void policy_unref(struct policy *policy); /* accepts NULL; the last one frees */
@@ -225,25 +229,31 @@ void policy_unref(struct policy *policy); /* accepts NULL; the last one frees */
 int policy_find_role(const struct policy *policy, const char *name);
 int policy_find_mission(const struct policy *policy, const char *name);
 const struct policy_user *policy_find_user(const struct policy *policy, const char *name);
-const struct policy_user *policy_find_user_by_cn(const struct policy *policy, const char *common_name);
+const struct policy_user *policy_find_user_by_cn(const struct policy *policy,
+                                                 const char *common_name);
 bool policy_role_has_mission(const struct policy *policy, int role, int mission);
 
 /* The one table entry that governs a relation (exact beats pattern), or NULL. */
-const struct policy_table *policy_table_for(const struct policy *policy, const char *schema, const char *name);
+const struct policy_table *policy_table_for(const struct policy *policy, const char *schema,
+                                            const char *name);
 /* The one rule for (role, mission, relation) (exact beats pattern), or NULL: closed. */
 const struct policy_rule *policy_rule_for(const struct policy *policy, int role, int mission,
                                           const char *schema, const char *name);
-/* For check --database: is a relation closed because two patterns match it, which no file could tell? *why (arena)
- * says so with their places. With role -1 the entries of `tables` are looked at, else the rules of the pair. */
-bool policy_is_ambiguous(const struct policy *policy, int role, int mission, const char *schema, const char *name,
-                         struct arena *arena, const char **why);
+/* For check --database: is a relation closed because two patterns match it, which no file could
+ * tell? *why (arena) says so with their places. With role -1 the entries of `tables` are looked at,
+ * else the rules of the pair. */
+bool policy_is_ambiguous(const struct policy *policy, int role, int mission, const char *schema,
+                         const char *name, struct arena *arena, const char **why);
 /* The category of a column, or NULL: in none, so hidden. */
 const char *policy_category_of(const struct policy_table *table, const char *column);
 /* What a rule makes of a column of `table`: never NULL; masks[0] (hide) for what is not named. */
-const struct policy_mask *policy_mask_for(const struct policy *policy, const struct policy_table *table,
+const struct policy_mask *policy_mask_for(const struct policy *policy,
+                                          const struct policy_table *table,
                                           const struct policy_rule *rule, const char *column);
-bool policy_may_insert(const struct policy_table *table, const struct policy_rule *rule, const char *column);
-bool policy_may_update(const struct policy_table *table, const struct policy_rule *rule, const char *column);
+bool policy_may_insert(const struct policy_table *table, const struct policy_rule *rule,
+                       const char *column);
+bool policy_may_update(const struct policy_table *table, const struct policy_rule *rule,
+                       const char *column);
 bool policy_function_allowed(const struct policy *policy, int role, int mission, const char *schema,
                              const char *name);
 
@@ -263,15 +273,17 @@ struct policy_placeholder {
     size_t start, end;  /* byte range in the expression, of one use */
 };
 /*
- * Finds every use of a placeholder, with SQL's own lexical rules: not inside strings, quoted identifiers
- * or comments, and `::type` is a cast. `a[1:n]` array slices need spaces round the colon to be told apart.
- * ERR_INVALID with *what set (arena) for an unknown one.
+ * Finds every use of a placeholder, with SQL's own lexical rules: not inside strings, quoted
+ * identifiers or comments, and `::type` is a cast. `a[1:n]` array slices need spaces round the
+ * colon to be told apart. ERR_INVALID with *what set (arena) for an unknown one.
  */
 NODISCARD enum status policy_placeholders(const struct policy *policy, const char *expression,
                                           struct arena *arena, struct policy_placeholder **list,
                                           size_t *count, const char **what);
-/* The setting that carries a placeholder on a server connection: "pgvigil.u_wards", "pgvigil.u_name"
- * (the user's name), "pgvigil.s_patient", "pgvigil.address". In the arena. PLACEHOLDER_SUBJECT and _COLUMN: NULL. */
-const char *policy_placeholder_setting(const struct policy_placeholder *placeholder, struct arena *arena);
+/* The setting that carries a placeholder on a server connection: "pgvigil.u_wards",
+ * "pgvigil.u_name" (the user's name), "pgvigil.s_patient", "pgvigil.address". In the arena.
+ * PLACEHOLDER_SUBJECT and _COLUMN: NULL. */
+const char *policy_placeholder_setting(const struct policy_placeholder *placeholder,
+                                       struct arena *arena);
 
 #endif

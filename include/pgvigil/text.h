@@ -10,10 +10,11 @@
 #include <stddef.h>
 #include <stdint.h>
 
-/* Appends an identifier, always in double quotes, quotes doubled: safe anywhere an identifier may stand. */
+/* Appends an identifier, always in double quotes, quotes doubled: safe anywhere an identifier may
+ * stand. */
 void text_quote_ident(struct buf *out, const char *name);
-/* Appends a string constant; E'' form when it holds a backslash, so that it reads the same under any
- * standard_conforming_strings. */
+/* Appends a string constant; E'' form when it holds a backslash, so that it reads the same under
+ * any standard_conforming_strings. */
 void text_quote_literal(struct buf *out, const char *value);
 /* "schema"."name" in the arena. */
 char *text_qualified(struct arena *arena, const char *schema, const char *name);
