@@ -38,27 +38,53 @@ void text_quote_literal(struct buf *out, const char *value)
     buf_byte(out, '\'');
 }
 
+void text_quote_array(struct buf *out, const char *const *values, size_t count)
+{
+    buf_byte(out, '{');
+    for (size_t i = 0; i < count; i++) {
+        buf_str(out, i == 0 ? "\"" : ",\"");
+        for (const char *p = values[i]; *p; p++) {
+            if (*p == '"' || *p == '\\')
+                buf_byte(out, '\\');
+            buf_byte(out, (unsigned char)*p);
+        }
+        buf_byte(out, '"');
+    }
+    buf_byte(out, '}');
+}
+
+char *text_take(struct buf *text, struct arena *arena)
+{
+    buf_byte(text, '\0');
+    char *copy = text->failed ? NULL : arena_strdup(arena, (const char *)buf_head(text));
+    buf_free(text);
+    return copy;
+}
+
+char *text_ident(struct arena *arena, const char *name)
+{
+    struct buf text;
+    buf_init(&text, 0);
+    text_quote_ident(&text, name);
+    return text_take(&text, arena);
+}
+
+char *text_literal(struct arena *arena, const char *value)
+{
+    struct buf text;
+    buf_init(&text, 0);
+    text_quote_literal(&text, value);
+    return text_take(&text, arena);
+}
+
 char *text_qualified(struct arena *arena, const char *schema, const char *name)
 {
-    size_t size = strlen(schema) * 2 + strlen(name) * 2 + 6;
-    char *text = arena_alloc(arena, size);
-    if (!text)
-        return NULL;
-    char *at = text;
-    const char *parts[2] = {schema, name};
-    for (size_t i = 0; i < 2; i++) {
-        if (i)
-            *at++ = '.';
-        *at++ = '"';
-        for (const char *p = parts[i]; *p; p++) {
-            if (*p == '"')
-                *at++ = '"';
-            *at++ = *p;
-        }
-        *at++ = '"';
-    }
-    *at = '\0';
-    return text;
+    struct buf text;
+    buf_init(&text, 0);
+    text_quote_ident(&text, schema);
+    buf_byte(&text, '.');
+    text_quote_ident(&text, name);
+    return text_take(&text, arena);
 }
 
 bool text_matches(const char *pattern, const char *text)

@@ -16,8 +16,16 @@ void text_quote_ident(struct buf *out, const char *name);
 /* Appends a string constant; E'' form when it holds a backslash, so that it reads the same under
  * any standard_conforming_strings. */
 void text_quote_literal(struct buf *out, const char *value);
-/* "schema"."name" in the arena. */
+/* Appends {"1","2"}, an array as PostgreSQL reads it: every element quoted, so that no value can be
+ * a NULL, a brace or a comma. */
+void text_quote_array(struct buf *out, const char *const *values, size_t count);
+/* The same in the arena: "name", 'value', "schema"."name". NULL when out of memory. */
+char *text_ident(struct arena *arena, const char *name);
+char *text_literal(struct arena *arena, const char *value);
 char *text_qualified(struct arena *arena, const char *schema, const char *name);
+/* What was put into `text`, as a string in the arena; frees the buffer. NULL when the buffer failed
+ * or there is no memory. */
+char *text_take(struct buf *text, struct arena *arena);
 /* '*' stands for any run of characters, '?' for one; everything else for itself. */
 bool text_matches(const char *pattern, const char *text);
 /* The nearest of `count` names within edit distance 2 (for "did you mean"), or NULL. */

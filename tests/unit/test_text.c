@@ -48,6 +48,35 @@ static void text_qualified_quotes_both(void **state)
     arena_free(arena);
 }
 
+static void text_quote_array_elements_stay_elements(void **state)
+{
+    (void)state;
+    const char *const values[] = {"1", "NULL", "a,b}", "\"\\"};
+    struct buf buf;
+    buf_init(&buf, 0);
+    text_quote_array(&buf, values, 4);
+    expect(&buf, "{\"1\",\"NULL\",\"a,b}\",\"\\\"\\\\\"}");
+    text_quote_array(&buf, values, 0);
+    expect(&buf, "{}");
+    buf_free(&buf);
+}
+
+static void text_take_keeps_or_fails_whole(void **state)
+{
+    (void)state;
+    struct arena *arena = arena_new(0);
+    assert_string_equal(text_ident(arena, "a\"b"), "\"a\"\"b\"");
+    assert_string_equal(text_literal(arena, "it's"), "'it''s'");
+    struct buf buf;
+    buf_init(&buf, 0);
+    assert_string_equal(text_take(&buf, arena), "");
+    buf_init(&buf, 8);
+    buf_str(&buf, "more than it may hold");
+    assert_null(text_take(&buf, arena));
+    assert_null(buf.data);
+    arena_free(arena);
+}
+
 static void text_matches_patterns(void **state)
 {
     (void)state;
@@ -131,6 +160,8 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(text_quote_hostile_names_stay_inside),
         cmocka_unit_test(text_qualified_quotes_both),
+        cmocka_unit_test(text_quote_array_elements_stay_elements),
+        cmocka_unit_test(text_take_keeps_or_fails_whole),
         cmocka_unit_test(text_matches_patterns),
         cmocka_unit_test(text_nearest_finds_slips_only),
         cmocka_unit_test(text_hash_known_values),
