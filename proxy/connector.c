@@ -6,6 +6,7 @@
  */
 #include "proxy/connector.h"
 
+#include "proxy/upstream_cancel.h"
 #include "proxy/worker.h"
 
 #include <pgvigil/log.h>
@@ -28,7 +29,7 @@ struct job {
     connector_opened_fn *opened;
     connector_cancelled_fn *cancelled;
     void *context;
-    PGcancel *cancel;
+    struct upstream_cancel *cancel;
     PGconn *conn;
     char error[256];
 };
@@ -167,7 +168,8 @@ static void answer_cancel(struct worker *worker, void *context)
 
 static void run_job(struct job *job)
 {
-    char error[256];
+    char error[256] = "";
+    char quoted[300];
     switch (job->kind) {
     case JOB_OPEN:
         run_open(job);
@@ -178,9 +180,10 @@ static void run_job(struct job *job)
         }
         return;
     case JOB_CANCEL:
-        if (PQcancel(job->cancel, error, sizeof error) == 0)
-            log_event(LOG_LEVEL_WARNING, "event=cancel-failed");
-        PQfreeCancel(job->cancel);
+        if (upstream_cancel_run(job->cancel, error, sizeof error) != OK)
+            log_event(LOG_LEVEL_WARNING, "event=cancel-failed why=%s",
+                      log_quote(error, quoted, sizeof quoted));
+        upstream_cancel_free(job->cancel);
         if (worker_post(job->worker, answer_cancel, job) != OK) {
             log_event(LOG_LEVEL_ERROR, "event=connector-answer-lost");
             job_free(job);
@@ -285,13 +288,14 @@ enum status connector_open(struct connector *connector, struct worker *worker,
     return OK;
 }
 
-enum status connector_cancel(struct connector *connector, struct worker *worker, PGcancel *cancel,
-                             connector_cancelled_fn *done, void *context)
+enum status connector_cancel(struct connector *connector, struct worker *worker,
+                             struct upstream_cancel *cancel, connector_cancelled_fn *done,
+                             void *context)
 {
     struct job *job = calloc(1, sizeof *job);
     if (job == NULL || cancel == NULL) {
         free(job);
-        PQfreeCancel(cancel);
+        upstream_cancel_free(cancel);
         return ERR_MEMORY;
     }
     job->kind = JOB_CANCEL;

@@ -16,6 +16,7 @@
 
 struct connector;
 struct worker;
+struct upstream_cancel;
 
 /* In the worker's loop. Takes `conn` (open, idle, nothing unread), or NULL with `error` (a
  * sentence; borrowed; it can hold host names, never passwords). */
@@ -39,7 +40,7 @@ NODISCARD enum status connector_open(struct connector *connector, struct worker 
                                      void *context);
 /* Takes `cancel`. */
 NODISCARD enum status connector_cancel(struct connector *connector, struct worker *worker,
-                                       PGcancel *cancel, connector_cancelled_fn *done,
+                                       struct upstream_cancel *cancel, connector_cancelled_fn *done,
                                        void *context);
 /* PQfinish on a connector thread, for connections whose end could block. Takes `conn`. */
 void connector_finish(struct connector *connector, PGconn *conn);

@@ -10,6 +10,7 @@
 #include "proxy/connector.h"
 #include "proxy/result.h"
 #include "proxy/session.h"
+#include "proxy/upstream_cancel.h"
 
 #include <pgvigil/log.h>
 #include <pgvigil/text.h>
@@ -547,7 +548,7 @@ static void cancel_done(struct worker *worker, void *context)
 
 void server_cancel(struct server *server)
 {
-    PGcancel *cancel = PQgetCancel(server->conn);
+    struct upstream_cancel *cancel = upstream_cancel_new(server->conn);
     if (cancel == NULL)
         return;
     if (connector_cancel(server->worker->process->connector, server->worker, cancel, cancel_done,

@@ -173,26 +173,3 @@ const unsigned char *tls_context_binding(const struct tls_context *context, size
     *len = context->binding_len;
     return context->binding_len ? context->binding : NULL;
 }
-
-enum status tls_client_context_new(const char *root_file, SSL_CTX **context, struct buf *why)
-{
-    *context = NULL;
-    ERR_clear_error();
-    SSL_CTX *ssl = SSL_CTX_new(TLS_client_method());
-    if (!ssl)
-        return ERR_MEMORY;
-    if (SSL_CTX_set_min_proto_version(ssl, TLS1_2_VERSION) != 1) {
-        SSL_CTX_free(ssl);
-        return ERR_TLS;
-    }
-    (void)SSL_CTX_set_options(ssl, SSL_OP_NO_COMPRESSION | SSL_OP_NO_RENEGOTIATION);
-    if (root_file) {
-        if (SSL_CTX_load_verify_file(ssl, root_file) != 1) {
-            SSL_CTX_free(ssl);
-            return say(why, "cannot read sslrootcert", root_file);
-        }
-        SSL_CTX_set_verify(ssl, SSL_VERIFY_PEER, NULL);
-    }
-    *context = ssl;
-    return OK;
-}

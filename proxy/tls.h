@@ -30,11 +30,6 @@ SSL_CTX *tls_context_ssl(const struct tls_context *context);
  * Lives with the context. */
 const unsigned char *tls_context_binding(const struct tls_context *context, size_t *len);
 
-/* A TLS client context for cancel requests that go upstream over TLS: verifies against `root_file`
- * when it is not NULL. The caller frees it with SSL_CTX_free. */
-NODISCARD enum status tls_client_context_new(const char *root_file, SSL_CTX **context,
-                                             struct buf *why);
-
 /* The newest entry of OpenSSL's error queue as text, and empties the queue. In `out`, which is
  * returned. */
 const char *tls_error_text(char *out, size_t size);

@@ -5,7 +5,7 @@
  * thread, shared by all connections of a loop: it is emptied before each call and read right after
  * it, so that one peer's failure cannot be taken for another's. A TLS stream that ends without
  * close_notify is a failure, not an end: somebody in the middle may have cut it. Ownership:
- * accepted and connected sockets belong to the transport; upstream's belong to the PGconn.
+ * accepted sockets belong to the transport; upstream's belong to the PGconn.
  */
 #include "proxy/transport.h"
 #include "proxy/tls.h"
@@ -179,26 +179,6 @@ struct transport *transport_upstream(int fd, SSL *ssl)
     set_modes(ssl);
     transport->ssl = ssl;
     transport->kind = &tls_kind;
-    return transport;
-}
-
-struct transport *transport_connected(int fd, SSL_CTX *ctx, const char *host)
-{
-    struct transport *transport = transport_new(fd, true);
-    if (!transport || !ctx)
-        return transport;
-    ERR_clear_error();
-    transport->ssl = SSL_new(ctx);
-    if (!transport->ssl || SSL_set_fd(transport->ssl, fd) != 1 ||
-        (host && SSL_set_tlsext_host_name(transport->ssl, host) != 1)) {
-        SSL_free(transport->ssl);
-        free(transport); /* `fd` stays the caller's */
-        return NULL;
-    }
-    set_modes(transport->ssl);
-    SSL_set_connect_state(transport->ssl);
-    transport->kind = &tls_kind;
-    transport->handshaking = true;
     return transport;
 }
 

@@ -32,9 +32,6 @@ struct transport *transport_accepted(int fd);
  * NULL. Both are borrowed: transport_free neither closes nor frees them. Sets the modes this module
  * needs on `ssl`. */
 struct transport *transport_upstream(int fd, SSL *ssl);
-/* A plain socket that this process connected itself (cancel requests). Takes `fd`. `ctx` NULL:
- * plain; else a TLS client of that context with `host` as SNI (may be NULL), to be handshaken. */
-struct transport *transport_connected(int fd, SSL_CTX *ctx, const char *host);
 /* Frees; closes an owned socket. Does not say goodbye: see transport_shutdown. Accepts NULL. */
 void transport_free(struct transport *transport);
 
