@@ -12,6 +12,7 @@
  * is left to `check --database` and deploy.
  */
 #include "expression_check.h"
+#include "functions.h"
 #include "lexer.h"
 
 #include <pgvigil/expression.h>
@@ -239,7 +240,7 @@ static enum status check_range(struct check *check, const PgQuery__RangeVar *ran
 static enum status check_function(struct check *check, const PgQuery__FuncCall *call)
 {
     const char *name = call->n_funcname == 1 ? string_of(call->funcname[0]) : NULL;
-    if (call->n_funcname > 1 || (name != NULL && builtin_function(name)))
+    if (call->n_funcname > 1 || (name != NULL && functions_listed(name)))
         return OK;
     if (placeholder_at(check, call->location) != NULL)
         return misplaced(check, placeholder_at(check, call->location));

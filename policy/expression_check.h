@@ -24,8 +24,7 @@ NODISCARD enum status expression_check(const struct policy *policy, const char *
 NODISCARD enum status expression_check_type(const char *type, struct arena *arena, bool *is_list,
                                             const char **base, const char **what);
 
-/* builtin.c: names of PostgreSQL 15's pg_catalog. */
-bool builtin_function(const char *name);
+/* builtin.c: is it a type of PostgreSQL 15's pg_catalog? */
 bool builtin_type(const char *name);
 
 #endif

@@ -5,8 +5,9 @@
  * A name that is not in it (a newer server's) is FUNCTION_UNKNOWN, which everybody treats as
  * refused. Verdicts are by name, not by signature: one bad overload closes them all.
  */
-#include "judge_private.h"
+#include "functions.h"
 
+#include <pgvigil/guard.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -77,13 +78,18 @@ static int string_compare(const void *key, const void *entry)
     return strcmp(key, *(const char *const *)entry);
 }
 
+static const struct entry *find(const char *name)
+{
+    return bsearch(name, entries, sizeof(entries) / sizeof(entries[0]), sizeof(entries[0]),
+                   entry_compare);
+}
+
 enum function_class functions_class(const char *name, const char **reason)
 {
     *reason = NULL;
     if (guard_catalog_function(name))
         return FUNCTION_GUARDED;
-    const struct entry *entry = bsearch(name, entries, sizeof(entries) / sizeof(entries[0]),
-                                        sizeof(entries[0]), entry_compare);
+    const struct entry *entry = find(name);
     if (entry == NULL)
         return FUNCTION_UNKNOWN;
     *reason = entry->reason;
@@ -93,6 +99,11 @@ enum function_class functions_class(const char *name, const char **reason)
     if (*reason == NULL)
         *reason = "catalog-definition";
     return FUNCTION_DENIED;
+}
+
+bool functions_listed(const char *name)
+{
+    return find(name) != NULL;
 }
 
 bool functions_aggregate(const char *name)

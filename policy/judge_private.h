@@ -8,6 +8,7 @@
 #ifndef PGVIGIL_JUDGE_PRIVATE_H
 #define PGVIGIL_JUDGE_PRIVATE_H
 
+#include "functions.h"
 #include "scan.h"
 #include "tree.h"
 
@@ -181,10 +182,5 @@ const char *rewrite_quote(struct judge *judge, const char *name);
 
 /* verify.c */
 NODISCARD enum status verify(struct judge *judge, PgQuery__ParseResult *judged);
-
-/* functions.c: the reviewed list. */
-enum function_class { FUNCTION_UNKNOWN = 0, FUNCTION_DENIED, FUNCTION_GUARDED, FUNCTION_ALLOWED };
-enum function_class functions_class(const char *name, const char **reason);
-bool functions_aggregate(const char *name);
 
 #endif
