@@ -126,26 +126,13 @@ static const char *unlike_type(const char *base, const char *value)
     return NULL;
 }
 
-/* {"1","2"}: every element quoted, so that no value can be a NULL, a brace or a comma. */
 static const char *array_literal(struct loader *loader,
                                  const struct policy_user_attribute *attribute)
 {
     struct buf text;
     buf_init(&text, 0);
-    buf_byte(&text, '{');
-    for (size_t i = 0; i < attribute->value_count; i++) {
-        buf_str(&text, i == 0 ? "\"" : ",\"");
-        for (const char *c = attribute->values[i]; *c != '\0'; c++) {
-            if (*c == '"' || *c == '\\')
-                buf_byte(&text, '\\');
-            buf_byte(&text, (unsigned char)*c);
-        }
-        buf_byte(&text, '"');
-    }
-    buf_cstr(&text, "}");
-    const char *copy = text.failed ? NULL : arena_strdup(loader->arena, (const char *)text.data);
-    buf_free(&text);
-    return copy;
+    text_quote_array(&text, attribute->values, attribute->value_count);
+    return text_take(&text, loader->arena);
 }
 
 static void check_values(struct loader *loader, const struct raw_user *user,

@@ -77,14 +77,8 @@ enum status deploy_query(struct deploy *deploy, const char *sql, int count,
 
 const char *deploy_quoted(struct deploy *deploy, const char *name)
 {
-    struct buf buf;
-    buf_init(&buf, 0);
-    text_quote_ident(&buf, name);
-    buf_byte(&buf, '\0');
-    const char *copy =
-        buf.failed ? NULL : arena_strdup(deploy->arena, (const char *)buf_head(&buf));
-    buf_free(&buf);
-    return copy == NULL ? "" : copy;
+    const char *quoted = text_ident(deploy->arena, name);
+    return quoted == NULL ? "" : quoted;
 }
 
 /* ---- rights ---- */
