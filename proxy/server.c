@@ -465,10 +465,14 @@ void server_bind(struct server *server, struct session *session)
 
 void server_release(struct server *server, bool reset)
 {
-    server->session->server = NULL;
+    struct session *session = server->session;
+    /* An answer that is still owed would be given to the next session. */
+    bool owes = session->requests.remote > 0 || session->tx != 'I' || session->group_forwarded ||
+                server->piece_left > 0;
+    session->server = NULL;
     server->session = NULL;
     server_read(server, true);
-    if (server->state != SERVER_ACTIVE || server->pool->kind == POOL_UNRESTRICTED ||
+    if (owes || server->state != SERVER_ACTIVE || server->pool->kind == POOL_UNRESTRICTED ||
         server->cancels > 0 || server->policy_id != server->worker->world->policy_id ||
         buf_len(&server->in) > 0) {
         server_close(server, "released");

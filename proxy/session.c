@@ -103,9 +103,11 @@ void session_end(struct session *session, const char *reason)
 {
     if (session->state == SESSION_DEAD)
         return;
+    /* First: only while the queue still tells what is owed may the server be given to someone else.
+     */
+    let_go_of_server(session);
     result_abandon(session);
     audit_disconnect(session, reason);
-    let_go_of_server(session);
     log_event(LOG_LEVEL_INFO, "session=%lu event=end reason=\"%s\" state=%s",
               (unsigned long)session->id, reason, state_names[session->state]);
     session_enter(session, SESSION_DEAD);
@@ -189,8 +191,8 @@ void session_fail(struct session *session, enum status status, const char *sqlst
               state_names[session->state], reason);
     bool speakable = session->state != SESSION_TLS_HANDSHAKE &&
                      outbox_drop_uncovered(&session->out) == OK && !session->out.bytes.failed;
-    result_abandon(session);
     let_go_of_server(session);
+    result_abandon(session);
     if (!speakable) {
         session_end(session, reason);
         return;
@@ -600,6 +602,7 @@ void session_maybe_release(struct session *session)
 
 bool session_refresh_world(struct session *session)
 {
+    worker_refresh_world(session->worker);
     struct world *world = session->worker->world;
     if (session->world == world)
         return true;

@@ -68,6 +68,17 @@ static void run_tasks(struct worker *worker)
     }
 }
 
+void worker_refresh_world(struct worker *worker)
+{
+    if (reload_world_id(worker->process->reload) == worker->world->id)
+        return;
+    struct world *world = reload_world(worker->process->reload);
+    world_unref(worker->world);
+    worker->world = world;
+    log_event(LOG_LEVEL_DEBUG, "worker=%u event=world id=%lu", worker->index,
+              (unsigned long)world->id);
+}
+
 static void on_wake(evutil_socket_t fd, short what, void *context)
 {
     (void)what;
@@ -76,6 +87,7 @@ static void on_wake(evutil_socket_t fd, short what, void *context)
     ssize_t got = read(fd, &count, sizeof count);
     (void)got;
     worker->now = clock_microseconds();
+    worker_refresh_world(worker);
     run_tasks(worker);
 }
 
@@ -208,17 +220,6 @@ static void tick(struct worker *worker)
         pool_tick(&worker->pools[i]);
 }
 
-static void refresh_world(struct worker *worker)
-{
-    if (reload_world_id(worker->process->reload) == worker->world->id)
-        return;
-    struct world *world = reload_world(worker->process->reload);
-    world_unref(worker->world);
-    worker->world = world;
-    log_event(LOG_LEVEL_DEBUG, "worker=%u event=world id=%lu", worker->index,
-              (unsigned long)world->id);
-}
-
 static void end_all(struct worker *worker)
 {
     struct session *session;
@@ -246,7 +247,7 @@ static void *worker_main(void *context)
             break;
         }
         worker->now = clock_microseconds();
-        refresh_world(worker);
+        worker_refresh_world(worker);
         tick(worker);
         end_turn(worker);
     }

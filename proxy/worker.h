@@ -97,6 +97,8 @@ void worker_close(struct worker *worker);
  * stays the caller's. */
 NODISCARD enum status worker_post(struct worker *worker, worker_task_fn *fn, void *context);
 
+/* In the loop: takes up the world in force, which is one atomic load when it has not changed. */
+void worker_refresh_world(struct worker *worker);
 /* In the loop: have it looked at in worker_end_turn. */
 void worker_touch(struct worker *worker, struct session *session);
 void worker_touch_server(struct worker *worker, struct server *server);
