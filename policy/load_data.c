@@ -7,8 +7,6 @@
 
 #include <string.h>
 
-#define KEYS(array) (array), sizeof(array) / sizeof((array)[0])
-
 static void table_name(const struct value *value)
 {
     struct raw_table *entry = value->entry;
@@ -60,16 +58,12 @@ static void table_columns(const struct value *value)
 
 static void like_match(const struct value *value)
 {
-    struct raw_name name = {0};
-    value_name(value, &name);
-    ((struct policy_columns_like *)value->entry)->match = name.text;
+    ((struct policy_columns_like *)value->entry)->match = value_text(value);
 }
 
 static void like_category(const struct value *value)
 {
-    struct raw_name name = {0};
-    value_name(value, &name);
-    ((struct policy_columns_like *)value->entry)->category = name.text;
+    ((struct policy_columns_like *)value->entry)->category = value_text(value);
 }
 
 static const struct value_key like_keys[] = {
@@ -157,16 +151,12 @@ void load_filters(struct loader *loader, const struct document *document, config
 
 static void attribute_name(const struct value *value)
 {
-    struct raw_name name = {0};
-    value_name(value, &name);
-    ((struct policy_attribute *)value->entry)->name = name.text;
+    ((struct policy_attribute *)value->entry)->name = value_text(value);
 }
 
 static void attribute_type(const struct value *value)
 {
-    struct raw_name name = {0};
-    value_name(value, &name);
-    ((struct policy_attribute *)value->entry)->type = name.text;
+    ((struct policy_attribute *)value->entry)->type = value_text(value);
 }
 
 static const struct value_key attribute_keys[] = {

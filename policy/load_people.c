@@ -7,30 +7,21 @@
 
 #include <string.h>
 
-#define KEYS(array) (array), sizeof(array) / sizeof((array)[0])
-
-static const char *text_of(const struct value *value)
-{
-    struct raw_name name = {0};
-    value_name(value, &name);
-    return name.text;
-}
-
 /* missions */
 
 static void mission_name(const struct value *value)
 {
-    ((struct raw_mission *)value->entry)->mission.name = text_of(value);
+    ((struct raw_mission *)value->entry)->mission.name = value_text(value);
 }
 
 static void mission_title(const struct value *value)
 {
-    ((struct raw_mission *)value->entry)->mission.title = text_of(value);
+    ((struct raw_mission *)value->entry)->mission.title = value_text(value);
 }
 
 static void mission_purpose(const struct value *value)
 {
-    ((struct raw_mission *)value->entry)->mission.purpose = text_of(value);
+    ((struct raw_mission *)value->entry)->mission.purpose = value_text(value);
 }
 
 static void mission_max_rows(const struct value *value)
@@ -104,7 +95,7 @@ void load_missions(struct loader *loader, const struct document *document, confi
 
 static void role_name(const struct value *value)
 {
-    ((struct raw_role *)value->entry)->role.name = text_of(value);
+    ((struct raw_role *)value->entry)->role.name = value_text(value);
 }
 
 static void role_missions(const struct value *value)
@@ -141,7 +132,7 @@ void load_roles(struct loader *loader, const struct document *document, config_s
 static void function_name(const struct value *value)
 {
     struct raw_function *entry = value->entry;
-    entry->name.text = text_of(value);
+    entry->name.text = value_text(value);
 }
 
 static void function_roles(const struct value *value)
@@ -171,7 +162,7 @@ void load_functions(struct loader *loader, const struct document *document, conf
 
 static void user_name(const struct value *value)
 {
-    ((struct raw_user *)value->entry)->user.name = text_of(value);
+    ((struct raw_user *)value->entry)->user.name = value_text(value);
 }
 
 static void user_auth(const struct value *value)

@@ -8,8 +8,6 @@
 
 #include <string.h>
 
-#define KEYS(array) (array), sizeof(array) / sizeof((array)[0])
-
 static struct raw_rule *rule_of(const struct value *value)
 {
     return value->entry;

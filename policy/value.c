@@ -84,6 +84,13 @@ void value_name(const struct value *value, struct raw_name *name)
     name->text = NULL;
 }
 
+const char *value_text(const struct value *value)
+{
+    struct raw_name name = {0};
+    value_name(value, &name);
+    return name.text;
+}
+
 bool value_bool(const struct value *value, bool *truth)
 {
     if (config_setting_type(value->setting) != CONFIG_TYPE_BOOL)

@@ -24,6 +24,8 @@ struct value_key {
     void (*read)(const struct value *value);
 };
 
+#define KEYS(array) (array), sizeof(array) / sizeof((array)[0])
+
 struct policy_place value_place(const struct value *value);
 bool value_string(const struct value *value, const char **text);
 bool value_bool(const struct value *value, bool *truth);
@@ -32,6 +34,8 @@ bool value_count(const struct value *value, uint64_t least, uint64_t most, uint6
 bool value_names(const struct value *value, struct raw_names *names);
 /* Strings with their place. */
 void value_name(const struct value *value, struct raw_name *name);
+/* The same without the place; NULL when it is no string (reported). */
+const char *value_text(const struct value *value);
 
 /* Calls the key's reader for each member of a group, reports unknown and missing keys. `what`: "a
  * rule". */
