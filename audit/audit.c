@@ -272,11 +272,7 @@ enum status audit_more(struct audit *audit, const struct audit_session *session,
     enum status status = line_begin(audit, "more", &line);
     if (status != OK)
         return status;
-    encode_number(&audit->pending, "begin", id);
-    if (session) {
-        encode_number(&audit->pending, "session", session->id);
-        encode_field(&audit->pending, "person", session->person);
-    }
+    record_reference(&audit->pending, session, id);
     encode_number(&audit->pending, "rows", rows);
     encode_number(&audit->pending, "bytes", bytes);
     return line_end(audit, &line);
@@ -289,11 +285,7 @@ enum status audit_end(struct audit *audit, const struct audit_session *session, 
     enum status status = line_begin(audit, "end", &line);
     if (status != OK)
         return status;
-    encode_number(&audit->pending, "begin", id);
-    if (session) {
-        encode_number(&audit->pending, "session", session->id);
-        encode_field(&audit->pending, "person", session->person);
-    }
+    record_reference(&audit->pending, session, id);
     record_outcome(&audit->pending, outcome);
     return line_end(audit, &line);
 }

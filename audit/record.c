@@ -32,6 +32,15 @@ void record_session(struct buf *out, const struct audit_session *session)
     encode_field(out, "tls", session->tls);
 }
 
+void record_reference(struct buf *out, const struct audit_session *session, uint64_t begin)
+{
+    encode_number(out, "begin", begin);
+    if (!session)
+        return;
+    encode_number(out, "session", session->id);
+    encode_field(out, "person", session->person);
+}
+
 static void names(struct buf *out, const char *key, const char *const *list, size_t count)
 {
     buf_str(out, key);

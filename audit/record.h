@@ -11,6 +11,8 @@
 #define RECORD_SQL_MAX 65536U
 
 void record_session(struct buf *out, const struct audit_session *session);
+/* Of a record that belongs to an earlier one: that one's number, and whose it is. */
+void record_reference(struct buf *out, const struct audit_session *session, uint64_t begin);
 void record_statement(struct buf *out, const struct audit_statement *statement);
 void record_outcome(struct buf *out, const struct audit_outcome *outcome);
 
