@@ -233,7 +233,7 @@ static void flush_cut_short_at_every_byte_leaves_whole_lines(void **state)
     for (unsigned i = 0; i < 200; i++) {
         char *bytes = fixture_read(&fixture, FIRST_FILE, &len);
         free(bytes);
-        set_limit(len + i * 7);
+        set_limit(len + (size_t)i * 7);
         assert_int_equal(audit_whole(audit, &some_session, &some_statement, &some_outcome), OK);
         assert_int_equal(audit_whole(audit, &some_session, &some_statement, &some_outcome), OK);
         assert_int_equal(audit_flush(audit), ERR_AUDIT);

@@ -36,7 +36,7 @@ static void add_relation(struct catalog_builder *builder, uint32_t oid, const ch
     };
     catalog_add_relation(builder, &relation);
     /* The builder must have copied: what the caller had may change. */
-    memcpy(column_name, "xx", 2);
+    column_name[0] = 'x';
 }
 
 static struct catalog *sample(void)
