@@ -19,18 +19,22 @@
 #define FUNCTION(signature, returns, body)                                                         \
     "CREATE FUNCTION @.\"" signature " RETURNS " returns                                           \
     " LANGUAGE sql STABLE PARALLEL SAFE AS $f$\n" body "\n$f$"
+/* A scalar look-up. PL/pgSQL keeps its plan for the session; an SQL function that another one calls
+ * is planned anew at each call, which took longer than everything else. */
+#define LOOKUP(signature, returns, body)                                                           \
+    PROCEDURAL(signature, returns, "BEGIN RETURN (\n" body "\n); END")
 #define PROCEDURAL(signature, returns, body)                                                       \
     "CREATE FUNCTION @.\"" signature " RETURNS " returns " LANGUAGE plpgsql STABLE AS $f$\n" body  \
     "\n$f$"
 
 #define PERSON     "pg_catalog.current_setting('pgvigil.u_name')::name"
-#define IS_CLASS   "EXISTS (SELECT FROM @.\"classes\" k WHERE k.oid = $1)"
-#define IS_ROUTINE "EXISTS (SELECT FROM @.\"procedures\" k WHERE k.oid = $1)"
+#define IS_CLASS   "(SELECT true FROM @.\"classes\" k WHERE k.oid = $1 LIMIT 1)"
+#define IS_ROUTINE "(SELECT true FROM @.\"procedures\" k WHERE k.oid = $1 LIMIT 1)"
 /* By place on the path alone: these kinds of objects hold nothing of anyone's. */
 #define ON_PATH(name, catalog, schema_column)                                                      \
-    FUNCTION(name "\"(oid)", "boolean",                                                            \
-             "SELECT EXISTS (SELECT FROM @.\"path\" p WHERE p.oid = o." schema_column ")\n"        \
-             "FROM pg_catalog." catalog " o WHERE o.oid = $1")
+    LOOKUP(name "\"(oid)", "boolean",                                                              \
+           "SELECT EXISTS (SELECT FROM @.\"path\" p WHERE p.oid = o." schema_column ")\n"          \
+           "FROM pg_catalog." catalog " o WHERE o.oid = $1")
 #define ALWAYS_NULL(signature, returns) FUNCTION(signature, returns, "SELECT NULL::" returns)
 /* One argument by OID and by name, both resolved for the pair. */
 #define BY_OID_AND_NAME(name, returns)                                                             \
@@ -43,13 +47,12 @@ static const char *const functions[] = {
     FUNCTION("user\"()", "name", "SELECT " PERSON),
     FUNCTION("current_role\"()", "name", "SELECT " PERSON),
     FUNCTION("current_catalog\"()", "name", "SELECT pg_catalog.current_database()"),
-    FUNCTION(
-        "current_schemas\"(boolean)", "name[]",
-        "SELECT ARRAY(SELECT p.nspname FROM @.\"path\" p JOIN @.\"schemas\" s ON s.oid = p.oid\n"
-        "    WHERE p.pos > 0 OR $1 ORDER BY p.pos)"),
-    FUNCTION("current_schema\"()", "name",
-             "SELECT p.nspname FROM @.\"path\" p JOIN @.\"schemas\" s ON s.oid = p.oid\n"
-             "WHERE p.pos > 0 ORDER BY p.pos LIMIT 1"),
+    LOOKUP("current_schemas\"(boolean)", "name[]",
+           "SELECT ARRAY(SELECT p.nspname FROM @.\"path\" p JOIN @.\"schemas\" s ON s.oid = p.oid\n"
+           "    WHERE p.pos > 0 OR $1 ORDER BY p.pos)"),
+    LOOKUP("current_schema\"()", "name",
+           "SELECT p.nspname FROM @.\"path\" p JOIN @.\"schemas\" s ON s.oid = p.oid\n"
+           "WHERE p.pos > 0 ORDER BY p.pos LIMIT 1"),
 
     /* Settings */
     PROCEDURAL("current_setting\"(text, boolean)", "text",
@@ -72,7 +75,7 @@ static const char *const functions[] = {
                "RAISE EXCEPTION 'unrecognized configuration parameter \"%\"', $1 USING ERRCODE = "
                "'42704';\n"
                "END"),
-    FUNCTION("current_setting\"(text)", "text", "SELECT @.\"current_setting\"($1, false)"),
+    LOOKUP("current_setting\"(text)", "text", "SELECT @.\"current_setting\"($1, false)"),
 
     /* Names of roles: the person, owners; never pgvigil's own */
     FUNCTION("pg_get_userbyid\"(oid)", "name",
@@ -81,29 +84,29 @@ static const char *const functions[] = {
              "    ELSE r.name END FROM (SELECT pg_catalog.pg_get_userbyid($1) AS name) r"),
 
     /* What is visible along the path */
-    FUNCTION("pg_table_is_visible\"(oid)", "boolean",
-             "SELECT COALESCE((SELECT p.pos FROM @.\"path\" p WHERE p.oid = c.relnamespace) = "
-             "(SELECT min(p.pos)\n"
-             "    FROM @.\"path\" p JOIN pg_catalog.pg_class o ON o.relnamespace = p.oid AND "
-             "o.relname = c.relname\n"
-             "    WHERE EXISTS (SELECT FROM @.\"classes\" k WHERE k.oid = o.oid)), false)\n"
-             "FROM pg_catalog.pg_class c WHERE c.oid = $1 AND " IS_CLASS),
-    FUNCTION("pg_type_is_visible\"(oid)", "boolean",
-             "SELECT COALESCE((SELECT p.pos FROM @.\"path\" p WHERE p.oid = y.typnamespace) = "
-             "(SELECT min(p.pos)\n"
-             "    FROM @.\"path\" p JOIN pg_catalog.pg_type o ON o.typnamespace = p.oid AND "
-             "o.typname = y.typname\n"
-             "    WHERE EXISTS (SELECT FROM @.\"types\" k WHERE k.oid = o.oid)), false)\n"
-             "FROM pg_catalog.pg_type y WHERE y.oid = $1 AND EXISTS (SELECT FROM @.\"types\" k "
-             "WHERE k.oid = $1)"),
-    FUNCTION("pg_function_is_visible\"(oid)", "boolean",
-             "SELECT COALESCE((SELECT p.pos FROM @.\"path\" p WHERE p.oid = f.pronamespace) = "
-             "(SELECT min(p.pos)\n"
-             "    FROM @.\"path\" p JOIN pg_catalog.pg_proc o ON o.pronamespace = p.oid AND "
-             "o.proname = f.proname\n"
-             "    AND o.proargtypes = f.proargtypes\n"
-             "    WHERE EXISTS (SELECT FROM @.\"procedures\" k WHERE k.oid = o.oid)), false)\n"
-             "FROM pg_catalog.pg_proc f WHERE f.oid = $1 AND " IS_ROUTINE),
+    LOOKUP("pg_table_is_visible\"(oid)", "boolean",
+           "SELECT COALESCE((SELECT p.pos FROM @.\"path\" p WHERE p.oid = c.relnamespace) = "
+           "(SELECT min(p.pos)\n"
+           "    FROM @.\"path\" p JOIN pg_catalog.pg_class o ON o.relnamespace = p.oid AND "
+           "o.relname = c.relname\n"
+           "    WHERE (SELECT true FROM @.\"classes\" k WHERE k.oid = o.oid LIMIT 1)), false)\n"
+           "FROM pg_catalog.pg_class c WHERE c.oid = $1 AND " IS_CLASS),
+    LOOKUP("pg_type_is_visible\"(oid)", "boolean",
+           "SELECT COALESCE((SELECT p.pos FROM @.\"path\" p WHERE p.oid = y.typnamespace) = "
+           "(SELECT min(p.pos)\n"
+           "    FROM @.\"path\" p JOIN pg_catalog.pg_type o ON o.typnamespace = p.oid AND "
+           "o.typname = y.typname\n"
+           "    WHERE (SELECT true FROM @.\"types\" k WHERE k.oid = o.oid LIMIT 1)), false)\n"
+           "FROM pg_catalog.pg_type y WHERE y.oid = $1 AND (SELECT true FROM @.\"types\" k WHERE "
+           "k.oid = $1 LIMIT 1)"),
+    LOOKUP("pg_function_is_visible\"(oid)", "boolean",
+           "SELECT COALESCE((SELECT p.pos FROM @.\"path\" p WHERE p.oid = f.pronamespace) = "
+           "(SELECT min(p.pos)\n"
+           "    FROM @.\"path\" p JOIN pg_catalog.pg_proc o ON o.pronamespace = p.oid AND "
+           "o.proname = f.proname\n"
+           "    AND o.proargtypes = f.proargtypes\n"
+           "    WHERE (SELECT true FROM @.\"procedures\" k WHERE k.oid = o.oid LIMIT 1)), false)\n"
+           "FROM pg_catalog.pg_proc f WHERE f.oid = $1 AND " IS_ROUTINE),
     ON_PATH("pg_operator_is_visible", "pg_operator", "oprnamespace"),
     ON_PATH("pg_opclass_is_visible", "pg_opclass", "opcnamespace"),
     ON_PATH("pg_opfamily_is_visible", "pg_opfamily", "opfnamespace"),
@@ -116,10 +119,10 @@ static const char *const functions[] = {
     FUNCTION("pg_statistics_obj_is_visible\"(oid)", "boolean", "SELECT NULL::boolean"),
 
     /* Names to OIDs and back: reg* casts */
-    FUNCTION(
+    LOOKUP(
         "format_type\"(oid, integer)", "text",
         "SELECT CASE WHEN $1 IS NULL THEN NULL WHEN $1 = 0 THEN '-'\n"
-        "    WHEN NOT EXISTS (SELECT FROM @.\"types\" k WHERE k.oid = $1) THEN '?\?\?'\n"
+        "    WHEN (SELECT true FROM @.\"types\" k WHERE k.oid = $1 LIMIT 1) IS NULL THEN '?\?\?'\n"
         "    ELSE (SELECT CASE WHEN n.nspname <> 'pg_catalog' AND @.\"pg_type_is_visible\"(e.oid)\n"
         "        THEN pg_catalog.substr(pg_catalog.format_type($1, $2),\n"
         "            pg_catalog.length(pg_catalog.quote_ident(n.nspname)) + 2)\n"
@@ -128,19 +131,20 @@ static const char *const functions[] = {
         "            ON e.oid = CASE WHEN y.typelem <> 0 AND y.typlen = -1 THEN y.typelem ELSE "
         "y.oid END\n"
         "        JOIN pg_catalog.pg_namespace n ON n.oid = e.typnamespace WHERE y.oid = $1) END"),
-    FUNCTION("to_regclass\"(text)", "regclass",
-             "SELECT CASE pg_catalog.array_length(i.names, 1)\n"
-             "WHEN 1 THEN (SELECT c.oid::pg_catalog.regclass FROM @.\"path\" p JOIN "
-             "pg_catalog.pg_class c\n"
-             "    ON c.relnamespace = p.oid AND c.relname = i.names[1]\n"
-             "    WHERE EXISTS (SELECT FROM @.\"classes\" k WHERE k.oid = c.oid) ORDER BY p.pos "
-             "LIMIT 1)\n"
-             "WHEN 2 THEN (SELECT c.oid::pg_catalog.regclass FROM pg_catalog.pg_namespace n JOIN "
-             "pg_catalog.pg_class c\n"
-             "    ON c.relnamespace = n.oid AND c.relname = i.names[2]\n"
-             "    WHERE n.nspname = i.names[1] AND EXISTS (SELECT FROM @.\"classes\" k WHERE k.oid "
-             "= c.oid)) END\n"
-             "FROM (SELECT pg_catalog.parse_ident($1) AS names) i"),
+    LOOKUP(
+        "to_regclass\"(text)", "regclass",
+        "SELECT CASE pg_catalog.array_length(i.names, 1)\n"
+        "WHEN 1 THEN (SELECT c.oid::pg_catalog.regclass FROM @.\"path\" p JOIN "
+        "pg_catalog.pg_class c\n"
+        "    ON c.relnamespace = p.oid AND c.relname = i.names[1]\n"
+        "    WHERE (SELECT true FROM @.\"classes\" k WHERE k.oid = c.oid LIMIT 1) ORDER BY p.pos "
+        "LIMIT 1)\n"
+        "WHEN 2 THEN (SELECT c.oid::pg_catalog.regclass FROM pg_catalog.pg_namespace n JOIN "
+        "pg_catalog.pg_class c\n"
+        "    ON c.relnamespace = n.oid AND c.relname = i.names[2]\n"
+        "    WHERE n.nspname = i.names[1] AND (SELECT true FROM @.\"classes\" k WHERE k.oid = "
+        "c.oid LIMIT 1)) END\n"
+        "FROM (SELECT pg_catalog.parse_ident($1) AS names) i"),
     PROCEDURAL("regclass_in\"(text)", "regclass",
                "DECLARE found pg_catalog.regclass;\n"
                "BEGIN\n"
@@ -154,7 +158,7 @@ static const char *const functions[] = {
                "END IF;\n"
                "RETURN found;\n"
                "END"),
-    FUNCTION(
+    LOOKUP(
         "regclass_out\"(oid)", "text",
         "SELECT CASE WHEN $1 = 0 THEN '-' ELSE COALESCE((SELECT CASE WHEN "
         "@.\"pg_table_is_visible\"($1) THEN ''\n"
@@ -184,9 +188,9 @@ static const char *const functions[] = {
                "END IF;\n"
                "RETURN found;\n"
                "END"),
-    FUNCTION("regtype_out\"(oid)", "text",
-             "SELECT CASE WHEN @.\"format_type\"($1, NULL) = '?\?\?' THEN $1::text ELSE "
-             "@.\"format_type\"($1, NULL) END"),
+    LOOKUP("regtype_out\"(oid)", "text",
+           "SELECT CASE WHEN @.\"format_type\"($1, NULL) = '?\?\?' THEN $1::text ELSE "
+           "@.\"format_type\"($1, NULL) END"),
     PROCEDURAL(
         "regproc_in\"(text)", "regproc",
         "DECLARE found pg_catalog.oid; place pg_catalog.name;\n"
@@ -204,7 +208,7 @@ static const char *const functions[] = {
         "END IF;\n"
         "RETURN found;\n"
         "END"),
-    FUNCTION(
+    LOOKUP(
         "regproc_out\"(oid)", "text",
         "SELECT CASE WHEN $1 = 0 THEN '-' ELSE COALESCE((SELECT CASE WHEN "
         "@.\"pg_function_is_visible\"($1) THEN ''\n"
@@ -212,7 +216,7 @@ static const char *const functions[] = {
         "pg_catalog.quote_ident(f.proname)\n"
         "    FROM pg_catalog.pg_proc f JOIN pg_catalog.pg_namespace n ON n.oid = f.pronamespace\n"
         "    WHERE f.oid = $1 AND " IS_ROUTINE "), $1::text) END"),
-    FUNCTION(
+    LOOKUP(
         "regprocedure_out\"(oid)", "text",
         "SELECT CASE WHEN " IS_ROUTINE
         " THEN @.\"regproc_out\"($1) || '(' || (SELECT COALESCE(pg_catalog.string_agg(\n"
@@ -236,10 +240,10 @@ static const char *const functions[] = {
         "END IF;\n"
         "RETURN found;\n"
         "END"),
-    FUNCTION("to_regnamespace\"(text)", "regnamespace",
-             "SELECT s.oid::pg_catalog.regnamespace FROM @.\"schemas\" s JOIN "
-             "pg_catalog.pg_namespace n ON n.oid = s.oid\n"
-             "WHERE ARRAY[n.nspname::text] = pg_catalog.parse_ident($1)"),
+    LOOKUP("to_regnamespace\"(text)", "regnamespace",
+           "SELECT s.oid::pg_catalog.regnamespace FROM @.\"schemas\" s JOIN "
+           "pg_catalog.pg_namespace n ON n.oid = s.oid\n"
+           "WHERE ARRAY[n.nspname::text] = pg_catalog.parse_ident($1)"),
     PROCEDURAL("regnamespace_in\"(text)", "regnamespace",
                "DECLARE found pg_catalog.regnamespace;\n"
                "BEGIN\n"
@@ -251,7 +255,7 @@ static const char *const functions[] = {
                "END IF;\n"
                "RETURN found;\n"
                "END"),
-    FUNCTION(
+    LOOKUP(
         "regnamespace_out\"(oid)", "text",
         "SELECT CASE WHEN $1 = 0 THEN '-' ELSE COALESCE((SELECT pg_catalog.quote_ident(n.nspname)\n"
         "    FROM @.\"schemas\" s JOIN pg_catalog.pg_namespace n ON n.oid = s.oid WHERE s.oid = "
@@ -267,27 +271,27 @@ static const char *const functions[] = {
         "END IF;\n"
         "RAISE EXCEPTION 'role \"%\" does not exist', $1 USING ERRCODE = '42704';\n"
         "END"),
-    FUNCTION("regrole_out\"(oid)", "text",
-             "SELECT CASE WHEN $1 = 0 THEN '-' WHEN @.\"pg_get_userbyid\"($1) LIKE 'unknown "
-             "(OID=%' THEN $1::text\n"
-             "    ELSE pg_catalog.quote_ident(@.\"pg_get_userbyid\"($1)) END"),
+    LOOKUP("regrole_out\"(oid)", "text",
+           "SELECT CASE WHEN $1 = 0 THEN '-' WHEN @.\"pg_get_userbyid\"($1) LIKE 'unknown "
+           "(OID=%' THEN $1::text\n"
+           "    ELSE pg_catalog.quote_ident(@.\"pg_get_userbyid\"($1)) END"),
 
     /* Definitions */
-    FUNCTION(
+    LOOKUP(
         "pg_get_expr\"(pg_node_tree, oid, boolean)", "text",
         "SELECT CASE WHEN pg_catalog.pg_get_expr($1, $2) ~ '^nextval\\(''[^'']*''::regclass\\)$'\n"
         "    AND "
-        "EXISTS (SELECT FROM @.\"visible\" k WHERE k.oid = $2)"
+        "(SELECT true FROM @.\"visible\" k WHERE k.oid = $2 LIMIT 1)"
         "\n"
         "    THEN pg_catalog.pg_get_expr($1, $2, $3) END"),
-    FUNCTION("pg_get_expr\"(pg_node_tree, oid)", "text", "SELECT @.\"pg_get_expr\"($1, $2, false)"),
-    FUNCTION("pg_get_indexdef\"(oid, integer, boolean)", "text",
-             "SELECT pg_catalog.pg_get_indexdef($1, $2, $3) WHERE EXISTS (SELECT FROM "
-             "@.\"indexes\" i WHERE i.oid = $1)"),
-    FUNCTION("pg_get_indexdef\"(oid)", "text",
-             "SELECT pg_catalog.pg_get_indexdef($1) WHERE EXISTS (SELECT FROM @.\"indexes\" i "
-             "WHERE i.oid = $1)"),
-    FUNCTION(
+    LOOKUP("pg_get_expr\"(pg_node_tree, oid)", "text", "SELECT @.\"pg_get_expr\"($1, $2, false)"),
+    LOOKUP("pg_get_indexdef\"(oid, integer, boolean)", "text",
+           "SELECT pg_catalog.pg_get_indexdef($1, $2, $3) WHERE (SELECT true FROM @.\"indexes\" "
+           "i WHERE i.oid = $1 LIMIT 1)"),
+    LOOKUP("pg_get_indexdef\"(oid)", "text",
+           "SELECT pg_catalog.pg_get_indexdef($1) WHERE (SELECT true FROM @.\"indexes\" i WHERE "
+           "i.oid = $1 LIMIT 1)"),
+    LOOKUP(
         "pg_get_constraintdef\"(oid, boolean)", "text",
         "SELECT CASE WHEN k.confrelid = 0 THEN pg_catalog.pg_get_constraintdef($1, $2)\n"
         "    ELSE pg_catalog.replace(pg_catalog.pg_get_constraintdef($1, $2),\n"
@@ -296,23 +300,22 @@ static const char *const functions[] = {
         "        ' REFERENCES ' || @.\"regclass_out\"(c.oid) || '(') END\n"
         "FROM pg_catalog.pg_constraint k LEFT JOIN pg_catalog.pg_class c ON c.oid = k.confrelid\n"
         "LEFT JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace\n"
-        "WHERE k.oid = $1 AND EXISTS (SELECT FROM @.\"constraints\" x WHERE x.oid = $1)"),
-    FUNCTION("pg_get_constraintdef\"(oid)", "text", "SELECT @.\"pg_get_constraintdef\"($1, false)"),
-    FUNCTION("pg_get_partkeydef\"(oid)", "text",
-             "SELECT pg_catalog.pg_get_partkeydef($1)\n"
-             "WHERE EXISTS (SELECT FROM @.\"pg_catalog.pg_partitioned_table\" p WHERE p.partrelid "
-             "= $1)"),
-    FUNCTION(
-        "pg_get_serial_sequence\"(text, text)", "text",
-        "SELECT pg_catalog.quote_ident(n.nspname) || '.' || pg_catalog.quote_ident(q.relname)\n"
-        "FROM @.\"columns\" c JOIN pg_catalog.pg_depend d ON d.classid = "
-        "'pg_catalog.pg_class'::pg_catalog.regclass\n"
-        "    AND d.refclassid = 'pg_catalog.pg_class'::pg_catalog.regclass AND d.refobjid = "
-        "c.relid\n"
-        "    AND d.refobjsubid = c.attnum AND d.deptype IN ('a', 'i')\n"
-        "JOIN pg_catalog.pg_class q ON q.oid = d.objid AND q.relkind = 'S'\n"
-        "JOIN pg_catalog.pg_namespace n ON n.oid = q.relnamespace\n"
-        "WHERE c.relid = @.\"regclass_in\"($1) AND c.attname = $2 LIMIT 1"),
+        "WHERE k.oid = $1 AND (SELECT true FROM @.\"constraints\" x WHERE x.oid = $1 LIMIT 1)"),
+    LOOKUP("pg_get_constraintdef\"(oid)", "text", "SELECT @.\"pg_get_constraintdef\"($1, false)"),
+    LOOKUP("pg_get_partkeydef\"(oid)", "text",
+           "SELECT pg_catalog.pg_get_partkeydef($1)\n"
+           "WHERE EXISTS (SELECT FROM @.\"pg_catalog.pg_partitioned_table\" p WHERE p.partrelid "
+           "= $1)"),
+    LOOKUP("pg_get_serial_sequence\"(text, text)", "text",
+           "SELECT pg_catalog.quote_ident(n.nspname) || '.' || pg_catalog.quote_ident(q.relname)\n"
+           "FROM @.\"columns\" c JOIN pg_catalog.pg_depend d ON d.classid = "
+           "'pg_catalog.pg_class'::pg_catalog.regclass\n"
+           "    AND d.refclassid = 'pg_catalog.pg_class'::pg_catalog.regclass AND d.refobjid = "
+           "c.relid\n"
+           "    AND d.refobjsubid = c.attnum AND d.deptype IN ('a', 'i')\n"
+           "JOIN pg_catalog.pg_class q ON q.oid = d.objid AND q.relkind = 'S'\n"
+           "JOIN pg_catalog.pg_namespace n ON n.oid = q.relnamespace\n"
+           "WHERE c.relid = @.\"regclass_in\"($1) AND c.attname = $2 LIMIT 1"),
     ALWAYS_NULL("pg_get_viewdef\"(oid)", "text"),
     ALWAYS_NULL("pg_get_viewdef\"(oid, boolean)", "text"),
     ALWAYS_NULL("pg_get_viewdef\"(oid, integer)", "text"),
@@ -334,35 +337,45 @@ static const char *const functions[] = {
              "SELECT pg_catalog.pg_get_function_identity_arguments($1) WHERE " IS_ROUTINE),
 
     /* Descriptions */
-    FUNCTION("obj_description\"(oid, name)", "text",
-             "SELECT d.description FROM @.\"pg_catalog.pg_description\" d JOIN pg_catalog.pg_class "
-             "k ON k.oid = d.classoid\n"
-             "WHERE d.objoid = $1 AND d.objsubid = 0 AND k.relname = $2\n"
-             "AND k.relnamespace = 'pg_catalog'::pg_catalog.regnamespace"),
-    FUNCTION("obj_description\"(oid)", "text",
-             "SELECT d.description FROM @.\"pg_catalog.pg_description\" d WHERE d.objoid = $1 AND "
-             "d.objsubid = 0"),
-    FUNCTION("col_description\"(oid, integer)", "text",
-             "SELECT d.description FROM @.\"pg_catalog.pg_description\" d WHERE d.objoid = $1 AND "
-             "d.objsubid = $2\n"
-             "AND d.classoid = 'pg_catalog.pg_class'::pg_catalog.regclass"),
-    FUNCTION("shobj_description\"(oid, name)", "text",
-             "SELECT d.description FROM @.\"pg_catalog.pg_shdescription\" d JOIN "
-             "pg_catalog.pg_class k ON k.oid = d.classoid\n"
-             "WHERE d.objoid = $1 AND k.relname = $2"),
+    LOOKUP(
+        "obj_description\"(oid, name)", "text",
+        "SELECT CASE WHEN CASE $2\n"
+        "    WHEN 'pg_class' THEN (SELECT true FROM @.\"classes\" k WHERE k.oid = $1 LIMIT 1)\n"
+        "    WHEN 'pg_type' THEN (SELECT true FROM @.\"types\" k WHERE k.oid = $1 LIMIT 1)\n"
+        "    WHEN 'pg_proc' THEN (SELECT true FROM @.\"procedures\" k WHERE k.oid = $1 LIMIT 1)\n"
+        "    WHEN 'pg_namespace' THEN (SELECT true FROM @.\"schemas\" k WHERE k.oid = $1 LIMIT 1)\n"
+        "    WHEN 'pg_constraint' THEN (SELECT true FROM @.\"constraints\" k WHERE k.oid = $1 "
+        "LIMIT 1)\n"
+        "    ELSE $1 < 16384 END THEN pg_catalog.obj_description($1, $2) END"),
+    LOOKUP(
+        "obj_description\"(oid)", "text",
+        "SELECT @.\"obj_description\"($1, c.relname) FROM pg_catalog.pg_description d\n"
+        "JOIN pg_catalog.pg_class c ON c.oid = d.classoid WHERE d.objoid = $1 AND d.objsubid = 0\n"
+        "ORDER BY @.\"obj_description\"($1, c.relname) LIMIT 1"),
+    LOOKUP("col_description\"(oid, integer)", "text",
+           "SELECT pg_catalog.col_description($1, $2)\n"
+           "WHERE (SELECT true FROM @.\"columns\" k WHERE k.relid = $1 AND k.attnum = $2 LIMIT 1)\n"
+           "OR (SELECT true FROM @.\"classes\" k WHERE k.oid = $1 AND k.what <> 'r' LIMIT 1)"),
+    LOOKUP("shobj_description\"(oid, name)", "text",
+           "SELECT d.description FROM @.\"pg_catalog.pg_shdescription\" d JOIN "
+           "pg_catalog.pg_class k ON k.oid = "
+           "d.classoid\n"
+           "WHERE d.objoid = $1 AND k.relname = $2"),
 
     /* Partitions */
-    FUNCTION("pg_partition_ancestors\"(oid)", "TABLE (relid regclass)",
-             "SELECT a.relid FROM pg_catalog.pg_partition_ancestors($1) a(relid)\n"
-             "WHERE EXISTS (SELECT FROM @.\"classes\" k WHERE k.oid = a.relid) AND " IS_CLASS),
-    FUNCTION("pg_partition_ancestors\"(text)", "TABLE (relid regclass)",
-             "SELECT a.relid FROM @.\"pg_partition_ancestors\"(@.\"regclass_in\"($1)::pg_catalog.oid) a"),
     FUNCTION(
+        "pg_partition_ancestors\"(oid)", "TABLE (relid regclass)",
+        "SELECT a.relid FROM pg_catalog.pg_partition_ancestors($1) a(relid)\n"
+        "WHERE (SELECT true FROM @.\"classes\" k WHERE k.oid = a.relid LIMIT 1) AND " IS_CLASS),
+    FUNCTION("pg_partition_ancestors\"(text)", "TABLE (relid regclass)",
+             "SELECT a.relid FROM "
+             "@.\"pg_partition_ancestors\"(@.\"regclass_in\"($1)::pg_catalog.oid) a"),
+    LOOKUP(
         "pg_partition_root\"(oid)", "regclass",
         "SELECT pg_catalog.pg_partition_root($1) WHERE " IS_CLASS
         " AND EXISTS (SELECT FROM @.\"classes\" k WHERE k.oid = pg_catalog.pg_partition_root($1))"),
-    FUNCTION("pg_partition_root\"(text)", "regclass",
-             "SELECT @.\"pg_partition_root\"(@.\"regclass_in\"($1)::pg_catalog.oid)"),
+    LOOKUP("pg_partition_root\"(text)", "regclass",
+           "SELECT @.\"pg_partition_root\"(@.\"regclass_in\"($1)::pg_catalog.oid)"),
     FUNCTION("pg_relation_is_publishable\"(oid)", "boolean", "SELECT false"),
     FUNCTION("pg_relation_is_publishable\"(text)", "boolean", "SELECT false"),
 
@@ -376,39 +389,39 @@ static const char *const functions[] = {
     BY_OID_AND_NAME("pg_database_size", "bigint"),
 
     /* Rights: the guard's are the table's */
-    FUNCTION("has_table_privilege\"(oid, text)", "boolean",
-             "SELECT pg_catalog.has_table_privilege(COALESCE(v.guard, k.oid), $2)\n"
-             "FROM @.\"classes\" k LEFT JOIN @.\"visible\" v ON v.oid = k.oid WHERE k.oid = $1 AND "
-             "k.what IN ('r', 's')"),
-    FUNCTION("has_table_privilege\"(text, text)", "boolean",
-             "SELECT @.\"has_table_privilege\"(@.\"regclass_in\"($1)::pg_catalog.oid, $2)"),
-    FUNCTION("has_table_privilege\"(name, text, text)", "boolean",
-             "SELECT @.\"has_table_privilege\"(@.\"regclass_in\"($2)::pg_catalog.oid, $3) WHERE $1 "
-             "= " PERSON),
-    FUNCTION("has_table_privilege\"(name, oid, text)", "boolean",
-             "SELECT @.\"has_table_privilege\"($2, $3) WHERE $1 = " PERSON),
-    FUNCTION("has_any_column_privilege\"(oid, text)", "boolean",
-             "SELECT pg_catalog.has_any_column_privilege(v.guard, $2) FROM @.\"visible\" v WHERE "
-             "v.oid = $1"),
-    FUNCTION("has_any_column_privilege\"(text, text)", "boolean",
-             "SELECT @.\"has_any_column_privilege\"(@.\"regclass_in\"($1)::pg_catalog.oid, $2)"),
-    FUNCTION(
+    LOOKUP("has_table_privilege\"(oid, text)", "boolean",
+           "SELECT pg_catalog.has_table_privilege(COALESCE(v.guard, k.oid), $2)\n"
+           "FROM @.\"classes\" k LEFT JOIN @.\"visible\" v ON v.oid = k.oid WHERE k.oid = $1 AND "
+           "k.what IN ('r', 's')"),
+    LOOKUP("has_table_privilege\"(text, text)", "boolean",
+           "SELECT @.\"has_table_privilege\"(@.\"regclass_in\"($1)::pg_catalog.oid, $2)"),
+    LOOKUP("has_table_privilege\"(name, text, text)", "boolean",
+           "SELECT @.\"has_table_privilege\"(@.\"regclass_in\"($2)::pg_catalog.oid, $3) WHERE $1 "
+           "= " PERSON),
+    LOOKUP("has_table_privilege\"(name, oid, text)", "boolean",
+           "SELECT @.\"has_table_privilege\"($2, $3) WHERE $1 = " PERSON),
+    LOOKUP("has_any_column_privilege\"(oid, text)", "boolean",
+           "SELECT pg_catalog.has_any_column_privilege(v.guard, $2) FROM @.\"visible\" v WHERE "
+           "v.oid = $1"),
+    LOOKUP("has_any_column_privilege\"(text, text)", "boolean",
+           "SELECT @.\"has_any_column_privilege\"(@.\"regclass_in\"($1)::pg_catalog.oid, $2)"),
+    LOOKUP(
         "has_column_privilege\"(oid, smallint, text)", "boolean",
         "SELECT pg_catalog.has_column_privilege(c.guard, c.guard_attnum, $3) FROM @.\"columns\" c\n"
         "WHERE c.relid = $1 AND c.attnum = $2"),
-    FUNCTION(
+    LOOKUP(
         "has_column_privilege\"(oid, text, text)", "boolean",
         "SELECT pg_catalog.has_column_privilege(c.guard, c.guard_attnum, $3) FROM @.\"columns\" c\n"
         "WHERE c.relid = $1 AND c.attname = $2"),
-    FUNCTION("has_column_privilege\"(text, text, text)", "boolean",
-             "SELECT @.\"has_column_privilege\"(@.\"regclass_in\"($1)::pg_catalog.oid, $2, $3)"),
-    FUNCTION("has_schema_privilege\"(oid, text)", "boolean",
-             "SELECT pg_catalog.upper($2) = 'USAGE' FROM @.\"schemas\" s WHERE s.oid = $1"),
-    FUNCTION("has_schema_privilege\"(text, text)", "boolean",
-             "SELECT @.\"has_schema_privilege\"(@.\"regnamespace_in\"($1)::pg_catalog.oid, $2)"),
-    FUNCTION("has_schema_privilege\"(name, text, text)", "boolean",
-             "SELECT @.\"has_schema_privilege\"(@.\"regnamespace_in\"($2)::pg_catalog.oid, $3) "
-             "WHERE $1 = " PERSON),
+    LOOKUP("has_column_privilege\"(text, text, text)", "boolean",
+           "SELECT @.\"has_column_privilege\"(@.\"regclass_in\"($1)::pg_catalog.oid, $2, $3)"),
+    LOOKUP("has_schema_privilege\"(oid, text)", "boolean",
+           "SELECT pg_catalog.upper($2) = 'USAGE' FROM @.\"schemas\" s WHERE s.oid = $1"),
+    LOOKUP("has_schema_privilege\"(text, text)", "boolean",
+           "SELECT @.\"has_schema_privilege\"(@.\"regnamespace_in\"($1)::pg_catalog.oid, $2)"),
+    LOOKUP("has_schema_privilege\"(name, text, text)", "boolean",
+           "SELECT @.\"has_schema_privilege\"(@.\"regnamespace_in\"($2)::pg_catalog.oid, $3) "
+           "WHERE $1 = " PERSON),
     FUNCTION(
         "has_database_privilege\"(oid, text)", "boolean",
         "SELECT pg_catalog.upper($2) = 'CONNECT' FROM pg_catalog.pg_database d WHERE d.oid = $1\n"
@@ -418,11 +431,11 @@ static const char *const functions[] = {
     FUNCTION("has_function_privilege\"(oid, text)", "boolean",
              "SELECT pg_catalog.has_function_privilege($1, $2) WHERE " IS_ROUTINE),
     FUNCTION("pg_has_role\"(name, text)", "boolean", "SELECT $1 = " PERSON),
-    FUNCTION("pg_has_role\"(oid, text)", "boolean", "SELECT @.\"pg_get_userbyid\"($1) = " PERSON),
+    LOOKUP("pg_has_role\"(oid, text)", "boolean", "SELECT @.\"pg_get_userbyid\"($1) = " PERSON),
     FUNCTION("pg_has_role\"(name, name, text)", "boolean",
              "SELECT $1 = " PERSON " AND $2 = " PERSON),
-    FUNCTION("pg_has_role\"(name, oid, text)", "boolean",
-             "SELECT $1 = " PERSON " AND @.\"pg_get_userbyid\"($2) = " PERSON),
+    LOOKUP("pg_has_role\"(name, oid, text)", "boolean",
+           "SELECT $1 = " PERSON " AND @.\"pg_get_userbyid\"($2) = " PERSON),
 };
 
 const char *const *guard_catalog_functions(size_t *count)

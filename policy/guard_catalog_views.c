@@ -46,8 +46,9 @@ static const char *const helpers[] = {
     "CREATE VIEW @.\"indexes\" WITH (security_barrier=true) AS\n"
     "SELECT i.indexrelid AS oid FROM pg_index i JOIN @.\"visible\" v ON v.oid = i.indrelid\n"
     "WHERE i.indexprs IS NULL AND i.indpred IS NULL AND NOT EXISTS (\n"
-    "    SELECT FROM unnest(i.indkey::int2[]) k WHERE NOT EXISTS (\n"
-    "        SELECT FROM @.\"columns\" c WHERE c.relid = i.indrelid AND c.attnum = k))",
+    "    SELECT FROM unnest(i.indkey::int2[]) k WHERE (\n"
+    "        SELECT true FROM @.\"columns\" c WHERE c.relid = i.indrelid AND c.attnum = k LIMIT 1) "
+    "IS NULL)",
     "CREATE VIEW @.\"classes\" WITH (security_barrier=true) AS\n"
     "SELECT v.oid, 'r'::\"char\" AS what FROM @.\"visible\" v\n"
     "UNION ALL SELECT k.oid, 's' FROM pg_class k WHERE k.relkind IN ('r', 'v')\n"
@@ -64,12 +65,14 @@ static const char *const helpers[] = {
     "CREATE VIEW @.\"constraints\" WITH (security_barrier=true) AS\n"
     "SELECT k.oid FROM pg_constraint k JOIN @.\"visible\" v ON v.oid = k.conrelid\n"
     "WHERE k.contype IN ('p', 'u', 'f') AND NOT EXISTS (\n"
-    "    SELECT FROM unnest(k.conkey) a WHERE NOT EXISTS (\n"
-    "        SELECT FROM @.\"columns\" c WHERE c.relid = k.conrelid AND c.attnum = a))\n"
+    "    SELECT FROM unnest(k.conkey) a WHERE (\n"
+    "        SELECT true FROM @.\"columns\" c WHERE c.relid = k.conrelid AND c.attnum = a LIMIT 1) "
+    "IS NULL)\n"
     "AND (k.confrelid = 0 OR EXISTS (SELECT FROM @.\"visible\" f WHERE f.oid = k.confrelid)) AND "
     "NOT EXISTS (\n"
-    "    SELECT FROM unnest(k.confkey) a WHERE NOT EXISTS (\n"
-    "        SELECT FROM @.\"columns\" c WHERE c.relid = k.confrelid AND c.attnum = a))",
+    "    SELECT FROM unnest(k.confkey) a WHERE (\n"
+    "        SELECT true FROM @.\"columns\" c WHERE c.relid = k.confrelid AND c.attnum = a LIMIT "
+    "1) IS NULL)",
     "CREATE VIEW @.\"procedures\" WITH (security_barrier=true) AS\n"
     "SELECT p.oid FROM pg_proc p WHERE p.pronamespace = 'pg_catalog'::regnamespace\n"
     "UNION ALL SELECT p.oid FROM pg_proc p JOIN pg_namespace n ON n.oid = p.pronamespace\n"
@@ -149,8 +152,8 @@ static const struct guard_catalog_view views[] = {
      "attcollation=COALESCE(c.attcollation, "
      "t.attcollation)\nattacl=NULL\nattoptions=NULL\nattfdwoptions=NULL",
      "LEFT JOIN @.\"columns\" c ON c.relid = t.attrelid AND c.attnum = t.attnum\n"
-     "WHERE c.relid IS NOT NULL OR EXISTS (SELECT FROM @.\"classes\" k WHERE k.oid = t.attrelid "
-     "AND k.what <> 'r')"},
+     "WHERE c.relid IS NOT NULL OR (SELECT true FROM @.\"classes\" k WHERE k.oid = t.attrelid "
+     "AND k.what <> 'r' LIMIT 1)"},
     {"pg_catalog", "pg_namespace", "oid\nnspname\nnspowner\nnspacl=NULL",
      "JOIN @.\"schemas\" s ON s.oid = t.oid"},
     {"pg_catalog", "pg_type",
@@ -198,24 +201,27 @@ static const struct guard_catalog_view views[] = {
      "WHERE EXISTS (SELECT FROM @.\"classes\" c WHERE c.oid = t.inhrelid)\n"
      "AND EXISTS (SELECT FROM @.\"classes\" p WHERE p.oid = t.inhparent)"},
     {"pg_catalog", "pg_description", "objoid\nclassoid\nobjsubid\ndescription",
-     "WHERE CASE t.classoid\n"
-     "WHEN 'pg_catalog.pg_class'::pg_catalog.regclass THEN\n"
-     "    EXISTS (SELECT FROM @.\"classes\" c WHERE c.oid = t.objoid AND (t.objsubid = 0 OR c.what "
-     "<> 'r'))\n"
-     "    OR EXISTS (SELECT FROM @.\"columns\" a WHERE a.relid = t.objoid AND a.attnum = "
-     "t.objsubid)\n"
-     "WHEN 'pg_catalog.pg_type'::pg_catalog.regclass THEN EXISTS (SELECT FROM @.\"types\" y WHERE "
-     "y.oid = t.objoid)\n"
-     "WHEN 'pg_catalog.pg_proc'::pg_catalog.regclass THEN EXISTS (SELECT FROM @.\"procedures\" p "
-     "WHERE p.oid = "
-     "t.objoid)\n"
-     "WHEN 'pg_catalog.pg_namespace'::pg_catalog.regclass THEN EXISTS (SELECT FROM @.\"schemas\" s "
-     "WHERE s.oid = "
-     "t.objoid)\n"
-     "WHEN 'pg_catalog.pg_constraint'::pg_catalog.regclass THEN EXISTS (SELECT FROM "
-     "@.\"constraints\" k WHERE k.oid = "
-     "t.objoid)\n"
-     "ELSE t.objoid < 16384 END"},
+     "WHERE (t.classoid = 'pg_catalog.pg_class'::pg_catalog.regclass AND t.objsubid = 0\n"
+     "    AND t.objoid IN (SELECT c.oid FROM @.\"classes\" c))\n"
+     "OR (t.classoid = 'pg_catalog.pg_class'::pg_catalog.regclass AND t.objsubid <> 0\n"
+     "    AND ((t.objoid, t.objsubid) IN (SELECT c.relid, c.attnum::integer FROM @.\"columns\" c)\n"
+     "        OR t.objoid IN (SELECT c.oid FROM @.\"classes\" c WHERE c.what <> 'r')))\n"
+     "OR (t.classoid = 'pg_catalog.pg_type'::pg_catalog.regclass AND t.objoid IN (SELECT y.oid "
+     "FROM "
+     "@.\"types\" y))\n"
+     "OR (t.classoid = 'pg_catalog.pg_proc'::pg_catalog.regclass AND t.objoid IN (SELECT p.oid "
+     "FROM "
+     "@.\"procedures\" p))\n"
+     "OR (t.classoid = 'pg_catalog.pg_namespace'::pg_catalog.regclass AND t.objoid IN (SELECT "
+     "s.oid "
+     "FROM @.\"schemas\" s))\n"
+     "OR (t.classoid = 'pg_catalog.pg_constraint'::pg_catalog.regclass AND t.objoid IN (SELECT "
+     "k.oid "
+     "FROM @.\"constraints\" k))\n"
+     "OR (t.objoid < 16384 AND t.classoid NOT IN ('pg_catalog.pg_class'::pg_catalog.regclass,\n"
+     "    'pg_catalog.pg_type'::pg_catalog.regclass, 'pg_catalog.pg_proc'::pg_catalog.regclass,\n"
+     "    'pg_catalog.pg_namespace'::pg_catalog.regclass, "
+     "'pg_catalog.pg_constraint'::pg_catalog.regclass))"},
     {"pg_catalog", "pg_shdescription", "objoid\nclassoid\ndescription",
      "WHERE t.classoid = 'pg_catalog.pg_database'::pg_catalog.regclass AND t.objoid = (SELECT "
      "d.oid FROM "
@@ -234,8 +240,9 @@ static const struct guard_catalog_view views[] = {
      "partrelid\npartstrat\npartnatts\npartdefid\npartattrs\npartclass\npartcollation\npartexprs="
      "NULL",
      "JOIN @.\"visible\" v ON v.oid = t.partrelid WHERE t.partexprs IS NULL AND NOT EXISTS (\n"
-     "    SELECT FROM unnest(t.partattrs::pg_catalog.int2[]) a WHERE NOT EXISTS (\n"
-     "        SELECT FROM @.\"columns\" c WHERE c.relid = t.partrelid AND c.attnum = a))"},
+     "    SELECT FROM unnest(t.partattrs::pg_catalog.int2[]) a WHERE (\n"
+     "        SELECT true FROM @.\"columns\" c WHERE c.relid = t.partrelid AND c.attnum = a LIMIT "
+     "1) IS NULL)"},
     {"pg_catalog", "pg_enum", "oid\nenumtypid\nenumsortorder\nenumlabel",
      "WHERE EXISTS (SELECT FROM @.\"types\" y WHERE y.oid = t.enumtypid)"},
     {"pg_catalog", "pg_language",
