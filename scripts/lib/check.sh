@@ -119,6 +119,12 @@ check_audit() {
     done
     lines=$(cat "$WORK"/audit/*.jsonl 2>/dev/null | grep -F '"person":"nurse1"' | grep -F '"decision":"deny"' | grep -cF staff_salaries || true)
     if [ "$lines" -gt 0 ]; then check_ok 'the audit has the refusals'; else check_failed 'the audit has the refusals'; fi
+    as nurse1 "SELECT count(*) FROM patients WHERE family_name = 'Zzyzx-literal'" >/dev/null
+    if grep -rqF Zzyzx-literal "$WORK/audit" "$LOGS/pgvigil.log"; then
+        check_failed 'neither the audit nor the log holds a literal of the clients'
+    else
+        check_ok 'neither the audit nor the log holds a literal of the clients'
+    fi
     if "$PGVIGIL" audit verify --public-key "$WORK/certs/audit.pub" "$WORK/audit" >"$WORK/stdout" 2>&1; then
         check_ok "the audit verifies: $(tail -n 1 "$WORK/stdout")"
     else

@@ -79,7 +79,7 @@ node_pg_works() { node -e 'require("pg")' 2>/dev/null; }
 
 node_pg_apt() {
     local package
-    if [ "$(dpkg-query -W -f='${db:Status-Status}' nodejs)" = installed ] && packages_apt node-pg; then return 0; fi
+    if apt-get -q -s install --no-install-recommends node-pg >/dev/null 2>&1 && packages_apt node-pg && node_pg_works; then return 0; fi
     rm -rf "$ROOT/build/node"
     mkdir -p "$ROOT/build/node"
     # apt-get downloads as a user of its own, who may not write here.
