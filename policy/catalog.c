@@ -51,6 +51,8 @@ struct catalog_builder {
     size_t function_count, function_cap;
     const char **types;
     size_t type_count, type_cap;
+    uint32_t *type_oids;
+    size_t type_oid_count, type_oid_cap;
     const char **operators;
     size_t operator_count, operator_cap;
     const char **schemas;
@@ -247,6 +249,17 @@ void catalog_add_type(struct catalog_builder *builder, const char *schema, const
     add_name(builder, &builder->types, &builder->type_count, &builder->type_cap, joined);
 }
 
+void catalog_add_type_oid(struct catalog_builder *builder, uint32_t oid)
+{
+    uint32_t *grown = more(builder, builder->type_oids, builder->type_oid_count,
+                           &builder->type_oid_cap, sizeof(*grown));
+    if (grown == NULL) {
+        return;
+    }
+    builder->type_oids = grown;
+    grown[builder->type_oid_count++] = oid;
+}
+
 void catalog_add_operator(struct catalog_builder *builder, const char *name)
 {
     add_name(builder, &builder->operators, &builder->operator_count, &builder->operator_cap, name);
@@ -426,6 +439,8 @@ static struct catalog *fill(const struct catalog_builder *builder, struct catalo
         .function_count = builder->function_count,
         .types = builder->types,
         .type_count = builder->type_count,
+        .type_oids = builder->type_oids,
+        .type_oid_count = builder->type_oid_count,
         .operators = builder->operators,
         .operator_count = builder->operator_count,
         .schemas = builder->schemas,
@@ -588,4 +603,14 @@ bool catalog_has_type(const struct catalog *catalog, const char *schema, const c
     }
     key[schema_len] = '.';
     return map_get(catalog->private->types, key, len) != NULL;
+}
+
+bool catalog_has_type_oid(const struct catalog *catalog, uint32_t oid)
+{
+    for (size_t i = 0; i < catalog->type_oid_count; i++) {
+        if (catalog->type_oids[i] == oid) {
+            return true;
+        }
+    }
+    return false;
 }

@@ -4,6 +4,7 @@
  * Builtin types from the list below are written with pg_catalog; a type of the database may be
  * named when the snapshot has it as a domain or enum, never the row type of a relation (a cast to
  * one would read its shape). reg* types turn text into relations and roles and back: judged apart.
+ * The same holds for the types that Parse gives parameters, which are OIDs and not in the text.
  */
 #include "judge_private.h"
 
@@ -18,7 +19,6 @@ static const char *const builtin[] = {
     "bpchar",
     "bytea",
     "char",
-    "cid",
     "cidr",
     "circle",
     "date",
@@ -73,9 +73,20 @@ static const char *const builtin[] = {
     "varbit",
     "varchar",
     "void",
-    "xid",
     "xml",
 };
+
+/* The OIDs of the same types and of their arrays, which are the same in every PostgreSQL. Sorted.
+ * Not regconfig and regdictionary: a parameter is a value. */
+static const uint32_t builtin_oids[] = {
+    16,   17,   18,   19,   20,   21,   22,   23,   25,   26,   30,   114,  142,  143,  199,
+    600,  601,  602,  603,  604,  628,  629,  650,  651,  700,  701,  705,  718,  719,  774,
+    775,  790,  791,  829,  869,  1000, 1001, 1002, 1003, 1005, 1006, 1007, 1009, 1013, 1014,
+    1015, 1016, 1017, 1018, 1019, 1020, 1021, 1022, 1027, 1028, 1040, 1041, 1042, 1043, 1082,
+    1083, 1114, 1115, 1182, 1183, 1184, 1185, 1186, 1187, 1231, 1266, 1270, 1560, 1561, 1562,
+    1563, 1700, 2249, 2278, 2287, 2950, 2951, 3614, 3615, 3643, 3645, 3802, 3807, 3904, 3905,
+    3906, 3907, 3908, 3909, 3910, 3911, 3912, 3913, 3926, 3927, 4072, 4073, 4451, 4532, 4533,
+    4534, 4535, 4536, 6150, 6151, 6152, 6153, 6155, 6157};
 
 static int compare(const void *key, const void *entry)
 {
@@ -162,4 +173,24 @@ enum status judge_cast(struct judge *judge, PgQuery__TypeCast *cast, PgQuery__No
     bool done = false;
     enum status status = judge_reg_cast(judge, cast, node, &done);
     return status != OK || done ? status : judge_walk_children(judge, &cast->base);
+}
+
+static int compare_oid(const void *key, const void *entry)
+{
+    uint32_t a = *(const uint32_t *)key;
+    uint32_t b = *(const uint32_t *)entry;
+    return a < b ? -1 : a > b;
+}
+
+/*
+ * Attacks: a parameter of a reg* type is looked up by name; one of a table's row type is expanded
+ * by
+ * ($1).* into the columns of a table that is hidden; an error tells which OIDs are types.
+ */
+bool judge_parameter_type(const struct catalog *catalog, uint32_t oid)
+{
+    return oid == 0 ||
+           bsearch(&oid, builtin_oids, sizeof(builtin_oids) / sizeof(builtin_oids[0]),
+                   sizeof(builtin_oids[0]), compare_oid) != NULL ||
+           (catalog != NULL && catalog_has_type_oid(catalog, oid));
 }

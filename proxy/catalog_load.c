@@ -75,16 +75,29 @@ static const char guards_sql[] =
     "AND pg_catalog.starts_with(pg_catalog.obj_description(n.oid, 'pg_namespace'), 'pgvigil ')\n"
     "ORDER BY n.nspname COLLATE \"C\", v.relname COLLATE \"C\", a.attnum";
 
+/* Of pg_catalog only what an extension put there: the reviewed list does not know it. */
 static const char functions_sql[] =
     "SELECT n.nspname, p.proname, pg_catalog.bool_or(p.prosecdef) FROM pg_catalog.pg_proc p\n"
     "JOIN pg_catalog.pg_namespace n ON n.oid = p.pronamespace\n"
-    "WHERE n.nspname NOT IN ('pg_catalog', 'information_schema') AND " REAL "\n"
+    "WHERE (n.nspname <> 'pg_catalog' OR p.oid >= 16384) AND n.nspname <> 'information_schema' "
+    "AND " REAL "\n"
     "GROUP BY n.nspname, p.proname ORDER BY n.nspname COLLATE \"C\", p.proname COLLATE \"C\"";
 
-static const char types_sql[] = "SELECT n.nspname, y.typname FROM pg_catalog.pg_type y JOIN "
-                                "pg_catalog.pg_namespace n ON n.oid = y.typnamespace\n"
-                                "WHERE n.nspname <> 'pg_catalog' AND " REAL
-                                " ORDER BY n.nspname COLLATE \"C\", y.typname COLLATE \"C\"";
+/* Domains, enums, ranges and base types, and arrays of them. Never a row type, nor its array:
+ * ((NULL
+ * ::_t)[1]).* lists the columns of a hidden table. Nor a domain over such, or over reg* types. */
+static const char types_sql[] =
+    "WITH RECURSIVE y AS (SELECT y.oid, y.typnamespace, y.typname, y.typtype FROM "
+    "pg_catalog.pg_type y\n"
+    "    WHERE y.typtype IN ('b', 'e', 'r', 'm') AND (y.typelem = 0 OR y.typlen <> -1) AND "
+    "y.typname !~ '^reg'\n"
+    "    UNION SELECT d.oid, d.typnamespace, d.typname, d.typtype FROM y JOIN pg_catalog.pg_type "
+    "d\n"
+    "    ON (d.typtype = 'd' AND d.typbasetype = y.oid) OR (d.typelem = y.oid AND d.typlen = -1))\n"
+    "SELECT n.nspname, y.typname, y.oid FROM y JOIN pg_catalog.pg_namespace n ON n.oid = "
+    "y.typnamespace\n"
+    "WHERE n.nspname <> 'pg_catalog' AND " REAL
+    " ORDER BY n.nspname COLLATE \"C\", y.typname COLLATE \"C\"";
 
 static const char operators_sql[] =
     "SELECT DISTINCT o.oprname COLLATE \"C\" FROM pg_catalog.pg_operator o\n"
@@ -286,6 +299,8 @@ static enum status load_names(struct loader *loader)
     }
     for (int row = 0; status == OK && row < PQntuples(result); row++) {
         catalog_add_type(loader->builder, PQgetvalue(result, row, 0), PQgetvalue(result, row, 1));
+        catalog_add_type_oid(loader->builder,
+                             (uint32_t)strtoul(PQgetvalue(result, row, 2), NULL, 10));
     }
     PQclear(result);
     result = NULL;

@@ -103,31 +103,19 @@ static enum status ensure_prepared(struct session *session, struct statement *st
 
 /* ---- Parse ---- */
 
-/* A reg* parameter is a name that the server resolves to an OID: an oracle for what exists. The
- * judge sees casts in the text, not the types given beside it. */
-static bool type_reads_names(uint32_t oid)
-{
-    static const uint32_t refused[] = {24,   2202, 2203, 2204, 2205, 2206, 4096, 4089,
-                                       3734, 3769, 4191, 1008, 2207, 2208, 2209, 2210,
-                                       2211, 4097, 4090, 3735, 3770, 4192};
-    for (size_t i = 0; i < sizeof refused / sizeof refused[0]; i++)
-        if (refused[i] == oid)
-            return true;
-    return false;
-}
-
 static enum status parse_types(const struct session *session, const struct wire_parse *parse,
                                uint32_t *types, struct refusal *refusal)
 {
     struct wire_cursor cursor;
+    const struct catalog *catalog = session->world->databases[session->database_index].catalog;
     wire_cursor_init(&cursor, parse->types, (size_t)parse->type_count * 4);
     for (size_t i = 0; i < parse->type_count; i++) {
         types[i] = wire_get_u32(&cursor);
-        if (!session_unrestricted(session) && type_reads_names(types[i])) {
+        if (!session_unrestricted(session) && !judge_parameter_type(catalog, types[i])) {
             *refusal = (struct refusal){
                 .sqlstate = "42501",
-                .message = "parameters of type regclass and its like are not allowed",
-                .hint = "Give the parameter the type text."};
+                .message = "parameters of this type are not allowed",
+                .hint = "Leave the type to the server, or give the parameter the type text."};
             return DENIED;
         }
     }

@@ -63,7 +63,8 @@ struct catalog_guard {
 };
 
 struct catalog_function {
-    const char *schema; /* never pg_catalog: builtins are judged by the reviewed list */
+    const char *schema; /* pg_catalog only for what an extension put there: the reviewed list
+                           judges builtins and does not know it */
     const char *name;
     bool security_definer;
 };
@@ -73,10 +74,14 @@ struct catalog {
     size_t relation_count;
     const struct catalog_guard *guards;
     size_t guard_count;
-    const struct catalog_function *functions; /* outside pg_catalog and information_schema */
+    const struct catalog_function *functions; /* not PostgreSQL's own */
     size_t function_count;
-    const char *const *types; /* "schema.name" (raw names) outside pg_catalog */
+    /* "schema.name" (raw names) outside pg_catalog of what holds values: domains, enums, ranges,
+     * arrays of them; never the row type of a relation or an array of it. */
+    const char *const *types;
     size_t type_count;
+    const uint32_t *type_oids; /* the same types' OIDs */
+    size_t type_oid_count;
     const char *const *operators; /* names of operators that exist outside pg_catalog, once each */
     size_t operator_count;
     const char *const *schemas;
@@ -115,6 +120,7 @@ const struct catalog_function *catalog_function_on_path(const struct catalog *ca
 const struct catalog_function *catalog_function_find(const struct catalog *catalog,
                                                      const char *schema, const char *name);
 bool catalog_has_type(const struct catalog *catalog, const char *schema, const char *name);
+bool catalog_has_type_oid(const struct catalog *catalog, uint32_t oid);
 
 /* Builder, used by the loader and by tests: fill the plain structs (copied into the catalog's arena
  * by the add calls), then catalog_finish makes the lookups. ERR_MEMORY is sticky until finish. */
@@ -128,6 +134,7 @@ void catalog_set_parent(struct catalog_builder *builder, uint32_t child_oid, uin
 void catalog_add_guard(struct catalog_builder *builder, const struct catalog_guard *guard);
 void catalog_add_function(struct catalog_builder *builder, const struct catalog_function *function);
 void catalog_add_type(struct catalog_builder *builder, const char *schema, const char *name);
+void catalog_add_type_oid(struct catalog_builder *builder, uint32_t oid);
 void catalog_add_operator(struct catalog_builder *builder, const char *name);
 void catalog_add_schema(struct catalog_builder *builder, const char *name);
 void catalog_set_database(struct catalog_builder *builder, const char *database,
