@@ -17,8 +17,6 @@
 
 /* A verdict's arena: text, tree, rewriting. */
 #define STATEMENT_ARENA_MAX ((size_t)1 << 30)
-/* How many semicolons are tried when looking for leading SETs. */
-#define PREFIX_TRIES 8
 
 bool query_in_transaction(const struct session *session)
 {
@@ -331,33 +329,17 @@ static enum status answer_locals(struct session *session, struct statement *stat
     return status;
 }
 
-/* The end of the leading statements that are pgvigil's, found by judging what stands before each
- * semicolon; 0: none. */
-static size_t local_prefix(struct session *session, const struct statement *statement)
+/*
+ * Where the second statement starts when the first one is pgvigil's to answer; 0: it is not. By the
+ * parse tree, never by looking for semicolons: in `SET ... -- ; DROP ...` the one in the comment
+ * ends nothing, and what follows it must not run.
+ */
+static size_t local_prefix(const struct session *session, const struct statement *statement)
 {
-    const char *sql = statement->sql;
-    const char *at = sql + strspn(sql, " \t\r\n");
-    if (strncasecmp(at, "set", 3) != 0 && strncasecmp(at, "reset", 5) != 0)
-        return 0;
-    for (unsigned tries = 0; tries < PREFIX_TRIES; tries++) {
-        at = strchr(at, ';');
-        if (at == NULL || at[1 + strspn(at + 1, " \t\r\n;")] == '\0')
-            return 0;
-        at++;
-        struct refusal ignored;
-        struct statement *prefix = NULL;
-        struct statement_source source = {.name = "", .sql = sql, .len = (size_t)(at - sql)};
-        if (query_judge(session, &source, &prefix, &ignored) != OK) {
-            statement_unref(prefix);
-            continue;
-        }
-        size_t remote = 0;
-        bool local =
-            all_local(session, prefix->verdict, &remote) && prefix->verdict->statement_count > 0;
-        statement_unref(prefix);
-        return local ? (size_t)(at - sql) : 0;
-    }
-    return 0;
+    const struct verdict *verdict = statement->verdict;
+    bool local = verdict != NULL && verdict->statement_count > 1 &&
+                 command_is_local(session, &verdict->statements[0]);
+    return local ? verdict->statements[1].start : 0;
 }
 
 /*
