@@ -1,0 +1,104 @@
+/*
+ * fuzz_sql.c: any bytes as SQL, for a restricted role.
+ *
+ * Beyond not crashing: what is allowed must name guards and reviewed catalogs only. Every relation
+ * in the text that would be sent is looked at again here, by other code than the judge's.
+ *
+ *     build/fuzz/fuzz_sql -max_len=4096 CORPUS tests/fuzz/seeds/sql
+ */
+#define JUDGE_FIXTURE_PLAIN
+#include "policy/guard_tree.h"
+#include "tests/golden/judge_fixture.h"
+
+int LLVMFuzzerInitialize(int *argc, char ***argv);
+int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
+
+struct names {
+    const char *ctes[256];
+    size_t count;
+};
+
+static bool collect(const ProtobufCMessage *message, void *context)
+{
+    struct names *names = context;
+    if (message->descriptor == &pg_query__common_table_expr__descriptor && names->count < 256)
+        names->ctes[names->count++] = ((const PgQuery__CommonTableExpr *)message)->ctename;
+    return true;
+}
+
+static bool check(const ProtobufCMessage *message, void *context)
+{
+    const struct names *names = context;
+    if (message->descriptor != &pg_query__range_var__descriptor)
+        return true;
+    const PgQuery__RangeVar *var = (const PgQuery__RangeVar *)message;
+    bool known = strncmp(var->schemaname, "pgvigil:", 8) == 0 ||
+                 (strcmp(var->schemaname, "pg_catalog") == 0 &&
+                  guard_catalog_access("pg_catalog", var->relname) == CATALOG_OPEN);
+    for (size_t i = 0; var->schemaname[0] == '\0' && i < names->count; i++)
+        known = known || strcmp(names->ctes[i], var->relname) == 0;
+    assert_true(known || names->count == 256);
+    return true;
+}
+
+static void check_sent(const struct verdict *verdict)
+{
+    struct arena *arena = arena_new(0);
+    PgQuery__ParseResult *tree = NULL;
+    const char *why = NULL;
+    struct names names = {.count = 0};
+    assert_int_equal(guard_tree_parse(verdict->sql, arena, &tree, &why), OK);
+    if (guard_tree_walk(&tree->base, collect, &names) == OK)
+        (void)guard_tree_walk(&tree->base, check, &names);
+    arena_free(arena);
+}
+
+struct input {
+    const uint8_t *data;
+    size_t size;
+};
+
+static void *run(void *argument)
+{
+    static const struct fixture_session nurse = {"nurse", "care", {"public", "ehr"},
+                                                 2,       false,  false};
+    const struct input *input = argument;
+    char *sql = malloc(input->size + 1);
+    struct arena *arena = arena_new((size_t)256 << 20);
+    struct verdict *verdict = NULL;
+    assert_non_null(sql);
+    if (input->size > 0)
+        memcpy(sql, input->data, input->size);
+    sql[input->size] = '\0';
+    enum status status = fixture_judge(&nurse, sql, input->size, arena, &verdict);
+    assert_true(status != ERR_INTERNAL);
+    if (verdict != NULL) {
+        assert_int_equal(verdict->allowed, status == OK);
+        assert_true(verdict->allowed || (verdict->sql == NULL && verdict->refusal.message != NULL));
+        if (verdict->allowed)
+            check_sent(verdict);
+    }
+    arena_free(arena);
+    free(sql);
+    return NULL;
+}
+
+int LLVMFuzzerInitialize(int *argc, char ***argv)
+{
+    (void)argc;
+    (void)argv;
+    return fixture_setup(NULL);
+}
+
+int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
+{
+    struct input input = {data, size};
+    pthread_attr_t attributes;
+    pthread_t thread;
+    (void)pthread_attr_init(&attributes);
+    (void)pthread_attr_setstacksize(&attributes, JUDGE_STACK_BYTES);
+    assert_int_equal(pthread_create(&thread, &attributes, run, &input), 0);
+    (void)pthread_join(thread, NULL);
+    (void)pthread_attr_destroy(&attributes);
+    return 0;
+}

@@ -1,0 +1,1 @@
+WITH RECURSIVE patients AS (SELECT 1 AS id UNION ALL SELECT id + 1 FROM patients WHERE id < 3) SELECT id FROM patients

@@ -1,0 +1,1 @@
+SELECT extract(year from now()), position('a' in 'b'), substring('abc' from 1 for 2), substring('abc', 2), trim(both 'x' from 'xax'), overlay('abc' placing 'x' from 1), now() at time zone 'UTC'

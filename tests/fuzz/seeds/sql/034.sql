@@ -1,0 +1,1 @@
+SELECT current_setting('search_path'), current_schemas(true), current_schema(), pg_table_is_visible(1), current_database(), version()

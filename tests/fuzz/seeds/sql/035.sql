@@ -1,0 +1,1 @@
+SELECT id::text, CAST(ward_id AS int4[]), date '2020-01-01', interval '1' day, '1'::double precision, 'x'::"char", 'a'::varchar(3), '1'::numeric(10,2), '1'::pg_catalog.int8 FROM patients

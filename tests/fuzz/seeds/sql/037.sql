@@ -1,0 +1,1 @@
+SELECT timestamp with time zone '2020-01-01', bit varying '101', national character varying '1', time '10:00', float8 '1'

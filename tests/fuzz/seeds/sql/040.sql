@@ -1,0 +1,1 @@
+SELECT p.id, max(p.phone), p.ward_id FROM patients p JOIN stays s ON s.patient_id = p.id GROUP BY p.id HAVING count(*) > 1 AND p.phone IS NOT NULL ORDER BY p.family_name

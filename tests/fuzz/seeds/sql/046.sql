@@ -1,0 +1,1 @@
+SELECT p.id, (SELECT count(*) FROM stays s WHERE s.patient_id = p.id AND s.reason = p.diagnosis) FROM patients p GROUP BY DISTINCT p.id

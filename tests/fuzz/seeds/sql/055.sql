@@ -1,0 +1,1 @@
+SELECT g, u.n FROM generate_series(1, 3) g, unnest(ARRAY[1]) WITH ORDINALITY AS u(a, n), ROWS FROM (generate_series(1,2), json_to_recordset('[]') AS (a int, b text)) r

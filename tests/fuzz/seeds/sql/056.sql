@@ -1,0 +1,1 @@
+SELECT id, row_number() OVER w, sum(ward_id) FILTER (WHERE ward_id > 0) OVER (PARTITION BY id ORDER BY ward_id ROWS BETWEEN 1 PRECEDING AND CURRENT ROW) FROM patients WINDOW w AS (ORDER BY id)

@@ -1,0 +1,1 @@
+SELECT percentile_cont(0.5) WITHIN GROUP (ORDER BY ward_id), string_agg(DISTINCT phone, ',' ORDER BY phone) FROM patients

@@ -1,0 +1,1 @@
+SELECT id FROM patients WHERE ward_id IN (1, 2) AND id = ANY (ARRAY[1,2]) AND id BETWEEN 1 AND 3 AND phone LIKE '0%' ESCAPE '!' AND EXISTS (SELECT FROM stays WHERE stays.patient_id = patients.id)

@@ -1,0 +1,1 @@
+SELECT id FROM patients UNION ALL SELECT patient_id FROM stays UNION (SELECT id FROM ehr.patients ORDER BY 1 LIMIT 1) ORDER BY id

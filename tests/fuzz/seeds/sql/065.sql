@@ -1,0 +1,1 @@
+SELECT CASE ward_id WHEN 1 THEN 'a' ELSE coalesce(phone, nullif('b', '')) END, greatest(1, 2), phone IS NULL, (ward_id > 1) IS TRUE, ROW(1, 2) FROM patients

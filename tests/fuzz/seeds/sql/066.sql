@@ -1,0 +1,1 @@
+SELECT xmlelement(name a, xmlattributes(id as b), phone), xmlforest(id), xmlserialize(content '<a/>'::xml as text), xmlparse(document '<a/>') FROM patients

@@ -1,0 +1,1 @@
+SELECT c.oid::pg_catalog.regclass::pg_catalog.text, ((c.oid))::regclass AS x, -(1)::regclass FROM pg_catalog.pg_class c WHERE c.oid = 'pg_class'::regclass::oid

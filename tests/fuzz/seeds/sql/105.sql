@@ -1,0 +1,1 @@
+SELECT $1::regclass, (quote_ident('a') || '.b')::regclass, (SELECT 1)::regtype, pg_class.oid::regproc::text FROM pg_class
