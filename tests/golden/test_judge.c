@@ -138,6 +138,7 @@ static size_t run_file(FILE *file, struct text *actual)
     struct fixture_session session = {
         .role = "nurse", .mission = "care", .path = {"public"}, .path_count = 1};
     struct text sql = {NULL, 0};
+    text_put(&sql, "");
     char line[8192];
     bool answered = false;
     size_t cases = 0;
@@ -147,6 +148,7 @@ static size_t run_file(FILE *file, struct text *actual)
             if (line[1] == ' ')
                 read_session(&session, line);
         } else if (strncmp(line, "=>", 2) == 0) {
+            assert_true(sql.len > 0); /* an answer to nothing */
             answered = true;
             cases++;
             text_add(actual, sql.data, sql.len);
@@ -183,6 +185,8 @@ static void judge_golden_cases_unchanged(void **state)
             continue;
         struct text actual = {NULL, 0};
         struct text expected = {NULL, 0};
+        text_put(&actual, "");
+        text_put(&expected, "");
         FILE *file = fopen(path, "r");
         assert_non_null(file);
         cases += run_file(file, &actual);

@@ -11,6 +11,8 @@
 
 #include <pgvigil/arena.h>
 
+#define KIB ((size_t)1024)
+
 static void arena_alloc_many_sizes_aligned_and_apart(void **state)
 {
     (void)state;
@@ -34,9 +36,9 @@ static void arena_alloc_many_sizes_aligned_and_apart(void **state)
 static void arena_alloc_within_limit_works(void **state)
 {
     (void)state;
-    struct arena *arena = arena_new(64 * 1024);
-    assert_non_null(arena_alloc(arena, 50 * 1024));
-    assert_true(arena_size(arena) <= 64 * 1024);
+    struct arena *arena = arena_new(64 * KIB);
+    assert_non_null(arena_alloc(arena, 50 * KIB));
+    assert_true(arena_size(arena) <= 64 * KIB);
     assert_false(arena_failed(arena));
     arena_free(arena);
 }
@@ -44,12 +46,12 @@ static void arena_alloc_within_limit_works(void **state)
 static void arena_alloc_over_limit_fails_until_reset(void **state)
 {
     (void)state;
-    struct arena *arena = arena_new(64 * 1024);
+    struct arena *arena = arena_new(64 * KIB);
     size_t got = 0;
     while (arena_alloc(arena, 1000))
         got += 1000;
-    assert_true(got > 32 * 1024);
-    assert_true(arena_size(arena) <= 64 * 1024);
+    assert_true(got > 32 * KIB);
+    assert_true(arena_size(arena) <= 64 * KIB);
     assert_true(arena_failed(arena));
     assert_null(arena_alloc(arena, 1));
     arena_reset(arena);

@@ -73,7 +73,7 @@ static void split(const struct trail *trail, size_t file, struct lines *lines)
 {
     const char *at = trail->files[file].bytes;
     const char *end = at + trail->files[file].len;
-    lines->count = 0;
+    memset(lines, 0, sizeof *lines);
     while (at < end) {
         const char *newline = memchr(at, '\n', (size_t)(end - at));
         assert_non_null(newline);

@@ -7,6 +7,7 @@
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -106,14 +107,15 @@ static void client_final(const char *password, const char *first_bare, const cha
     unsigned char salt[64];
     char nonce[600];
     char salt_text[128];
-    unsigned iterations = 0;
+    char rounds[16];
     assert_int_equal(
-        sscanf(server_first, "r=%599[^,],s=%127[^,],i=%u", nonce, salt_text, &iterations), 3);
+        sscanf(server_first, "r=%599[^,],s=%127[^,],i=%15[0-9]", nonce, salt_text, rounds), 3);
+    unsigned iterations = (unsigned)strtoul(rounds, NULL, 10);
     int salt_len = decode(salt_text, strlen(salt_text), salt, sizeof salt);
     assert_true(salt_len > 0);
     unsigned char c[256];
     size_t gs2_len = strlen(gs2);
-    memcpy(c, gs2, gs2_len);
+    memcpy(c, gs2, gs2_len); /* NOLINT(bugprone-not-null-terminated-result): bytes, no string */
     memcpy(c + gs2_len, channel, binding_len);
     char c_text[400];
     base64(c, gs2_len + binding_len, c_text);
@@ -179,8 +181,9 @@ static void rfc_7677_example_is_accepted(void **state)
     assert_int_equal(step_first_text(scram, MECHANISM, "n,,n=user,r=rOprNGfwEbeRWgbNEkqO"),
                      NEED_MORE);
     (void)payload(11);
-    strcpy(scram->nonce, "rOprNGfwEbeRWgbNEkqO%hvYDpWUa2RaTCAfuxFIlj)hNlF$k0");
-    strcpy(scram->server_first, server_first);
+    (void)snprintf(scram->nonce, sizeof scram->nonce, "%s",
+                   "rOprNGfwEbeRWgbNEkqO%hvYDpWUa2RaTCAfuxFIlj)hNlF$k0");
+    (void)snprintf(scram->server_first, sizeof scram->server_first, "%s", server_first);
     assert_int_equal(step(scram, final, strlen(final)), OK);
     assert_string_equal(payload(12), "v=6rriTRBi23WpRR/wtup+mMhUZUn/dB5nLTJRsjl95G4=");
     assert_false(scram_bound(scram));
