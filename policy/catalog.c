@@ -73,7 +73,7 @@ static size_t name_key(char key[NAME_MAX_BYTES], const char *schema, const char 
         return 0;
     }
     memcpy(key, schema, schema_len + 1);
-    memcpy(key + schema_len + 1, name, name_len);
+    memcpy(key + schema_len + 1, name, name_len + 1);
     return schema_len + 1 + name_len;
 }
 
@@ -85,7 +85,7 @@ static size_t guard_key(char key[NAME_MAX_BYTES], const char *pair, uint32_t bas
     }
     key[0] = only ? '!' : ' ';
     memcpy(key + 1, &base_oid, sizeof(base_oid));
-    memcpy(key + 1 + sizeof(base_oid), pair, pair_len);
+    memcpy(key + 1 + sizeof(base_oid), pair, pair_len + 1);
     return 1 + sizeof(base_oid) + pair_len;
 }
 

@@ -66,7 +66,7 @@ static enum status walk_field(const ProtobufCMessage *message,
         size_t count = 0;
         const ProtobufCMessage *const *items = NULL;
         memcpy(&count, base + field->quantifier_offset, sizeof(count));
-        memcpy((void *)&items, base + field->offset, sizeof(items));
+        memcpy((void *)&items, base + field->offset, sizeof(void *));
         for (size_t i = 0; i < count; i++) {
             enum status status = walk(items[i], visit, context, depth);
             if (status != OK) {
@@ -83,7 +83,7 @@ static enum status walk_field(const ProtobufCMessage *message,
         }
     }
     const ProtobufCMessage *child = NULL;
-    memcpy((void *)&child, base + field->offset, sizeof(child));
+    memcpy((void *)&child, base + field->offset, sizeof(void *));
     return child == NULL ? OK : walk(child, visit, context, depth);
 }
 

@@ -25,15 +25,16 @@ void check_say(struct check *check, enum check_level level, const struct policy_
 {
     static const char *const words[] = {"error", "warning", "info"};
     va_list args;
-    if (place != NULL && place->file != NULL) {
-        (void)fprintf(check->out, "%s:%u: %s: ", place->file, place->line, words[level]);
-    } else {
-        (void)fprintf(check->out, "database %s: %s: ", check->name, words[level]);
-    }
     va_start(args, format);
-    (void)vfprintf(check->out, format, args);
+    const char *message = arena_vprintf(check->arena, format, args);
     va_end(args);
-    (void)fputc('\n', check->out);
+    if (place != NULL && place->file != NULL) {
+        (void)fprintf(check->out, "%s:%u: ", place->file, place->line);
+    } else {
+        (void)fprintf(check->out, "database %s: ", check->name);
+    }
+    (void)fprintf(check->out, "%s: %s\n", words[level],
+                  message == NULL ? "out of memory" : message);
     check->errors += level == CHECK_ERROR ? 1 : 0;
     check->warnings += level == CHECK_WARNING ? 1 : 0;
 }
