@@ -182,7 +182,9 @@ static bool catalog_column_sql(struct planner *planner, struct buf *out,
         buf_str(out, "t.");
         text_quote_ident(out, name);
     } else {
-        buf_printf(out, "(%.*s)::%s", (int)(len - name_len - 1), equals + 1, column->type);
+        /* No value of a regtype: beside it a client's number becomes a type's name. */
+        const char *type = strcmp(column->type, "regtype") == 0 ? "text" : column->type;
+        buf_printf(out, "(%.*s)::%s", (int)(len - name_len - 1), equals + 1, type);
     }
     buf_str(out, " AS ");
     text_quote_ident(out, name);
@@ -565,6 +567,9 @@ static void hash_built_in(struct planner *planner, struct guard_plan *plan)
 static void plan_finish(struct planner *planner, const char *catalog_hash)
 {
     const char *digest = planner->policy->digest;
+    /* Without its size the planner takes the registry for a table of one row: catalog queries of
+     * drivers, joins over many guards, took seconds. */
+    add(planner, &planner->finish, "statistics", "ANALYZE %s.\"relations\"", planner->schema);
     for (size_t i = 0; i < planner->pair_count; i++) {
         add(planner, &planner->finish, "comments", "COMMENT ON SCHEMA %s IS 'pgvigil %s'",
             quoted(planner, planner->pairs[i]), digest);

@@ -367,6 +367,9 @@ static enum status update(struct deploy *deploy, const struct guard_plan *plan)
             status = make_missing(deploy, plan);
         }
         if (status == OK) {
+            status = run_all(deploy, plan->finish, plan->finish_count);
+        }
+        if (status == OK) {
             status = deploy_run(deploy, "RESET ROLE", "acting as the DBA");
         }
         size_t both = deploy->made < deploy->dropped ? deploy->made : deploy->dropped;
