@@ -138,7 +138,10 @@ static enum status apply_setting(struct session *session, const char *name, cons
     bool unrestricted = session_unrestricted(session);
     if (strcasecmp(name, "search_path") == 0 && !unrestricted) {
         *why = "search_path is not a list of names";
-        return identity_parse_path(identity, value);
+        enum status status = identity_parse_path(identity, value);
+        for (size_t i = 0; status == OK && i < identity->path_count; i++)
+            status = setting_value_allowed(name, identity->path[i]) ? OK : ERR_INVALID;
+        return status;
     }
     *why = "this setting may not be changed through pgvigil";
     if (strncasecmp(name, "pgvigil.", 8) == 0)

@@ -108,8 +108,10 @@ void session_end(struct session *session, const char *reason)
     let_go_of_server(session);
     result_abandon(session);
     audit_disconnect(session, reason);
-    log_event(LOG_LEVEL_INFO, "session=%lu event=end reason=\"%s\" state=%s",
-              (unsigned long)session->id, reason, state_names[session->state]);
+    char quoted[512];
+    log_event(LOG_LEVEL_INFO, "session=%lu event=end reason=%s state=%s",
+              (unsigned long)session->id, log_quote(reason, quoted, sizeof quoted),
+              state_names[session->state]);
     session_enter(session, SESSION_DEAD);
     struct worker *worker = session->worker;
     if (session->read_event != NULL)
@@ -186,9 +188,10 @@ void session_fail(struct session *session, enum status status, const char *sqlst
         return;
     if (sqlstate == NULL)
         sqlstate = status_sqlstate(status);
-    log_event(LOG_LEVEL_INFO, "session=%lu event=fail status=%s sqlstate=%s state=%s reason=\"%s\"",
+    char quoted[512]; /* a reason may quote the name that the client gave */
+    log_event(LOG_LEVEL_INFO, "session=%lu event=fail status=%s sqlstate=%s state=%s reason=%s",
               (unsigned long)session->id, status_name(status), sqlstate,
-              state_names[session->state], reason);
+              state_names[session->state], log_quote(reason, quoted, sizeof quoted));
     bool speakable = session->state != SESSION_TLS_HANDSHAKE &&
                      outbox_drop_uncovered(&session->out) == OK && !session->out.bytes.failed;
     let_go_of_server(session);
