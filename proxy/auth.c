@@ -278,7 +278,7 @@ static enum status begin(struct session *session)
     session->who.tls = transport_tls_version(session->transport);
     if (!encrypted && !session->worker->config->listen.plaintext) {
         session_fail(session, ERR_AUTH, "28000",
-                     "pgvigil takes encrypted connections only (sslmode=require)");
+                     "pgvigil takes connections over TLS only (sslmode=require)");
         return ERR_AUTH;
     }
     if (startup->replication) {

@@ -19,8 +19,9 @@
 #include <string.h>
 
 #define READ_BUDGET ((size_t)64 << 10)
-/* A row longer than this is passed on while it arrives. */
-#define PIECE_BYTES ((size_t)32 << 10)
+/* A row longer than this is passed on while it arrives. Shorter ones are whole or not at all, so
+ * that an error can follow when the server dies in the middle of one. */
+#define PIECE_BYTES ((size_t)1 << 20)
 /* Nothing else from a server may be longer: it would be held in memory whole. */
 #define SERVER_MESSAGE_MAX ((size_t)64 << 20)
 #define PREPARED_MAX       500

@@ -163,8 +163,9 @@ class Raw:
     def __init__(self, port, context=None, tls=True, direct=False, timeout=20):
         self.socket = socket.create_connection(("127.0.0.1", port), timeout)
         self.socket.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
-        self.buffer = b""
-        self.received = b""
+        self.buffer = bytearray()
+        self.received = bytearray()
+        self.keep = True  # a copy of every byte; switch it off for large results
         self.context = context
         if tls and not direct:
             self.socket.sendall(SSL_REQUEST)
@@ -196,7 +197,8 @@ class Raw:
         if not data:
             raise Closed("end of stream")
         self.buffer += data
-        self.received += data
+        if self.keep:
+            self.received += data
 
     def receive(self):
         """(type, body)."""
@@ -205,7 +207,8 @@ class Raw:
         kind, size = chr(self.buffer[0]), struct.unpack_from("!I", self.buffer, 1)[0]
         while len(self.buffer) < 1 + size:
             self.more()
-        body, self.buffer = self.buffer[5:1 + size], self.buffer[1 + size:]
+        body = bytes(self.buffer[5:1 + size])
+        del self.buffer[:1 + size]
         return kind, body
 
     def until(self, last="Z"):
