@@ -33,6 +33,10 @@ static enum status parse(struct judge *judge, PgQuery__ParseResult **tree)
     enum status scanned = scan_tokens(request->sql, request->len, judge->arena, &judge->tokens);
     if (scanned == ERR_MEMORY)
         return judge_no_memory(judge);
+    if (judge->tokens.count > JUDGE_MAX_TOKENS)
+        return judge_refuse(
+            judge, ERR_LIMIT, "54000", "length", "length", SIZE_MAX,
+            judge_format(judge, "the statement has more than %zu tokens", JUDGE_MAX_TOKENS));
     enum status status = scanned == OK ? scan_depth(&judge->tokens, JUDGE_MAX_DEPTH, &at) : OK;
     if (status == ERR_LIMIT)
         return judge_refuse(judge, ERR_LIMIT, "54001", "depth", "depth", at,
@@ -60,12 +64,9 @@ static void range_of(const struct judge *judge, const PgQuery__RawStmt *raw,
     size_t start = raw->stmt_location < 0 ? 0 : (size_t)raw->stmt_location;
     size_t end = raw->stmt_len > 0 ? start + (size_t)raw->stmt_len : judge->request->len;
     end = end > judge->request->len ? judge->request->len : end;
-    for (size_t i = 0; i < judge->tokens.count; i++) {
-        if (judge->tokens.tokens[i].start >= start) {
-            start = judge->tokens.tokens[i].start;
-            break;
-        }
-    }
+    size_t first = scan_from(&judge->tokens, start);
+    if (first < judge->tokens.count)
+        start = judge->tokens.tokens[first].start;
     out->start = start < end ? start : end;
     out->len = end - out->start;
 }
@@ -79,10 +80,15 @@ static enum status describe(struct judge *judge, struct verdict_statement *out)
     if (print.error == NULL && print.fingerprint_str != NULL)
         memcpy(out->fingerprint, print.fingerprint_str, strnlen(print.fingerprint_str, 16));
     pg_query_free_fingerprint_result(print);
+    if (out->len >
+        JUDGE_MAX_NORMALIZED) { /* normalizing is slow there, and no record should be that long */
+        out->normalized = judge_format(judge, "... (%zu bytes)", out->len);
+        return out->normalized == NULL ? judge_no_memory(judge) : OK;
+    }
     PgQueryNormalizeResult normal = pg_query_normalize(sql);
     /* Never the text itself: it may hold values. */
     out->normalized =
-        arena_strdup(judge->arena, normal.error == NULL ? normal.normalized_query : out->tag);
+        arena_strdup(judge->arena, normal.error == NULL ? normal.normalized_query : "...");
     pg_query_free_normalize_result(normal);
     return out->normalized == NULL ? judge_no_memory(judge) : OK;
 }
@@ -238,7 +244,7 @@ static enum status run(struct judge *judge)
         status = check_text(judge);
     if (status == OK)
         status = parse(judge, &tree);
-    if (status == OK)
+    if (status == OK && tree != NULL)
         status = all_statements(judge, tree);
     if (status == OK)
         status = rewrite_finish(judge);

@@ -108,12 +108,16 @@ static enum status read_reference(struct judge *judge, const PgQuery__ColumnRef 
 }
 
 /* `*`, alone. */
-static void use_everything(struct level *level)
+static enum status use_everything(struct judge *judge)
 {
-    for (size_t i = level->low; i < level->high; i++) {
+    struct level *level = judge->level;
+    enum status status = OK;
+    for (size_t i = level->low; i < level->high && status == OK; i++) {
+        status = judge_work(judge, level->items[i].columns.count + 1);
         if (!level->items[i].hidden)
             scope_use(level, &level->items[i], -1);
     }
+    return status;
 }
 
 static enum status bare_column(struct judge *judge, const struct reference *ref)
@@ -123,6 +127,9 @@ static enum status bare_column(struct judge *judge, const struct reference *ref)
         bool found = false;
         for (size_t i = level->low; i < level->high; i++) {
             struct range_item *item = &level->items[i];
+            enum status status = judge_work(judge, item->columns.count + 1);
+            if (status != OK)
+                return status;
             long column = item->hidden ? -1 : scope_column(item, ref->column);
             if (column >= 0)
                 scope_use(level, item, column);
@@ -236,14 +243,19 @@ static enum status qualified_column(struct judge *judge, PgQuery__ColumnRef *tre
                             judge_format(judge,
                                          "cross-database references are not implemented: %s.%s.%s",
                                          ref->database, ref->schema, ref->item));
+    enum status status = judge_work(judge, scope_size(judge));
+    if (status != OK)
+        return status;
     struct range_item *item = scope_item(judge, ref->schema, ref->item, &level, &matches);
     if (item == NULL)
         return no_item(judge, ref);
     if (matches > 1)
         return judge_refuse(judge, DENIED, "42P09", "column", ref->item, ref->at,
                             judge_format(judge, "table reference \"%s\" is ambiguous", ref->item));
+    status = judge_work(judge, item->columns.count);
+    if (status != OK)
+        return status;
     long column = ref->column == NULL ? -1 : scope_column(item, ref->column);
-    enum status status = OK;
     if (column < 0 && ref->column != NULL && strcmp(ref->column, "tableoid") == 0 && node != NULL &&
         item->use != NULL && item->use->guard == NULL)
         return catalog_oid(judge, tree, node, item, ref->at);
@@ -265,6 +277,5 @@ enum status judge_column_ref(struct judge *judge, PgQuery__ColumnRef *tree, PgQu
         return qualified_column(judge, tree, node, &ref);
     if (ref.column != NULL)
         return bare_column(judge, &ref);
-    use_everything(judge->level);
-    return OK;
+    return use_everything(judge);
 }

@@ -11,6 +11,9 @@
 
 static enum status item_add(struct judge *judge, const struct range_item *item)
 {
+    if (judge->level->item_count >= JUDGE_MAX_ITEMS)
+        return judge_refuse(judge, ERR_LIMIT, "54001", "work", "FROM", SIZE_MAX,
+                            judge_format(judge, "FROM has more than %zu entries", JUDGE_MAX_ITEMS));
     struct range_item *place = scope_add(judge);
     if (place == NULL)
         return judge_no_memory(judge);
@@ -48,13 +51,13 @@ static enum status from_relation(struct judge *judge, PgQuery__RangeVar *var)
 {
     struct range_item item = {.name = var->relname};
     PgQuery__Alias *alias = var->alias; /* judge_relation adds one where there is none */
-    const struct cte *cte = var->schemaname[0] == '\0' && var->catalogname[0] == '\0'
-                                ? scope_cte(judge, var->relname)
-                                : NULL;
+    const struct cte *cte = NULL;
     enum status status = OK;
+    if (var->schemaname[0] == '\0' && var->catalogname[0] == '\0')
+        status = scope_cte(judge, var->relname, &cte);
     if (cte != NULL)
         item.columns = cte->columns;
-    else
+    else if (status == OK)
         status = judge_relation(judge, var, &item);
     if (status == OK)
         status = item_alias(judge, &item, alias);
@@ -131,17 +134,29 @@ static void use_joined(struct level *level, size_t start, const char *name)
     }
 }
 
-static void use_natural(struct level *level, size_t start, size_t middle)
+static bool any_has(const struct level *level, size_t start, size_t end, const char *name)
 {
-    for (size_t i = start; i < middle; i++) {
-        const struct range_item *left = &level->items[i];
-        for (size_t k = 0; k < left->columns.count; k++) {
-            for (size_t j = middle; j < level->item_count; j++) {
-                if (scope_column(&level->items[j], left->columns.names[k]) >= 0)
-                    use_joined(level, start, left->columns.names[k]);
-            }
+    for (size_t i = start; i < end; i++) {
+        if (!level->items[i].hidden && scope_column(&level->items[i], name) >= 0)
+            return true;
+    }
+    return false;
+}
+
+static enum status use_natural(struct judge *judge, size_t start, size_t middle)
+{
+    struct level *level = judge->level;
+    enum status status = OK;
+    for (size_t j = middle; j < level->item_count; j++) {
+        const struct range_item *right = &level->items[j];
+        for (size_t k = 0; !right->hidden && k < right->columns.count && status == OK; k++) {
+            status =
+                judge_work(judge, 2 * (level->item_count - start) * (right->columns.count + 1));
+            if (any_has(level, start, middle, right->columns.names[k]))
+                use_joined(level, start, right->columns.names[k]);
         }
     }
+    return status;
 }
 
 /* The columns of everything that is joined, under the join's own alias. */
@@ -192,7 +207,7 @@ static enum status from_join(struct judge *judge, PgQuery__JoinExpr *join)
     if (status == OK)
         status = judge_from(judge, join->rarg);
     if (status == OK && join->is_natural)
-        use_natural(level, start, middle);
+        status = use_natural(judge, start, middle);
     for (size_t i = 0; i < join->n_using_clause && status == OK; i++) {
         const char *name = tree_string(join->using_clause[i]);
         if (name != NULL)

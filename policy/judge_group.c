@@ -151,6 +151,9 @@ enum status judge_group(struct judge *judge, PgQuery__SelectStmt *select)
         const PgQuery__Node *node = select->group_clause[i];
         if (node->node_case == PG_QUERY__NODE__NODE_GROUPING_SET)
             return OK; /* groups differ from set to set: PostgreSQL's error stands */
+        enum status status = judge_work(judge, select->n_target_list + 8 * level->item_count);
+        if (status != OK)
+            return status;
         mark_grouped(level, meant(judge, select, node));
         if (at == SIZE_MAX)
             at = location(node);

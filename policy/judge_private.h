@@ -15,7 +15,10 @@
 #include <pgvigil/guard.h>
 #include <pgvigil/judge.h>
 
-#define JUDGE_MAX_BYTES ((size_t)1 << 20)
+#define JUDGE_MAX_BYTES      ((size_t)1 << 20)
+#define JUDGE_MAX_TOKENS     ((size_t)250000)
+#define JUDGE_MAX_ITEMS      ((size_t)1000) /* entries of one FROM */
+#define JUDGE_MAX_NORMALIZED ((size_t)65536)
 /* Levels of the syntax tree. libpg_query and protobuf-c need at most some kilobytes a level. */
 #define JUDGE_MAX_DEPTH 3000
 
@@ -91,6 +94,7 @@ struct judge {
     struct relation_use **uses;
     size_t use_count, use_cap;
     bool calls_foreign_function; /* one the policy allows: it may write */
+    size_t work;                 /* names compared, see judge_work */
     unsigned reg_casts;          /* rewritten so far */
     unsigned depth;
 };
@@ -108,6 +112,11 @@ const char *judge_format(struct judge *judge, const char *format, ...)
     __attribute__((format(printf, 2, 3)));
 /* Bytes to characters, 1-based. */
 size_t judge_position(const char *sql, size_t at);
+
+/* Counts comparisons of names. Past the bound ERR_LIMIT: a megabyte of references over a thousand
+ * tables would hold a worker for minutes. */
+#define JUDGE_MAX_WORK ((size_t)50000000)
+NODISCARD enum status judge_work(struct judge *judge, size_t steps);
 
 /* judge_statement.c */
 NODISCARD enum status judge_statement(struct judge *judge, PgQuery__Node *node,
@@ -160,7 +169,8 @@ NODISCARD enum status judge_relation(struct judge *judge, PgQuery__RangeVar *var
 void scope_enter(struct judge *judge, struct level *level, const PgQuery__SelectStmt *select);
 void scope_leave(struct judge *judge);
 struct range_item *scope_add(struct judge *judge); /* NULL: out of memory */
-const struct cte *scope_cte(const struct judge *judge, const char *name);
+/* *cte NULL: there is none. ERR_LIMIT. */
+NODISCARD enum status scope_cte(struct judge *judge, const char *name, const struct cte **cte);
 NODISCARD enum status scope_push_cte(struct judge *judge, const char *name,
                                      const struct column_list *columns);
 /* Renames the first columns as an alias list says. */
@@ -169,6 +179,8 @@ NODISCARD enum status scope_rename(struct judge *judge, struct column_list *colu
 /* The item that a qualifier means, innermost level first. *matches: how many in that level. */
 struct range_item *scope_item(const struct judge *judge, const char *schema, const char *name,
                               struct level **level, size_t *matches);
+/* Entries of FROM in all levels: what a search may have to look at. */
+size_t scope_size(const struct judge *judge);
 /* Index of a column, or -1. */
 long scope_column(const struct range_item *item, const char *name);
 void scope_use(struct level *level, struct range_item *item, long column); /* -1: all */

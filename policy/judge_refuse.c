@@ -51,6 +51,15 @@ enum status judge_refuse(struct judge *judge, enum status status, const char *sq
     return status;
 }
 
+enum status judge_work(struct judge *judge, size_t steps)
+{
+    judge->work += steps;
+    if (judge->work <= JUDGE_MAX_WORK)
+        return OK;
+    return judge_refuse(judge, ERR_LIMIT, "54001", "work", "work", SIZE_MAX,
+                        "the statement names too many columns of too many relations");
+}
+
 void judge_hint(struct judge *judge, const char *hint)
 {
     judge->verdict->refusal.hint = hint;

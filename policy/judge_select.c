@@ -99,6 +99,8 @@ static enum status star_columns(struct judge *judge, const PgQuery__ColumnRef *r
             (qualifier != NULL && (item->name == NULL || strcmp(item->name, qualifier) != 0)))
             continue;
         list->known = list->known && item->columns.known;
+        if (judge_work(judge, item->columns.count + 1) != OK)
+            return ERR_LIMIT;
         for (size_t k = 0; k < item->columns.count; k++) {
             enum status status = list_add(judge, list, cap, item->columns.names[k]);
             if (status != OK)

@@ -63,9 +63,8 @@ static const char *token_upper(struct judge *judge, size_t index)
 static const char *tag_of(struct judge *judge, size_t start)
 {
     const struct token_list *list = &judge->tokens;
-    size_t index = 0;
-    while (index < list->count && (list->tokens[index].start < start ||
-                                   list->tokens[index].kind == PG_QUERY__TOKEN__ASCII_40))
+    size_t index = scan_from(list, start);
+    while (index < list->count && list->tokens[index].kind == PG_QUERY__TOKEN__ASCII_40)
         index++;
     const char *first = token_upper(judge, index);
     if (first == NULL)
@@ -247,7 +246,7 @@ static enum status note_relation(struct judge *judge, const PgQuery__RangeVar *v
     }
     struct relation_use *use = arena_zalloc(judge->arena, 1, sizeof(*use));
     struct relation_use **uses =
-        arena_grow(judge->arena, judge->uses, judge->use_count, &judge->use_cap, sizeof(*uses));
+        arena_grow(judge->arena, judge->uses, judge->use_count, &judge->use_cap, sizeof(void *));
     if (use == NULL || uses == NULL)
         return judge_no_memory(judge);
     use->shown.relation = relation;
@@ -292,7 +291,10 @@ static enum status survey_visit(void *context, ProtobufCMessage *message)
             scope_push_cte(survey->judge, ((PgQuery__CommonTableExpr *)message)->ctename, &unknown);
     } else if (survey->relations && message->descriptor == &pg_query__range_var__descriptor) {
         const PgQuery__RangeVar *var = (const PgQuery__RangeVar *)message;
-        if (var->schemaname[0] != '\0' || scope_cte(survey->judge, var->relname) == NULL)
+        const struct cte *cte = NULL;
+        if (var->schemaname[0] == '\0')
+            status = scope_cte(survey->judge, var->relname, &cte);
+        if (status == OK && cte == NULL)
             status = note_relation(survey->judge, var);
     }
     if (status == OK)

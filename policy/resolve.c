@@ -166,7 +166,7 @@ static struct relation_use *use_of(struct judge *judge, const struct catalog_rel
         return use;
     use = arena_zalloc(judge->arena, 1, sizeof(*use));
     struct relation_use **uses =
-        arena_grow(judge->arena, judge->uses, judge->use_count, &judge->use_cap, sizeof(*uses));
+        arena_grow(judge->arena, judge->uses, judge->use_count, &judge->use_cap, sizeof(void *));
     if (use == NULL || uses == NULL)
         return NULL;
     const char **columns = NULL;
@@ -193,23 +193,44 @@ static struct relation_use *use_of(struct judge *judge, const struct catalog_rel
     return use;
 }
 
-/* A name for an entry of FROM that no other entry of this level has. */
-static const char *unused_name(struct judge *judge, const struct catalog_relation *relation)
+static const struct range_item *emitted_as(const struct level *level, const char *name)
 {
-    const struct level *level = judge->level;
-    const char *name = relation->name;
-    for (unsigned round = 0; name != NULL; round++) {
-        bool taken = false;
-        for (size_t i = 0; i < level->item_count; i++)
-            taken = taken ||
-                    (level->items[i].emitted != NULL && strcmp(level->items[i].emitted, name) == 0);
-        if (!taken)
-            return name;
-        name = round == 0
-                   ? judge_format(judge, "%s.%s", relation->schema, relation->name)
-                   : judge_format(judge, "%s.%s/%u", relation->schema, relation->name, round);
+    for (size_t i = 0; i < level->item_count; i++) {
+        const struct range_item *item = &level->items[i];
+        if (!item->hidden && item->emitted != NULL && strcmp(item->emitted, name) == 0)
+            return item;
     }
     return NULL;
+}
+
+/*
+ * The alias of a relation that has none in the client's text. Two relations of one name in
+ * different schemas may stand beside each other without aliases; any other meeting of names is
+ * PostgreSQL's error.
+ */
+static enum status choose_alias(struct judge *judge, const struct catalog_relation *relation,
+                                size_t at, const char **alias)
+{
+    *alias = relation->name;
+    for (unsigned round = 0;; round++) {
+        enum status status = judge_work(judge, judge->level->item_count + 1);
+        if (status != OK)
+            return status;
+        const struct range_item *other = emitted_as(judge->level, *alias);
+        if (other == NULL)
+            return OK;
+        bool apart =
+            other->schema != NULL && other->use != NULL && other->use->shown.relation != relation;
+        if (round == 0 && !apart)
+            return judge_refuse(
+                judge, DENIED, "42712", "relation", relation->name, at,
+                judge_format(judge, "table name \"%s\" specified more than once", relation->name));
+        *alias = round == 0
+                     ? judge_format(judge, "%s.%s", relation->schema, relation->name)
+                     : judge_format(judge, "%s.%s/%u", relation->schema, relation->name, round);
+        if (*alias == NULL)
+            return judge_no_memory(judge);
+    }
 }
 
 /* Where in the text a relation's name stands. */
@@ -335,7 +356,11 @@ static enum status system_relation(struct judge *judge, PgQuery__RangeVar *var,
         return status;
     if (!guarded && var->schemaname[0] != '\0' && var->catalogname[0] == '\0' && var->alias != NULL)
         return OK; /* as it is */
-    const char *alias = var->alias != NULL ? NULL : unused_name(judge, relation);
+    const char *alias = NULL;
+    if (var->alias == NULL)
+        status = choose_alias(judge, relation, at, &alias);
+    if (status != OK)
+        return status;
     item->emitted = alias; /* NULL: the client's own alias */
     return emit(judge, var, at, schema, view, alias);
 }
@@ -349,7 +374,7 @@ enum status judge_relation(struct judge *judge, PgQuery__RangeVar *var, struct r
     const struct policy_table *table = NULL;
     const struct policy_rule *rule = NULL;
     enum status status = find(judge, var, at, &relation);
-    if (status != OK)
+    if (status != OK || relation == NULL)
         return status;
     if (starts_with(relation->schema, "pg_") || strcmp(relation->schema, "information_schema") == 0)
         return system_relation(judge, var, item, relation, at);
@@ -374,7 +399,11 @@ enum status judge_relation(struct judge *judge, PgQuery__RangeVar *var, struct r
     status = item_fill(judge, item, use, relation);
     if (status != OK)
         return status;
-    const char *alias = var->alias != NULL ? NULL : unused_name(judge, relation);
+    const char *alias = NULL;
+    if (var->alias == NULL)
+        status = choose_alias(judge, relation, at, &alias);
+    if (status != OK)
+        return status;
     item->emitted = alias; /* NULL: the client's own alias */
     return emit(judge, var, at, guard->pair, guard->view, alias);
 }

@@ -264,7 +264,7 @@ enum status scan_depth(const struct token_list *list, unsigned limit, size_t *at
     return status;
 }
 
-size_t scan_find(const struct token_list *list, size_t at)
+size_t scan_from(const struct token_list *list, size_t at)
 {
     size_t low = 0;
     size_t high = list->count;
@@ -275,7 +275,13 @@ size_t scan_find(const struct token_list *list, size_t at)
         else
             high = middle;
     }
-    return low < list->count && list->tokens[low].start == at ? low : SIZE_MAX;
+    return low;
+}
+
+size_t scan_find(const struct token_list *list, size_t at)
+{
+    size_t index = scan_from(list, at);
+    return index < list->count && list->tokens[index].start == at ? index : SIZE_MAX;
 }
 
 /* One past the quote that closes the one at sql[at]; a doubled quote stands for itself. */

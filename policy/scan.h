@@ -33,6 +33,8 @@ NODISCARD enum status scan_tokens(const char *sql, size_t len, struct arena *are
  */
 NODISCARD enum status scan_depth(const struct token_list *list, unsigned limit, size_t *at);
 
+/* Index of the first token that starts at or behind that byte; list->count: none. */
+size_t scan_from(const struct token_list *list, size_t at);
 /* Index of the token that starts at that byte, or SIZE_MAX. */
 size_t scan_find(const struct token_list *list, size_t at);
 /* One past the last byte of a name (quoted, U&, UESCAPE, key word or plain) that starts at token

@@ -36,13 +36,21 @@ struct range_item *scope_add(struct judge *judge)
     return item;
 }
 
-const struct cte *scope_cte(const struct judge *judge, const char *name)
+enum status scope_cte(struct judge *judge, const char *name, const struct cte **cte)
 {
-    for (const struct cte *cte = judge->level->ctes; cte != NULL; cte = cte->next) {
-        if (strcmp(cte->name, name) == 0)
-            return cte;
-    }
-    return NULL;
+    size_t steps = 0;
+    *cte = judge->level->ctes;
+    for (; *cte != NULL && strcmp((*cte)->name, name) != 0; *cte = (*cte)->next)
+        steps++;
+    return judge_work(judge, steps);
+}
+
+size_t scope_size(const struct judge *judge)
+{
+    size_t size = 0;
+    for (const struct level *at = judge->level; at != NULL; at = at->parent)
+        size += 1 + at->item_count;
+    return size;
 }
 
 enum status scope_push_cte(struct judge *judge, const char *name, const struct column_list *columns)

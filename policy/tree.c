@@ -92,9 +92,9 @@ static size_t type_size(ProtobufCType type)
     case PROTOBUF_C_TYPE_BOOL:
         return sizeof(protobuf_c_boolean);
     case PROTOBUF_C_TYPE_STRING:
-        return sizeof(char *);
+        return sizeof(void *);
     case PROTOBUF_C_TYPE_MESSAGE:
-        return sizeof(ProtobufCMessage *);
+        return sizeof(void *);
     case PROTOBUF_C_TYPE_BYTES:
         break;
     }
@@ -119,7 +119,7 @@ static struct slot slot_of(const ProtobufCMessage *message, const ProtobufCField
 static ProtobufCMessage *message_at(const struct slot *slot, size_t index)
 {
     ProtobufCMessage *message = NULL;
-    memcpy(&message, slot->at + index * slot->stride, sizeof(message));
+    memcpy((void *)&message, slot->at + index * slot->stride, sizeof(ProtobufCMessage *));
     return message;
 }
 
@@ -179,10 +179,10 @@ bool tree_equal(const ProtobufCMessage *a, const ProtobufCMessage *b)
     return true;
 }
 
-enum status tree_children(ProtobufCMessage *message, tree_visit *visit, void *context)
+enum status tree_children(const ProtobufCMessage *message, tree_visit *visit, void *context)
 {
     if (message->descriptor == &pg_query__node__descriptor) {
-        ProtobufCMessage *content = tree_content((PgQuery__Node *)message);
+        ProtobufCMessage *content = tree_content((const PgQuery__Node *)message);
         return content == NULL ? OK : visit(context, content);
     }
     for (unsigned i = 0; i < message->descriptor->n_fields; i++) {

@@ -361,3 +361,20 @@ SELECT id FROM patients GROUP BY id, (SELECT 1), "GROUP BY"
 SELECT p.id, p.phone, count(*) FILTER (WHERE p.notes IS NULL) AS within, (SELECT max(s.id) FROM stays s GROUP BY s.patient_id) FROM patients p GROUP BY (p.id)
 => SELECT p.id, p.phone, pg_catalog.count(*) FILTER (WHERE p.notes IS NULL) AS within, (SELECT pg_catalog.max(s.id) FROM "G:"."public.stays" s GROUP BY s.patient_id) FROM "G:"."public.patients" p GROUP BY "p"."phone", (p.id)
 -- public.patients(id phone notes) public.stays(id patient_id)
+
+SELECT 1 FROM stays, stays
+=> refused 42712 relation: table name "stays" specified more than once
+
+SELECT 1 FROM patients, stays patients
+=> SELECT 1 FROM "G:"."public.patients" AS "patients", "G:"."public.stays" patients
+-- public.patients() public.stays()
+
+SELECT 1 FROM stays patients, patients
+=> refused 42712 relation: table name "patients" specified more than once
+
+SELECT 1 FROM patients, ehr.patients, public.patients
+=> refused 42712 relation: table name "patients" specified more than once
+
+SELECT 1 FROM (patients JOIN stays USING (id)) AS j, patients
+=> SELECT 1 FROM ("G:"."public.patients" AS "patients" JOIN "G:"."public.stays" AS "stays" USING (id)) AS j, "G:"."public.patients" AS "patients"
+-- public.patients(id ward_id family_name* phone diagnosis notes) public.stays(id patient_id admitted_at reason)
