@@ -73,12 +73,32 @@ static const char *view_name(const char *at, char close, const char **name, size
     return end;
 }
 
+/* "pgvigil:role/mission@generation.schema.table" in one pair of quotes, as "relation ... does not
+ * exist" has it. Returns its end, or NULL when it is not one. */
+static const char *put_joined(const char *at, const char *end, struct buf *out)
+{
+    const char *generation = memchr(at, '@', (size_t)(end - at));
+    const char *dot =
+        generation == NULL ? NULL : memchr(generation, '.', (size_t)(end - generation));
+    const char *name;
+    size_t len;
+    if (dot == NULL || view_name(dot + 1, '"', &name, &len) == NULL)
+        return NULL;
+    buf_byte(out, '"');
+    buf_append(out, name, len);
+    buf_byte(out, '"');
+    return end + 1;
+}
+
 /* A whole "pgvigil:role/mission@generation"[.]"schema.table" or, unquoted,
  * pgvigil:...@....schema.table; the schema alone is shown as "public", for want of better. */
 static const char *put_guard(const char *at, struct buf *out)
 {
     bool quoted = *at == '"';
     const char *end = schema_end(at + quoted, quoted);
+    const char *joined = quoted && *end == '"' ? put_joined(at, end, out) : NULL;
+    if (joined != NULL)
+        return joined;
     if (quoted && *end == '"')
         end++;
     if (*end != '.') {

@@ -223,3 +223,33 @@ def test_refusals_are_recorded(stack):
                 if r.get("application") == "refused-one" and r.get("decision") == "deny"]
         time.sleep(0.05)
     assert mine and "invoices" in str(mine[0]["refused"]) and "77123" not in str(mine[0])
+
+
+def test_row_limit_of_a_mission(stack):
+    many = "SELECT a.id FROM patients a, patients b"
+    with stack.connect("research1") as c:
+        for _ in range(3):
+            with pytest.raises(errors.ProgramLimitExceeded, match="10000 rows"):
+                c.execute(many)
+            assert len(c.execute(many + " LIMIT 10000").fetchall()) == 10000
+    with stack.connect("research1", autocommit=False) as c:
+        with pytest.raises(errors.ProgramLimitExceeded):
+            c.execute(many)
+        with pytest.raises(errors.InFailedSqlTransaction):
+            c.execute("SELECT 1")
+        c.rollback()
+        assert c.execute("SELECT 1").fetchone() == (1,)
+
+
+def test_row_limit_counts_a_portals_parts_together(stack):
+    raw = wire.Raw(stack.port, stack.tls_context())
+    raw.login("research1", next(iter(stack.databases)), "research1-demo")
+    raw.send(wire.parse("SELECT a.id FROM patients a, patients b") + wire.bind(portal="p"))
+    got = []
+    for _ in range(3):
+        raw.send(wire.execute("p", 4000) + wire.message("H"))
+        got += raw.until("sE")
+    assert sum(1 for kind, _ in got if kind == "D") <= 10000
+    assert got[-1][0] == "E" and wire.fields(got[-1][1])["C"] == "54000"
+    raw.send(wire.SYNC)
+    assert raw.until("Z")[-1] == ("Z", b"I")
