@@ -45,10 +45,8 @@ static const char *const helpers[] = {
     "    WHERE y.oid IN (u.oid, u.typelem, u.typbasetype, u.typarray))",
     "CREATE VIEW @.\"indexes\" WITH (security_barrier=true) AS\n"
     "SELECT i.indexrelid AS oid FROM pg_index i JOIN @.\"visible\" v ON v.oid = i.indrelid\n"
-    "WHERE i.indexprs IS NULL AND i.indpred IS NULL AND NOT EXISTS (\n"
-    "    SELECT FROM unnest(i.indkey::int2[]) k WHERE (\n"
-    "        SELECT true FROM @.\"columns\" c WHERE c.relid = i.indrelid AND c.attnum = k LIMIT 1) "
-    "IS NULL)",
+    "WHERE i.indexprs IS NULL AND i.indpred IS NULL AND i.indkey::int2[] <@ ARRAY(\n"
+    "    SELECT c.attnum FROM @.\"columns\" c WHERE c.relid = i.indrelid)",
     "CREATE VIEW @.\"classes\" WITH (security_barrier=true) AS\n"
     "SELECT v.oid, 'r'::\"char\" AS what FROM @.\"visible\" v\n"
     "UNION ALL SELECT k.oid, 's' FROM pg_class k WHERE k.relkind IN ('r', 'v')\n"
@@ -59,20 +57,16 @@ static const char *const helpers[] = {
     "    JOIN @.\"columns\" c ON c.relid = d.refobjid AND c.attnum = d.refobjsubid\n"
     "    WHERE d.classid = 'pg_class'::regclass AND d.refclassid = 'pg_class'::regclass\n"
     "    AND d.objsubid = 0 AND d.deptype IN ('a', 'i')\n"
-    "UNION ALL SELECT y.typrelid, 'c' FROM pg_type y JOIN @.\"types\" u ON u.oid = y.oid\n"
-    "    JOIN pg_class k ON k.oid = y.typrelid AND k.relkind = 'c'",
+    "UNION ALL SELECT k.oid, 'c' FROM pg_class k JOIN @.\"types\" u ON u.oid = k.reltype\n"
+    "    WHERE k.relkind = 'c'",
     /* Primary keys, unique and foreign keys; the expressions of CHECK and EXCLUDE quote values. */
     "CREATE VIEW @.\"constraints\" WITH (security_barrier=true) AS\n"
     "SELECT k.oid FROM pg_constraint k JOIN @.\"visible\" v ON v.oid = k.conrelid\n"
-    "WHERE k.contype IN ('p', 'u', 'f') AND NOT EXISTS (\n"
-    "    SELECT FROM unnest(k.conkey) a WHERE (\n"
-    "        SELECT true FROM @.\"columns\" c WHERE c.relid = k.conrelid AND c.attnum = a LIMIT 1) "
-    "IS NULL)\n"
-    "AND (k.confrelid = 0 OR EXISTS (SELECT FROM @.\"visible\" f WHERE f.oid = k.confrelid)) AND "
-    "NOT EXISTS (\n"
-    "    SELECT FROM unnest(k.confkey) a WHERE (\n"
-    "        SELECT true FROM @.\"columns\" c WHERE c.relid = k.confrelid AND c.attnum = a LIMIT "
-    "1) IS NULL)",
+    "WHERE k.contype IN ('p', 'u', 'f') AND k.conkey <@ ARRAY(\n"
+    "    SELECT c.attnum FROM @.\"columns\" c WHERE c.relid = k.conrelid)\n"
+    "AND (k.confrelid = 0 OR (k.confkey <@ ARRAY(\n"
+    "        SELECT c.attnum FROM @.\"columns\" c WHERE c.relid = k.confrelid)\n"
+    "    AND EXISTS (SELECT FROM @.\"visible\" f WHERE f.oid = k.confrelid)))",
     "CREATE VIEW @.\"procedures\" WITH (security_barrier=true) AS\n"
     "SELECT p.oid FROM pg_proc p WHERE p.pronamespace = 'pg_catalog'::regnamespace\n"
     "UNION ALL SELECT p.oid FROM pg_proc p JOIN pg_namespace n ON n.oid = p.pronamespace\n"
@@ -242,10 +236,9 @@ static const struct guard_catalog_view views[] = {
     {"pg_catalog", "pg_partitioned_table",
      "partrelid\npartstrat\npartnatts\npartdefid\npartattrs\npartclass\npartcollation\npartexprs="
      "NULL",
-     "JOIN @.\"visible\" v ON v.oid = t.partrelid WHERE t.partexprs IS NULL AND NOT EXISTS (\n"
-     "    SELECT FROM unnest(t.partattrs::pg_catalog.int2[]) a WHERE (\n"
-     "        SELECT true FROM @.\"columns\" c WHERE c.relid = t.partrelid AND c.attnum = a LIMIT "
-     "1) IS NULL)"},
+     "JOIN @.\"visible\" v ON v.oid = t.partrelid WHERE t.partexprs IS NULL\n"
+     "AND t.partattrs::pg_catalog.int2[] <@ ARRAY(\n"
+     "    SELECT c.attnum FROM @.\"columns\" c WHERE c.relid = t.partrelid)"},
     {"pg_catalog", "pg_enum", "oid\nenumtypid\nenumsortorder\nenumlabel",
      "WHERE EXISTS (SELECT FROM @.\"types\" y WHERE y.oid = t.enumtypid)"},
     {"pg_catalog", "pg_language",
