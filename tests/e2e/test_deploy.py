@@ -241,6 +241,34 @@ def test_other_missions_key_gives_other_pseudonyms(stack):
     assert harness.pseudonym("research", 1, "bigint") != harness.pseudonym("care", 1, "bigint")
 
 
+def test_writes_reach_the_columns_of_the_rule_only(stack):
+    pair = "receptionist/admission"
+    name = guard(stack, pair, "public.patients")
+    with session(stack, pair) as c, c.transaction(force_rollback=True):
+        assert c.execute("UPDATE %s SET phone = '0100000000' WHERE id = 1" % name).rowcount == 1
+        assert c.execute("SELECT phone FROM %s WHERE id = 1" % name).fetchone() == ("0100000000",)
+        for sql in ("UPDATE %s SET family_name = 'x' WHERE id = 1", "UPDATE %s SET nir = 'x' WHERE id = 1",
+                    "DELETE FROM %s WHERE id = 1", "INSERT INTO %s (id, phone) VALUES (0, 'x')", "TRUNCATE %s"):
+            with pytest.raises(psycopg.Error) as error, c.transaction():
+                c.execute(sql % name)
+            assert error.value.sqlstate in ("42501", "0A000", "55000", "42809"), sql
+    with session(stack, "nurse/care") as c:
+        with pytest.raises(psycopg.errors.InsufficientPrivilege):
+            c.execute("UPDATE %s SET phone = 'x'" % guard(stack, "nurse/care", "public.patients"))
+
+
+def test_predicates_do_not_see_rows_behind_the_filter(stack):
+    """A function that is cheap and tells what it is given must be given permitted rows only."""
+    pair = "nurse/care"
+    with session(stack, pair) as c:
+        c.execute("SELECT count(*) FROM " + guard(stack, pair, "public.patients"))
+        # 1 / (ward - 3) fails on a row of ward 3, which the filter hides.
+        got = c.execute("SELECT count(*) FROM %s WHERE 1 / (ward_id - 3) < 100" % guard(stack, pair, "public.patients"))
+        assert got.fetchone()[0] > 0
+        with pytest.raises(psycopg.errors.DivisionByZero):
+            c.execute("SELECT count(*) FROM %s WHERE 1 / (ward_id - 2) < 100" % guard(stack, pair, "public.patients"))
+
+
 # ---- deploying ----
 
 def state(stack):
