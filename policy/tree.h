@@ -26,7 +26,8 @@ int tree_case(const ProtobufCMessageDescriptor *type);
 
 /* Calls `visit` for each direct sub-message; stops at the first that is not OK. */
 typedef enum status tree_visit(void *context, ProtobufCMessage *message);
-NODISCARD enum status tree_children(ProtobufCMessage *message, tree_visit *visit, void *context);
+NODISCARD enum status tree_children(const ProtobufCMessage *message, tree_visit *visit,
+                                    void *context);
 
 /* The text of a String node, or NULL when it is none. */
 const char *tree_string(const PgQuery__Node *node);
