@@ -9,6 +9,7 @@
 #include "proxy/upstream_cancel.h"
 #include "proxy/worker.h"
 
+#include <pgvigil/guard.h>
 #include <pgvigil/log.h>
 #include <pgvigil/text.h>
 #include <stdlib.h>
@@ -25,6 +26,7 @@ struct job {
     char *conninfo;
     char *options;
     char *set_role;
+    char *digest;
     unsigned timeout_seconds;
     connector_opened_fn *opened;
     connector_cancelled_fn *cancelled;
@@ -52,6 +54,7 @@ static void job_free(struct job *job)
     free(job->conninfo);
     free(job->options);
     free(job->set_role);
+    free(job->digest);
     free(job);
 }
 
@@ -109,6 +112,20 @@ static bool be_role(PGconn *conn, const char *role)
     return done;
 }
 
+/* Says for the whole life of the connection which guards it works with, so that `deploy --prune`
+ * leaves them in place. */
+static bool hold_generation(PGconn *conn, const char *digest)
+{
+    char sql[160];
+    (void)snprintf(sql, sizeof sql,
+                   "SELECT pg_catalog.pg_advisory_lock_shared(%d, ('x%.8s')::bit(32)::int)",
+                   GUARD_LOCK_CLASS, digest);
+    PGresult *result = PQexec(conn, sql);
+    bool done = PQresultStatus(result) == PGRES_TUPLES_OK;
+    PQclear(result);
+    return done;
+}
+
 /* The conninfo's own `options` and ours as one text. NULL: out of memory or a conninfo that does
  * not parse. */
 static char *join_options(const struct job *job)
@@ -144,6 +161,8 @@ static void run_open(struct job *job)
     bool usable = PQstatus(job->conn) == CONNECTION_OK;
     if (usable && job->set_role != NULL)
         usable = be_role(job->conn, job->set_role);
+    if (usable && job->digest != NULL)
+        usable = hold_generation(job->conn, job->digest);
     if (!usable) {
         connector_error_line(job->conn == NULL ? "out of memory" : PQerrorMessage(job->conn),
                              job->error, sizeof job->error);
@@ -280,7 +299,7 @@ enum status connector_open(struct connector *connector, struct worker *worker,
     job->opened = done;
     job->context = context;
     if (!copy_text(open->conninfo, &job->conninfo) || !copy_text(open->options, &job->options) ||
-        !copy_text(open->set_role, &job->set_role)) {
+        !copy_text(open->set_role, &job->set_role) || !copy_text(open->digest, &job->digest)) {
         job_free(job);
         return ERR_MEMORY;
     }

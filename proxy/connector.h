@@ -32,6 +32,7 @@ struct connector_open {
     const char *conninfo;
     const char *options;  /* added to the conninfo's own `options`; secret; or NULL */
     const char *set_role; /* SET ROLE to it where the login is a member; or NULL */
+    const char *digest;   /* of the generation it works for (guard.h: GUARD_LOCK_CLASS); or NULL */
     unsigned timeout_seconds;
 };
 /* Strings are copied. ERR_MEMORY: `done` is not called. */

@@ -81,6 +81,7 @@ static void open_one(struct pool *pool)
     if (pool->kind == POOL_PAIRS) {
         open.conninfo = pool->database->conninfo;
         open.options = worker->world->databases[pool->database_index].keys;
+        open.digest = worker->world->policy->digest;
     } else {
         open.conninfo = pool->database->unrestricted;
         open.set_role = pool->database->owner;
