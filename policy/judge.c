@@ -21,6 +21,10 @@ static enum status check_text(struct judge *judge)
     if (request->sql[request->len] != '\0' || !text_is_utf8(request->sql, request->len))
         return judge_refuse(judge, ERR_SYNTAX, "22021", "encoding", "encoding", SIZE_MAX,
                             "the statement is not valid UTF-8");
+    size_t at = 0;
+    if (scan_runs(request->sql, request->len, &at) != OK)
+        return judge_refuse(judge, ERR_LIMIT, "54001", "operators", "operators", at,
+                            "the statement has too many operator characters in a row");
     return OK;
 }
 

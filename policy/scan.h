@@ -24,6 +24,9 @@ struct token_list {
     size_t count;
 };
 
+/* ERR_LIMIT with *at: runs of operator characters that would keep the scanner busy for minutes. To
+ * be asked before anything else looks at the text. */
+NODISCARD enum status scan_runs(const char *sql, size_t len, size_t *at);
 /* ERR_SYNTAX: the scanner refuses the text (the parser will say why). ERR_MEMORY. */
 NODISCARD enum status scan_tokens(const char *sql, size_t len, struct arena *arena,
                                   struct token_list *out);
