@@ -28,6 +28,7 @@ static const char *const open_catalogs[] = {
  * the guard of the same name (guard_catalog_functions.c) answers for the pair. Sorted.
  */
 static const char *const guard_functions[] = {
+    "age",
     "col_description",
     "current_catalog",
     "current_role",
@@ -80,6 +81,7 @@ static const char *const guard_functions[] = {
     "pg_ts_parser_is_visible",
     "pg_ts_template_is_visible",
     "pg_type_is_visible",
+    "pg_typeof",
     "session_user",
     "shobj_description",
     "to_regclass",

@@ -10,7 +10,9 @@
  * They run with the caller's rights and name everything in full, so a caller's search path means
  * nothing to them. Where a client may pass a table by name, there are forms for oid and for text,
  * never for regclass: turning a literal into a regclass would look the name up before the function
- * could say no.
+ * could say no. Nor does any of them return a reg* type: beside such a value, in CASE, UNION or an
+ * array, a number that the client wrote becomes that type too and is shown as the name of whatever
+ * has that OID.
  *
  * Trust boundary: clients call these with anything.
  */
@@ -83,6 +85,16 @@ static const char *const functions[] = {
              "    WHEN r.name LIKE 'pgvigil%' THEN ('unknown (OID=' || $1::text || ')')::name\n"
              "    ELSE r.name END FROM (SELECT pg_catalog.pg_get_userbyid($1) AS name) r"),
 
+    /* What a value is; not for a literal without a type. */
+    FUNCTION("pg_typeof\"(anyelement)", "text",
+             "SELECT @.\"regtype_out\"(pg_catalog.pg_typeof($1)::pg_catalog.oid)"),
+
+    /* Without the form for xid, which counts everybody's transactions. */
+    FUNCTION("age\"(timestamptz)", "interval", "SELECT pg_catalog.age($1)"),
+    FUNCTION("age\"(timestamp)", "interval", "SELECT pg_catalog.age($1)"),
+    FUNCTION("age\"(timestamptz, timestamptz)", "interval", "SELECT pg_catalog.age($1, $2)"),
+    FUNCTION("age\"(timestamp, timestamp)", "interval", "SELECT pg_catalog.age($1, $2)"),
+
     /* What is visible along the path */
     LOOKUP("pg_table_is_visible\"(oid)", "boolean",
            "SELECT COALESCE((SELECT p.pos FROM @.\"path\" p WHERE p.oid = c.relnamespace) = "
@@ -132,21 +144,21 @@ static const char *const functions[] = {
         "y.oid END\n"
         "        JOIN pg_catalog.pg_namespace n ON n.oid = e.typnamespace WHERE y.oid = $1) END"),
     LOOKUP(
-        "to_regclass\"(text)", "regclass",
+        "to_regclass\"(text)", "oid",
         "SELECT CASE pg_catalog.array_length(i.names, 1)\n"
-        "WHEN 1 THEN (SELECT c.oid::pg_catalog.regclass FROM @.\"path\" p JOIN "
+        "WHEN 1 THEN (SELECT c.oid FROM @.\"path\" p JOIN "
         "pg_catalog.pg_class c\n"
         "    ON c.relnamespace = p.oid AND c.relname = i.names[1]\n"
         "    WHERE (SELECT true FROM @.\"classes\" k WHERE k.oid = c.oid LIMIT 1) ORDER BY p.pos "
         "LIMIT 1)\n"
-        "WHEN 2 THEN (SELECT c.oid::pg_catalog.regclass FROM pg_catalog.pg_namespace n JOIN "
+        "WHEN 2 THEN (SELECT c.oid FROM pg_catalog.pg_namespace n JOIN "
         "pg_catalog.pg_class c\n"
         "    ON c.relnamespace = n.oid AND c.relname = i.names[2]\n"
         "    WHERE n.nspname = i.names[1] AND (SELECT true FROM @.\"classes\" k WHERE k.oid = "
         "c.oid LIMIT 1)) END\n"
         "FROM (SELECT pg_catalog.parse_ident($1) AS names) i"),
-    PROCEDURAL("regclass_in\"(text)", "regclass",
-               "DECLARE found pg_catalog.regclass;\n"
+    PROCEDURAL("regclass_in\"(text)", "oid",
+               "DECLARE found pg_catalog.oid;\n"
                "BEGIN\n"
                "IF $1 = '-' THEN RETURN 0::pg_catalog.oid; END IF;\n"
                "IF $1 ~ '^[0-9]+$' THEN RETURN $1::pg_catalog.oid; END IF;\n"
@@ -167,7 +179,7 @@ static const char *const functions[] = {
         "    FROM pg_catalog.pg_class c JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace\n"
         "    WHERE c.oid = $1 AND " IS_CLASS "), $1::text) END"),
     PROCEDURAL(
-        "to_regtype\"(text)", "regtype",
+        "to_regtype\"(text)", "oid",
         "DECLARE found pg_catalog.oid; place pg_catalog.name;\n"
         "BEGIN\n"
         "found := pg_catalog.to_regtype($1);\n"
@@ -177,8 +189,8 @@ static const char *const functions[] = {
         "END LOOP;\n"
         "RETURN (SELECT y.oid FROM @.\"types\" y WHERE y.oid = found LIMIT 1);\n"
         "END"),
-    PROCEDURAL("regtype_in\"(text)", "regtype",
-               "DECLARE found pg_catalog.regtype;\n"
+    PROCEDURAL("regtype_in\"(text)", "oid",
+               "DECLARE found pg_catalog.oid;\n"
                "BEGIN\n"
                "IF $1 = '-' THEN RETURN 0::pg_catalog.oid; END IF;\n"
                "IF $1 ~ '^[0-9]+$' THEN RETURN $1::pg_catalog.oid; END IF;\n"
@@ -192,7 +204,7 @@ static const char *const functions[] = {
            "SELECT CASE WHEN @.\"format_type\"($1, NULL) = '?\?\?' THEN $1::text ELSE "
            "@.\"format_type\"($1, NULL) END"),
     PROCEDURAL(
-        "regproc_in\"(text)", "regproc",
+        "regproc_in\"(text)", "oid",
         "DECLARE found pg_catalog.oid; place pg_catalog.name;\n"
         "BEGIN\n"
         "IF $1 = '-' THEN RETURN 0::pg_catalog.oid; END IF;\n"
@@ -224,7 +236,7 @@ static const char *const functions[] = {
         "    CROSS JOIN LATERAL unnest(f.proargtypes::pg_catalog.oid[]) WITH ORDINALITY a(t, pos)\n"
         "    WHERE f.oid = $1) || ')' ELSE $1::text END"),
     PROCEDURAL(
-        "regprocedure_in\"(text)", "regprocedure",
+        "regprocedure_in\"(text)", "oid",
         "DECLARE found pg_catalog.oid; place pg_catalog.name;\n"
         "BEGIN\n"
         "IF $1 = '-' THEN RETURN 0::pg_catalog.oid; END IF;\n"
@@ -240,12 +252,12 @@ static const char *const functions[] = {
         "END IF;\n"
         "RETURN found;\n"
         "END"),
-    LOOKUP("to_regnamespace\"(text)", "regnamespace",
-           "SELECT s.oid::pg_catalog.regnamespace FROM @.\"schemas\" s JOIN "
+    LOOKUP("to_regnamespace\"(text)", "oid",
+           "SELECT s.oid FROM @.\"schemas\" s JOIN "
            "pg_catalog.pg_namespace n ON n.oid = s.oid\n"
            "WHERE ARRAY[n.nspname::text] = pg_catalog.parse_ident($1)"),
-    PROCEDURAL("regnamespace_in\"(text)", "regnamespace",
-               "DECLARE found pg_catalog.regnamespace;\n"
+    PROCEDURAL("regnamespace_in\"(text)", "oid",
+               "DECLARE found pg_catalog.oid;\n"
                "BEGIN\n"
                "IF $1 = '-' THEN RETURN 0::pg_catalog.oid; END IF;\n"
                "IF $1 ~ '^[0-9]+$' THEN RETURN $1::pg_catalog.oid; END IF;\n"
@@ -261,7 +273,7 @@ static const char *const functions[] = {
         "    FROM @.\"schemas\" s JOIN pg_catalog.pg_namespace n ON n.oid = s.oid WHERE s.oid = "
         "$1), $1::text) END"),
     PROCEDURAL(
-        "regrole_in\"(text)", "regrole",
+        "regrole_in\"(text)", "oid",
         "BEGIN\n"
         "IF $1 = '-' THEN RETURN 0::pg_catalog.oid; END IF;\n"
         "IF $1 ~ '^[0-9]+$' THEN RETURN $1::pg_catalog.oid; END IF;\n"
@@ -364,17 +376,17 @@ static const char *const functions[] = {
 
     /* Partitions */
     FUNCTION(
-        "pg_partition_ancestors\"(oid)", "TABLE (relid regclass)",
-        "SELECT a.relid FROM pg_catalog.pg_partition_ancestors($1) a(relid)\n"
+        "pg_partition_ancestors\"(oid)", "TABLE (relid oid)",
+        "SELECT a.relid::pg_catalog.oid FROM pg_catalog.pg_partition_ancestors($1) a(relid)\n"
         "WHERE (SELECT true FROM @.\"classes\" k WHERE k.oid = a.relid LIMIT 1) AND " IS_CLASS),
-    FUNCTION("pg_partition_ancestors\"(text)", "TABLE (relid regclass)",
+    FUNCTION("pg_partition_ancestors\"(text)", "TABLE (relid oid)",
              "SELECT a.relid FROM "
              "@.\"pg_partition_ancestors\"(@.\"regclass_in\"($1)::pg_catalog.oid) a"),
     LOOKUP(
-        "pg_partition_root\"(oid)", "regclass",
-        "SELECT pg_catalog.pg_partition_root($1) WHERE " IS_CLASS
+        "pg_partition_root\"(oid)", "oid",
+        "SELECT pg_catalog.pg_partition_root($1)::pg_catalog.oid WHERE " IS_CLASS
         " AND EXISTS (SELECT FROM @.\"classes\" k WHERE k.oid = pg_catalog.pg_partition_root($1))"),
-    LOOKUP("pg_partition_root\"(text)", "regclass",
+    LOOKUP("pg_partition_root\"(text)", "oid",
            "SELECT @.\"pg_partition_root\"(@.\"regclass_in\"($1)::pg_catalog.oid)"),
     FUNCTION("pg_relation_is_publishable\"(oid)", "boolean", "SELECT false"),
     FUNCTION("pg_relation_is_publishable\"(text)", "boolean", "SELECT false"),

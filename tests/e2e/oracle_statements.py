@@ -227,7 +227,7 @@ STATEMENTS = [
     S("SELECT plage, lower(plage), upper(plage), plage @> 12, plage && int4range(10, 20), isempty(plage), adr, host(adr), adr << '10.0.0.0/24'::cidr, u, code, code || '|', c FROM \"Étage\".mesures"),
     S("SELECT admitted_at, admitted_at AT TIME ZONE 'UTC', date_trunc('day', admitted_at), admitted_at::date, extract(hour FROM admitted_at), to_char(admitted_at, 'IYYY-IW') FROM stays"),
     S("SELECT date '2024-02-29' + interval '1 year', timestamptz '2024-03-31 02:30 Europe/Paris', interval '1-2', time with time zone '10:00+02', 'infinity'::date"),
-    S("SELECT pg_typeof(sex), pg_typeof(birth_date), pg_typeof(count(*)) FROM patients GROUP BY sex, birth_date LIMIT 1"),
+    S("SELECT pg_typeof(sex)::text, pg_typeof(birth_date)::text, pg_typeof(count(*))::text FROM patients GROUP BY sex, birth_date LIMIT 1"),
     S("SELECT to_date('05 Dec 2000', 'DD Mon YYYY'), to_timestamp(0), to_number('12,454.8', '99G999D9'), to_char(125.8::real, '999D9')"),
     S("SELECT depuis, prix, prix::int, ouvert::int, (prix * 3)::numeric(10,1), width_bucket(prix, 0, 700, 7) FROM \"Étage\".\"Chambres\""),
     # ---- views, partitions, inheritance
