@@ -14,12 +14,10 @@
 #include "expression_check.h"
 #include "functions.h"
 #include "lexer.h"
+#include "tree.h"
 
 #include <pgvigil/expression.h>
 #include <pgvigil/text.h>
-
-#include <pg_query.h>
-#include <pg_query/pg_query.pb-c.h>
 
 #include <string.h>
 
@@ -41,6 +39,7 @@ struct check {
     size_t cte_count;
     size_t cte_cap;
     bool collecting; /* first walk: names of CTEs */
+    size_t depth;
     const char *what;
 };
 
@@ -186,11 +185,6 @@ static const struct policy_placeholder *placeholder_at(const struct check *check
     return NULL;
 }
 
-static const char *string_of(const PgQuery__Node *node)
-{
-    return node->node_case == PG_QUERY__NODE__NODE_STRING ? node->string->sval : NULL;
-}
-
 static enum status check_column(struct check *check, const PgQuery__ColumnRef *column)
 {
     if (placeholder_at(check, column->location) != NULL && column->n_fields == 1) {
@@ -199,7 +193,7 @@ static enum status check_column(struct check *check, const PgQuery__ColumnRef *c
     }
     if (check->kind != EXPRESSION_MASK)
         return OK;
-    const char *name = column->n_fields > 0 ? string_of(column->fields[0]) : NULL;
+    const char *name = column->n_fields > 0 ? tree_string(column->fields[0]) : NULL;
     return refuse(check, "a mask may use :col only, not the column \"%s\"",
                   name == NULL ? "*" : name);
 }
@@ -239,7 +233,7 @@ static enum status check_range(struct check *check, const PgQuery__RangeVar *ran
 
 static enum status check_function(struct check *check, const PgQuery__FuncCall *call)
 {
-    const char *name = call->n_funcname == 1 ? string_of(call->funcname[0]) : NULL;
+    const char *name = call->n_funcname == 1 ? tree_string(call->funcname[0]) : NULL;
     if (call->n_funcname > 1 || (name != NULL && functions_listed(name)))
         return OK;
     if (placeholder_at(check, call->location) != NULL)
@@ -253,7 +247,7 @@ static enum status check_function(struct check *check, const PgQuery__FuncCall *
 
 static enum status check_type_name(struct check *check, const PgQuery__TypeName *type)
 {
-    const char *name = type->n_names == 1 ? string_of(type->names[0]) : NULL;
+    const char *name = type->n_names == 1 ? tree_string(type->names[0]) : NULL;
     if (type->pct_type || type->setof)
         return refuse(check, "%%TYPE and SETOF cannot be used in an expression");
     if (type->n_names != 1 || (name != NULL && builtin_type(name)))
@@ -338,33 +332,17 @@ static enum status check_node(struct check *check, const ProtobufCMessage *messa
     return OK;
 }
 
-/* Every message of the tree, whatever it is, by protobuf-c's own descriptions. */
-static enum status walk(struct check *check, const ProtobufCMessage *message, size_t depth)
+/* Every message of the tree, whatever it is. */
+static enum status walk(void *context, ProtobufCMessage *message)
 {
-    if (depth > TREE_DEPTH)
+    struct check *check = context;
+    if (check->depth > TREE_DEPTH)
         return refuse(check, "the expression is nested too deeply");
+    check->depth++;
     enum status status = check_node(check, message);
-    for (unsigned i = 0; status == OK && i < message->descriptor->n_fields; i++) {
-        const ProtobufCFieldDescriptor *field = &message->descriptor->fields[i];
-        const char *base = (const char *)message;
-        if (field->type != PROTOBUF_C_TYPE_MESSAGE)
-            continue;
-        if ((field->flags & PROTOBUF_C_FIELD_FLAG_ONEOF) != 0 &&
-            *(const uint32_t *)(const void *)(base + field->quantifier_offset) != field->id)
-            continue;
-        if (field->label != PROTOBUF_C_LABEL_REPEATED) {
-            const ProtobufCMessage *child =
-                *(const ProtobufCMessage *const *)(const void *)(base + field->offset);
-            if (child != NULL)
-                status = walk(check, child, depth + 1);
-            continue;
-        }
-        size_t count = *(const size_t *)(const void *)(base + field->quantifier_offset);
-        const ProtobufCMessage *const *list =
-            *(const ProtobufCMessage *const *const *)(const void *)(base + field->offset);
-        for (size_t k = 0; status == OK && k < count; k++)
-            status = walk(check, list[k], depth + 1);
-    }
+    if (status == OK)
+        status = tree_children(message, walk, check);
+    check->depth--;
     return status;
 }
 
@@ -391,64 +369,48 @@ static const PgQuery__Node *only_target(const PgQuery__ParseResult *tree)
     return target->res_target->val;
 }
 
-static enum status parse_failed(struct check *check, const PgQueryError *error)
+/* Parses before ++ plain ++ after; the tree stands in `arena`. */
+static enum status parse(struct check *check, struct arena *arena, const char *before,
+                         const char *after, PgQuery__ParseResult **tree)
 {
+    const char *message = NULL;
+    size_t position = 0;
+    char *sql = arena_printf(arena, "%s%s%s", before, check->plain, after);
+    if (sql == NULL)
+        return ERR_MEMORY;
+    enum status status = tree_parse(sql, arena, tree, &message, &position);
+    if (status != ERR_SYNTAX)
+        return status;
     /* Placeholders are underscores in the parsed text: say their names. */
-    const struct policy_placeholder *one = placeholder_at(check, error->cursorpos - 1);
+    const struct policy_placeholder *one = placeholder_at(check, (int)position - 1);
     if (one != NULL)
         return refuse(check, "syntax error at or near \"%.*s\"", (int)(one->end - one->start),
                       check->expression + one->start);
-    return refuse(check, "%s", error->message);
+    return refuse(check, "%s", message);
 }
 
-/* Parses before ++ plain ++ after; *tree for the caller to free. */
-static enum status parse(struct check *check, const char *before, const char *after,
-                         PgQuery__ParseResult **tree)
-{
-    *tree = NULL;
-    char *sql = arena_printf(check->arena, "%s%s%s", before, check->plain, after);
-    if (sql == NULL)
-        return ERR_MEMORY;
-    PgQueryProtobufParseResult result = pg_query_parse_protobuf(sql);
-    enum status status = OK;
-    if (result.error != NULL) {
-        status = parse_failed(check, result.error);
-    } else {
-        *tree = pg_query__parse_result__unpack(NULL, result.parse_tree.len,
-                                               (const uint8_t *)result.parse_tree.data);
-        if (*tree == NULL)
-            status = ERR_MEMORY;
-    }
-    pg_query_free_protobuf_parse_result(result);
-    return status;
-}
-
-static enum status check_tree(struct check *check)
+static enum status check_tree(struct check *check, struct arena *arena)
 {
     PgQuery__ParseResult *bare = NULL;
     PgQuery__ParseResult *enclosed = NULL;
-    enum status status = parse(check, PREFIX, "", &bare);
+    enum status status = parse(check, arena, PREFIX, "", &bare);
     if (status == OK && only_target(bare) == NULL)
         status =
             refuse(check, "this is not one expression alone: no list, FROM, AS, ; or UNION here");
     if (status == OK)
-        status = parse(check, "SELECT (", "\n)", &enclosed);
+        status = parse(check, arena, "SELECT (", "\n)", &enclosed);
     if (status == OK && only_target(enclosed) == NULL)
         status = refuse(check, "this is not one expression alone");
     check->collecting = true;
     if (status == OK)
-        status = walk(check, &bare->base, 0);
+        status = walk(check, &bare->base);
     check->collecting = false;
     if (status == OK)
-        status = walk(check, &bare->base, 0);
+        status = walk(check, &bare->base);
     if (status == OK && check->found != check->placeholder_count)
         status =
             refuse(check, "a placeholder stands where a value cannot: it is no name of a table, "
                           "function, type or alias");
-    if (bare != NULL)
-        pg_query__parse_result__free_unpacked(bare, NULL);
-    if (enclosed != NULL)
-        pg_query__parse_result__free_unpacked(enclosed, NULL);
     return status;
 }
 
@@ -463,8 +425,10 @@ enum status expression_check(const struct policy *policy, const char *expression
         status = check_placeholders(&check, subject);
     if (status == OK)
         status = check_scan(&check);
+    struct arena *trees = arena_new(0);
     if (status == OK)
-        status = check_tree(&check);
+        status = trees == NULL ? ERR_MEMORY : check_tree(&check, trees);
+    arena_free(trees);
     *what = check.what;
     return status;
 }
@@ -489,8 +453,9 @@ enum status expression_check_type(const char *type, struct arena *arena, bool *i
     *is_list = false;
     *base = "";
     enum status status = check_text(&check);
+    struct arena *trees = arena_new(0);
     if (status == OK)
-        status = parse(&check, "SELECT NULL::", "\n", &tree);
+        status = trees == NULL ? ERR_MEMORY : parse(&check, trees, "SELECT NULL::", "\n", &tree);
     const PgQuery__TypeName *name = status == OK ? cast_type(tree) : NULL;
     if (status == OK && name == NULL)
         status = refuse(&check, "\"%s\" is not the name of a type", type);
@@ -499,8 +464,8 @@ enum status expression_check_type(const char *type, struct arena *arena, bool *i
     if (status == OK && name != NULL && name->n_array_bounds > 1)
         status = refuse(&check, "\"%s\": arrays have one dimension here", type);
     if (status == OK && name != NULL) {
-        const char *last = name->n_names == 0 ? NULL : string_of(name->names[name->n_names - 1]);
-        const char *schema = name->n_names == 2 ? string_of(name->names[0]) : "pg_catalog";
+        const char *last = name->n_names == 0 ? NULL : tree_string(name->names[name->n_names - 1]);
+        const char *schema = name->n_names == 2 ? tree_string(name->names[0]) : "pg_catalog";
         *is_list = name->n_array_bounds == 1;
         if (last != NULL && schema != NULL && strcmp(schema, "pg_catalog") == 0)
             *base = arena_strdup(arena, last);
@@ -510,8 +475,7 @@ enum status expression_check_type(const char *type, struct arena *arena, bool *i
         check.what = arena_printf(arena, "\"%s\" is not the name of a type: %s", type,
                                   check.what == NULL ? "" : check.what);
     }
-    if (tree != NULL)
-        pg_query__parse_result__free_unpacked(tree, NULL);
+    arena_free(trees);
     *what = check.what;
     return status;
 }
