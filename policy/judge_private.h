@@ -160,6 +160,7 @@ NODISCARD enum status judge_cast(struct judge *judge, PgQuery__TypeCast *cast, P
 /* judge_reg.c: casts to regclass and its like. */
 NODISCARD enum status judge_reg_cast(struct judge *judge, PgQuery__TypeCast *cast,
                                      PgQuery__Node *node, bool *done);
+NODISCARD enum status judge_reg_compare(struct judge *judge, const PgQuery__AExpr *expr);
 NODISCARD enum status judge_reg_target(struct judge *judge, PgQuery__ResTarget *target);
 /* resolve.c: a name in FROM that is no CTE. Edits it; *item gets use, columns, names. */
 NODISCARD enum status judge_relation(struct judge *judge, PgQuery__RangeVar *var,

@@ -47,8 +47,10 @@ static bool is_text(const PgQuery__Node *node)
         last = node->type_cast->type_name->names[node->type_cast->type_name->n_names - 1];
     if (node->node_case == PG_QUERY__NODE__NODE_FUNC_CALL && node->func_call->n_funcname > 0)
         last = node->func_call->funcname[node->func_call->n_funcname - 1];
-    static const char *const texts[] = {"text",        "varchar", "name",  "bpchar",
-                                        "quote_ident", "format",  "concat"};
+    static const char *const texts[] = {
+        "text",        "varchar", "name",   "bpchar",
+        "quote_ident", "format",  "concat", "pg_get_serial_sequence",
+        "concat_ws",   "lower"};
     const char *name = tree_string(last);
     for (size_t i = 0; name != NULL && i < sizeof(texts) / sizeof(texts[0]); i++) {
         if (strcmp(texts[i], name) == 0)
@@ -162,6 +164,52 @@ static enum status become_call(struct judge *judge, PgQuery__TypeCast *cast, PgQ
     node->node_case = PG_QUERY__NODE__NODE_FUNC_CALL;
     node->func_call = call;
     judge->reg_casts++;
+    return OK;
+}
+
+static const PgQuery__TypeCast *number_cast(const PgQuery__Node *node, const char **type)
+{
+    const PgQuery__TypeCast *cast =
+        node != NULL && node->node_case == PG_QUERY__NODE__NODE_TYPE_CAST ? node->type_cast : NULL;
+    *type = cast == NULL || cast->type_name == NULL ? NULL : reg_name(cast->type_name);
+    return *type != NULL && cast->arg != NULL && !is_text(cast->arg) ? cast : NULL;
+}
+
+/* a::regclass = b::regclass compares numbers; what is shown as text could not be compared with one.
+ */
+enum status judge_reg_compare(struct judge *judge, const PgQuery__AExpr *expr)
+{
+    const PgQuery__Node *sides[] = {expr->lexpr, expr->rexpr};
+    const char *types[2] = {NULL, NULL};
+    const PgQuery__TypeCast *casts[2];
+    for (size_t i = 0; i < 2; i++)
+        casts[i] = number_cast(sides[i], &types[i]);
+    if (types[0] == NULL || types[1] == NULL || strcmp(types[0], types[1]) != 0)
+        return OK;
+    for (size_t i = 0; i < 2; i++) {
+        PgQuery__TypeName *type = casts[i] == NULL ? NULL : casts[i]->type_name;
+        size_t next = 0;
+        if (type == NULL)
+            continue;
+        size_t at = type->location < 0 ? SIZE_MAX : (size_t)type->location;
+        size_t index = at == SIZE_MAX ? SIZE_MAX : scan_find(&judge->tokens, at);
+        size_t end =
+            index == SIZE_MAX ? 0 : scan_dotted_end(&judge->tokens, index, type->n_names, &next);
+        PgQuery__Node **names = arena_zalloc(judge->arena, 2, sizeof(PgQuery__Node *));
+        if (end == 0)
+            return not_found(judge, at);
+        if (names == NULL)
+            return judge_no_memory(judge);
+        names[0] = tree_new_string(judge->arena, "pg_catalog");
+        names[1] = tree_new_string(judge->arena, "oid");
+        if (names[0] == NULL || names[1] == NULL)
+            return judge_no_memory(judge);
+        type->names = names;
+        type->n_names = 2;
+        enum status status = rewrite_edit(judge, at, end - at, "pg_catalog.oid");
+        if (status != OK)
+            return status;
+    }
     return OK;
 }
 

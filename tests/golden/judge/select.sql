@@ -421,3 +421,11 @@ SELECT a.tableoid, a.tableoid AS x FROM pg_am a, pg_class c WHERE c.tableoid = p
 SELECT c.tableoid, a.amname FROM pg_am a, pg_class c WHERE c.tableoid = a.tableoid
 => SELECT '1259'::pg_catalog.oid AS "tableoid" , a.amname FROM "pg_catalog"."pg_am" a, "C:"."pg_catalog.pg_class" c WHERE '1259'::pg_catalog.oid = '2601'::pg_catalog.oid
 -- pg_catalog.pg_am(amname) pg_catalog.pg_class()
+
+SELECT oid FROM pg_class WHERE oid::regclass = 'pg_class'::regclass AND oid::regclass <> CAST(oid AS regclass) AND oid::regclass = 'x'
+=> SELECT oid FROM "C:"."pg_catalog.pg_class" AS "pg_class" WHERE oid:: pg_catalog.oid = "C:"."regclass_in"('pg_class' ) AND oid:: pg_catalog.oid <> CAST(oid AS pg_catalog.oid) AND "C:"."regclass_out"(oid ) = 'x'
+-- pg_catalog.pg_class(oid)
+
+SELECT information_schema._pg_expandarray('{1}'), CAST(pg_get_serial_sequence('a', 'b') AS REGCLASS)
+=> SELECT information_schema._pg_expandarray('{1}'), "C:"."regclass_in"("C:"."pg_get_serial_sequence"('a', 'b') ) 
+ AS "pg_get_serial_sequence"
