@@ -66,7 +66,7 @@ install_packages() {
     fi
     [ "$(id -u)" -eq 0 ] || die "these packages are missing, and only root can install them: ${missing[*]}"
     command -v apt-get >/dev/null || die "this is not a Debian; wanted: ${missing[*]}"
-    step "Installing ${#missing[@]} of $# packages (the others are there)" packages_apt "${missing[@]}"
+    step "Installing ${#missing[@]} packages of $#" packages_apt "${missing[@]}"
 }
 
 # Debian's driver for node. Where node itself is another's package (which Debian's cannot be installed beside), it is
