@@ -37,7 +37,7 @@ class Session:
             messages = self.raw.extended(sql) if extended else self.raw.query(sql)
         except wire.Closed:
             messages = [("closed", b"")]
-        self.last = self.raw.received[start:]
+        self.last = bytes(self.raw.received[start:])
         if messages[-1][0] == "closed":
             self.raw = None
         return messages

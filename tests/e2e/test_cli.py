@@ -1,0 +1,202 @@
+"""
+The command line: exit codes (0 fine, 1 found or refused, 2 wrong usage, 3 cannot be done), --help everywhere, errors as file:line.
+"""
+import re
+import subprocess
+
+import harness
+import psycopg
+import pytest
+
+COMMANDS = ["serve", "check", "explain", "passwd", "deploy", "audit"]
+
+
+@pytest.fixture(scope="module")
+def stack(make_stack):
+    return make_stack()
+
+
+def pgvigil(*args, text=None, cwd=None):
+    done = subprocess.run([harness.binary()] + [str(a) for a in args], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, input=text, timeout=60, cwd=cwd)
+    return done.returncode, done.stdout, done.stderr
+
+
+@pytest.mark.parametrize("command", [[]] + [[c] for c in COMMANDS] + [["audit", "verify"]], ids=" ".join)
+def test_help_is_on_stdout_and_fine(command):
+    status, out, err = pgvigil(*command, "--help")
+    assert status == 0 and out.startswith("usage: pgvigil") and err == ""
+    assert re.search(r"[Ee]xit status", out)
+    assert all(len(line) < 130 for line in out.splitlines())
+    if not command:
+        assert all(c in out for c in COMMANDS)
+
+
+@pytest.mark.parametrize("args", [["nothing"], [], ["check", "--nothing"], ["serve", "extra"], ["audit"], ["audit", "nothing"], ["explain"], ["deploy", "--dry-run", "--nothing"], ["passwd", "--iterations", "x"], ["check", "-c"]], ids=" ".join)
+def test_wrong_usage_is_2(args, tmp_path):
+    status, out, err = pgvigil(*args, cwd=tmp_path)
+    assert status == 2 and err and out == "", (out, err)
+
+
+def test_version():
+    status, out, _ = pgvigil("--version")
+    assert status == 0 and re.search(r"\d+\.\d+\.\d+", out)
+
+
+@pytest.mark.parametrize("command", ["serve", "check", "explain", "deploy"])
+def test_missing_configuration_cannot_be_done(command, tmp_path):
+    more = ["--user", "x", "SELECT 1"] if command == "explain" else ["--database", "x", "--as", "host=127.0.0.1 port=1"] if command == "deploy" else []
+    status, out, err = pgvigil(command, "-c", tmp_path / "none.cfg", *more)
+    assert status in (1, 3) and "none.cfg" in out + err
+
+
+# ---- check -----------------------------------------------------------------------------------------------------------------
+
+def test_check_of_the_clinic_is_fine(stack):
+    done = stack.command("check", "-c", stack.config_file, check=False)
+    assert done.returncode == 0, done.stdout + done.stderr
+    done = stack.command("check", "-c", stack.config_file, "--database", "records", "--as", stack.dba(), check=False)
+    assert done.returncode in (0, 1), done.stdout + done.stderr
+
+
+def bad_policy(tmp_path, text):
+    path = tmp_path / "bad.cfg"
+    path.write_text(text, encoding="utf-8")
+    return pgvigil("check", "--policy", path)
+
+
+BAD = {
+    "syntax": ('tables = (\n  { name = "public.t" columns = }\n);\n', ["bad.cfg:2:"]),
+    "unknown key": ('tables = ( { name = "public.t"; colums = { a = [ "x" ]; }; } );\n', ["bad.cfg:1:", "colums"]),
+    "unknown role": ('missions = ( { name = "care"; title = "t"; purpose = "TREAT"; } );\nroles = ( { name = "nurse"; missions = [ "care" ]; } );\ntables = ( { name = "public.t"; columns = { a = [ "x" ]; }; } );\n'
+                     'rules = (\n  { roles = [ "nrse" ]; missions = [ "care" ]; tables = [ "public.t" ]; columns = { a = "show"; }; } );\n', ["bad.cfg:5:", "nrse"]),
+    "two rules": ('missions = ( { name = "care"; title = "t"; purpose = "TREAT"; } );\nroles = ( { name = "nurse"; missions = [ "care" ]; } );\ntables = ( { name = "public.t"; columns = { a = [ "x" ]; }; } );\n'
+                  'rules = (\n  { roles = [ "nurse" ]; missions = [ "care" ]; tables = [ "public.t" ]; columns = { a = "show"; }; },\n'
+                  '  { roles = [ "nurse" ]; missions = [ "care" ]; tables = [ "public.t" ]; columns = { a = "hide"; }; } );\n', ["bad.cfg:6:", "public.t"]),
+    "unknown mask": ('missions = ( { name = "care"; title = "t"; purpose = "TREAT"; } );\nroles = ( { name = "nurse"; missions = [ "care" ]; } );\ntables = ( { name = "public.t"; columns = { a = [ "x" ]; }; } );\n'
+                     'rules = ( { roles = [ "nurse" ]; missions = [ "care" ]; tables = [ "public.t" ];\n columns = { a = "shwo"; }; } );\n', ["bad.cfg:5:", "shwo"]),
+    "placeholder": ('missions = ( { name = "care"; title = "t"; purpose = "TREAT"; } );\nroles = ( { name = "nurse"; missions = [ "care" ]; } );\ntables = ( { name = "public.t"; columns = { a = [ "x" ]; }; } );\n'
+                    'rules = ( { roles = [ "nurse" ]; missions = [ "care" ]; tables = [ "public.t" ];\n rows = "t.x = :user.nothing"; columns = { a = "show"; }; } );\n', ["bad.cfg:5:", "nothing"]),
+    "expression": ('missions = ( { name = "care"; title = "t"; purpose = "TREAT"; } );\nroles = ( { name = "nurse"; missions = [ "care" ]; } );\ntables = ( { name = "public.t"; columns = { a = [ "x" ]; }; } );\n'
+                   'rules = ( { roles = [ "nurse" ]; missions = [ "care" ]; tables = [ "public.t" ];\n rows = "t.x = = 3"; columns = { a = "show"; }; } );\n', ["bad.cfg:5:"]),
+    "writable masked": ('masks = { m = "left(:col, 1)"; };\nmissions = ( { name = "care"; title = "t"; purpose = "TREAT"; } );\nroles = ( { name = "nurse"; missions = [ "care" ]; } );\ntables = ( { name = "public.t"; columns = { a = [ "x" ]; }; } );\n'
+                        'rules = ( { roles = [ "nurse" ]; missions = [ "care" ]; tables = [ "public.t" ]; columns = { a = "m"; };\n update = [ "a" ]; } );\n', ["bad.cfg:6:"]),
+    "user without role": ('missions = ( { name = "care"; title = "t"; purpose = "TREAT"; } );\nroles = ( { name = "nurse"; missions = [ "care" ]; } );\nusers = (\n  { name = "u"; auth = "cert"; certificate_cn = "x"; roles = [ ]; } );\n', ["bad.cfg:4:"]),
+    "certificate twice": ('missions = ( { name = "care"; title = "t"; purpose = "TREAT"; } );\nroles = ( { name = "nurse"; missions = [ "care" ]; } );\nusers = (\n  { name = "u"; auth = "cert"; certificate_cn = "x"; roles = [ "nurse" ]; },\n'
+                          '  { name = "v"; auth = "cert"; certificate_cn = "x"; roles = [ "nurse" ]; } );\n', ["bad.cfg:5:", '"x"']),
+    "break glass": ('missions = ( { name = "e"; title = "t"; purpose = "ETREAT";\n break_glass = { reason_min = 20; minutes = 60; require = [ "patient" ]; }; } );\n', ["bad.cfg:", "not yet supported"]),
+}
+
+
+@pytest.mark.parametrize("name", BAD)
+def test_check_tells_file_and_line(name, tmp_path):
+    text, wanted = BAD[name]
+    status, out, err = bad_policy(tmp_path, text)
+    assert status == 1, (out, err)
+    for word in wanted:
+        assert word in out + err, (word, out, err)
+
+
+def test_check_tells_everything_at_once(tmp_path):
+    text = 'tables = (\n { name = "public.t"; colums = 1; },\n { name = "nodot"; columns = { a = [ "x" ]; }; }\n);\nroles = (\n { name = "r"; missions = [ "nothing" ]; } );\n'
+    status, out, err = bad_policy(tmp_path, text)
+    lines = set(re.findall(r"bad\.cfg:(\d+):", out + err))
+    assert status == 1 and {"2", "6"} <= lines, (out, err)
+
+
+def test_check_database_finds_what_is_wrong(make_stack):
+    own = make_stack(serve=False, deploy=False, extra_policy=[("99-wrong.cfg", """
+tables = ( { name = "public.not_there"; columns = { a = [ "x" ]; }; }, { name = "public.staff_salaries"; columns = { pay = [ "id", "gorss" ]; }; } );
+masks = { unsteady = "to_char(now(), :col)"; };
+rules = ( { roles = [ "auditor" ]; missions = [ "audit" ]; tables = [ "public.staff_salaries" ]; rows = "staff_salaries.gross > 'x'::int[]"; columns = { pay = "show"; }; } );
+""")])
+    own.cluster.sql(own.databases["records"], "GRANT SELECT ON public.documents TO PUBLIC;")
+    done = own.command("check", "-c", own.config_file, "--database", "records", "--as", own.dba(), check=False)
+    text = done.stdout + done.stderr
+    assert done.returncode == 1, text
+    for word in ("not_there", "gorss", "99-wrong.cfg:", "preferences", "documents", "PUBLIC"):
+        assert word in text, (word, text)
+    # Its twin: the clinic as it is has none of these, but says that preferences is in no category.
+    clean = make_stack(serve=False)
+    done = clean.command("check", "-c", clean.config_file, "--database", "records", "--as", clean.dba(), check=False)
+    assert "not_there" not in done.stdout + done.stderr and "PUBLIC" not in done.stdout + done.stderr
+    assert "preferences" in done.stdout + done.stderr
+
+
+# ---- explain ---------------------------------------------------------------------------------------------------------------
+
+def test_explain_allows(stack):
+    done = stack.command("explain", "-c", stack.config_file, "--user", "nurse1", "SELECT family_name FROM patients WHERE id = 3", check=False)
+    assert done.returncode == 0, done.stdout + done.stderr
+    for word in ("allow", "public.patients", "family_name", "40-rules-care.cfg:", "pgvigil:nurse/care@"):
+        assert word in done.stdout, (word, done.stdout)
+
+
+@pytest.mark.parametrize("sql,word", [("SELECT * FROM staff_salaries", "staff_salaries"), ("DELETE FROM patients", "DELETE"), ("SELECT pg_read_file('x')", "pg_read_file")])
+def test_explain_refuses(sql, word, stack):
+    done = stack.command("explain", "-c", stack.config_file, "--user", "nurse1", sql, check=False)
+    assert done.returncode == 1 and word in done.stdout + done.stderr
+
+
+def test_explain_names_hidden_columns(stack):
+    """A hidden column does not exist: PostgreSQL says so when it runs, and explain says beforehand which ones are hidden."""
+    done = stack.command("explain", "-c", stack.config_file, "--user", "nurse1", "SELECT nir FROM patients", check=False)
+    assert re.search(r"hidden\s+nir, preferences", done.stdout), done.stdout
+    view = done.stdout[done.stdout.index("view"):done.stdout.index("runs as")]
+    assert "nir" not in view and "family_name" in view
+
+
+def test_explain_agrees_with_serve(stack):
+    statements = ["SELECT count(*) FROM patients", "SELECT * FROM invoices", "SELECT id FROM wards", "SELECT * FROM prescriptions", "SELECT now()", "SHOW ALL", "EXPLAIN SELECT 1", "BEGIN", "SELECT pg_backend_pid()"]
+    for user in ("nurse1", "reception1", "research1"):
+        with stack.connect(user) as c:
+            for text in statements:
+                explained = stack.command("explain", "-c", stack.config_file, "--user", user, text, check=False).returncode == 0
+                try:
+                    c.execute(text)
+                    ran = True
+                except psycopg.Error:
+                    ran = False
+                c.pgconn.exec_(b"ROLLBACK")
+                assert explained == ran, (user, text)
+
+
+def test_explain_of_nobody(stack):
+    done = stack.command("explain", "-c", stack.config_file, "--user", "nobody", "SELECT 1", check=False)
+    assert done.returncode in (1, 2, 3) and "nobody" in done.stderr + done.stdout
+
+
+# ---- passwd ----------------------------------------------------------------------------------------------------------------
+
+def test_passwd_makes_a_secret_that_logs_in(make_stack):
+    status, out, err = pgvigil("passwd", text="un mot de passe\n")
+    assert status == 0, err
+    secret = out.strip().splitlines()[-1]
+    assert re.fullmatch(r"SCRAM-SHA-256\$4096:[A-Za-z0-9+/=]+\$[A-Za-z0-9+/=]{44}:[A-Za-z0-9+/=]{44}", secret)
+    own = make_stack(extra_policy=[("60-more.cfg", 'users = ( { name = "nouveau"; auth = "scram"; roles = [ "biller" ]; secret = "%s"; } );\n' % secret)])
+    with own.connect("nouveau", password="un mot de passe") as c:
+        assert c.execute("SELECT count(*) FROM wards").fetchone() == (12,)
+    with pytest.raises(psycopg.OperationalError):
+        own.connect("nouveau", password="un autre mot de passe")
+
+
+def test_passwd_refuses_nothing():
+    status, out, err = pgvigil("passwd", text="\n")
+    assert status in (1, 2, 3) and "SCRAM" not in out and err
+
+
+def test_passwd_salts_differ():
+    assert pgvigil("passwd", text="x y z\n")[1] != pgvigil("passwd", text="x y z\n")[1]
+
+
+# ---- serve -----------------------------------------------------------------------------------------------------------------
+
+def test_serve_with_a_bad_policy_does_not_start(make_stack, tmp_path):
+    own = make_stack(serve=False, deploy=False)
+    (own.policy / "99-bad.cfg").write_text("roles = ( { name = \"x\"; missions = [ \"none\" ]; } );\n")
+    status, _, err = pgvigil("serve", "-c", own.config_file)
+    assert status in (1, 3) and "99-bad.cfg:1:" in err
+
+
+def test_serve_on_a_port_in_use_cannot_be_done(stack):
+    status, _, err = pgvigil("serve", "-c", stack.config_file)
+    assert status == 3 and err
