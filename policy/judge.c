@@ -37,6 +37,11 @@ static enum status parse(struct judge *judge, PgQuery__ParseResult **tree)
     enum status scanned = scan_tokens(request->sql, request->len, judge->arena, &judge->tokens);
     if (scanned == ERR_MEMORY)
         return judge_no_memory(judge);
+    /* Without tokens there is no bound on the depth, and nothing recursive may run. ERR_SYNTAX
+     * alone goes on: what the scanner cannot read the parser stops at, before it makes a tree. */
+    if (scanned != OK && scanned != ERR_SYNTAX)
+        return judge_refuse(judge, ERR_INTERNAL, "XX000", "internal", "scanner", SIZE_MAX,
+                            "the statement could not be split into tokens");
     if (judge->tokens.count > JUDGE_MAX_TOKENS)
         return judge_refuse(
             judge, ERR_LIMIT, "54000", "length", "length", SIZE_MAX,
