@@ -148,6 +148,7 @@ static void change_pool(struct session *session, bool was_unrestricted)
         return;
     if (session->server != NULL)
         server_release(session->server, true);
+    statements_clear(session->statements);
     session->pinned = !was_unrestricted;
 }
 

@@ -72,6 +72,10 @@ static const char *upstream_name(const struct statement *statement)
 
 static bool is_prepared(const struct server *server, const struct statement *statement)
 {
+    /* An unrestricted session has a server of its own, where DEALLOCATE and PREPARE are the
+     * client's: PostgreSQL knows best what is there. */
+    if (statement->names_own)
+        return true;
     const char *name = upstream_name(statement);
     if (name[0] == '\0')
         return server->unnamed == statement;
@@ -88,6 +92,8 @@ static enum status send_parse(struct session *session, struct statement *stateme
     request->own = own;
     wire_put_parse(&server->out, name, statement->verdict->sql, statement->verdict->sql_len,
                    statement->types, (uint16_t)statement->type_count);
+    if (statement->names_own)
+        return OK;
     if (name[0] == '\0') {
         server_forget_unnamed(server);
         server->unnamed = statement_ref(statement);
@@ -200,7 +206,7 @@ enum status extended_parse(struct session *session, const struct wire_message *m
     if (wire_parse_parse(message, &parse) != OK)
         return ERR_PROTOCOL;
     if (session->pending == NULL) {
-        if (parse.statement[0] != '\0' &&
+        if (parse.statement[0] != '\0' && !session_unrestricted(session) &&
             statements_find(session->statements, parse.statement) != NULL)
             return refuse_name(session, "42P05", "prepared statement", parse.statement,
                                "already exists");
@@ -217,7 +223,7 @@ enum status extended_parse(struct session *session, const struct wire_message *m
         return refuse(session, statement, &refusal, false);
     if (status != OK)
         return status;
-    bool known = is_prepared(session->server, statement);
+    bool known = !statement->names_own && is_prepared(session->server, statement);
     /* PostgreSQL would refuse to parse; what is prepared already must not say otherwise. */
     if (known && session->tx == 'E' && session->requests.remote == 0 &&
         !ends_transaction(statement))

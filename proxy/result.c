@@ -126,7 +126,8 @@ static void forget_prepared(struct session *session, const struct request *reque
 {
     struct server *server = session->server;
     const struct statement *statement = request->statement;
-    if (server == NULL || request->kind != REQUEST_PARSE || statement == NULL)
+    if (server == NULL || request->kind != REQUEST_PARSE || statement == NULL ||
+        statement->names_own)
         return;
     if (server->unnamed == statement)
         server_forget_unnamed(server);
@@ -162,8 +163,15 @@ static void skip_request(struct request *request, void *context)
 /* After an error the server drops everything up to Sync: so do the queue and the session. */
 static enum status skip_group(struct session *session)
 {
-    forget_prepared(session, requests_head(&session->requests));
-    forget_name(session, requests_head(&session->requests));
+    struct request *failed = requests_head(&session->requests);
+    forget_prepared(session, failed);
+    forget_name(session, failed);
+    /* A Parse that failed leaves a named statement as it was; the unnamed one is gone. */
+    struct statement *displaced = failed->displaced;
+    if (displaced != NULL && displaced->name[0] != '\0' &&
+        statements_find(session->statements, displaced->name) == NULL &&
+        statements_put(session->statements, displaced) != OK)
+        return ERR_MEMORY;
     requests_pop(&session->requests);
     requests_skip_group(&session->requests, skip_request, session);
     bool synced = requests_head(&session->requests) != NULL;

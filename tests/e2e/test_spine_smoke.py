@@ -178,3 +178,19 @@ def test_psql(stack):
     done = subprocess.run(["psql", "-XAt", conninfo, "-c", "SELECT count(*) FROM patients"], env=env,
                           capture_output=True, text=True, timeout=30, check=True)
     assert done.stdout.strip() == "600"
+
+
+def test_names_deallocated_by_sql_can_be_used_again(stack):
+    raw = wire.Raw(stack.port, stack.tls_context())
+    raw.login("admin1", next(iter(stack.databases)), "admin1-demo")
+    use = wire.bind(statement="s") + wire.execute() + wire.SYNC
+    for end in ("DISCARD ALL", "DEALLOCATE s", "DEALLOCATE ALL"):
+        raw.send(wire.parse("SELECT 1", "s") + use)
+        assert "".join(k for k, _ in raw.until("Z")) == "12DCZ"
+        raw.send(wire.parse("SELECT 2", "s") + wire.SYNC)
+        assert wire.fields(raw.until("Z")[0][1])["C"] == "42P05"
+        raw.send(use)
+        assert wire.row(raw.until("Z")[1][1])[0] == b"1"
+        raw.query(end)
+        raw.send(use)
+        assert wire.fields(raw.until("Z")[0][1])["C"] == "26000"
