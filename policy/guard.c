@@ -18,14 +18,6 @@
 #include <pgvigil/text.h>
 #include <string.h>
 
-static const char *keep(struct buf *buf, struct arena *arena)
-{
-    buf_byte(buf, '\0');
-    const char *copy = buf->failed ? NULL : arena_strdup(arena, (const char *)buf_head(buf));
-    buf_free(buf);
-    return copy;
-}
-
 /* A rule's SELECT over `relation`, which stands under the name `alias` that the rule's expressions
  * use. */
 static enum status rule_definition(const struct guard_expr_context *context, bool only,
@@ -80,7 +72,7 @@ static enum status rule_definition(const struct guard_expr_context *context, boo
         return status;
     }
     *columns = names;
-    *sql = keep(&out, context->arena);
+    *sql = text_take(&out, context->arena);
     return *sql == NULL ? ERR_MEMORY : OK;
 }
 

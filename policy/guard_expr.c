@@ -253,11 +253,8 @@ static const char *insert_qualifier(const struct guard_expr_context *context,
         done = places[i];
     }
     buf_str(&out, expression + done);
-    buf_cstr(&out, "\n)");
-    const char *sql =
-        out.failed ? NULL : arena_strdup(context->arena, (const char *)buf_head(&out));
-    buf_free(&out);
-    return sql;
+    buf_str(&out, "\n)");
+    return text_take(&out, context->arena);
 }
 
 /* ---- placeholders ---- */
@@ -276,22 +273,16 @@ static const char *replace_setting(const struct guard_expr_context *context,
     if (setting == NULL) {
         return NULL;
     }
-    struct buf literal;
-    buf_init(&literal, 0);
-    text_quote_literal(&literal, setting);
-    buf_byte(&literal, '\0');
+    const char *literal = text_literal(context->arena, setting);
     /*
      * The inner cast inside the sub-select makes it one evaluation; the outer one makes `=
      * ANY(...)` an array comparison rather than PostgreSQL's ANY (SELECT ...). A setting that is
      * not there is an error, and so is an empty one where the type is not text.
      */
-    const char *sql =
-        literal.failed
-            ? NULL
-            : arena_printf(context->arena, "((SELECT pg_catalog.current_setting(%s)::%s)::%s)",
-                           (const char *)buf_head(&literal), type, type);
-    buf_free(&literal);
-    return sql;
+    return literal == NULL
+               ? NULL
+               : arena_printf(context->arena, "((SELECT pg_catalog.current_setting(%s)::%s)::%s)",
+                              literal, type, type);
 }
 
 static const char *replace_one(void *data, const struct policy_placeholder *placeholder)

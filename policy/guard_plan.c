@@ -45,30 +45,21 @@ struct planner {
     bool failed;
 };
 
+/* A text that was made in the arena; "" when there was no memory, and the plan fails. */
+static const char *kept(struct planner *planner, const char *text)
+{
+    planner->failed = planner->failed || text == NULL;
+    return text == NULL ? "" : text;
+}
+
 static const char *quoted(struct planner *planner, const char *name)
 {
-    struct buf buf;
-    buf_init(&buf, 0);
-    text_quote_ident(&buf, name);
-    buf_byte(&buf, '\0');
-    const char *copy =
-        buf.failed ? NULL : arena_strdup(planner->arena, (const char *)buf_head(&buf));
-    buf_free(&buf);
-    planner->failed = planner->failed || copy == NULL;
-    return copy == NULL ? "" : copy;
+    return kept(planner, text_ident(planner->arena, name));
 }
 
 static const char *literal(struct planner *planner, const char *value)
 {
-    struct buf buf;
-    buf_init(&buf, 0);
-    text_quote_literal(&buf, value);
-    buf_byte(&buf, '\0');
-    const char *copy =
-        buf.failed ? NULL : arena_strdup(planner->arena, (const char *)buf_head(&buf));
-    buf_free(&buf);
-    planner->failed = planner->failed || copy == NULL;
-    return copy == NULL ? "" : copy;
+    return kept(planner, text_literal(planner->arena, value));
 }
 
 __attribute__((format(printf, 4, 5))) static void add(struct planner *planner, struct list *list,
@@ -203,12 +194,7 @@ static const char *with_schema(struct planner *planner, const char *text)
             buf_byte(&out, (unsigned char)*at);
         }
     }
-    buf_byte(&out, '\0');
-    const char *copy =
-        out.failed ? NULL : arena_strdup(planner->arena, (const char *)buf_head(&out));
-    buf_free(&out);
-    planner->failed = planner->failed || copy == NULL;
-    return copy == NULL ? "" : copy;
+    return kept(planner, text_take(&out, planner->arena));
 }
 
 static const char *catalog_view_body(struct planner *planner, const struct guard_catalog_view *view,
@@ -235,11 +221,8 @@ static const char *catalog_view_body(struct planner *planner, const struct guard
         buf_printf(&out, "\nFROM %s.%s t", view->schema, view->name);
     }
     buf_byte(&out, '\n');
-    buf_cstr(&out, view->from);
-    const char *copy =
-        out.failed ? NULL : arena_strdup(planner->arena, (const char *)buf_head(&out));
-    buf_free(&out);
-    return copy;
+    buf_str(&out, view->from);
+    return text_take(&out, planner->arena);
 }
 
 static void plan_catalog_view(struct planner *planner, const struct guard_catalog_view *view)

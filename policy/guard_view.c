@@ -481,10 +481,8 @@ static const char *compose(struct expansion *expansion, const struct catalog_rel
         buf_str(&out, i == 0 ? "(" : ", ");
         text_quote_ident(&out, relation->columns[i].name);
     }
-    buf_cstr(&out, ")");
-    const char *sql =
-        out.failed ? NULL : arena_strdup(expansion->request->arena, (const char *)buf_head(&out));
-    buf_free(&out);
+    buf_str(&out, ")");
+    const char *sql = text_take(&out, expansion->request->arena);
     if (sql == NULL) {
         fail(expansion, ERR_MEMORY, NULL);
     }

@@ -28,14 +28,7 @@ enum status rewrite_edit(struct judge *judge, size_t at, size_t removed, const c
 
 const char *rewrite_quote(struct judge *judge, const char *name)
 {
-    struct buf text;
-    buf_init(&text, 0);
-    text_quote_ident(&text, name);
-    const char *copy =
-        text.failed ? NULL
-                    : arena_strndup(judge->arena, (const char *)buf_head(&text), buf_len(&text));
-    buf_free(&text);
-    return copy;
+    return text_ident(judge->arena, name);
 }
 
 static int edit_compare(const void *a, const void *b)

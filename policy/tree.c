@@ -92,7 +92,6 @@ static size_t type_size(ProtobufCType type)
     case PROTOBUF_C_TYPE_BOOL:
         return sizeof(protobuf_c_boolean);
     case PROTOBUF_C_TYPE_STRING:
-        return sizeof(void *);
     case PROTOBUF_C_TYPE_MESSAGE:
         return sizeof(void *);
     case PROTOBUF_C_TYPE_BYTES:
