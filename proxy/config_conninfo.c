@@ -9,6 +9,7 @@
 
 #include <errno.h>
 #include <libpq-fe.h>
+#include <pgvigil/text.h>
 #include <string.h>
 #include <unistd.h>
 
@@ -92,12 +93,8 @@ const char *config_conninfo(struct config_reader *reader, const config_setting_t
     check_present(reader, setting, options, "user");
     check_present(reader, setting, options, "dbname");
     put_option(&out, "gssencmode", "disable");
-    const char *text =
-        out.failed ? NULL
-                   : arena_strndup(reader->arena, (const char *)buf_head(&out), buf_len(&out));
-    buf_free(&out);
     PQconninfoFree(options);
-    return text;
+    return text_take(&out, reader->arena);
 }
 
 const char *config_conninfo_value(struct config_reader *reader, const char *conninfo,

@@ -280,17 +280,8 @@ static void put_path(struct buf *out, const struct identity *identity)
 {
     struct buf list;
     buf_init(&list, 0);
-    buf_byte(&list, '{');
-    for (size_t i = 0; i < identity->path_count; i++) {
-        buf_str(&list, i == 0 ? "\"" : ",\"");
-        for (const char *c = identity->path[i]; *c != '\0'; c++) {
-            if (*c == '"' || *c == '\\')
-                buf_byte(&list, '\\');
-            buf_byte(&list, (unsigned char)*c);
-        }
-        buf_byte(&list, '"');
-    }
-    buf_cstr(&list, "}");
+    text_quote_array(&list, (const char *const *)identity->path, identity->path_count);
+    buf_byte(&list, '\0');
     if (list.failed)
         out->failed = true;
     else

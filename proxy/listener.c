@@ -128,7 +128,7 @@ static void on_accept(evutil_socket_t fd, short what, void *context)
     (void)what;
     struct listener *listener = context;
     for (unsigned i = 0; i < ACCEPTS_A_TURN; i++) {
-        struct sockaddr_storage peer;
+        struct sockaddr_storage peer = {0};
         socklen_t size = sizeof peer;
         int client = accept4(fd, (struct sockaddr *)&peer, &size, SOCK_NONBLOCK | SOCK_CLOEXEC);
         if (client >= 0) {

@@ -73,8 +73,11 @@ void requests_pop(struct requests *requests)
 
 void requests_clear(struct requests *requests)
 {
-    while (!TAILQ_EMPTY(&requests->list))
-        requests_pop(requests);
+    struct request *next = NULL;
+    for (struct request *request = TAILQ_FIRST(&requests->list); request != NULL; request = next) {
+        next = TAILQ_NEXT(request, link);
+        requests_remove(requests, request);
+    }
 }
 
 void requests_skip_group(struct requests *requests, request_skip_fn *skip, void *context)

@@ -12,6 +12,7 @@
 #include <ctype.h>
 #include <pgvigil/buf.h>
 #include <pgvigil/catalog.h>
+#include <pgvigil/text.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -140,12 +141,7 @@ const char *scrub_names(const char *text, struct arena *arena)
             buf_byte(&out, (unsigned char)*at++);
         }
     }
-    char *copy = out.failed
-                     ? NULL
-                     : arena_strndup(arena, out.data == NULL ? "" : (const char *)buf_head(&out),
-                                     buf_len(&out));
-    buf_free(&out);
-    return copy;
+    return text_take(&out, arena);
 }
 
 static enum status clean(const char **field, struct arena *arena)

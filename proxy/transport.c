@@ -56,10 +56,11 @@ static enum status fail_errno(struct transport *transport, int error)
 
 /* ---- plain ---- */
 
-static enum status plain_read(struct transport *transport, void *bytes, size_t len, size_t *count)
+static enum status receive(struct transport *transport, void *bytes, size_t len, int flags,
+                           size_t *count)
 {
     for (;;) {
-        ssize_t got = recv(transport->fd, bytes, len, 0);
+        ssize_t got = recv(transport->fd, bytes, len, flags);
         if (got > 0) {
             *count = (size_t)got;
             return OK;
@@ -73,6 +74,11 @@ static enum status plain_read(struct transport *transport, void *bytes, size_t l
         if (errno != EINTR)
             return fail_errno(transport, errno);
     }
+}
+
+static enum status plain_read(struct transport *transport, void *bytes, size_t len, size_t *count)
+{
+    return receive(transport, bytes, len, 0, count);
 }
 
 static enum status plain_write(struct transport *transport, const void *bytes, size_t len,
@@ -195,19 +201,8 @@ void transport_free(struct transport *transport)
 
 enum status transport_peek(struct transport *transport, unsigned char *byte)
 {
-    for (;;) {
-        ssize_t got = recv(transport->fd, byte, 1, MSG_PEEK);
-        if (got == 1)
-            return OK;
-        if (got == 0)
-            return fail(transport, CLOSED, "end of stream");
-        if (errno == EAGAIN || errno == EWOULDBLOCK) {
-            transport->want = TRANSPORT_WANT_READ;
-            return NEED_MORE;
-        }
-        if (errno != EINTR)
-            return fail_errno(transport, errno);
-    }
+    size_t count = 0;
+    return receive(transport, byte, 1, MSG_PEEK, &count);
 }
 
 enum status transport_start_tls(struct transport *transport, struct tls_context *tls, bool direct)
