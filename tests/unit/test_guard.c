@@ -143,7 +143,7 @@ static void golden(const char *file, const char *made)
     /* The generation is a hash over the whole policy. */
     for (char *at = strstr(text, policy->generation); at != NULL;
          at = strstr(at, policy->generation)) {
-        memcpy(at, "xxxxxxxx", 8);
+        memset(at, 'x', 8);
     }
     (void)snprintf(path, sizeof(path), GOLDEN "%s", file);
     if (getenv("PGVIGIL_WRITE_GOLDEN") != NULL) {
