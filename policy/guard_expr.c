@@ -421,10 +421,21 @@ static const char *key_half(struct arena *arena, const char *setting, int from)
                         from, setting);
 }
 
+/* 32 hex digits must fit: a pseudonym that is cut would make different people one. */
+static bool holds_pseudonym_text(const char *type)
+{
+    if (strcmp(type, "text") == 0 || strcmp(type, "character varying") == 0) {
+        return true;
+    }
+    static const char limited[] = "character varying(";
+    return strncmp(type, limited, sizeof(limited) - 1) == 0 &&
+           strtol(type + sizeof(limited) - 1, NULL, 10) >= 32;
+}
+
 static const char *pseudonym_sql(const char *type, const char *column, const char *inner,
                                  const char *outer, struct arena *arena)
 {
-    if (strcmp(type, "text") == 0 || strcmp(type, "character varying") == 0) {
+    if (holds_pseudonym_text(type)) {
         /* 128 bits are enough for a name and fit most columns. */
         return arena_printf(
             arena,
@@ -463,8 +474,7 @@ static enum status pseudonym(const struct guard_expr_context *context,
     if (setting == NULL || qualified == NULL) {
         return ERR_MEMORY;
     }
-    if (strcmp(type, "text") != 0 && strcmp(type, "character varying") != 0 &&
-        strcmp(type, "uuid") != 0 && strcmp(type, "bigint") != 0) {
+    if (!holds_pseudonym_text(type) && strcmp(type, "uuid") != 0 && strcmp(type, "bigint") != 0) {
         *why = arena_printf(
             arena,
             "column \"%s\" has type %s, and a pseudonym needs text, uuid or bigint: use \"hide\", "

@@ -21,7 +21,7 @@ struct catalog_column {
     uint32_t type_oid;
     const char
         *type; /* format_type() under search_path '': "character varying(20)", "public.nir" */
-    const char *base_type; /* the same for a domain's base type without typmod; what a mask's result
+    const char *base_type; /* the same with a domain replaced by its base type; what a mask's result
                               is cast to */
     bool not_null;
     bool has_default;
