@@ -115,6 +115,13 @@ static enum status check_needs(struct judge *judge, const struct policy_table *t
     return status;
 }
 
+/* The file's own name: where policies stand on the proxy's disk is not the client's business. */
+static const char *file_name(const char *path)
+{
+    const char *slash = strrchr(path, '/');
+    return slash == NULL ? path : slash + 1;
+}
+
 static enum status no_rule(struct judge *judge, const struct catalog_relation *relation, size_t at)
 {
     const struct policy *policy = judge->request->policy;
@@ -122,9 +129,10 @@ static enum status no_rule(struct judge *judge, const struct catalog_relation *r
     enum status status = judge_deny(judge, "relation", name, at,
                                     judge_format(judge, "relation \"%s\" is not open", name));
     const struct policy_table *table = policy_table_for(policy, relation->schema, relation->name);
-    const char *declared = table == NULL ? judge_format(judge, "no entry of `tables` covers it")
-                                         : judge_format(judge, "declared at %s:%u",
-                                                        table->place.file, table->place.line);
+    const char *declared = table == NULL
+                               ? judge_format(judge, "no entry of `tables` covers it")
+                               : judge_format(judge, "declared at %s:%u",
+                                              file_name(table->place.file), table->place.line);
     judge_hint(
         judge,
         judge_format(judge,
