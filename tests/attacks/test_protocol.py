@@ -611,19 +611,36 @@ def test_client_that_stops_reading_and_goes_away(stack):
             time.sleep(0.2)
 
 
-def test_pipelining_client_that_never_reads_is_held_back(stack):
+@pytest.mark.parametrize("user", [USER, "nurse1"])
+def test_pipelining_client_that_never_reads_is_held_back(user, stack):
+    """Short statements, long answers, nothing read: neither bytes nor judged statements may pile up."""
     before = stack.proxy.rss_kb()
-    raw = wire.open_session(stack)
     one = wire.query("SELECT repeat('y', 10000)")
-    raw.socket.settimeout(0.5)
-    sent = 0
-    with contextlib.suppress(TimeoutError, socket.timeout, ssl.SSLError, wire.Closed):
-        while sent < 40 << 20:
-            raw.socket.sendall(one * 100)
-            sent += len(one) * 100
-    time.sleep(1.5)
-    assert stack.proxy.rss_kb() - before < (300 if SANITIZED else 96) * 1024
-    raw.close()
+    with wire.open_session(stack, user) as raw:
+        raw.socket.settimeout(1)
+        sent = 0
+        with contextlib.suppress(TimeoutError, socket.timeout, ssl.SSLError, wire.Closed):
+            while sent < 20 << 20:
+                raw.socket.sendall(one * 100)
+                sent += len(one) * 100
+        time.sleep(1)
+        assert sent < 20 << 20, "everything was taken"
+        assert stack.proxy.rss_kb() - before < (300 if SANITIZED else 96) * 1024
+
+
+@pytest.mark.parametrize("user", [USER, "nurse1"])
+def test_long_pipeline_without_sync_is_answered(user, stack):
+    """The twin: thousands of messages before the first Sync are not a reason to stand still."""
+    count = 5000
+    with wire.open_session(stack, user) as raw:
+        raw.socket.settimeout(60)
+        raw.send(wire.parse("SELECT $1::int", "s") + wire.SYNC)
+        raw.until("Z")
+        raw.send((wire.bind([7], statement="s") + wire.execute()) * count + wire.SYNC)
+        assert wire.rows_of(raw.until("Z")) == [(b"7",)] * count
+        raw.send(b"".join(wire.query("SELECT %d" % n) for n in range(count)))
+        for n in range(count):
+            assert wire.rows_of(raw.until("Z")) == [(b"%d" % n,)]
 
 
 def test_server_dies_in_the_middle_of_a_row(stack):

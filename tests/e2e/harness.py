@@ -294,6 +294,7 @@ log_line_prefix = '%%m [%%p] %%q%%u@%%d '
 
     def drop(self, name):
         with self.superuser() as c:
+            c.execute("SET statement_timeout = '20s'")  # a backend that somebody does not read from holds it up
             c.execute('DROP DATABASE IF EXISTS "%s" WITH (FORCE)' % name)
 
     def close(self):
