@@ -262,24 +262,30 @@ static enum status run(struct judge *judge)
     return status;
 }
 
+/* Trees and tokens of one text, see judge_keep.c. */
+#define SCRATCH_BYTES ((size_t)1 << 30)
+
 enum status judge(const struct judge_request *request, struct arena *arena,
                   struct verdict **verdict)
 {
-    *verdict = arena_zalloc(arena, 1, sizeof(**verdict));
-    if (*verdict == NULL)
+    *verdict = NULL;
+    struct arena *scratch = arena_new(SCRATCH_BYTES);
+    struct verdict *judged = scratch == NULL ? NULL : arena_zalloc(scratch, 1, sizeof(*judged));
+    if (judged == NULL) {
+        arena_free(scratch);
         return ERR_MEMORY;
-    struct judge state = {.request = request, .arena = arena, .verdict = *verdict};
+    }
+    struct judge state = {.request = request, .arena = scratch, .verdict = judged};
     enum status status = run(&state);
-    if (status == OK && arena_failed(arena))
+    if (status == OK && arena_failed(scratch))
         status = ERR_MEMORY;
-    if (status == ERR_MEMORY) {
-        *verdict = NULL;
-        return status;
-    }
-    (*verdict)->allowed = status == OK;
+    judged->allowed = status == OK;
     if (status != OK) {
-        (*verdict)->sql = NULL;
-        (*verdict)->sql_len = 0;
+        judged->sql = NULL;
+        judged->sql_len = 0;
     }
+    if (status != ERR_MEMORY && judge_keep(request, judged, arena, verdict) != OK)
+        status = ERR_MEMORY;
+    arena_free(scratch);
     return status;
 }

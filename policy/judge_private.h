@@ -193,6 +193,10 @@ NODISCARD enum status rewrite_finish(struct judge *judge);
 /* "schema"."name" quoted, in the arena. */
 const char *rewrite_quote(struct judge *judge, const char *name);
 
+/* judge_keep.c: a copy of the verdict in `arena`. ERR_MEMORY. */
+NODISCARD enum status judge_keep(const struct judge_request *request, const struct verdict *from,
+                                 struct arena *arena, struct verdict **verdict);
+
 /* verify.c */
 NODISCARD enum status verify(struct judge *judge, PgQuery__ParseResult *judged);
 

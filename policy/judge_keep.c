@@ -1,0 +1,90 @@
+/*
+ * judge_keep.c: what is left of a judgement when it is over.
+ *
+ * The attack: a prepared statement keeps its verdict for the length of the session, and the trees
+ * that judging needs are two hundred times as large as the text; ten thousand statements of a
+ * megabyte each would take the process. So judge() works in an arena of its own, and only the
+ * verdict's own values come here. What belongs to the catalog and the policy is borrowed from them,
+ * as judge.h says; the text too, where it is sent as it came.
+ */
+#include "judge_private.h"
+
+#include <string.h>
+
+struct keeper {
+    struct arena *arena;
+    bool failed;
+};
+
+static const char *text(struct keeper *keeper, const char *from)
+{
+    char *copy = from == NULL ? NULL : arena_strdup(keeper->arena, from);
+    keeper->failed = keeper->failed || (from != NULL && copy == NULL);
+    return copy;
+}
+
+static void *bytes(struct keeper *keeper, const void *from, size_t count, size_t size)
+{
+    void *copy = count == 0 ? NULL : arena_zalloc(keeper->arena, count, size);
+    if (copy != NULL)
+        memcpy(copy, from, count * size);
+    keeper->failed = keeper->failed || (count > 0 && copy == NULL);
+    return copy;
+}
+
+static const struct verdict_relation *relations(struct keeper *keeper,
+                                                const struct verdict_statement *from)
+{
+    struct verdict_relation *copy =
+        bytes(keeper, from->relations, from->relation_count, sizeof(*copy));
+    for (size_t i = 0; copy != NULL && i < from->relation_count; i++) {
+        copy[i].schema = text(keeper, copy[i].schema);
+        copy[i].name = text(keeper, copy[i].name);
+        copy[i].guard = text(keeper, copy[i].guard);
+        /* Their names are the catalog's. */
+        copy[i].columns =
+            bytes(keeper, copy[i].columns, copy[i].column_count, sizeof(*copy[i].columns));
+    }
+    return copy;
+}
+
+static const struct verdict_statement *statements(struct keeper *keeper, const struct verdict *from)
+{
+    struct verdict_statement *copy =
+        bytes(keeper, from->statements, from->statement_count, sizeof(*copy));
+    for (size_t i = 0; copy != NULL && i < from->statement_count; i++) {
+        struct verdict_statement *one = &copy[i];
+        const char **values = bytes(keeper, one->values, one->value_count, sizeof(*values));
+        for (size_t k = 0; values != NULL && k < one->value_count; k++)
+            values[k] = text(keeper, values[k]);
+        one->relations = relations(keeper, one);
+        one->tag = text(keeper, one->tag);
+        one->setting = text(keeper, one->setting);
+        one->target = text(keeper, one->target);
+        one->normalized = text(keeper, one->normalized);
+        one->values = values;
+    }
+    return copy;
+}
+
+enum status judge_keep(const struct judge_request *request, const struct verdict *from,
+                       struct arena *arena, struct verdict **verdict)
+{
+    struct keeper keeper = {.arena = arena};
+    struct verdict *copy = bytes(&keeper, from, 1, sizeof(*copy));
+    if (copy == NULL)
+        return ERR_MEMORY;
+    copy->statements = statements(&keeper, from);
+    copy->sql = from->sql == request->sql ? request->sql : text(&keeper, from->sql);
+    copy->edits = bytes(&keeper, from->edits, from->edit_count, sizeof(*from->edits));
+    copy->pair = text(&keeper, from->pair);
+    copy->refusal.sqlstate = text(&keeper, from->refusal.sqlstate);
+    copy->refusal.message = text(&keeper, from->refusal.message);
+    copy->refusal.hint = text(&keeper, from->refusal.hint);
+    copy->refusal.reason = text(&keeper, from->refusal.reason);
+    copy->refusal.object = text(&keeper, from->refusal.object);
+    if (keeper.failed)
+        return ERR_MEMORY;
+    *verdict = copy;
+    return OK;
+}
