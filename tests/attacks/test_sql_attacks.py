@@ -13,6 +13,7 @@ import time
 
 import pytest
 
+import harness
 import wire
 
 HIDDEN_NAMES = (b"staff_salaries", b"practitioner_id,", b"gross", b"pgvigil:", b'{"1","2"}', b"pgvigil_owner", b"postgres\0")
@@ -365,6 +366,40 @@ def test_read_without_sync_leaves_a_record(how, stack):
     assert count >= 3 and len(found) == 1 and found[0]["decision"] == "allow"
     if found[0]["type"] == "whole":
         assert found[0]["rows"] == count
+
+
+def test_prepared_statements_keep_little(stack):
+    """Their trees are two hundred times as large as the text."""
+    with open(harness.binary(), "rb") as program:
+        if b"__asan_init" in program.read():
+            pytest.skip("AddressSanitizer keeps what is freed")
+    sql = "SELECT id FROM patients WHERE id IN (" + "1," * 60000 + "1)"
+    with wire.open_session(stack, "nurse1") as raw:
+        for i in range(4):
+            raw.send(wire.parse(sql, "w%d" % i) + wire.SYNC)
+            assert wire.error_of(raw.until()) is None
+        before = stack.proxy.rss_kb()
+        for i in range(16):
+            raw.send(wire.parse(sql, "s%d" % i) + wire.SYNC)
+            assert wire.error_of(raw.until()) is None
+        assert stack.proxy.rss_kb() - before < 16 * 6000
+
+
+def test_strings_end_where_they_were_judged_to_end(make_stack):
+    """A database that was set to backslashes in strings must not read another statement."""
+    stack = make_stack(databases=("strings",))
+    with stack.superuser() as c:
+        c.execute('ALTER DATABASE "%s" SET standard_conforming_strings = off' % stack.databases["strings"])
+        c.execute("SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE usename = 'pgvigil' AND datname = current_database()")
+    with stack.superuser() as c:
+        assert c.execute("SHOW standard_conforming_strings").fetchone() == ("off",)
+    time.sleep(0.5)
+    with wire.open_session(stack, "nurse1", "strings") as raw:
+        for first in ("SHOW standard_conforming_strings", "RESET standard_conforming_strings",
+                      "SET standard_conforming_strings TO DEFAULT"):
+            raw.query(first)
+            messages = raw.query("SELECT 'x\\', ', current_setting(''pgvigil.u_wards'') --'")
+            assert texts(wire.rows_of(messages)) == [("x\\", ", current_setting('pgvigil.u_wards') --")], messages
 
 
 def test_functions_of_extensions_in_pg_catalog_are_no_fields(make_stack):
