@@ -415,13 +415,14 @@ class Stack:
 
     def __init__(self, cluster=None, databases=("records",), policy_dir=None, extra_policy=(), extra_sql="",
                  changes=None, patients=PATIENTS, config="", listen="", audit="", audit_dir=None, deploy=True,
-                 serve=True, unrestricted=True, env=None):
+                 serve=True, unrestricted=True, env=None, pool=20):
         """
         databases: names, each a copy of the clinic; changes: {name: SQL that makes the copy differ}.
         policy_dir: instead of examples/clinic/policy; extra_policy: [(file name, text)] on top.
         config, listen, audit: further lines for pgvigil.cfg, its listen and its audit group.
         """
         self.own_cluster = cluster is None
+        self.pool = pool
         self.folder = pathlib.Path(tempfile.mkdtemp(prefix="pgvigil-test-"))
         self.cluster = cluster or Cluster()
         self.proxy = None
@@ -458,8 +459,8 @@ class Stack:
             unrestricted = ""
             if self.unrestricted:
                 unrestricted = '\n    unrestricted = "%s";' % self.cluster.conninfo(real, "pgvigil_dba", DBA_PASSWORD)
-            rows.append('  { name = "%s"; pool = 20;\n    conninfo = "%s";\n    owner = "pgvigil_owner";%s }'
-                        % (name, self.cluster.conninfo(real, "pgvigil", LOGIN_PASSWORD), unrestricted))
+            rows.append('  { name = "%s"; pool = %d;\n    conninfo = "%s";\n    owner = "pgvigil_owner";%s }'
+                        % (name, self.pool, self.cluster.conninfo(real, "pgvigil", LOGIN_PASSWORD), unrestricted))
         return """listen = { address = "127.0.0.1"; port = %d; certificate = "%s"; key = "%s"; client_ca = "%s"; %s };
 databases = (
 %s
