@@ -33,8 +33,9 @@ static void requests_keep_their_order_and_count_what_is_owed(void **state)
 static void note(struct request *request, void *context)
 {
     char *seen = context;
-    char kind[2] = {(char)('a' + (int)request->kind), 0};
-    strcat(seen, kind);
+    size_t len = strlen(seen);
+    seen[len] = (char)('a' + (int)request->kind);
+    seen[len + 1] = '\0';
 }
 
 static void skip_group_drops_newest_first_up_to_its_sync(void **state)
