@@ -24,6 +24,9 @@
 #define READ_BUDGET ((size_t)64 << 10)
 /* Unsent bytes above which the other leg is not read. */
 #define HIGH_WATER ((size_t)256 << 10)
+/* Requests a client may have open. Each holds its judged statement (some 5 kB) for a message of
+ * perhaps 20 bytes, so the bounds on bytes do not stop one that asks for ever and never reads. */
+#define PIPELINE_MAX 1000
 /* A session that waits is still read so far, to notice that its client has gone. */
 #define WAITING_READ ((size_t)64 << 10)
 
@@ -266,7 +269,12 @@ void session_process(struct session *session)
         case SESSION_READY:
         case SESSION_SKIPPING:
         case SESSION_COPY_IN:
-            status = clogged(session) ? NEED_MORE : query_next(session);
+            if (clogged(session))
+                status = NEED_MORE;
+            else if (session->state == SESSION_READY && session->requests.count >= PIPELINE_MAX)
+                status = query_drain(session);
+            else
+                status = query_next(session);
             break;
         case SESSION_TLS_HANDSHAKE:
         case SESSION_DELAYED:
