@@ -85,9 +85,11 @@ static const char *const functions[] = {
              "    WHEN r.name LIKE 'pgvigil%' THEN ('unknown (OID=' || $1::text || ')')::name\n"
              "    ELSE r.name END FROM (SELECT pg_catalog.pg_get_userbyid($1) AS name) r"),
 
-    /* What a value is; not for a literal without a type. */
+    /* What a value is; not for a literal without a type. A whole row's type is the guard's own: its
+     * number would tell how much was made in the database before it. */
     FUNCTION("pg_typeof\"(anyelement)", "text",
-             "SELECT @.\"regtype_out\"(pg_catalog.pg_typeof($1)::pg_catalog.oid)"),
+             "SELECT COALESCE(NULLIF(@.\"format_type\"(pg_catalog.pg_typeof($1)::pg_catalog.oid, "
+             "NULL), '?\?\?'), 'record')"),
 
     /* Without the form for xid, which counts everybody's transactions. */
     FUNCTION("age\"(timestamptz)", "interval", "SELECT pg_catalog.age($1)"),
