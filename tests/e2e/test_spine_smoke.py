@@ -59,14 +59,15 @@ def test_pipeline_with_an_error_in_the_middle(admin):
         first = admin.execute("SELECT 1")
         pipeline.sync()
         bad = admin.execute("SELECT 1/0")
-        skipped = admin.execute("SELECT 2")
+        # PostgreSQL sends an error at once: psycopg may meet it before the Sync, in whatever it does next.
         with pytest.raises(errors.DivisionByZero):
+            admin.execute("SELECT 2")
             pipeline.sync()
         last = admin.execute("SELECT 3")
         pipeline.sync()
         assert first.fetchone() == (1,)
         assert last.fetchone() == (3,)
-    del bad, skipped
+    del bad
 
 
 def test_large_result_arrives_whole(admin):
