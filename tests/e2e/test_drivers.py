@@ -81,6 +81,21 @@ def test_psql_by_certificate(stack):
     assert status == 2
 
 
+def test_certificate_and_password_together(make_stack):
+    """auth = "cert+scram": either alone is not enough."""
+    secret = "SCRAM-SHA-256$4096:6Vdd688XKZjKuDTo0WIbHw==$KRPbOUjlsg4s3RPmkXH49eZZeVy9vFv/iKjkd2vWlvA=:c4bocRyttz+yEBEYbHvEH533SWn9ef5n8RaC5+XtOJM="  # nurse1-demo
+    own = make_stack(extra_policy=[("60-both.cfg", 'users = ( { name = "both"; auth = "cert+scram"; certificate_cn = "both.clinic.example"; secret = "%s"; roles = [ "biller" ]; } );\n' % secret)])
+    cert, key = own.certs.issue("both", "both.clinic.example")
+    with own.connect("both", password="nurse1-demo", sslcert=str(cert), sslkey=str(key)) as c:
+        assert c.execute("SELECT count(*) FROM wards").fetchone() == (12,)
+    (record,) = [r for r in own.audit_records() if r.get("event") == "connect" and r.get("login") == "both"]
+    assert record["auth"].startswith("cert+scram-sha-256")
+    for more in ({"password": "wrong", "sslcert": str(cert), "sslkey": str(key)}, {"password": "nurse1-demo"},
+                 {"password": "nurse1-demo", "sslcert": str(own.certs.lab), "sslkey": str(own.certs.lab_key)}):
+        with pytest.raises(psycopg.OperationalError):
+            own.connect("both", **more)
+
+
 def test_psql_channel_binding_is_used_when_required(stack):
     status, out, err = psql(stack, through_info(stack), "SELECT 1", extra="channel_binding=require")
     assert status == 0, err
