@@ -31,6 +31,7 @@ struct catalog_private {
     struct map *function_names; /* name -> the first catalog_function of that name: a quick no */
     struct map *types;          /* schema NUL name -> the string */
     struct map *operators;      /* name -> the string */
+    struct map *typed_operators;
 };
 
 struct parent_link {
@@ -55,6 +56,8 @@ struct catalog_builder {
     size_t type_oid_count, type_oid_cap;
     const char **operators;
     size_t operator_count, operator_cap;
+    const char **typed_operators;
+    size_t typed_operator_count, typed_operator_cap;
     const char **schemas;
     size_t schema_count, schema_cap;
     const char *database;
@@ -265,6 +268,12 @@ void catalog_add_operator(struct catalog_builder *builder, const char *name)
     add_name(builder, &builder->operators, &builder->operator_count, &builder->operator_cap, name);
 }
 
+void catalog_add_typed_operator(struct catalog_builder *builder, const char *name)
+{
+    add_name(builder, &builder->typed_operators, &builder->typed_operator_count,
+             &builder->typed_operator_cap, name);
+}
+
 void catalog_add_schema(struct catalog_builder *builder, const char *name)
 {
     add_name(builder, &builder->schemas, &builder->schema_count, &builder->schema_cap, name);
@@ -376,6 +385,21 @@ static enum status index_functions(struct catalog_builder *builder, struct catal
     return OK;
 }
 
+/* Names into a map; a name that is there twice is dropped from the list. */
+static enum status put_names(struct map *map, const char **names, size_t *count)
+{
+    enum status status = OK;
+    size_t kept = 0;
+    for (size_t i = 0; i < *count && status == OK; i++) {
+        if (map_get_str(map, names[i]) == NULL) {
+            status = map_put_str(map, names[i], (void *)names[i]);
+            names[kept++] = names[i];
+        }
+    }
+    *count = status == OK ? kept : *count;
+    return status;
+}
+
 static enum status index_names(struct catalog_builder *builder, struct catalog_private *private)
 {
     enum status status = OK;
@@ -383,15 +407,13 @@ static enum status index_names(struct catalog_builder *builder, struct catalog_p
         const char *type = builder->types[i];
         status = put_new(private->types, type, strlen(type), type);
     }
-    size_t kept = 0;
-    for (size_t i = 0; i < builder->operator_count && status == OK; i++) {
-        const char *name = builder->operators[i];
-        if (map_get_str(private->operators, name) == NULL) {
-            status = map_put_str(private->operators, name, (void *)name);
-            builder->operators[kept++] = name;
-        }
+    if (status == OK) {
+        status = put_names(private->operators, builder->operators, &builder->operator_count);
     }
-    builder->operator_count = status == OK ? kept : builder->operator_count;
+    if (status == OK) {
+        status = put_names(private->typed_operators, builder->typed_operators,
+                           &builder->typed_operator_count);
+    }
     return status;
 }
 
@@ -406,6 +428,7 @@ static void private_free(struct catalog_private *private)
     map_free(private->function_names);
     map_free(private->types);
     map_free(private->operators);
+    map_free(private->typed_operators);
     arena_free(arena); /* holds `private` and the catalog too */
 }
 
@@ -419,9 +442,11 @@ static bool make_maps(struct catalog_private *private)
     private->function_names = map_new();
     private->types = map_new();
     private->operators = map_new();
+    private->typed_operators = map_new();
     return private->relations != NULL && private->relation_oids != NULL &&
            private->guards != NULL && private->guard_oids != NULL && private->functions != NULL &&
-           private->function_names != NULL && private->types != NULL && private->operators != NULL;
+           private->function_names != NULL && private->types != NULL &&
+           private->operators != NULL && private->typed_operators != NULL;
 }
 
 static struct catalog *fill(const struct catalog_builder *builder, struct catalog_private *private)
@@ -443,6 +468,8 @@ static struct catalog *fill(const struct catalog_builder *builder, struct catalo
         .type_oid_count = builder->type_oid_count,
         .operators = builder->operators,
         .operator_count = builder->operator_count,
+        .typed_operators = builder->typed_operators,
+        .typed_operator_count = builder->typed_operator_count,
         .schemas = builder->schemas,
         .schema_count = builder->schema_count,
         .database = builder->database != NULL ? builder->database : "",
@@ -567,6 +594,11 @@ const struct catalog_guard *catalog_guard_oid(const struct catalog *catalog, uin
 bool catalog_has_operator(const struct catalog *catalog, const char *name)
 {
     return map_get_str(catalog->private->operators, name) != NULL;
+}
+
+bool catalog_has_typed_operator(const struct catalog *catalog, const char *name)
+{
+    return map_get_str(catalog->private->typed_operators, name) != NULL;
 }
 
 const struct catalog_function *catalog_function_find(const struct catalog *catalog,

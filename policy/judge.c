@@ -146,6 +146,8 @@ static enum status one_statement(struct judge *judge, const PgQuery__RawStmt *ra
     judge->uses = NULL;
     judge->use_count = judge->use_cap = 0;
     judge->level = NULL;
+    judge->foreign_type = false;
+    judge->foreign_operator = NULL;
     range_of(judge, raw, out);
     enum status status =
         describe(judge, out); /* before the tree is changed: it parses the text again */
@@ -158,6 +160,8 @@ static enum status one_statement(struct judge *judge, const PgQuery__RawStmt *ra
     if (status == OK && out->normalized != NULL && out->kind == STATEMENT_EMPTY)
         status = judge_refuse(judge, ERR_INTERNAL, "XX000", "internal", "statement", SIZE_MAX,
                               "the statement has no kind");
+    if (status == OK)
+        status = judge_foreign_operator(judge);
     return status == OK ? collect_relations(judge, out) : status;
 }
 

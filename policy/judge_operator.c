@@ -3,11 +3,24 @@
  *
  * Server connections run under search_path = '', so an operator without a schema can only be
  * pg_catalog's: nothing in the database stands in for a builtin. Where an operator of the same name
- * exists elsewhere, the client may have meant that one; it would silently get another: refused.
+ * exists elsewhere, the client may have meant that one; it would silently get another: refused. One
+ * that is only over types of its own (hstore's ||) can have been meant only where such a type is in
+ * the statement: a column of it, a cast to a type outside pg_catalog, a function of the policy's.
  */
 #include "judge_private.h"
 
 #include <string.h>
+
+static enum status refuse_foreign(struct judge *judge, const char *text, size_t at)
+{
+    enum status status = judge_deny(
+        judge, "operator", text, at,
+        judge_format(judge, "operator %s also exists outside pg_catalog and is not available",
+                     text));
+    judge_hint(judge,
+               judge_format(judge, "Write OPERATOR(pg_catalog.%s) for PostgreSQL's own.", text));
+    return status;
+}
 
 enum status judge_operator(struct judge *judge, PgQuery__Node **name, size_t count, size_t at)
 {
@@ -22,15 +35,23 @@ enum status judge_operator(struct judge *judge, PgQuery__Node **name, size_t cou
         return judge_deny(judge, "operator", text, at,
                           judge_format(judge, "operator \"%s\".%s is not available", schema, text));
     }
-    if (!catalog_has_operator(judge->request->catalog, text))
+    if (!catalog_has_operator(judge->request->catalog, text)) {
+        if (judge->foreign_operator == NULL &&
+            catalog_has_typed_operator(judge->request->catalog, text)) {
+            judge->foreign_operator = text;
+            judge->foreign_at = at;
+        }
         return OK;
-    enum status status = judge_deny(
-        judge, "operator", text, at,
-        judge_format(judge, "operator %s also exists outside pg_catalog and is not available",
-                     text));
-    judge_hint(judge,
-               judge_format(judge, "Write OPERATOR(pg_catalog.%s) for PostgreSQL's own.", text));
-    return status;
+    }
+    return refuse_foreign(judge, text, at);
+}
+
+enum status judge_foreign_operator(struct judge *judge)
+{
+    return judge->foreign_operator == NULL ||
+                   (!judge->foreign_type && !judge->calls_foreign_function)
+               ? OK
+               : refuse_foreign(judge, judge->foreign_operator, judge->foreign_at);
 }
 
 enum status judge_collation(struct judge *judge, PgQuery__CollateClause *collate)

@@ -94,8 +94,12 @@ struct judge {
     struct relation_use **uses;
     size_t use_count, use_cap;
     bool calls_foreign_function; /* one the policy allows: it may write */
-    size_t work;                 /* names compared, see judge_work */
-    unsigned reg_casts;          /* rewritten so far */
+    bool foreign_type; /* a value of a type with operators of its own may be in the statement */
+    const char
+        *foreign_operator; /* the first one that such a type may give another meaning, or NULL */
+    size_t foreign_at;
+    size_t work;        /* names compared, see judge_work */
+    unsigned reg_casts; /* rewritten so far */
     unsigned depth;
 };
 
@@ -151,8 +155,11 @@ NODISCARD enum status judge_function(struct judge *judge, PgQuery__FuncCall *cal
 NODISCARD enum status judge_value_function(struct judge *judge, PgQuery__SQLValueFunction *function,
                                            PgQuery__Node *node);
 /* judge_operator.c */
-NODISCARD enum status judge_operator(struct judge *judge, PgQuery__Node **name, size_t count,
-                                     size_t at);
+NODISCARD /* At a statement's end: an operator and a type that together mean something outside
+             pg_catalog. */
+              NODISCARD enum status
+              judge_foreign_operator(struct judge *judge);
+enum status judge_operator(struct judge *judge, PgQuery__Node **name, size_t count, size_t at);
 NODISCARD enum status judge_collation(struct judge *judge, PgQuery__CollateClause *collate);
 /* types.c */
 NODISCARD enum status judge_type(struct judge *judge, PgQuery__TypeName *type);

@@ -185,6 +185,10 @@ static struct relation_use *use_of(struct judge *judge, const struct catalog_rel
         return NULL;
     for (size_t i = 0; i < count; i++)
         columns[i] = guard == NULL ? relation->columns[i].name : guard->columns[i];
+    for (size_t i = 0; i < count; i++) {
+        const struct catalog_column *column = catalog_column(relation, columns[i]);
+        judge->foreign_type = judge->foreign_type || (column != NULL && column->operand);
+    }
     use->columns = columns;
     use->column_count = count;
     use->guard = guard;

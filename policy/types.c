@@ -153,6 +153,7 @@ static enum status named(struct judge *judge, PgQuery__TypeName *type, size_t at
     if (where == NULL || closed_schema(where) || !catalog_has_type(catalog, where, name) ||
         catalog_find(catalog, where, name) != NULL)
         return refuse(judge, name, at);
+    judge->foreign_type = true;
     return schema == NULL ? qualify(judge, type, where, at) : OK;
 }
 

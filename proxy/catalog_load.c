@@ -37,14 +37,25 @@ static const char columns_sql[] =
     "WITH RECURSIVE base(oid, typid, typmod) AS (\n"
     "    SELECT y.oid, y.typbasetype, y.typtypmod FROM pg_catalog.pg_type y WHERE y.typtype = 'd'\n"
     "    UNION ALL SELECT b.oid, y.typbasetype, y.typtypmod FROM base b JOIN pg_catalog.pg_type y\n"
-    "    ON y.oid = b.typid WHERE y.typtype = 'd')\n"
+    "    ON y.oid = b.typid WHERE y.typtype = 'd'),\n"
+    "operand(oid) AS (\n"
+    "    SELECT DISTINCT y.oid FROM pg_catalog.pg_operator o\n"
+    "    JOIN pg_catalog.pg_type y ON y.oid IN (o.oprleft, o.oprright)\n"
+    "    WHERE o.oprnamespace <> 'pg_catalog'::pg_catalog.regnamespace\n"
+    "    AND y.typnamespace <> 'pg_catalog'::pg_catalog.regnamespace)\n"
     "SELECT a.attrelid, a.attname, a.attnum, a.atttypid, pg_catalog.format_type(a.atttypid, "
     "a.atttypmod),\n"
     "    COALESCE((SELECT pg_catalog.format_type(b.typid, b.typmod) FROM base b\n"
     "        JOIN pg_catalog.pg_type y ON y.oid = b.typid\n"
     "        WHERE b.oid = a.atttypid AND y.typtype <> 'd'),\n"
     "        pg_catalog.format_type(a.atttypid, a.atttypmod)),\n"
-    "    a.attnotnull, a.atthasdef, a.attgenerated <> '', a.attidentity <> ''\n"
+    "    a.attnotnull, a.atthasdef, a.attgenerated <> '', a.attidentity <> '',\n"
+    "    EXISTS (SELECT 1 FROM operand) AND EXISTS (SELECT 1 FROM pg_catalog.pg_type t\n"
+    "        LEFT JOIN pg_catalog.pg_type e ON e.oid = t.typelem AND t.typlen = -1\n"
+    "        WHERE (t.oid = a.atttypid OR t.oid IN (SELECT b.typid FROM base b WHERE b.oid = "
+    "a.atttypid))\n"
+    "        AND (t.typtype = 'c' OR e.typtype = 'c'\n"
+    "            OR t.oid IN (SELECT oid FROM operand) OR e.oid IN (SELECT oid FROM operand)))\n"
     "FROM pg_catalog.pg_attribute a JOIN pg_catalog.pg_class c ON c.oid = a.attrelid\n"
     "JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace\n"
     "WHERE c.relkind IN ('r', 'p', 'v', 'm', 'f') AND a.attnum > 0 AND NOT a.attisdropped AND " REAL
@@ -100,9 +111,11 @@ static const char types_sql[] =
     " ORDER BY n.nspname COLLATE \"C\", y.typname COLLATE \"C\"";
 
 static const char operators_sql[] =
-    "SELECT DISTINCT o.oprname COLLATE \"C\" FROM pg_catalog.pg_operator o\n"
-    "JOIN pg_catalog.pg_namespace n ON n.oid = o.oprnamespace WHERE n.nspname <> 'pg_catalog' "
-    "ORDER BY 1";
+    "SELECT DISTINCT o.oprname COLLATE \"C\", NOT EXISTS (SELECT 1 FROM pg_catalog.pg_type y\n"
+    "    WHERE y.oid IN (o.oprleft, o.oprright)\n"
+    "    AND y.typnamespace <> 'pg_catalog'::pg_catalog.regnamespace)\n"
+    "FROM pg_catalog.pg_operator o WHERE o.oprnamespace <> 'pg_catalog'::pg_catalog.regnamespace\n"
+    "ORDER BY 1, 2";
 
 static const char schemas_sql[] = "SELECT n.nspname FROM pg_catalog.pg_namespace n WHERE " REAL
                                   " ORDER BY n.nspname COLLATE \"C\"";
@@ -187,6 +200,7 @@ static size_t collect_columns(const PGresult *columns, uint32_t oid, int *row,
             .has_default = true_at(columns, *row, 7),
             .generated = true_at(columns, *row, 8),
             .identity = true_at(columns, *row, 9),
+            .operand = true_at(columns, *row, 10),
         };
     }
     return count;
@@ -308,7 +322,11 @@ static enum status load_names(struct loader *loader)
         status = query(loader, operators_sql, NULL, &result);
     }
     for (int row = 0; status == OK && row < PQntuples(result); row++) {
-        catalog_add_operator(loader->builder, PQgetvalue(result, row, 0));
+        if (true_at(result, row, 1)) {
+            catalog_add_operator(loader->builder, PQgetvalue(result, row, 0));
+        } else {
+            catalog_add_typed_operator(loader->builder, PQgetvalue(result, row, 0));
+        }
     }
     PQclear(result);
     result = NULL;
@@ -476,6 +494,8 @@ bool catalog_load_equal(const struct catalog *a, const struct catalog *b)
                 strcmp(a->generation_digest, b->generation_digest) == 0 &&
                 same_names(a->types, a->type_count, b->types, b->type_count) &&
                 same_names(a->operators, a->operator_count, b->operators, b->operator_count) &&
+                same_names(a->typed_operators, a->typed_operator_count, b->typed_operators,
+                           b->typed_operator_count) &&
                 same_names(a->schemas, a->schema_count, b->schemas, b->schema_count);
     for (size_t i = 0; same && i < a->relation_count; i++) {
         same = same_relation(&a->relations[i], &b->relations[i]);

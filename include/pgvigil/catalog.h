@@ -27,6 +27,7 @@ struct catalog_column {
     bool has_default;
     bool generated; /* GENERATED ALWAYS AS (...) STORED */
     bool identity;
+    bool operand; /* of a type that has operators of its own outside pg_catalog */
 };
 
 struct catalog_relation {
@@ -82,8 +83,11 @@ struct catalog {
     size_t type_count;
     const uint32_t *type_oids; /* the same types' OIDs */
     size_t type_oid_count;
-    const char *const *operators; /* names of operators that exist outside pg_catalog, once each */
+    const char *const *operators; /* names of operators that exist outside pg_catalog over types of
+                                     pg_catalog alone (pg_trgm's %), once each */
     size_t operator_count;
+    const char *const *typed_operators; /* those over types of their own (hstore's ||) */
+    size_t typed_operator_count;
     const char *const *schemas;
     size_t schema_count;
     const char *database;
@@ -113,6 +117,7 @@ const struct catalog_guard *catalog_guard_for(const struct catalog *catalog, con
 /* The guard whose view has this OID (RowDescription, errors), or NULL. */
 const struct catalog_guard *catalog_guard_oid(const struct catalog *catalog, uint32_t oid);
 bool catalog_has_operator(const struct catalog *catalog, const char *name);
+bool catalog_has_typed_operator(const struct catalog *catalog, const char *name);
 /* A function of that name outside pg_catalog in one of the path's schemas, or NULL. */
 const struct catalog_function *catalog_function_on_path(const struct catalog *catalog,
                                                         const char *const *path, size_t path_count,
@@ -136,6 +141,7 @@ void catalog_add_function(struct catalog_builder *builder, const struct catalog_
 void catalog_add_type(struct catalog_builder *builder, const char *schema, const char *name);
 void catalog_add_type_oid(struct catalog_builder *builder, uint32_t oid);
 void catalog_add_operator(struct catalog_builder *builder, const char *name);
+void catalog_add_typed_operator(struct catalog_builder *builder, const char *name);
 void catalog_add_schema(struct catalog_builder *builder, const char *name);
 void catalog_set_database(struct catalog_builder *builder, const char *database,
                           uint32_t server_version, const char *generation_digest);

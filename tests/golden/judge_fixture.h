@@ -102,6 +102,8 @@ static struct catalog_builder *fixture_read(void)
             catalog_add_type(builder, a, a + strlen(a) + 1);
         } else if (sscanf(line, "operator %127s", a) == 1) {
             catalog_add_operator(builder, a);
+        } else if (sscanf(line, "own-operator %127s", a) == 1) {
+            catalog_add_typed_operator(builder, a);
         } else if (sscanf(line, "schema %127s", a) == 1) {
             catalog_add_schema(builder, a);
         }

@@ -130,6 +130,12 @@ SELECT 'x'::aclitem
 SELECT box '(1,1),(0,0)' <-> box '(1,1),(0,0)'
 => refused 42501 operator: operator <-> also exists outside pg_catalog and is not available for role "nurse" in mission "care"
 
+SELECT family_name || 'x' || public.nir 'y' FROM patients
+=> refused 42501 operator: operator || also exists outside pg_catalog and is not available for role "nurse" in mission "care"
+
+SELECT app.bmi(1, 2) || 'x'
+=> refused 42501 operator: operator || also exists outside pg_catalog and is not available for role "nurse" in mission "care"
+
 SELECT 1 OPERATOR(public.+) 1
 => refused 42501 operator: operator "public".+ is not available for role "nurse" in mission "care"
 

@@ -429,3 +429,11 @@ SELECT oid FROM pg_class WHERE oid::regclass = 'pg_class'::regclass AND oid::reg
 SELECT information_schema._pg_expandarray('{1}'), CAST(pg_get_serial_sequence('a', 'b') AS REGCLASS)
 => SELECT information_schema._pg_expandarray('{1}'), "C:"."regclass_in"("C:"."pg_get_serial_sequence"('a', 'b') ) 
  AS "pg_get_serial_sequence"
+
+SELECT family_name || 'x' FROM patients
+=> SELECT family_name || 'x' FROM "G:"."public.patients" AS "patients"
+-- public.patients(family_name*)
+
+SELECT family_name OPERATOR(pg_catalog.||) 'x', public.nir 'y' FROM patients
+=> SELECT family_name OPERATOR(pg_catalog.||) 'x', public.nir 'y' FROM "G:"."public.patients" AS "patients"
+-- public.patients(family_name*)
