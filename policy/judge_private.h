@@ -157,8 +157,8 @@ NODISCARD enum status judge_value_function(struct judge *judge, PgQuery__SQLValu
 /* judge_operator.c */
 NODISCARD /* At a statement's end: an operator and a type that together mean something outside
              pg_catalog. */
-              NODISCARD enum status
-              judge_foreign_operator(struct judge *judge);
+    NODISCARD enum status
+    judge_foreign_operator(struct judge *judge);
 enum status judge_operator(struct judge *judge, PgQuery__Node **name, size_t count, size_t at);
 NODISCARD enum status judge_collation(struct judge *judge, PgQuery__CollateClause *collate);
 /* types.c */
