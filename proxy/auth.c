@@ -392,7 +392,9 @@ static void put_parameters(struct session *session, struct server *server, struc
                                         "standard_conforming_strings",
                                         "default_transaction_read_only"};
     for (size_t i = 0; i < sizeof names / sizeof names[0]; i++) {
-        const char *value = server_parameter(server, names[i]);
+        /* Of a connection that may be someone else's: as it was opened, without their settings. */
+        const char *value = server->session == session ? server_parameter(server, names[i])
+                                                       : PQparameterStatus(server->conn, names[i]);
         if (value != NULL)
             wire_put_parameter_status(out, names[i], value);
     }

@@ -70,15 +70,27 @@ static const char *upstream_name(const struct statement *statement)
     return statement->names_own ? statement->name : statement->server_name;
 }
 
-static bool is_prepared(const struct server *server, const struct statement *statement)
+/*
+ * Whether the server knows this text, and no other, by its name when a message sent now is read. A
+ * Parse in flight from an earlier group may be skipped there after an error, which would leave the
+ * text before it: a client would run that one under this one's verdict and record. In the same
+ * group the message sent now would be skipped as well.
+ */
+static bool parse_settled(const struct session *session, const struct statement *statement)
 {
+    return statement->parsing == 0 || statement->parse_group == session->group;
+}
+
+static bool is_prepared(const struct session *session, const struct statement *statement)
+{
+    const struct server *server = session->server;
     /* An unrestricted session has a server of its own, where DEALLOCATE and PREPARE are the
      * client's: PostgreSQL knows best what is there. */
     if (statement->names_own)
         return true;
     const char *name = upstream_name(statement);
     if (name[0] == '\0')
-        return server->unnamed == statement;
+        return server->unnamed == statement && parse_settled(session, statement);
     return map_get_str(server->prepared, name) != NULL;
 }
 
@@ -90,6 +102,8 @@ static enum status send_parse(struct session *session, struct statement *stateme
     if (request == NULL)
         return ERR_MEMORY;
     request->own = own;
+    statement->parsing++;
+    statement->parse_group = session->group;
     wire_put_parse(&server->out, name, statement->verdict->sql, statement->verdict->sql_len,
                    statement->types, (uint16_t)statement->type_count);
     if (statement->names_own)
@@ -104,7 +118,7 @@ static enum status send_parse(struct session *session, struct statement *stateme
 
 static enum status ensure_prepared(struct session *session, struct statement *statement)
 {
-    return is_prepared(session->server, statement) ? OK : send_parse(session, statement, true);
+    return is_prepared(session, statement) ? OK : send_parse(session, statement, true);
 }
 
 /* ---- Parse ---- */
@@ -223,7 +237,7 @@ enum status extended_parse(struct session *session, const struct wire_message *m
         return refuse(session, statement, &refusal, false);
     if (status != OK)
         return status;
-    bool known = !statement->names_own && is_prepared(session->server, statement);
+    bool known = !statement->names_own && is_prepared(session, statement);
     /* PostgreSQL would refuse to parse; what is prepared already must not say otherwise. */
     if (known && session->tx == 'E' && session->requests.remote == 0 &&
         !ends_transaction(statement))
@@ -299,13 +313,31 @@ static enum status bind_upstream(struct session *session, struct statement *stat
     return status;
 }
 
+/* The client's own names are the server's: what a name means is known only once the Parse or Close
+ * of it that is in flight has been answered. */
+static enum status settle_name(struct session *session, const char *name)
+{
+    if (!session_unrestricted(session) || session->requests.remote == 0)
+        return OK;
+    const struct statement *statement = statements_find(session->statements, name);
+    if (statement != NULL && (statement->local || parse_settled(session, statement)))
+        return OK;
+    return query_drain(session);
+}
+
 enum status extended_bind(struct session *session, const struct wire_message *message)
 {
     struct wire_bind bind;
     if (wire_parse_bind(message, &bind) != OK)
         return ERR_PROTOCOL;
+    /* A refused statement is made to fail upstream by executing what does not exist. */
+    if (strcmp(bind.portal, QUERY_FAILING_PORTAL) == 0)
+        return refuse_name(session, "42602", "portal", bind.portal, "is a reserved name");
+    enum status status = settle_name(session, bind.statement);
+    if (status != OK)
+        return status;
     struct statement *statement = NULL;
-    enum status status = current_statement(session, bind.statement, &statement);
+    status = current_statement(session, bind.statement, &statement);
     if (status == DENIED)
         return OK;
     if (status != OK)
@@ -463,6 +495,14 @@ enum status extended_execute(struct session *session, const struct wire_message 
     uint32_t max_rows;
     if (wire_parse_execute(message, &portal, &max_rows) != OK)
         return ERR_PROTOCOL;
+    /* A Bind in flight from an earlier group may fail and leave the portal that had the name: it
+     * would run under the new one's record. */
+    if (session->requests.remote > 0 &&
+        !statements_portal_of_group(session->statements, portal, session->group)) {
+        enum status drained = query_drain(session);
+        if (drained != OK)
+            return drained;
+    }
     struct statement *statement = NULL;
     enum status status = current_portal(session, portal, &statement);
     if (status == DENIED)

@@ -475,6 +475,11 @@ static enum status judge_query(struct session *session, const char *sql, size_t 
 
 static enum status on_query(struct session *session, const struct wire_message *message)
 {
+    /* In an open group the server skips a query after an error, and goes on skipping until a Sync:
+     * were it sent ahead of the answers, the group would be taken for ended by it, and a deaf
+     * connection would go back to the pool. */
+    if (session->group_forwarded && session->requests.count > 0)
+        return query_drain(session);
     if (session->pending == NULL) {
         const char *sql;
         size_t len;

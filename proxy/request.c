@@ -59,6 +59,8 @@ void requests_remove(struct requests *requests, struct request *request)
     requests->count--;
     if (request_remote(request))
         requests->remote--;
+    if (request->kind == REQUEST_PARSE && request->statement != NULL)
+        request->statement->parsing--;
     statement_unref(request->statement);
     statement_unref(request->displaced);
     free(request->name);

@@ -219,6 +219,14 @@ struct statement *statements_portal(const struct statements *statements, const c
     return portal == NULL ? NULL : portal->statement;
 }
 
+bool statements_portal_of_group(const struct statements *statements, const char *name,
+                                uint64_t group)
+{
+    const struct portal *portal =
+        name[0] == '\0' ? &statements->unnamed_portal : map_get_str(statements->portals, name);
+    return portal != NULL && portal->statement != NULL && portal->group == group;
+}
+
 void statements_close_portal(struct statements *statements, const char *name)
 {
     if (name[0] == '\0') {

@@ -42,6 +42,9 @@ struct statement {
     const struct audit_statement
         *records;         /* what the audit says of each of the verdict's statements; made once */
     uint64_t portal_rows; /* rows given since the last Bind, against the mission's max_rows */
+    unsigned parsing; /* Parse messages in flight upstream; until they are answered the server may
+                         skip them and go on knowing another text by the name */
+    uint64_t parse_group; /* of the last one */
     bool local;           /* pgvigil answers it: nothing of it goes upstream */
     bool names_own;       /* unrestricted: the server knows it by the client's name */
     char server_name[STATEMENT_SERVER_NAME]; /* "" while it is unnamed there */
@@ -78,6 +81,9 @@ void statements_remove(struct statements *statements, const char *name);
 NODISCARD enum status statements_bind(struct statements *statements, const char *portal,
                                       uint64_t group, struct statement *statement);
 struct statement *statements_portal(const struct statements *statements, const char *portal);
+/* Bound since that group began. */
+bool statements_portal_of_group(const struct statements *statements, const char *portal,
+                                uint64_t group);
 void statements_close_portal(struct statements *statements, const char *portal);
 /* The transaction of group `group` ended: portals bound up to it are gone. */
 void statements_end_portals(struct statements *statements, uint64_t group);
