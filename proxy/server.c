@@ -133,7 +133,13 @@ static void own_answer_complete(struct server *server)
     if (server->own_failed) {
         /* The guards' role may be gone: a newer generation was deployed and the old one pruned. */
         reload_catalogs(server->worker->process->reload);
-        server_lost(server, server->own_sqlstate, server->own_message);
+        /* Clients hear nothing of guards' names; what ails is for the administrator. */
+        if (strstr(server->own_message, "pgvigil:") != NULL)
+            server_lost(server, "55000",
+                        "the policy in force is not deployed in this database: the administrator "
+                        "runs \"pgvigil deploy\"");
+        else
+            server_lost(server, server->own_sqlstate, server->own_message);
         return;
     }
     free(server->applied);

@@ -312,3 +312,22 @@ def test_server_that_cannot_be_reached_is_said(make_stack):
     stack.proxy.start()
     with pytest.raises(psycopg.OperationalError, match="cannot be reached"):
         stack.connect("admin1")
+
+
+def test_undeployed_policy_is_told_without_inner_names(make_stack):
+    # A policy of its own: roles belong to the whole cluster, and another test may have deployed the clinic's.
+    stack = make_stack(deploy=False, extra_policy=[("99-own.cfg", 'masks = { never_deployed = "left(:col, 1)"; };\n')])
+    with pytest.raises(psycopg.OperationalError) as told:
+        stack.connect("nurse1")
+    assert "not deployed" in str(told.value) and "pgvigil deploy" in str(told.value)
+    assert "pgvigil:" not in str(told.value)
+    stack.deploy()
+    deadline = time.monotonic() + 30
+    while True:  # the twin: it takes the guards up by itself
+        try:
+            with stack.connect("nurse1") as c:
+                assert c.execute("SELECT count(*) FROM patients").fetchone()[0] > 0
+            return
+        except psycopg.Error:
+            assert time.monotonic() < deadline
+            time.sleep(0.5)
