@@ -273,8 +273,8 @@ void grammar_mark(struct grammar *grammar, struct policy_place place, char mark)
         lose(grammar, place, "text stands in double quotes, \"...\"");
     else
         lose(grammar, place,
-             "this character does not belong here: texts, also names with accents, stand in double "
-             "quotes");
+             "this character does not belong here: texts stand in double quotes, also names with "
+             "accents; a key before \"=\" has letters without accents, digits, _ and - only");
 }
 
 void grammar_finish(struct grammar *grammar, struct policy_place place)

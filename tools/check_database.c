@@ -220,6 +220,21 @@ static bool already_said(struct check *check, struct map *said, const void *rule
     return known;
 }
 
+/* PostgreSQL's message shows a name in small letters when somebody forgot its quotes. */
+static const char *quotes_hint(struct check *check, const char *message, const char *relation)
+{
+    bool name = strstr(message, "FROM-clause") != NULL || strstr(message, "does not exist") != NULL;
+    if (!name || strpbrk(relation, "ABCDEFGHIJKLMNOPQRSTUVWXYZ") == NULL) {
+        return "";
+    }
+    const char *hint = arena_printf(check->arena,
+                                    " (in an expression a name with capitals needs SQL's quotes: "
+                                    "\\\"%s\\\")",
+                                    relation);
+    check->failed = check->failed || hint == NULL;
+    return hint == NULL ? "" : hint;
+}
+
 static void try_guards(struct check *check, const struct guard_plan *plan)
 {
     struct map *said = map_new();
@@ -238,10 +253,11 @@ static void try_guards(struct check *check, const struct guard_plan *plan)
         if (message != NULL && rule != NULL &&
             !already_said(check, said, rule, view->relation->name, message)) {
             check_say(check, CHECK_ERROR, &rule->place,
-                      "the guard of %s.%s for %s/%s does not work as %s: %s",
+                      "the guard of %s.%s for %s/%s does not work as %s: %s%s",
                       view->relation->schema, view->relation->name,
                       check->policy->roles[view->role].name,
-                      check->policy->missions[view->mission].name, check->owner, message);
+                      check->policy->missions[view->mission].name, check->owner, message,
+                      quotes_hint(check, message, view->relation->name));
         }
     }
     check->failed = check->failed || said == NULL;
@@ -384,8 +400,8 @@ static int run(struct check *check)
     return check->errors > 0 ? CLI_FINDINGS : CLI_FINE;
 }
 
-int check_database(const struct policy *policy, const char *name, const char *conninfo,
-                   const char *owner, const char *login, FILE *out)
+int check_database(const struct policy *policy, const char *name, PGconn *conn, const char *owner,
+                   const char *login, FILE *out)
 {
     struct check check = {.policy = policy,
                           .name = name,
@@ -394,10 +410,11 @@ int check_database(const struct policy *policy, const char *name, const char *co
                           .arena = arena_new(0),
                           .out = out};
     int code = CLI_CANNOT;
-    check.conn = check.arena == NULL ? NULL : PQconnectdb(conninfo);
-    if (check.conn == NULL || PQstatus(check.conn) != CONNECTION_OK) {
+    check.conn = conn;
+    if (check.conn == NULL || check.arena == NULL || PQstatus(check.conn) != CONNECTION_OK) {
         (void)fprintf(out, "database %s: error: cannot connect: %s", name,
-                      check.conn == NULL ? "out of memory\n" : PQerrorMessage(check.conn));
+                      check.conn == NULL || check.arena == NULL ? "out of memory\n"
+                                                                : PQerrorMessage(check.conn));
     } else {
         (void)PQsetNoticeReceiver(check.conn, quiet, NULL);
         code = run(&check);

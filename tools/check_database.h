@@ -17,13 +17,13 @@
 #include <stdio.h>
 
 /*
- * `login` is the user that the proxy logs in as. `conninfo` may be the proxy's own; expressions and
- * the owner's rights are tried only when it may act as `owner` (a DBA's), and a line says so when
- * it may not. Needs a large stack (judge.h). CLI_FINE, CLI_FINDINGS when there is an error,
- * CLI_CANNOT.
+ * `login` is the user that the proxy logs in as. `conn`, which is taken over and may have failed,
+ * may be the proxy's own; expressions and the owner's rights are tried only when it may act as
+ * `owner` (a DBA's), and a line says so when it may not. Needs a large stack (judge.h). CLI_FINE,
+ * CLI_FINDINGS when there is an error, CLI_CANNOT.
  */
-int check_database(const struct policy *policy, const char *name, const char *conninfo,
-                   const char *owner, const char *login, FILE *out);
+int check_database(const struct policy *policy, const char *name, PGconn *conn, const char *owner,
+                   const char *login, FILE *out);
 
 /* Between the two files that do it. */
 struct check {

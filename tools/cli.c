@@ -210,3 +210,62 @@ const struct config_database *cli_database(const struct cli_command *command,
         (void)fprintf(stderr, "  %s\n", config->databases[i].name);
     return NULL;
 }
+
+/* What a conninfo says for a keyword, in `value`; false when it says nothing or is no conninfo. */
+static bool conninfo_value(const char *conninfo, const char *keyword, char *value, size_t size)
+{
+    PQconninfoOption *parsed = PQconninfoParse(conninfo, NULL);
+    bool found = false;
+    for (const PQconninfoOption *at = parsed; at != NULL && at->keyword != NULL; at++) {
+        if (at->val != NULL && strcmp(at->keyword, keyword) == 0) {
+            (void)snprintf(value, size, "%s", at->val);
+            found = true;
+        }
+    }
+    PQconninfoFree(parsed);
+    return found;
+}
+
+int cli_connect_dba(const struct cli_command *command, const struct config_database *database,
+                    const char *as, PGconn **conn)
+{
+    char wanted[256] = "";
+    char given[256] = "";
+    char *wrong = NULL;
+    PQconninfoOption *parsed = PQconninfoParse(as, &wrong);
+    *conn = NULL;
+    if (parsed == NULL) {
+        int code = cli_fail(command, CLI_USAGE, "--as wants a conninfo, \"host=... user=...\": %s",
+                            wrong == NULL ? "out of memory" : wrong);
+        PQfreemem(wrong);
+        return code;
+    }
+    PQconninfoFree(parsed);
+    (void)conninfo_value(database->conninfo, "dbname", wanted, sizeof wanted);
+    /* libpq takes the first dbname apart as a conninfo; a second one is a plain name and beats it.
+     */
+    bool named = wanted[0] == '\0' || conninfo_value(as, "dbname", given, sizeof given);
+    const char *keywords[] = {"dbname", named ? NULL : "dbname", NULL};
+    const char *values[] = {as, wanted, NULL};
+    *conn = PQconnectdbParams(keywords, values, 1);
+    int code = CLI_FINE;
+    if (PQstatus(*conn) != CONNECTION_OK) {
+        const char *why = *conn == NULL ? "out of memory" : PQerrorMessage(*conn);
+        size_t length = strlen(why);
+        while (length > 0 && why[length - 1] == '\n') {
+            length--;
+        }
+        code = cli_fail(command, CLI_CANNOT, "cannot connect as the DBA: %.*s", (int)length, why);
+    } else if (wanted[0] != '\0' && strcmp(PQdb(*conn), wanted) != 0) {
+        code = cli_fail(command, CLI_USAGE,
+                        "--as is for database \"%s\", but the conninfo of \"%s\" (%s:%u) is for "
+                        "\"%s\": leave dbname out of --as",
+                        PQdb(*conn), database->name, database->place.file, database->place.line,
+                        wanted);
+    }
+    if (code != CLI_FINE) {
+        PQfinish(*conn);
+        *conn = NULL;
+    }
+    return code;
+}

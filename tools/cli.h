@@ -9,6 +9,7 @@
 #ifndef PGVIGIL_TOOLS_CLI_H
 #define PGVIGIL_TOOLS_CLI_H
 
+#include <libpq-fe.h>
 #include <pgvigil/config.h>
 #include <pgvigil/policy.h>
 #include <stdbool.h>
@@ -62,6 +63,13 @@ int cli_load_policy(const char *path, struct policy **policy, void *out);
  */
 const struct config_database *cli_database(const struct cli_command *command,
                                            const struct config *config, const char *name);
+/*
+ * A DBA's connection, to the very database that `database` is about: --as without a dbname gets the
+ * one of its conninfo, and another one is refused. Guards made in the wrong database protect
+ * nothing, and nothing would say so. *conn is NULL, and why has been told, unless CLI_FINE.
+ */
+int cli_connect_dba(const struct cli_command *command, const struct config_database *database,
+                    const char *as, PGconn **conn);
 
 int cmd_serve(int argc, char **argv);
 int cmd_check(int argc, char **argv);

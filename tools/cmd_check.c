@@ -135,8 +135,15 @@ static int check_live(const struct cli_command *command, const struct check_requ
     if (!database)
         return CLI_CANNOT;
     read_login(database->conninfo, login, sizeof login);
-    return check_database(policy, database->name, request->as ? request->as : database->conninfo,
-                          database->owner, login, stdout);
+    PGconn *conn = NULL;
+    int code = CLI_FINE;
+    if (request->as)
+        code = cli_connect_dba(command, database, request->as, &conn);
+    else
+        conn = PQconnectdb(database->conninfo);
+    return code != CLI_FINE
+               ? code
+               : check_database(policy, database->name, conn, database->owner, login, stdout);
 }
 
 static int check_all(const struct cli_command *command, const struct check_request *request)

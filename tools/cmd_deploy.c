@@ -30,7 +30,8 @@ static const struct cli_option option_table[] = {
     {'c', "config", "FILE", "configuration (" CLI_DEFAULT_CONFIG ")", &options.config, NULL},
     {'d', "database", "NAME", "database of the configuration; not needed when there is one",
      &options.database, NULL},
-    {0, "as", "CONNINFO", "connection string of a DBA, used for this run only", &options.as, NULL},
+    {0, "as", "CONNINFO", "connection string of a DBA, for this run; dbname may be left out",
+     &options.as, NULL},
     {'n', "dry-run", NULL, "print the SQL, change nothing", NULL, &options.dry_run},
     {0, "prune", NULL, "then drop older generations that no session uses", NULL, &options.prune},
     {0, "remove", NULL, "drop everything that pgvigil has made, and make nothing", NULL,
@@ -49,8 +50,8 @@ static const struct cli_command command = {
              "of the guards;\n"
              "a superuser has all that. Where an allowed function or a column's type stands in a "
              "schema that\n"
-             "PUBLIC may not use, the login should own that schema too, or the GRANT is left to "
-             "you and printed.\n\n"
+             "PUBLIC may not use, give the owner of the guards USAGE there WITH GRANT OPTION, or "
+             "the GRANT is left\nto you and printed.\n\n"
              "Exit status: 0 done or nothing to do, 1 the policy cannot be deployed here, 2 wrong "
              "usage,\n"
              "3 the database cannot be reached or refused.",
@@ -181,6 +182,11 @@ static int report(const struct deploy *deploy, enum status status)
         return CLI_FINE;
     }
     if (deploy->made + deploy->replaced + deploy->dropped == 0) {
+        if (deploy->granted > 0) {
+            printf("database \"%s\": the guards stand; %zu rights granted\n", deploy->database,
+                   deploy->granted);
+            return CLI_FINE;
+        }
         printf("database \"%s\": nothing to do\n", deploy->database);
         return CLI_FINE;
     }
@@ -202,11 +208,10 @@ static int deploy_database(const struct config *config, struct policy *policy)
         return CLI_USAGE;
     }
     struct arena *arena = arena_new(0);
-    PGconn *conn = arena == NULL ? NULL : PQconnectdb(options.as);
-    if (conn == NULL || PQstatus(conn) != CONNECTION_OK) {
-        int code = cli_fail(&command, CLI_CANNOT, "cannot connect as the DBA: %s",
-                            conn == NULL ? "out of memory" : PQerrorMessage(conn));
-        PQfinish(conn);
+    PGconn *conn = NULL;
+    int code = arena == NULL ? cli_fail(&command, CLI_CANNOT, "out of memory")
+                             : cli_connect_dba(&command, database, options.as, &conn);
+    if (code != CLI_FINE) {
         arena_free(arena);
         return code;
     }
@@ -219,9 +224,9 @@ static int deploy_database(const struct config *config, struct policy *policy)
                             .login = login_of(database->conninfo, arena),
                             .dry_run = options.dry_run,
                             .progress = isatty(STDERR_FILENO) == 1 && !options.dry_run};
-    int code = deploy.login == NULL
-                   ? cli_fail(&command, CLI_CANNOT, "the database's conninfo names no user")
-                   : report(&deploy, in_transaction(&deploy));
+    code = deploy.login == NULL
+               ? cli_fail(&command, CLI_CANNOT, "the database's conninfo names no user")
+               : report(&deploy, in_transaction(&deploy));
     PQfinish(conn);
     arena_free(arena);
     return code;

@@ -30,6 +30,7 @@ int cmd_serve(int argc, char **argv)
     enum status status = serve_run(config);
     config_free(config);
     if (status != OK)
-        return cli_fail(&command, CLI_CANNOT, "not serving (%s)", status_name(status));
+        return cli_fail(&command, CLI_CANNOT, "not serving (%s): see the lines above",
+                        status_name(status));
     return CLI_FINE;
 }

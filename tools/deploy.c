@@ -427,9 +427,19 @@ static enum status grant_names(struct deploy *deploy, const struct guard_plan *p
         "JOIN pg_catalog.pg_proc p ON p.pronamespace = n.oid AND p.proname = f.name\n"
         "WHERE NOT pg_catalog.has_function_privilege(f.pair, p.oid, 'EXECUTE') ORDER BY 1",
         schema, schema, schema);
-    /* A dry run has made nothing to ask about. */
-    if (sql == NULL || deploy->dry_run) {
-        return sql == NULL ? ERR_MEMORY : OK;
+    if (sql == NULL) {
+        return ERR_MEMORY;
+    }
+    /* A dry run has made nothing to ask about: whoever runs its script has it asked then. The only
+     * name in it from outside is the catalog schema's, "pgvigil:catalog@" and hexadecimal digits.
+     */
+    if (deploy->dry_run) {
+        printf(
+            "DO $pgvigil$ DECLARE wanted pg_catalog.text; BEGIN FOR wanted IN\n%s\n"
+            "LOOP BEGIN EXECUTE wanted; EXCEPTION WHEN insufficient_privilege THEN\n"
+            "    RAISE WARNING 'the owner must run: %%', wanted; END; END LOOP; END $pgvigil$;\n",
+            sql);
+        return OK;
     }
     PGresult *wanted = NULL;
     enum status status = missing_names(deploy, sql, &wanted);
@@ -448,6 +458,7 @@ static enum status grant_names(struct deploy *deploy, const struct guard_plan *p
         (void)fprintf(stderr, "warning: the owner must run: %s;\n", PQgetvalue(wanted, row, 0));
         deploy->warnings++;
     }
+    deploy->granted += status == OK ? (size_t)(asked - PQntuples(wanted)) : 0;
     PQclear(wanted);
     return status;
 }

@@ -25,7 +25,7 @@ struct deploy {
     bool dry_run;  /* statements are printed, none is run */
     bool progress; /* on stderr */
     /* Results */
-    size_t made, replaced, dropped, warnings;
+    size_t made, replaced, dropped, granted, warnings;
     size_t done, total; /* for progress */
 };
 
