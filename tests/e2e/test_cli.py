@@ -200,3 +200,19 @@ def test_serve_with_a_bad_policy_does_not_start(make_stack, tmp_path):
 def test_serve_on_a_port_in_use_cannot_be_done(stack):
     status, _, err = pgvigil("serve", "-c", stack.config_file)
     assert status == 3 and err
+
+
+def test_as_for_another_database_is_refused_and_without_one_takes_the_right_one(make_stack):
+    """Guards in the wrong database protect nothing, and nothing would say so."""
+    own = make_stack(serve=False)
+    real = own.databases["records"]
+    other = own.cluster.conninfo("postgres", "postgres", harness.SUPER_PASSWORD)
+    for command in ("deploy", "check"):
+        more = ["--dry-run"] if command == "deploy" else []
+        done = own.command(command, "-c", own.config_file, "--database", "records", "--as", other, *more, check=False)
+        assert done.returncode == 2, done.stdout + done.stderr
+        assert '"postgres"' in done.stderr and '"%s"' % real in done.stderr and "CREATE" not in done.stdout
+    nameless = " ".join(word for word in own.dba().split() if not word.startswith("dbname="))
+    assert nameless != own.dba()
+    done = own.command("deploy", "-c", own.config_file, "--database", "records", "--as", nameless)
+    assert "nothing to do" in done.stdout, done.stdout
