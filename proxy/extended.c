@@ -509,13 +509,17 @@ enum status extended_execute(struct session *session, const struct wire_message 
         return OK;
     if (status != OK)
         return status;
-    if (statement != NULL && statement->local)
+    /* A portal whose text is not known here could be anything on record. What SQL declared is read
+     * with FETCH. */
+    if (statement == NULL)
+        return refuse_name(session, "34000", "portal", portal, "does not exist");
+    if (statement->local)
         return execute_local(session, statement);
     struct refusal refusal;
     status = query_need_server(session, &refusal);
     uint64_t id = 0;
-    bool writes = statement == NULL || (statement->verdict->statement_count > 0 &&
-                                        statement->verdict->statements[0].writes);
+    bool writes =
+        statement->verdict->statement_count > 0 && statement->verdict->statements[0].writes;
     if (status == OK)
         status = query_begin_record(session, statement, 0, writes, &id, &refusal);
     if (status == DENIED)
@@ -526,8 +530,7 @@ enum status extended_execute(struct session *session, const struct wire_message 
     if (request == NULL)
         return ERR_MEMORY;
     request->audit_id = id;
-    if (statement != NULL)
-        query_note_settings(session, statement);
+    query_note_settings(session, statement);
     wire_put_execute(&session->server->out, portal, max_rows);
     return OK;
 }
