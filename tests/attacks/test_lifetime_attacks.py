@@ -2,6 +2,7 @@
 What outlives what: an attacker makes client, pgvigil and PostgreSQL disagree about which statement a name means, which answer
 belongs to which request and whose connection it is. Each try looks at the audit trail and at the next session, not at errors only.
 """
+import contextlib
 import time
 
 import pytest
@@ -136,13 +137,14 @@ def test_setting_of_one_session_is_never_the_next_ones(stack, setting):
     with session(stack, "nurse1") as raw:
         raw.query(setting)
         # Who logs in meanwhile is told of no setting of someone else's.
-        for _ in range(4):  # every worker
-            with wire.Raw(stack.port, stack.tls_context()) as other:
+        with contextlib.ExitStack() as others:
+            for _ in range(4):  # held open: every worker gets one
+                other = others.enter_context(wire.Raw(stack.port, stack.tls_context()))
                 told = dict(body[:-1].split(b"\0") for kind, body in other.login(
                     "reception1", next(iter(stack.databases)), "reception1-demo") if kind == "S")
-            assert (told[b"DateStyle"], told[b"IntervalStyle"]) == (b"ISO, MDY", b"postgres"), told
-            assert told[b"standard_conforming_strings"] == b"on" and told[b"client_encoding"] == b"UTF8"
-            assert told[b"TimeZone"] not in (b"Pacific/Apia", b"<+05>-05")
+                assert (told[b"DateStyle"], told[b"IntervalStyle"]) == (b"ISO, MDY", b"postgres"), told
+                assert told[b"standard_conforming_strings"] == b"on" and told[b"client_encoding"] == b"UTF8"
+                assert told[b"TimeZone"] not in (b"Pacific/Apia", b"<+05>-05")
     time.sleep(0.05)
     assert [values() for _ in range(2)] == [before] * 2
 
