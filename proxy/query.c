@@ -185,12 +185,18 @@ static enum status no_mission(struct session *session, struct verdict *verdict,
     return OK;
 }
 
+/* The reason names hosts and files: it is in the log, where the administrator is. */
 static enum status not_ready(const struct session *session, struct refusal *refusal)
 {
-    const char *why = session->world->databases[session->database_index].why;
-    *refusal =
-        (struct refusal){.sqlstate = "55000",
-                         .message = why == NULL ? "the database's catalog is not loaded yet" : why};
+    bool known = session->world->databases[session->database_index].why != NULL;
+    *refusal = (struct refusal){
+        .sqlstate = "55000",
+        .message = known ? "the database cannot be used: its catalog could not be loaded, or the "
+                           "policy in force is not deployed in it"
+                         : "the database's catalog is not loaded yet",
+        .hint = known ? "The administrator finds the reason in pgvigil's log; \"pgvigil deploy\" "
+                        "makes the guards of a policy."
+                      : NULL};
     return DENIED;
 }
 
