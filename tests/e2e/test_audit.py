@@ -110,6 +110,23 @@ def test_unfinished_result_is_on_record(stack):
     assert ends[0]["rows"] < 360000
 
 
+def test_end_of_pgvigil_in_a_result_is_on_record(make_stack):
+    """SIGTERM while rows leave: what the client got is covered, the outcome is known, the trail is whole."""
+    own = make_stack()
+    marker = "term_%d" % random.randrange(10**9)
+    raw = wire.open_session(own, "reception1")
+    raw.send(wire.query("SELECT a.id AS %s, repeat('x', 5000) FROM patients a, patients b" % marker))
+    while raw.receive()[0] != "D":
+        pass
+    own.proxy.stop()
+    raw.close()
+    begins = [r for r in own.audit_records() if marker in r.get("sql", "")]
+    assert len(begins) == 1 and begins[0]["type"] == "begin"
+    ends = [r for r in own.audit_records() if r["type"] == "end" and r.get("begin") == begins[0]["seq"] and r.get("session") == begins[0]["session"]]
+    assert len(ends) == 1 and ends[0].get("unfinished") is True and ends[0]["rows"] >= 1
+    assert own.command("audit", "verify", own.audit_dir).returncode == 0
+
+
 # ---- what is on record ---------------------------------------------------------------------------------------------------
 
 REFUSALS = [("nurse1", "SELECT * FROM staff_salaries", "staff_salaries"), ("nurse1", "UPDATE patients SET city = 'x'", "UPDATE"), 
