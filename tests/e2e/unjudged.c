@@ -11,6 +11,8 @@
 #include <pgvigil/judge.h>
 #include <string.h>
 
+/* The names are the linker's. NOLINTBEGIN(readability-identifier-naming) */
+
 enum status __real_judge(const struct judge_request *request, struct arena *arena,
                          struct verdict **verdict);
 enum status __wrap_judge(const struct judge_request *request, struct arena *arena,
@@ -48,3 +50,4 @@ enum status __wrap_judge(const struct judge_request *request, struct arena *aren
     *verdict = passed;
     return passed->pair == NULL ? ERR_MEMORY : OK;
 }
+/* NOLINTEND(readability-identifier-naming) */
