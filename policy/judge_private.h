@@ -111,6 +111,9 @@ void judge_hint(struct judge *judge, const char *hint);
 /* `... for role "x" in mission "y"`, 42501. */
 enum status judge_deny(struct judge *judge, const char *reason, const char *object, size_t at,
                        const char *what);
+/* `<what> is not supported for role "x" in mission "y"`, 0A000. `hint` may be NULL. */
+enum status judge_unsupported(struct judge *judge, const char *reason, const char *what,
+                              const char *hint);
 enum status judge_no_memory(struct judge *judge);
 const char *judge_format(struct judge *judge, const char *format, ...)
     __attribute__((format(printf, 2, 3)));

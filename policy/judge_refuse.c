@@ -74,3 +74,15 @@ enum status judge_deny(struct judge *judge, const char *reason, const char *obje
                         judge_format(judge, "%s for role \"%s\" in mission \"%s\"", what,
                                      judge->role, judge->mission));
 }
+
+enum status judge_unsupported(struct judge *judge, const char *reason, const char *what,
+                              const char *hint)
+{
+    enum status status =
+        judge_refuse(judge, DENIED, "0A000", reason, what, SIZE_MAX,
+                     judge_format(judge, "%s is not supported for role \"%s\" in mission \"%s\"",
+                                  what, judge->role, judge->mission));
+    if (status == DENIED)
+        judge_hint(judge, hint);
+    return status;
+}

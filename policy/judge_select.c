@@ -10,12 +10,7 @@
 
 static enum status refuse_clause(struct judge *judge, const char *name, const char *hint)
 {
-    enum status status =
-        judge_refuse(judge, DENIED, "0A000", "node", name, SIZE_MAX,
-                     judge_format(judge, "%s is not supported for role \"%s\" in mission \"%s\"",
-                                  name, judge->role, judge->mission));
-    judge_hint(judge, hint);
-    return status;
+    return judge_unsupported(judge, "node", name, hint);
 }
 
 static enum status with_query(struct judge *judge, PgQuery__CommonTableExpr *cte,

@@ -11,12 +11,7 @@
 
 static enum status refuse_statement(struct judge *judge, const char *name, const char *hint)
 {
-    enum status status =
-        judge_refuse(judge, DENIED, "0A000", "statement", name, SIZE_MAX,
-                     judge_format(judge, "%s is not supported for role \"%s\" in mission \"%s\"",
-                                  name, judge->role, judge->mission));
-    judge_hint(judge, hint);
-    return status;
+    return judge_unsupported(judge, "statement", name, hint);
 }
 
 static bool second_word_counts(const char *first)
