@@ -188,14 +188,10 @@ static enum status catalog_oid(struct judge *judge, PgQuery__ColumnRef *ref, PgQ
     PgQuery__TypeName *type = arena_alloc(judge->arena, sizeof(*type));
     PgQuery__Node *argument = arena_alloc(judge->arena, sizeof(*argument));
     PgQuery__AConst *constant = arena_alloc(judge->arena, sizeof(*constant));
-    PgQuery__Node **names = arena_zalloc(judge->arena, 2, sizeof(PgQuery__Node *));
+    PgQuery__Node **names = tree_new_names(judge->arena, "pg_catalog", "oid");
     PgQuery__Node *string = text == NULL ? NULL : tree_new_string(judge->arena, text);
     if (cast == NULL || type == NULL || argument == NULL || constant == NULL || names == NULL ||
         string == NULL)
-        return judge_no_memory(judge);
-    names[0] = tree_new_string(judge->arena, "pg_catalog");
-    names[1] = tree_new_string(judge->arena, "oid");
-    if (names[0] == NULL || names[1] == NULL)
         return judge_no_memory(judge);
     if (end == 0)
         return judge_refuse(judge, ERR_INTERNAL, "XX000", "internal", "reference", at,

@@ -37,14 +37,10 @@ static enum status rename_call(struct judge *judge, PgQuery__FuncCall *call, con
         index == SIZE_MAX ? 0 : scan_dotted_end(&judge->tokens, index, call->n_funcname, &next);
     if (end == 0)
         return not_in_text(judge, at);
-    PgQuery__Node **names = arena_zalloc(judge->arena, 2, sizeof(PgQuery__Node *));
+    PgQuery__Node **names = tree_new_names(judge->arena, schema, name);
     const char *quoted_schema = rewrite_quote(judge, schema);
     const char *quoted_name = rewrite_quote(judge, name);
     if (names == NULL || quoted_schema == NULL || quoted_name == NULL)
-        return judge_no_memory(judge);
-    names[0] = tree_new_string(judge->arena, schema);
-    names[1] = tree_new_string(judge->arena, name);
-    if (names[0] == NULL || names[1] == NULL)
         return judge_no_memory(judge);
     call->funcname = names;
     call->n_funcname = 2;
@@ -184,20 +180,11 @@ enum status judge_value_function(struct judge *judge, PgQuery__SQLValueFunction 
     size_t end = index == SIZE_MAX ? 0 : scan_name_end(&judge->tokens, index, &next);
     if (name == NULL || node == NULL || end == 0 || !guard_catalog_function(name))
         return refuse(judge, name == NULL ? "SQL value function" : name, "setting", at);
-    PgQuery__FuncCall *call = arena_alloc(judge->arena, sizeof(*call));
-    PgQuery__Node **names = arena_zalloc(judge->arena, 2, sizeof(PgQuery__Node *));
+    PgQuery__FuncCall *call =
+        tree_new_call(judge->arena, judge->catalog_schema, name, NULL, function->location);
     const char *schema = rewrite_quote(judge, judge->catalog_schema);
-    if (call == NULL || names == NULL || schema == NULL)
+    if (call == NULL || schema == NULL)
         return judge_no_memory(judge);
-    names[0] = tree_new_string(judge->arena, judge->catalog_schema);
-    names[1] = tree_new_string(judge->arena, name);
-    if (names[0] == NULL || names[1] == NULL)
-        return judge_no_memory(judge);
-    pg_query__func_call__init(call);
-    call->funcname = names;
-    call->n_funcname = 2;
-    call->funcformat = PG_QUERY__COERCION_FORM__COERCE_EXPLICIT_CALL;
-    call->location = function->location;
     node->node_case = PG_QUERY__NODE__NODE_FUNC_CALL;
     node->func_call = call;
     return rewrite_edit(judge, at, end - at, judge_format(judge, "%s.\"%s\"()", schema, name));

@@ -144,23 +144,10 @@ static enum status edit_cast(struct judge *judge, PgQuery__TypeCast *cast, const
 static enum status become_call(struct judge *judge, PgQuery__TypeCast *cast, PgQuery__Node *node,
                                const char *name)
 {
-    PgQuery__FuncCall *call = arena_alloc(judge->arena, sizeof(*call));
-    PgQuery__Node **names = arena_zalloc(judge->arena, 2, sizeof(PgQuery__Node *));
-    PgQuery__Node **args = arena_zalloc(judge->arena, 1, sizeof(PgQuery__Node *));
-    if (call == NULL || names == NULL || args == NULL)
+    PgQuery__FuncCall *call =
+        tree_new_call(judge->arena, judge->catalog_schema, name, cast->arg, cast->location);
+    if (call == NULL)
         return judge_no_memory(judge);
-    names[0] = tree_new_string(judge->arena, judge->catalog_schema);
-    names[1] = tree_new_string(judge->arena, name);
-    if (names[0] == NULL || names[1] == NULL)
-        return judge_no_memory(judge);
-    args[0] = cast->arg;
-    pg_query__func_call__init(call);
-    call->funcname = names;
-    call->n_funcname = 2;
-    call->args = args;
-    call->n_args = 1;
-    call->funcformat = PG_QUERY__COERCION_FORM__COERCE_EXPLICIT_CALL;
-    call->location = cast->location;
     node->node_case = PG_QUERY__NODE__NODE_FUNC_CALL;
     node->func_call = call;
     judge->reg_casts++;
@@ -195,14 +182,10 @@ enum status judge_reg_compare(struct judge *judge, const PgQuery__AExpr *expr)
         size_t index = at == SIZE_MAX ? SIZE_MAX : scan_find(&judge->tokens, at);
         size_t end =
             index == SIZE_MAX ? 0 : scan_dotted_end(&judge->tokens, index, type->n_names, &next);
-        PgQuery__Node **names = arena_zalloc(judge->arena, 2, sizeof(PgQuery__Node *));
+        PgQuery__Node **names = tree_new_names(judge->arena, "pg_catalog", "oid");
         if (end == 0)
             return not_found(judge, at);
         if (names == NULL)
-            return judge_no_memory(judge);
-        names[0] = tree_new_string(judge->arena, "pg_catalog");
-        names[1] = tree_new_string(judge->arena, "oid");
-        if (names[0] == NULL || names[1] == NULL)
             return judge_no_memory(judge);
         type->names = names;
         type->n_names = 2;

@@ -220,19 +220,46 @@ PgQuery__Node *tree_new_string(struct arena *arena, const char *text)
     return node;
 }
 
+PgQuery__Node **tree_new_names(struct arena *arena, const char *schema, const char *name)
+{
+    PgQuery__Node **names = arena_zalloc(arena, 2, sizeof(PgQuery__Node *));
+    if (names == NULL)
+        return NULL;
+    names[0] = tree_new_string(arena, schema);
+    names[1] = tree_new_string(arena, name);
+    return names[0] == NULL || names[1] == NULL ? NULL : names;
+}
+
+PgQuery__FuncCall *tree_new_call(struct arena *arena, const char *schema, const char *name,
+                                 PgQuery__Node *argument, int32_t location)
+{
+    PgQuery__FuncCall *call = arena_alloc(arena, sizeof(*call));
+    PgQuery__Node **names = tree_new_names(arena, schema, name);
+    PgQuery__Node **args = arena_zalloc(arena, 1, sizeof(PgQuery__Node *));
+    if (call == NULL || names == NULL || args == NULL)
+        return NULL;
+    pg_query__func_call__init(call);
+    call->funcname = names;
+    call->n_funcname = 2;
+    if (argument != NULL) {
+        args[0] = argument;
+        call->args = args;
+        call->n_args = 1;
+    }
+    call->funcformat = PG_QUERY__COERCION_FORM__COERCE_EXPLICIT_CALL;
+    call->location = location;
+    return call;
+}
+
 PgQuery__Node *tree_new_column(struct arena *arena, const char *item, const char *column)
 {
     PgQuery__Node *node = arena_alloc(arena, sizeof(*node));
     PgQuery__ColumnRef *ref = arena_alloc(arena, sizeof(*ref));
-    PgQuery__Node **fields = arena_zalloc(arena, 2, sizeof(PgQuery__Node *));
-    PgQuery__Node *first = tree_new_string(arena, item);
-    PgQuery__Node *second = tree_new_string(arena, column);
-    if (node == NULL || ref == NULL || fields == NULL || first == NULL || second == NULL)
+    PgQuery__Node **fields = tree_new_names(arena, item, column);
+    if (node == NULL || ref == NULL || fields == NULL)
         return NULL;
     pg_query__node__init(node);
     pg_query__column_ref__init(ref);
-    fields[0] = first;
-    fields[1] = second;
     ref->n_fields = 2;
     ref->fields = fields;
     node->node_case = PG_QUERY__NODE__NODE_COLUMN_REF;

@@ -34,6 +34,11 @@ const char *tree_string(const PgQuery__Node *node);
 /* New nodes; NULL when out of memory. Strings are borrowed. */
 PgQuery__Node *tree_new_string(struct arena *arena, const char *text);
 PgQuery__Node *tree_new_column(struct arena *arena, const char *item, const char *column);
+/* The two strings of schema.name. */
+PgQuery__Node **tree_new_names(struct arena *arena, const char *schema, const char *name);
+/* schema.name(argument) as the parser reads it; `argument` NULL: none. */
+PgQuery__FuncCall *tree_new_call(struct arena *arena, const char *schema, const char *name,
+                                 PgQuery__Node *argument, int32_t location);
 /* *nodes with `node` at `index`, in a new array. ERR_MEMORY, also when node is NULL. */
 NODISCARD enum status tree_insert(struct arena *arena, PgQuery__Node ***nodes, size_t *count,
                                   size_t index, PgQuery__Node *node);
