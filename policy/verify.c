@@ -7,9 +7,38 @@
  */
 #include "judge_private.h"
 
+/* Statements of these kinds hold no expression and no relation: nothing in their trees is ever
+ * changed. */
+static bool holds_query(const struct verdict_statement *statement)
+{
+    static const enum statement_kind without[] = {
+        STATEMENT_EMPTY,   STATEMENT_BEGIN,       STATEMENT_COMMIT,  STATEMENT_ROLLBACK,
+        STATEMENT_RELEASE, STATEMENT_ROLLBACK_TO, STATEMENT_DISCARD, STATEMENT_SAVEPOINT,
+        STATEMENT_SET,     STATEMENT_DEALLOCATE,  STATEMENT_RESET,   STATEMENT_SHOW};
+    for (size_t i = 0; i < sizeof(without) / sizeof(without[0]); i++) {
+        if (statement->kind == without[i])
+            return false;
+    }
+    return true;
+}
+
+/* Could the tree have been changed? A query without an edit is parsed again too: its tree may have
+ * taken a change that its text has not. */
+static bool may_differ(const struct judge *judge)
+{
+    const struct verdict *verdict = judge->verdict;
+    if (judge->edit_count > 0)
+        return true;
+    for (size_t i = 0; i < verdict->statement_count; i++) {
+        if (!verdict->unrestricted && holds_query(&verdict->statements[i]))
+            return true;
+    }
+    return false;
+}
+
 enum status verify(struct judge *judge, PgQuery__ParseResult *judged)
 {
-    if (judge->edit_count == 0)
+    if (!may_differ(judge))
         return OK; /* the very bytes that were parsed */
     PgQuery__ParseResult *again = NULL;
     const char *message = NULL;
