@@ -157,7 +157,8 @@ static enum status read_header(struct verify *verify, struct verify_file *file)
     }
     if (status == OK && file->has_header)
         status = reader_line(&reader, &line, &len, &kind);
-    if (status == OK && file->has_header && kind == LINE_WHOLE) {
+    bool has_second = status == OK && file->has_header && kind == LINE_WHOLE;
+    if (has_second) {
         struct chain_line second;
         file->header_linked =
             chain_line_parse(line, len, &second) && strcmp(second.prev, hash) == 0;
@@ -168,7 +169,10 @@ static enum status read_header(struct verify *verify, struct verify_file *file)
         file->chain = file->header_chain;
         file->number = file->header_number;
     }
-    file->unknown_key = file->has_header && !key_ring_holds(verify->ring, file->key);
+    /* A key that the next line does not vouch for is a change like any other, and must not be a way
+     * to leave the file's signatures unchecked. */
+    file->unknown_key = file->has_header && (file->header_linked || !has_second) &&
+                        !key_ring_holds(verify->ring, file->key);
     reader_close(&reader);
     return status;
 }

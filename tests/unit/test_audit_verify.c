@@ -161,6 +161,30 @@ static void verify_random_changed_byte_is_one_finding_there(void **state)
     trail_end(&trail);
 }
 
+/* Not a reason to believe that the file was signed with another key, and to check no signature. */
+static void verify_changed_key_of_a_header_is_a_change(void **state)
+{
+    (void)state;
+    struct trail trail;
+    static const char name[] = "\"key\":\"";
+    trail_start(&trail, 60, 10000);
+    assert_true(trail.file_count >= 3);
+    for (size_t file = 0; file + 1 < trail.file_count; file++) {
+        char *key = strstr(trail.files[file].bytes, name);
+        assert_non_null(key);
+        key += sizeof name - 1;
+        for (unsigned digit = 0; digit < 64; digit++) {
+            char old = key[digit];
+            key[digit] = old == '0' ? '1' : '0';
+            trail_restore(&trail);
+            expect_one(&trail, "changed", trail.files[file].name, 1, digit);
+            key[digit] = old;
+        }
+        trail_restore(&trail);
+    }
+    trail_end(&trail);
+}
+
 static void verify_random_removed_line_is_one_finding_there(void **state)
 {
     (void)state;
@@ -635,6 +659,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(verify_untouched_trail_is_whole),
         cmocka_unit_test(verify_random_changed_byte_is_one_finding_there),
+        cmocka_unit_test(verify_changed_key_of_a_header_is_a_change),
         cmocka_unit_test(verify_random_removed_line_is_one_finding_there),
         cmocka_unit_test(verify_random_added_line_is_one_finding_there),
         cmocka_unit_test(verify_random_copied_block_is_one_finding),
