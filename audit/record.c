@@ -64,6 +64,8 @@ static void relations(struct buf *out, const struct audit_statement *statement)
         encode_field(out, "name", relation->name ? relation->name : "");
         names(out, ",\"shown\":[", relation->shown, relation->shown_count);
         names(out, ",\"masked\":[", relation->masked, relation->masked_count);
+        if (relation->written)
+            names(out, ",\"written\":[", relation->written, relation->written_count);
         buf_byte(out, '}');
     }
     buf_byte(out, ']');

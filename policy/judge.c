@@ -110,14 +110,17 @@ static enum status relation_columns(struct judge *judge, struct relation_use *us
     if (columns == NULL)
         return judge_no_memory(judge);
     for (size_t i = 0; i < use->column_count; i++) {
-        if (!use->used[i])
+        if (!use->used[i] && !use->written[i])
             continue;
         bool ruled = use->shown.rule != NULL && use->shown.table != NULL;
         columns[use->shown.column_count++] = (struct verdict_column){
-            use->columns[i],
-            ruled &&
+            .name = use->columns[i],
+            .masked =
+                ruled &&
                 policy_mask_for(policy, use->shown.table, use->shown.rule, use->columns[i])->kind !=
-                    MASK_SHOW};
+                    MASK_SHOW,
+            .read = use->used[i],
+            .written = use->written[i]};
     }
     use->shown.columns = columns;
     return OK;
@@ -146,6 +149,7 @@ static enum status one_statement(struct judge *judge, const PgQuery__RawStmt *ra
     judge->uses = NULL;
     judge->use_count = judge->use_cap = 0;
     judge->level = NULL;
+    judge->calls_foreign_function = judge->writes = false;
     judge->foreign_type = false;
     judge->foreign_operator = NULL;
     range_of(judge, raw, out);
@@ -179,6 +183,7 @@ static bool applied_here(const struct verdict *verdict, const struct verdict_sta
         return !verdict->unrestricted;
     case STATEMENT_EMPTY:
     case STATEMENT_SELECT:
+    case STATEMENT_WRITE:
     case STATEMENT_BEGIN:
     case STATEMENT_COMMIT:
     case STATEMENT_ROLLBACK:

@@ -64,6 +64,20 @@ static enum status from_relation(struct judge *judge, PgQuery__RangeVar *var)
     return status == OK ? item_add(judge, &item) : status;
 }
 
+enum status judge_from_target(struct judge *judge, PgQuery__RangeVar *var)
+{
+    struct range_item item = {.name = var->relname};
+    PgQuery__Alias *alias = var->alias;
+    enum status status = judge_relation(judge, var, &item);
+    if (status == OK)
+        status = item_alias(judge, &item, alias);
+    if (status == OK)
+        status = item_add(judge, &item);
+    judge->level->low = 0;
+    judge->level->high = judge->level->item_count;
+    return status;
+}
+
 static void see(struct level *level, bool left)
 {
     level->low = 0;

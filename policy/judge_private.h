@@ -36,7 +36,8 @@ struct relation_use {
     const struct catalog_guard *guard; /* NULL for open catalogs */
     const char *const *columns;        /* the guard's, in order */
     size_t column_count;
-    bool *used; /* for each of them */
+    bool *used;    /* for each of them: read */
+    bool *written; /* for each of them */
 };
 
 /* Where in a query level an expression stands: PostgreSQL lets an aggregate or a grouping reach
@@ -51,6 +52,7 @@ struct range_item {
     const char *schema;       /* of a relation without an alias, so that schema.name.column works */
     struct column_list columns;
     bool hidden;     /* inside a join that has an alias */
+    bool touched;    /* something refers to it */
     bool *ungrouped; /* for each column: used outside aggregates above the grouping */
     bool *grouped;   /* for each column: stands in GROUP BY */
 };
@@ -94,6 +96,7 @@ struct judge {
     struct relation_use **uses;
     size_t use_count, use_cap;
     bool calls_foreign_function; /* one the policy allows: it may write */
+    bool writes;                 /* holds an INSERT, UPDATE or DELETE */
     bool foreign_type; /* a value of a type with operators of its own may be in the statement */
     const char
         *foreign_operator; /* the first one that such a type may give another meaning, or NULL */
@@ -145,7 +148,14 @@ NODISCARD enum status judge_walk_children(struct judge *judge, ProtobufCMessage 
 /* judge_select.c */
 NODISCARD enum status judge_select(struct judge *judge, PgQuery__SelectStmt *select,
                                    struct column_list *out);
+/* WITH, in front of any kind of statement. */
+NODISCARD enum status judge_with(struct judge *judge, PgQuery__WithClause *with);
+/* The names under which the columns of SELECT or RETURNING are seen from outside. */
+NODISCARD enum status judge_output_columns(struct judge *judge, PgQuery__Node **list, size_t count,
+                                           struct column_list *out);
 /* judge_from.c */
+/* The target of a statement that writes becomes an item of the level. No CTE can stand for it. */
+NODISCARD enum status judge_from_target(struct judge *judge, PgQuery__RangeVar *var);
 NODISCARD enum status judge_from(struct judge *judge, PgQuery__Node *node);
 /* judge_group.c: columns that depend on a grouped primary key. */
 NODISCARD enum status judge_group(struct judge *judge, PgQuery__SelectStmt *select);
@@ -175,6 +185,9 @@ NODISCARD enum status judge_reg_target(struct judge *judge, PgQuery__ResTarget *
 /* resolve.c: a name in FROM that is no CTE. Edits it; *item gets use, columns, names. */
 NODISCARD enum status judge_relation(struct judge *judge, PgQuery__RangeVar *var,
                                      struct range_item *item);
+
+/* The policy file's own name: where policies stand on the proxy's disk is not the client's. */
+const char *judge_file_name(const char *path);
 
 /* scope.c */
 void scope_enter(struct judge *judge, struct level *level, const PgQuery__SelectStmt *select);

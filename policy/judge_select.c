@@ -4,7 +4,7 @@
  * Every field of SelectStmt is visited here, in PostgreSQL's own order (WITH, FROM, then the rest),
  * as the order decides which names exist when.
  */
-#include "judge_private.h"
+#include "judge_write.h"
 
 #include <string.h>
 
@@ -17,14 +17,16 @@ static enum status with_query(struct judge *judge, PgQuery__CommonTableExpr *cte
                               struct column_list *columns)
 {
     PgQuery__Node *query = cte->ctequery;
-    if (query == NULL || query->node_case != PG_QUERY__NODE__NODE_SELECT_STMT) {
+    bool select = query != NULL && query->node_case == PG_QUERY__NODE__NODE_SELECT_STMT;
+    if (query == NULL || (!select && !judge_is_write(query))) {
         enum status status =
             query == NULL ? OK : judge_walk(judge, query); /* refused by its name */
         return status != OK ? status
                             : judge_refuse(judge, DENIED, "0A000", "node", "WITH", SIZE_MAX,
-                                           "WITH holds something that is no SELECT");
+                                           "WITH holds something that is not supported there");
     }
-    enum status status = judge_select(judge, query->select_stmt, columns);
+    enum status status = select ? judge_select(judge, query->select_stmt, columns)
+                                : judge_write(judge, query, columns);
     if (status == OK && cte->search_clause != NULL)
         status = judge_walk_message(judge, &cte->search_clause->base);
     if (status == OK && cte->cycle_clause != NULL)
@@ -41,7 +43,7 @@ static bool with_is_raw(const PgQuery__CommonTableExpr *cte)
            cte->n_ctecolcollations == 0;
 }
 
-static enum status with_clause(struct judge *judge, PgQuery__WithClause *with)
+enum status judge_with(struct judge *judge, PgQuery__WithClause *with)
 {
     static const struct column_list unknown = {NULL, 0, false};
     for (size_t i = 0; i < with->n_ctes; i++) {
@@ -111,24 +113,14 @@ static bool is_star(const PgQuery__ColumnRef *ref)
            ref->fields[ref->n_fields - 1]->node_case == PG_QUERY__NODE__NODE_A_STAR;
 }
 
-/* The names under which a query's columns are seen from outside. */
-static enum status output_columns(struct judge *judge, const PgQuery__SelectStmt *select,
-                                  struct column_list *list)
+enum status judge_output_columns(struct judge *judge, PgQuery__Node **nodes, size_t count,
+                                 struct column_list *list)
 {
     size_t cap = 0;
     enum status status = OK;
     *list = (struct column_list){NULL, 0, true};
-    if (select->n_values_lists > 0) {
-        const PgQuery__Node *row = select->values_lists[0];
-        size_t count = row->node_case == PG_QUERY__NODE__NODE_LIST ? row->list->n_items : 0;
-        for (size_t i = 0; i < count && status == OK; i++) {
-            const char *name = judge_format(judge, "column%zu", i + 1);
-            status = name == NULL ? judge_no_memory(judge) : list_add(judge, list, &cap, name);
-        }
-        return status;
-    }
-    for (size_t i = 0; i < select->n_target_list && status == OK; i++) {
-        const PgQuery__Node *node = select->target_list[i];
+    for (size_t i = 0; i < count && status == OK; i++) {
+        const PgQuery__Node *node = nodes[i];
         const PgQuery__ResTarget *target =
             node->node_case == PG_QUERY__NODE__NODE_RES_TARGET ? node->res_target : NULL;
         const PgQuery__Node *value = target == NULL ? NULL : target->val;
@@ -147,6 +139,29 @@ static enum status output_columns(struct judge *judge, const PgQuery__SelectStmt
         }
     }
     return status;
+}
+
+static enum status values_columns(struct judge *judge, const PgQuery__SelectStmt *select,
+                                  struct column_list *list)
+{
+    size_t cap = 0;
+    const PgQuery__Node *row = select->values_lists[0];
+    size_t count = row->node_case == PG_QUERY__NODE__NODE_LIST ? row->list->n_items : 0;
+    enum status status = OK;
+    *list = (struct column_list){NULL, 0, true};
+    for (size_t i = 0; i < count && status == OK; i++) {
+        const char *name = judge_format(judge, "column%zu", i + 1);
+        status = name == NULL ? judge_no_memory(judge) : list_add(judge, list, &cap, name);
+    }
+    return status;
+}
+
+static enum status output_columns(struct judge *judge, const PgQuery__SelectStmt *select,
+                                  struct column_list *list)
+{
+    return select->n_values_lists > 0
+               ? values_columns(judge, select, list)
+               : judge_output_columns(judge, select->target_list, select->n_target_list, list);
 }
 
 static enum status set_operation(struct judge *judge, PgQuery__SelectStmt *select,
@@ -226,7 +241,7 @@ enum status judge_select(struct judge *judge, PgQuery__SelectStmt *select, struc
             "Row locks through pgvigil are not supported yet; leave the clause out.");
     struct level level;
     scope_enter(judge, &level, select);
-    enum status status = select->with_clause == NULL ? OK : with_clause(judge, select->with_clause);
+    enum status status = select->with_clause == NULL ? OK : judge_with(judge, select->with_clause);
     if (status == OK && select->op == PG_QUERY__SET_OPERATION__SETOP_NONE) {
         if (select->larg != NULL || select->rarg != NULL)
             status = refuse_clause(judge, "this SELECT", NULL);

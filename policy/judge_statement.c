@@ -5,7 +5,7 @@
  * text is not changed and everything that parses is allowed; what the audit wants to know is read
  * off the tree as well as it can be.
  */
-#include "judge_private.h"
+#include "judge_write.h"
 
 #include <string.h>
 
@@ -139,10 +139,21 @@ static enum status select_statement(struct judge *judge, PgQuery__SelectStmt *se
     struct column_list columns;
     out->kind = STATEMENT_SELECT;
     out->tag = "SELECT";
-    judge->calls_foreign_function = false;
     enum status status = judge_select(judge, select, &columns);
-    out->writes = judge->calls_foreign_function;
+    out->writes = judge->calls_foreign_function || judge->writes;
     return status;
+}
+
+static enum status write_statement(struct judge *judge, PgQuery__Node *node,
+                                   struct verdict_statement *out)
+{
+    struct column_list columns;
+    out->kind = STATEMENT_WRITE;
+    out->tag = node->node_case == PG_QUERY__NODE__NODE_INSERT_STMT   ? "INSERT"
+               : node->node_case == PG_QUERY__NODE__NODE_UPDATE_STMT ? "UPDATE"
+                                                                     : "DELETE";
+    out->writes = true;
+    return judge_write(judge, node, &columns);
 }
 
 /* What is the same for both kinds of role; *done false: nothing of it. */
@@ -181,11 +192,9 @@ static enum status common(struct judge *judge, PgQuery__Node *node, struct verdi
 static const char *why_not(int node_case)
 {
     switch (node_case) {
-    case PG_QUERY__NODE__NODE_INSERT_STMT:
-    case PG_QUERY__NODE__NODE_UPDATE_STMT:
-    case PG_QUERY__NODE__NODE_DELETE_STMT:
     case PG_QUERY__NODE__NODE_MERGE_STMT:
-        return "Writing through pgvigil is not supported yet.";
+        return "PostgreSQL before 17 cannot MERGE into a view, and guards are views: use INSERT "
+               "... ON CONFLICT, or UPDATE and INSERT.";
     case PG_QUERY__NODE__NODE_EXPLAIN_STMT:
         return "Plans and row estimates tell of hidden rows; EXPLAIN is for unrestricted roles.";
     case PG_QUERY__NODE__NODE_COPY_STMT:
@@ -198,7 +207,7 @@ static const char *why_not(int node_case)
     case PG_QUERY__NODE__NODE_CLOSE_PORTAL_STMT:
         return "Use the protocol's portals with a row limit, as drivers do.";
     default:
-        return "Restricted roles read; changes of the database are for unrestricted roles.";
+        return "Changes of the database itself are for unrestricted roles.";
     }
 }
 
@@ -213,6 +222,8 @@ enum status judge_statement(struct judge *judge, PgQuery__Node *node, struct ver
         return status;
     if (node->node_case == PG_QUERY__NODE__NODE_SELECT_STMT)
         return select_statement(judge, node->select_stmt, out);
+    if (judge_is_write(node))
+        return write_statement(judge, node, out);
     return refuse_statement(judge, out->tag, why_not((int)node->node_case));
 }
 

@@ -115,8 +115,7 @@ static enum status check_needs(struct judge *judge, const struct policy_table *t
     return status;
 }
 
-/* The file's own name: where policies stand on the proxy's disk is not the client's business. */
-static const char *file_name(const char *path)
+const char *judge_file_name(const char *path)
 {
     const char *slash = strrchr(path, '/');
     return slash == NULL ? path : slash + 1;
@@ -129,10 +128,10 @@ static enum status no_rule(struct judge *judge, const struct catalog_relation *r
     enum status status = judge_deny(judge, "relation", name, at,
                                     judge_format(judge, "relation \"%s\" is not open", name));
     const struct policy_table *table = policy_table_for(policy, relation->schema, relation->name);
-    const char *declared = table == NULL
-                               ? judge_format(judge, "no entry of `tables` covers it")
-                               : judge_format(judge, "declared at %s:%u",
-                                              file_name(table->place.file), table->place.line);
+    const char *declared =
+        table == NULL ? judge_format(judge, "no entry of `tables` covers it")
+                      : judge_format(judge, "declared at %s:%u", judge_file_name(table->place.file),
+                                     table->place.line);
     judge_hint(
         judge,
         judge_format(judge,
@@ -181,7 +180,8 @@ static struct relation_use *use_of(struct judge *judge, const struct catalog_rel
     size_t count = guard == NULL ? relation->column_count : guard->column_count;
     columns = arena_zalloc(judge->arena, count + 1, sizeof(*columns));
     use->used = arena_zalloc(judge->arena, count + 1, sizeof(*use->used));
-    if (columns == NULL || use->used == NULL)
+    use->written = arena_zalloc(judge->arena, count + 1, sizeof(*use->written));
+    if (columns == NULL || use->used == NULL || use->written == NULL)
         return NULL;
     for (size_t i = 0; i < count; i++)
         columns[i] = guard == NULL ? relation->columns[i].name : guard->columns[i];

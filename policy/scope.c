@@ -130,6 +130,7 @@ static void use_one(const struct level *level, struct range_item *item, size_t c
 
 void scope_use(struct level *level, struct range_item *item, long column)
 {
+    item->touched = true;
     if (column >= 0) {
         use_one(level, item, (size_t)column);
         return;

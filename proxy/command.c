@@ -43,6 +43,7 @@ bool command_is_local(const struct session *session, const struct verdict_statem
         return restricted;
     case STATEMENT_EMPTY:
     case STATEMENT_SELECT:
+    case STATEMENT_WRITE:
     case STATEMENT_BEGIN:
     case STATEMENT_COMMIT:
     case STATEMENT_ROLLBACK:
@@ -348,6 +349,7 @@ enum status command_run(struct session *session, const struct command *command, 
         return run_deallocate(session, command, out, refusal);
     case STATEMENT_EMPTY:
     case STATEMENT_SELECT:
+    case STATEMENT_WRITE:
     case STATEMENT_BEGIN:
     case STATEMENT_COMMIT:
     case STATEMENT_ROLLBACK:

@@ -15,18 +15,23 @@ static bool split_columns(const struct verdict_relation *relation, struct arena 
 {
     const char **shown = arena_zalloc(arena, relation->column_count + 1, sizeof *shown);
     const char **masked = arena_zalloc(arena, relation->column_count + 1, sizeof *masked);
-    if (shown == NULL || masked == NULL)
+    const char **written = arena_zalloc(arena, relation->column_count + 1, sizeof *written);
+    if (shown == NULL || masked == NULL || written == NULL)
         return false;
     for (size_t i = 0; i < relation->column_count; i++) {
-        if (relation->columns[i].masked)
-            masked[out->masked_count++] = relation->columns[i].name;
-        else
-            shown[out->shown_count++] = relation->columns[i].name;
+        const struct verdict_column *column = &relation->columns[i];
+        if (column->read && column->masked)
+            masked[out->masked_count++] = column->name;
+        else if (column->read)
+            shown[out->shown_count++] = column->name;
+        if (column->written)
+            written[out->written_count++] = column->name;
     }
     out->schema = relation->schema;
     out->name = relation->name;
     out->shown = shown;
     out->masked = masked;
+    out->written = relation->writes ? written : NULL;
     return true;
 }
 

@@ -152,6 +152,44 @@ static enum status clean(const char **field, struct arena *arena)
     return *field == NULL ? ERR_MEMORY : OK;
 }
 
+/* A guard is a view to PostgreSQL, the client's table to the client. */
+static const char *say_table(const char *message, struct arena *arena)
+{
+    static const char *const words[] = {"check option for view ", "permission denied for view ",
+                                        "column of view ", "of view \""};
+    for (size_t i = 0; message != NULL && i < sizeof words / sizeof words[0]; i++) {
+        const char *at = strstr(message, words[i]);
+        const char *view = at == NULL ? NULL : strstr(at, "view");
+        if (view != NULL)
+            return arena_printf(arena, "%.*stable%s", (int)(view - message), message, view + 4);
+    }
+    return message;
+}
+
+/* Why a row was not let in. */
+static const char *filter_hint(const struct statement *statement, struct arena *arena)
+{
+    const struct verdict *verdict = statement->verdict;
+    const struct policy *policy = statement->world->policy;
+    for (size_t i = 0; i < verdict->statement_count; i++) {
+        const struct verdict_statement *one = &verdict->statements[i];
+        for (size_t k = 0; k < one->relation_count; k++) {
+            const struct policy_rule *rule = one->relations[k].rule;
+            if (!one->relations[k].writes || rule == NULL || rule->rows == NULL)
+                continue;
+            const char *slash = strrchr(rule->place.file, '/');
+            return arena_printf(arena,
+                                "A row can be written only if the role %s in the mission %s may "
+                                "see it afterwards: `rows` or `filter` of the rule at %s:%u.",
+                                policy->roles[statement->role].name,
+                                statement->mission < 0 ? "none"
+                                                       : policy->missions[statement->mission].name,
+                                slash == NULL ? rule->place.file : slash + 1, rule->place.line);
+        }
+    }
+    return NULL;
+}
+
 /* ---- columns that the policy hides ---- */
 
 /* `column nir does not exist`, `column "nir" does not exist`, `column p.nir does not exist` -> nir.
@@ -245,7 +283,9 @@ enum status scrub_report(struct wire_report *report, const struct statement *sta
     for (size_t i = 0; i < sizeof fields / sizeof fields[0]; i++)
         if (clean(fields[i], arena) != OK)
             return ERR_MEMORY;
-    report->message = unqualify(report->message, statement, arena);
+    if (report->sqlstate != NULL && strcmp(report->sqlstate, "44000") == 0 && statement != NULL)
+        report->hint = filter_hint(statement, arena);
+    report->message = say_table(unqualify(report->message, statement, arena), arena);
     if (report->message == NULL && arena_failed(arena))
         return ERR_MEMORY;
     if (report->sqlstate != NULL && strcmp(report->sqlstate, "42703") == 0 && statement != NULL) {

@@ -93,13 +93,24 @@ static void print_text(const char *label, const char *text)
         (void)putchar('\n');
 }
 
+static void print_written(const struct verdict_relation *relation)
+{
+    size_t printed = 0;
+    for (size_t i = 0; i < relation->column_count; i++) {
+        if (relation->columns[i].written)
+            printf("%s%s", printed++ == 0 ? "  written   " : ", ", relation->columns[i].name);
+    }
+    if (printed > 0)
+        (void)putchar('\n');
+}
+
 static void print_columns(const struct explain *explain, const struct verdict_relation *relation,
                           bool masked)
 {
     size_t printed = 0;
     for (size_t i = 0; i < relation->column_count; i++) {
         const struct verdict_column *column = &relation->columns[i];
-        if (column->masked != masked)
+        if (!column->read || column->masked != masked)
             continue;
         if (printed++ == 0)
             printf("  %-10s", masked ? "masked" : "shown");
@@ -165,6 +176,7 @@ static void print_relation(const struct explain *explain, const struct verdict_r
         printf("  %-10s%s\n", "filter", relation->rule->filter_name);
     print_columns(explain, relation, false);
     print_columns(explain, relation, true);
+    print_written(relation);
     print_hidden(explain, relation);
     if (relation->guard)
         printf("  %-10s%s\n", "guard", relation->guard);

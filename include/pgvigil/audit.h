@@ -70,6 +70,8 @@ struct audit_relation {
     size_t shown_count;
     const char *const *masked;
     size_t masked_count;
+    const char *const *written; /* columns that get values; NULL: no row of it is written */
+    size_t written_count;       /* 0 where rows are only deleted */
 };
 
 /* A statement, for begin and whole records. */

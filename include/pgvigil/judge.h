@@ -40,6 +40,7 @@ struct judge_request {
 enum statement_kind {
     STATEMENT_EMPTY = 0,
     STATEMENT_SELECT, /* SELECT, VALUES, TABLE: goes upstream rewritten */
+    STATEMENT_WRITE,  /* INSERT, UPDATE, DELETE: the same */
     STATEMENT_BEGIN,  /* BEGIN, START TRANSACTION: as written */
     STATEMENT_COMMIT, /* COMMIT, END */
     STATEMENT_ROLLBACK,
@@ -71,6 +72,8 @@ bool setting_value_allowed(const char *name, const char *value);
 struct verdict_column {
     const char *name;
     bool masked;
+    bool read;
+    bool written;
 };
 
 /* A relation that a statement reads, as the policy names it. */
@@ -84,6 +87,7 @@ struct verdict_relation {
     const struct verdict_column
         *columns; /* those named in the statement, or all of the guard's for * */
     size_t column_count;
+    bool writes; /* rows of it are inserted, updated or deleted */
 };
 
 struct verdict_statement {

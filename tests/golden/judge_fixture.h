@@ -163,7 +163,7 @@ static int fixture_setup(void **state)
     struct catalog_builder *builder = fixture_read();
     int nurse = policy_find_role(fixture_policy, "nurse");
     for (size_t i = 0; i < fixture_catalog->relation_count; i++) {
-        for (int mission = 0; mission < 2; mission++) {
+        for (int mission = 0; mission < 3; mission++) {
             const struct catalog_relation *relation = &fixture_catalog->relations[i];
             fixture_guard(builder, nurse, mission, relation, false);
             if (relation->has_children)

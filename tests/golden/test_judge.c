@@ -5,12 +5,11 @@
  *     # role mission [path=a,b] [patient] [extended]      who asks; absent: as before
  *     the statement, as many lines as it needs
  *     => the text that is sent            or    => refused SQLSTATE reason
- *     -- relation(column, column*)...     what the verdict says is read; * is masked
- *     (an empty line)
- * In expected text G: stands for the pair's guard schema and C: for the catalog's. A statement is
- * sent again through PostgreSQL's own parser by verification in judge(); that the result means what
- * it should is the e2e tests' to show. JUDGE_UPDATE=1 rewrites the files with what is; read the
- * diff.
+ *     -- relation(column, column*)...     what the verdict says is read; * is masked, + is written,
+ * & both (an empty line) In expected text G: stands for the pair's guard schema and C: for the
+ * catalog's. A statement is sent again through PostgreSQL's own parser by verification in judge();
+ * that the result means what it should is the e2e tests' to show. JUDGE_UPDATE=1 rewrites the files
+ * with what is; read the diff.
  */
 #include "judge_fixture.h"
 
@@ -70,6 +69,9 @@ static void describe_relations(struct text *out, const struct verdict *verdict)
                 text_put(out, c == 0 ? "" : " ");
                 text_put(out, relation->columns[c].name);
                 text_put(out, relation->columns[c].masked ? "*" : "");
+                text_put(out, !relation->columns[c].written ? ""
+                              : relation->columns[c].read   ? "&"
+                                                            : "+");
             }
             text_put(out, ")");
         }

@@ -33,8 +33,8 @@ struct fixture {
 static const char *const shown_columns[] = {"id", "ward_id", "family_name"};
 static const char *const masked_columns[] = {"birth_date"};
 static const struct audit_relation some_relations[] = {
-    {"public", "patients", shown_columns, 3, masked_columns, 1},
-    {"public", "stays", shown_columns, 1, NULL, 0},
+    {"public", "patients", shown_columns, 3, masked_columns, 1, NULL, 0},
+    {"public", "stays", shown_columns, 1, NULL, 0, NULL, 0},
 };
 static const struct audit_session some_session = {
     .id = 42,

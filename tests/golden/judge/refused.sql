@@ -155,16 +155,16 @@ SELECT * INTO t FROM patients
 => refused 0A000 node: SELECT INTO is not supported for role "nurse" in mission "care"
 
 WITH x AS (DELETE FROM patients RETURNING *) SELECT * FROM x
-=> refused 0A000 node: DELETE is not supported here for role "nurse" in mission "care"
+=> refused 42501 write: rows of relation "public.patients" may not be deleted for role "nurse" in mission "care"
 
 INSERT INTO patients VALUES (1)
-=> refused 0A000 statement: INSERT is not supported for role "nurse" in mission "care"
+=> refused 42501 write: rows of relation "public.patients" may not be inserted for role "nurse" in mission "care"
 
 UPDATE patients SET phone = ''
-=> refused 0A000 statement: UPDATE is not supported for role "nurse" in mission "care"
+=> refused 42501 write: rows of relation "public.patients" may not be updated for role "nurse" in mission "care"
 
 DELETE FROM patients
-=> refused 0A000 statement: DELETE is not supported for role "nurse" in mission "care"
+=> refused 42501 write: rows of relation "public.patients" may not be deleted for role "nurse" in mission "care"
 
 MERGE INTO patients p USING stays s ON true WHEN MATCHED THEN DELETE
 => refused 0A000 statement: MERGE is not supported for role "nurse" in mission "care"
@@ -320,7 +320,7 @@ BEGIN; DEALLOCATE ALL
 => refused 0A000 statement: DEALLOCATE ALL must be sent by itself, not with other statements
 
 SELECT 1; DELETE FROM patients
-=> refused 0A000 statement: DELETE is not supported for role "nurse" in mission "care"
+=> refused 42501 write: rows of relation "public.patients" may not be deleted for role "nurse" in mission "care"
 
 SELECT FROM WHERE
 => refused 42601 syntax: syntax error at or near "WHERE"

@@ -1,0 +1,177 @@
+/*
+ * judge_conflict.c: INSERT ... ON CONFLICT.
+ *
+ * The attack: PostgreSQL does not apply a view's WHERE to the row that is in the way. DO UPDATE
+ * would evaluate its expressions over that row, hidden or not ("SET phone = (name::int)::text"
+ * prints the name), and could change the very column that the row filter asks for, so that the
+ * CHECK OPTION passes and the row is captured. No grant stands against it: where rows are
+ * filtered, this file is the only wall, so it asks for the form that cannot tell: no reference to
+ * the row that is there, and no change to anything the filter may depend on. What is left then ends
+ * in the CHECK OPTION's error for a hidden row, which tells no more than the unique constraint
+ * itself does.
+ */
+#include "judge_write.h"
+#include "lexer.h"
+
+#include <string.h>
+#include <strings.h>
+
+static enum status refuse(struct judge *judge, const char *what, const char *hint)
+{
+    return judge_unsupported(judge, "write", what, hint);
+}
+
+/* ---- what a filter depends on ---- */
+
+/* A quoted identifier's name against `name`; an escaped one (U&"...") is taken for any name. */
+static bool quoted_is(const char *text, size_t len, const char *name)
+{
+    if (text[0] == 'U' || text[0] == 'u')
+        return memchr(text, '"', len) != NULL;
+    if (text[0] != '"')
+        return false;
+    size_t used = 0;
+    for (size_t i = 1; i + 1 < len; i++) {
+        if (text[i] == '"')
+            i++; /* doubled */
+        if (name[used] == '\0' || text[i] != name[used])
+            return false;
+        used++;
+    }
+    return name[used] == '\0';
+}
+
+struct mention {
+    const char *name;
+    bool found; /* at all */
+    bool whole; /* without a dot behind it: as a value of its own */
+};
+
+static void mention_in(const char *expression, struct mention *mention)
+{
+    size_t at = 0;
+    for (enum lexeme kind = LEXEME_SPACE; kind != LEXEME_END;) {
+        size_t start = at;
+        kind = lexer_next(expression, &at);
+        size_t len = at - start;
+        bool word = kind == LEXEME_WORD && strlen(mention->name) == len &&
+                    strncasecmp(expression + start, mention->name, len) == 0;
+        bool quoted = kind == LEXEME_QUOTED && quoted_is(expression + start, len, mention->name);
+        if (!word && !quoted && kind != LEXEME_UNCLOSED)
+            continue;
+        mention->found = true;
+        mention->whole = mention->whole || expression[at] != '.';
+        if (kind == LEXEME_UNCLOSED)
+            return;
+    }
+}
+
+/* By the words of the filter, not by its tree: too much is safe here, too little is not. */
+static struct mention mentioned(const struct relation_use *use, const char *name)
+{
+    const struct policy_rule *rule = use->shown.rule;
+    const struct policy_table *table = use->shown.table;
+    struct mention mention = {.name = name};
+    mention_in(rule->rows, &mention);
+    if (table != NULL && table->subject != NULL && strstr(rule->rows, ":subject") != NULL)
+        mention_in(table->subject, &mention);
+    return mention;
+}
+
+/* The whole row in the filter, or a column that PostgreSQL computes from others. */
+static bool depends_on_anything(const struct judge *judge, const struct relation_use *use)
+{
+    const struct catalog_relation *relation = use->shown.relation;
+    const struct catalog *catalog = judge->request->catalog;
+    for (int at = (int)(relation - catalog->relations); at >= 0;
+         at = catalog->relations[at].parent) {
+        if (mentioned(use, catalog->relations[at].name).whole)
+            return true;
+    }
+    for (size_t i = 0; i < relation->column_count; i++) {
+        const struct catalog_column *column = &relation->columns[i];
+        if (column->generated && mentioned(use, column->name).found)
+            return true;
+    }
+    return false;
+}
+
+static enum status check_filter(struct judge *judge, const PgQuery__OnConflictClause *conflict)
+{
+    const struct relation_use *use = judge->level->items[0].use;
+    static const char hint[] =
+        "A conflict may be with a row that is hidden, and the column decides "
+        "which rows are: use UPDATE.";
+    if (depends_on_anything(judge, use))
+        return refuse(judge, "ON CONFLICT DO UPDATE of this relation", hint);
+    for (size_t i = 0; i < conflict->n_target_list; i++) {
+        const char *name = conflict->target_list[i]->res_target->name;
+        if (mentioned(use, name).found)
+            return refuse(judge, judge_format(judge, "ON CONFLICT DO UPDATE SET \"%s\"", name),
+                          hint);
+    }
+    return OK;
+}
+
+/* ---- the clause ---- */
+
+static enum status infer(struct judge *judge, const PgQuery__InferClause *infer)
+{
+    if (infer->conname[0] != '\0')
+        return refuse(judge, "ON CONFLICT ON CONSTRAINT", "Name the constraint's columns instead.");
+    for (size_t i = 0; i < infer->n_index_elems; i++) {
+        PgQuery__IndexElem *element =
+            infer->index_elems[i]->node_case == PG_QUERY__NODE__NODE_INDEX_ELEM
+                ? infer->index_elems[i]->index_elem
+                : NULL;
+        if (element == NULL || element->n_collation > 0 || element->n_opclass > 0 ||
+            element->n_opclassopts > 0)
+            return refuse(judge, "a collation or operator class in ON CONFLICT", NULL);
+        struct range_item *item = &judge->level->items[0];
+        long column = element->name[0] == '\0' ? -1 : scope_column(item, element->name);
+        if (column >= 0)
+            scope_use(judge->level, item, column);
+        enum status status = element->expr == NULL ? OK : judge_walk(judge, element->expr);
+        if (status != OK)
+            return status;
+    }
+    return infer->where_clause == NULL ? OK : judge_walk(judge, infer->where_clause);
+}
+
+static enum status do_update(struct judge *judge, PgQuery__OnConflictClause *conflict)
+{
+    struct level *level = judge->level;
+    bool filtered = level->items[0].use->shown.rule->rows != NULL;
+    struct range_item *excluded = scope_add(judge);
+    if (excluded == NULL)
+        return judge_no_memory(judge);
+    excluded->name = excluded->emitted = "excluded";
+    excluded->columns = level->items[0].columns;
+    level->high = level->item_count;
+    level->items[0].touched = false;
+    enum status status = judge_assignments(judge, conflict->target_list, conflict->n_target_list);
+    if (status == OK && conflict->where_clause != NULL)
+        status = judge_walk(judge, conflict->where_clause);
+    if (status == OK && filtered && level->items[0].touched)
+        status = refuse(judge, "a reference to the existing row in ON CONFLICT DO UPDATE",
+                        "The row may be a hidden one: use excluded's columns, or UPDATE.");
+    if (status == OK && filtered)
+        status = check_filter(judge, conflict);
+    level->high = 1; /* RETURNING does not know excluded */
+    return status;
+}
+
+enum status judge_conflict(struct judge *judge, PgQuery__OnConflictClause *conflict)
+{
+    enum status status = conflict->infer == NULL ? OK : infer(judge, conflict->infer);
+    if (status != OK)
+        return status;
+    switch ((int)conflict->action) {
+    case PG_QUERY__ON_CONFLICT_ACTION__ONCONFLICT_NOTHING:
+        return OK;
+    case PG_QUERY__ON_CONFLICT_ACTION__ONCONFLICT_UPDATE:
+        return do_update(judge, conflict);
+    default:
+        return refuse(judge, "this ON CONFLICT", NULL);
+    }
+}

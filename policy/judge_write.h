@@ -1,0 +1,29 @@
+/*
+ * judge_write.h: statements that write, and what they share. Private to policy/.
+ *
+ * The level of such a statement holds its target as items[0].
+ */
+#ifndef PGVIGIL_JUDGE_WRITE_H
+#define PGVIGIL_JUDGE_WRITE_H
+
+#include "judge_private.h"
+
+enum write_kind { WRITE_INSERT, WRITE_UPDATE, WRITE_DELETE };
+
+/* judge_write.c */
+
+/* INSERT, UPDATE or DELETE? */
+bool judge_is_write(const PgQuery__Node *node);
+/* Judges one; *out are the columns of its RETURNING. */
+NODISCARD enum status judge_write(struct judge *judge, PgQuery__Node *node,
+                                  struct column_list *out);
+/* May the pair write this column of the target? Notes that it is written. */
+NODISCARD enum status judge_write_column(struct judge *judge, enum write_kind kind,
+                                         const char *name, size_t at);
+/* The SET list of UPDATE and of ON CONFLICT DO UPDATE. */
+NODISCARD enum status judge_assignments(struct judge *judge, PgQuery__Node **list, size_t count);
+
+/* judge_conflict.c */
+NODISCARD enum status judge_conflict(struct judge *judge, PgQuery__OnConflictClause *conflict);
+
+#endif
