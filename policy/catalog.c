@@ -187,6 +187,7 @@ void catalog_add_relation(struct catalog_builder *builder, const struct catalog_
         columns[i].name = keep(builder, columns[i].name);
         columns[i].type = keep(builder, columns[i].type);
         columns[i].base_type = keep(builder, columns[i].base_type);
+        columns[i].default_expression = keep(builder, columns[i].default_expression);
     }
     builder->relation_count++;
 }

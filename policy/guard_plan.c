@@ -12,6 +12,7 @@
  * Ownership: the plan stands in the caller's arena and borrows relations from the catalog.
  */
 #include "guard_catalog.h"
+#include "guard_default.h"
 #include "guard_tree.h"
 
 #include <pgvigil/guard.h>
@@ -337,6 +338,50 @@ static const char *column_list(struct planner *planner, const struct policy_tabl
     return all;
 }
 
+/* Defaults that need the owner's rights: by a function of the guard's where it shows the column as
+ * it is; else the INSERT will fail, and the admin hears it now. */
+static void plan_defaults(struct planner *planner, struct list *list, const struct guard_view *view,
+                          const struct policy_table *table, const struct policy_rule *rule)
+{
+    const struct catalog_relation *relation = view->relation;
+    const char *pair = quoted(planner, view->pair);
+    const char *about = list->items[0].about;
+    for (size_t i = 0; i < relation->column_count; i++) {
+        const struct catalog_column *column = &relation->columns[i];
+        if (!guard_default_needs_owner(column, planner->arena)) {
+            continue;
+        }
+        if (policy_mask_for(planner->policy, table, rule, column->name)->kind != MASK_SHOW) {
+            if (!guard_default_calls(column, planner->arena)) {
+                continue; /* deploy grants the sequence */
+            }
+            add_finding(planner, false, rule,
+                        arena_printf(planner->arena,
+                                     "%s/%s: an INSERT into %s.%s may fail: the default of column "
+                                     "\"%s\", %s, would run with the pair's rights, as the column "
+                                     "is not shown: show it, or make the function SECURITY DEFINER",
+                                     planner->policy->roles[view->role].name,
+                                     planner->policy->missions[view->mission].name,
+                                     relation->schema, relation->name, column->name,
+                                     column->default_expression));
+            continue;
+        }
+        const char *name = quoted(
+            planner, kept(planner, guard_default_name(view->view, column->name, planner->arena)));
+        add(planner, list, about,
+            "CREATE OR REPLACE FUNCTION %s.%s() RETURNS %s LANGUAGE sql SECURITY DEFINER "
+            "SET search_path = '' AS %s",
+            pair, name, column->type,
+            literal(planner,
+                    kept(planner, arena_printf(planner->arena, "SELECT (%s)::%s",
+                                               column->default_expression, column->type))));
+        add(planner, list, about, "REVOKE ALL ON FUNCTION %s.%s() FROM PUBLIC", pair, name);
+        add(planner, list, about, "GRANT EXECUTE ON FUNCTION %s.%s() TO %s", pair, name, pair);
+        add(planner, list, about, "ALTER VIEW %s.%s ALTER COLUMN %s SET DEFAULT %s.%s()", pair,
+            quoted(planner, view->view), quoted(planner, column->name), pair, name);
+    }
+}
+
 /* The statements that make one guard. */
 static void plan_view_statements(struct planner *planner, struct guard_view *view,
                                  const struct policy_table *table, const struct policy_rule *rule)
@@ -349,8 +394,19 @@ static void plan_view_statements(struct planner *planner, struct guard_view *vie
     const char *pair = quoted(planner, view->pair);
     const char *name = quoted(planner, view->view);
     const char *base = text_qualified(planner->arena, view->relation->schema, view->relation->name);
-    bool may_write = rule != NULL && !view->only && strchr("rp", view->relation->kind) != NULL;
-    const char *insert = may_write ? column_list(planner, table, rule, view, true) : NULL;
+    bool may_write = rule != NULL && strchr("rp", view->relation->kind) != NULL;
+    bool may_insert = may_write && !view->only; /* there is no INSERT INTO ONLY */
+    if (rule != NULL && !may_write &&
+        (rule->insert_count > 0 || rule->update_count > 0 || rule->delete_rows)) {
+        add_finding(planner, false, rule,
+                    arena_printf(planner->arena,
+                                 "%s/%s: %s.%s is not a table: it can be read only, whatever "
+                                 "insert, update and delete say; write to the tables below it",
+                                 planner->policy->roles[view->role].name,
+                                 planner->policy->missions[view->mission].name,
+                                 view->relation->schema, view->relation->name));
+    }
+    const char *insert = may_insert ? column_list(planner, table, rule, view, true) : NULL;
     const char *update = may_write ? column_list(planner, table, rule, view, false) : NULL;
     bool delete_rows = may_write && rule->delete_rows && view->column_count > 0;
     /*
@@ -379,6 +435,9 @@ static void plan_view_statements(struct planner *planner, struct guard_view *vie
     }
     if (delete_rows) {
         add(planner, &list, about, "GRANT DELETE ON %s.%s TO %s", pair, name, pair);
+    }
+    if (insert != NULL) {
+        plan_defaults(planner, &list, view, table, rule);
     }
     struct buf text;
     buf_init(&text, 0);

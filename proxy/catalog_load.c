@@ -55,7 +55,9 @@ static const char columns_sql[] =
     "        WHERE (t.oid = a.atttypid OR t.oid IN (SELECT b.typid FROM base b WHERE b.oid = "
     "a.atttypid))\n"
     "        AND (t.typtype = 'c' OR e.typtype = 'c'\n"
-    "            OR t.oid IN (SELECT oid FROM operand) OR e.oid IN (SELECT oid FROM operand)))\n"
+    "            OR t.oid IN (SELECT oid FROM operand) OR e.oid IN (SELECT oid FROM operand))),\n"
+    "    (SELECT pg_catalog.pg_get_expr(d.adbin, d.adrelid) FROM pg_catalog.pg_attrdef d\n"
+    "        WHERE d.adrelid = a.attrelid AND d.adnum = a.attnum AND a.attgenerated = '')\n"
     "FROM pg_catalog.pg_attribute a JOIN pg_catalog.pg_class c ON c.oid = a.attrelid\n"
     "JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace\n"
     "WHERE c.relkind IN ('r', 'p', 'v', 'm', 'f') AND a.attnum > 0 AND NOT a.attisdropped AND " REAL
@@ -201,6 +203,7 @@ static size_t collect_columns(const PGresult *columns, uint32_t oid, int *row,
             .generated = true_at(columns, *row, 8),
             .identity = true_at(columns, *row, 9),
             .operand = true_at(columns, *row, 10),
+            .default_expression = text_at(columns, *row, 11),
         };
     }
     return count;
@@ -459,7 +462,8 @@ static bool same_columns(const struct catalog_relation *a, const struct catalog_
                x->type_oid == y->type_oid && strcmp(x->type, y->type) == 0 &&
                strcmp(x->base_type, y->base_type) == 0 && x->not_null == y->not_null &&
                x->has_default == y->has_default && x->generated == y->generated &&
-               x->identity == y->identity;
+               x->identity == y->identity &&
+               same_text(x->default_expression, y->default_expression);
     }
     return same;
 }

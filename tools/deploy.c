@@ -425,8 +425,21 @@ static enum status grant_names(struct deploy *deploy, const struct guard_plan *p
         "p.oid::pg_catalog.regprocedure, f.pair)\n"
         "FROM %s.\"functions\" f JOIN pg_catalog.pg_namespace n ON n.nspname = f.schema\n"
         "JOIN pg_catalog.pg_proc p ON p.pronamespace = n.oid AND p.proname = f.name\n"
-        "WHERE NOT pg_catalog.has_function_privilege(f.pair, p.oid, 'EXECUTE') ORDER BY 1",
-        schema, schema, schema);
+        "WHERE NOT pg_catalog.has_function_privilege(f.pair, p.oid, 'EXECUTE')\n"
+        /* The default of a column that the guard does not show runs with the pair's rights. */
+        "UNION ALL SELECT DISTINCT pg_catalog.format('GRANT USAGE ON SEQUENCE %%s TO %%I', "
+        "s.oid::pg_catalog.regclass, r.pair)\n"
+        "FROM %s.\"relations\" r JOIN pg_catalog.pg_attrdef d ON d.adrelid = r.base\n"
+        "JOIN pg_catalog.pg_attribute a ON a.attrelid = d.adrelid AND a.attnum = d.adnum\n"
+        "JOIN pg_catalog.pg_depend p ON p.classid = 'pg_catalog.pg_attrdef'::pg_catalog.regclass "
+        "AND p.objid = d.oid\n"
+        "    AND p.refclassid = 'pg_catalog.pg_class'::pg_catalog.regclass\n"
+        "JOIN pg_catalog.pg_class s ON s.oid = p.refobjid AND s.relkind = 'S'\n"
+        "WHERE pg_catalog.has_any_column_privilege(r.pair, r.guard, 'INSERT')\n"
+        "AND NOT pg_catalog.has_sequence_privilege(r.pair, s.oid, 'USAGE')\n"
+        "AND NOT EXISTS (SELECT FROM pg_catalog.pg_attribute g WHERE g.attrelid = r.guard\n"
+        "    AND g.attname = a.attname AND g.atthasdef) ORDER BY 1",
+        schema, schema, schema, schema);
     if (sql == NULL) {
         return ERR_MEMORY;
     }

@@ -25,7 +25,8 @@ struct catalog_column {
                               is cast to */
     bool not_null;
     bool has_default;
-    bool generated; /* GENERATED ALWAYS AS (...) STORED */
+    const char *default_expression; /* pg_get_expr() under search_path ''; NULL: none */
+    bool generated;                 /* GENERATED ALWAYS AS (...) STORED */
     bool identity;
     bool operand; /* of a type that has operators of its own outside pg_catalog */
 };

@@ -19,7 +19,7 @@ struct buf;
 
 /* Part of the digest: raise it when the same policy begins to make other guards, so that those of
  * an older pgvigil are not taken for this one's. */
-#define POLICY_GUARD_FORMAT 1
+#define POLICY_GUARD_FORMAT 2
 
 /* Where something stands in the files, for messages. */
 struct policy_place {
