@@ -9,6 +9,9 @@ GRANT USAGE ON SCHEMA public, app TO pgvigil_owner;
 GRANT SELECT ON ALL TABLES IN SCHEMA public TO pgvigil_owner;
 REVOKE SELECT ON public.staff_salaries FROM pgvigil_owner;
 GRANT UPDATE (phone, email, address, postcode, city) ON public.patients TO pgvigil_owner;
+GRANT UPDATE (starts_at, minutes, status) ON public.appointments TO pgvigil_owner;
+GRANT INSERT ON public.observations, public.prescriptions TO pgvigil_owner;
+GRANT UPDATE (dose, route, ends_on) ON public.prescriptions TO pgvigil_owner;
 
 -- What pgvigil logs in as. It has no rights at all; `pgvigil deploy` gives it the roles of the pairs.
 CREATE ROLE pgvigil LOGIN NOINHERIT PASSWORD :'login_password';
