@@ -10,6 +10,7 @@
 #include "proxy/admission.h"
 #include "proxy/cancel.h"
 #include "proxy/certificate.h"
+#include "proxy/parameter.h"
 #include "proxy/pool.h"
 #include "proxy/query.h"
 #include "proxy/tls.h"
@@ -381,22 +382,13 @@ enum status auth_step(struct session *session)
 
 static void put_parameters(struct session *session, struct server *server, struct buf *out)
 {
-    static const char *const names[] = {"server_version",
-                                        "server_encoding",
-                                        "client_encoding",
-                                        "DateStyle",
-                                        "TimeZone",
-                                        "integer_datetimes",
-                                        "IntervalStyle",
-                                        "in_hot_standby",
-                                        "standard_conforming_strings",
-                                        "default_transaction_read_only"};
-    for (size_t i = 0; i < sizeof names / sizeof names[0]; i++) {
+    const char *name;
+    for (size_t i = 0; (name = parameter_name(i)) != NULL; i++) {
         /* Of a connection that may be someone else's: as it was opened, without their settings. */
-        const char *value = server->session == session ? server_parameter(server, names[i])
-                                                       : PQparameterStatus(server->conn, names[i]);
+        const char *value = server->session == session ? server_parameter(server, name)
+                                                       : PQparameterStatus(server->conn, name);
         if (value != NULL)
-            wire_put_parameter_status(out, names[i], value);
+            wire_put_parameter_status(out, name, value);
     }
     wire_put_parameter_status(
         out, "application_name",

@@ -7,6 +7,7 @@
  */
 #include "proxy/result.h"
 
+#include "proxy/parameter.h"
 #include "proxy/pool.h"
 #include "proxy/scrub.h"
 
@@ -529,11 +530,12 @@ static enum status answer(struct session *session, struct request *head,
     return ERR_PROTOCOL;
 }
 
-/* Values that the session has of its own, whatever the shared connection says. */
-static bool own_parameter(const char *name)
+/* Said between answers, whatever becomes of them. */
+static void tell(struct session *session, const struct wire_message *message)
 {
-    return strcmp(name, "application_name") == 0 || strcmp(name, "is_superuser") == 0 ||
-           strcmp(name, "session_authorization") == 0;
+    size_t before = outbox_uncovered(&session->out);
+    wire_put_message(&session->out.bytes, message);
+    cover_if_clear(session, before);
 }
 
 static enum status on_parameter(struct session *session, const struct wire_message *message)
@@ -542,11 +544,8 @@ static enum status on_parameter(struct session *session, const struct wire_messa
     const char *value;
     if (wire_parse_parameter_status(message, &name, &value) != OK)
         return ERR_PROTOCOL;
-    if (!session_unrestricted(session) && own_parameter(name))
-        return OK;
-    size_t before = outbox_uncovered(&session->out);
-    wire_put_message(&session->out.bytes, message);
-    cover_if_clear(session, before);
+    if (session_unrestricted(session) || parameter_passes(name))
+        tell(session, message);
     return OK;
 }
 
@@ -573,7 +572,10 @@ enum status result_message(struct session *session, struct wire_message *message
         status = on_notice(session, message);
         break;
     case 'A':
-        emit_plain(session, message);
+        /* A restricted role cannot LISTEN. That a function did, for whoever had the connection
+         * before, must not tell this session what others notify. */
+        if (session_unrestricted(session))
+            tell(session, message);
         status = OK;
         break;
     default:

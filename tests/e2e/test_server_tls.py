@@ -12,6 +12,7 @@ import time
 import harness
 import psycopg
 import pytest
+import relay
 import wire
 
 REASONS = {
@@ -46,15 +47,8 @@ def impostor(certs, kind, folder):
 
 def presented(cluster):
     """The certificate that the server shows now."""
-    with wire.Raw(cluster.port, unchecked()) as raw:
+    with wire.Raw(cluster.port, relay.unchecked()) as raw:
         return raw.socket.getpeercert(binary_form=True)
-
-
-def unchecked():
-    context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
-    context.check_hostname = False
-    context.verify_mode = ssl.CERT_NONE
-    return context
 
 
 def show_certificate(cluster, cert, key):
