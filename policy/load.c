@@ -225,12 +225,11 @@ static struct policy *policy_new(const char *path)
     policy->path = arena_strdup(arena, path);
     private->arena = arena;
     private->users = map_new();
-    private->users_by_cn = map_new();
     private->tables = map_new();
     private->rules = map_new();
     atomic_init(&private->references, 1);
-    if (policy->path == NULL || private->users == NULL || private->users_by_cn == NULL ||
-        private->tables == NULL || private->rules == NULL) {
+    if (policy->path == NULL || private->users == NULL || private->tables == NULL ||
+        private->rules == NULL) {
         policy_unref(policy);
         return NULL;
     }

@@ -25,7 +25,6 @@ void policy_unref(struct policy *policy)
     if (atomic_fetch_sub_explicit(&private->references, 1, memory_order_acq_rel) != 1)
         return;
     map_free(private->users);
-    map_free(private->users_by_cn);
     map_free(private->tables);
     map_free(private->rules);
     arena_free(private->arena); /* policy and private live in it */
@@ -73,10 +72,6 @@ enum status policy_index_users(struct policy *policy)
         if (user->name != NULL && map_get_str(private->users, user->name) == NULL &&
             map_put_str(private->users, user->name, value) != OK)
             return ERR_MEMORY;
-        if (user->certificate_cn != NULL &&
-            map_get_str(private->users_by_cn, user->certificate_cn) == NULL &&
-            map_put_str(private->users_by_cn, user->certificate_cn, value) != OK)
-            return ERR_MEMORY;
     }
     return OK;
 }
@@ -84,12 +79,6 @@ enum status policy_index_users(struct policy *policy)
 const struct policy_user *policy_find_user(const struct policy *policy, const char *name)
 {
     return map_get_str(policy->private->users, name);
-}
-
-const struct policy_user *policy_find_user_by_cn(const struct policy *policy,
-                                                 const char *common_name)
-{
-    return map_get_str(policy->private->users_by_cn, common_name);
 }
 
 bool policy_role_has_mission(const struct policy *policy, int role, int mission)

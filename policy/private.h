@@ -26,7 +26,6 @@ struct policy_private {
     struct arena *arena;
     atomic_uint references;
     struct map *users;
-    struct map *users_by_cn;
     struct map *tables;             /* exact name -> struct policy_table */
     struct map *rules;              /* (role, mission, exact name) -> struct policy_rule */
     struct rule_patterns *patterns; /* [role * mission_count + mission] */

@@ -17,7 +17,7 @@
 #include <sys/queue.h>
 #include <unistd.h>
 
-enum job_kind { JOB_OPEN, JOB_CANCEL, JOB_FINISH };
+enum job_kind { JOB_OPEN, JOB_CANCEL };
 
 struct job {
     STAILQ_ENTRY(job) link;
@@ -208,10 +208,6 @@ static void run_job(struct job *job)
             job_free(job);
         }
         return;
-    case JOB_FINISH:
-        PQfinish(job->conn);
-        job_free(job);
-        return;
     }
 }
 
@@ -324,16 +320,4 @@ enum status connector_cancel(struct connector *connector, struct worker *worker,
     job->context = context;
     submit(connector, job);
     return OK;
-}
-
-void connector_finish(struct connector *connector, PGconn *conn)
-{
-    struct job *job = calloc(1, sizeof *job);
-    if (job == NULL) {
-        PQfinish(conn);
-        return;
-    }
-    job->kind = JOB_FINISH;
-    job->conn = conn;
-    submit(connector, job);
 }

@@ -43,8 +43,6 @@ NODISCARD enum status connector_open(struct connector *connector, struct worker 
 NODISCARD enum status connector_cancel(struct connector *connector, struct worker *worker,
                                        struct upstream_cancel *cancel, connector_cancelled_fn *done,
                                        void *context);
-/* PQfinish on a connector thread, for connections whose end could block. Takes `conn`. */
-void connector_finish(struct connector *connector, PGconn *conn);
 /* libpq's message as one line in `out`. */
 const char *connector_error_line(const char *message, char *out, size_t size);
 

@@ -146,11 +146,6 @@ void statements_clear(struct statements *statements)
     statements->unnamed = NULL;
 }
 
-size_t statements_count(const struct statements *statements)
-{
-    return map_count(statements->named);
-}
-
 struct statement *statements_find(const struct statements *statements, const char *name)
 {
     return name[0] == '\0' ? statements->unnamed : map_get_str(statements->named, name);

@@ -68,7 +68,6 @@ struct statements *statements_new(void); /* NULL when out of memory */
 void statements_free(struct statements *statements);
 /* Forgets every prepared statement (not portals). */
 void statements_clear(struct statements *statements);
-size_t statements_count(const struct statements *statements);
 
 /* Borrowed; NULL when there is none. */
 struct statement *statements_find(const struct statements *statements, const char *name);

@@ -37,7 +37,6 @@ struct transport {
     bool broken;      /* TLS failed: no close_notify may be sent */
     enum transport_want want;
     uint64_t bytes_in;
-    uint64_t bytes_out;
     char error[160];
 };
 
@@ -292,7 +291,6 @@ enum status transport_write(struct transport *transport, const void *bytes, size
         if (status != OK)
             return status;
         *written += count;
-        transport->bytes_out += count;
     }
     return OK;
 }
@@ -333,11 +331,6 @@ void transport_abort(struct transport *transport)
     (void)shutdown(transport->fd, SHUT_RDWR);
 }
 
-int transport_fd(const struct transport *transport)
-{
-    return transport->fd;
-}
-
 SSL *transport_ssl(const struct transport *transport)
 {
     return transport->ssl;
@@ -356,9 +349,4 @@ const char *transport_error(const struct transport *transport)
 uint64_t transport_bytes_in(const struct transport *transport)
 {
     return transport->bytes_in;
-}
-
-uint64_t transport_bytes_out(const struct transport *transport)
-{
-    return transport->bytes_out;
 }

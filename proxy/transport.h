@@ -81,7 +81,6 @@ void transport_shutdown(struct transport *transport);
 /* shutdown(SHUT_RDWR) without close_notify: before PQfinish, so that it cannot block. */
 void transport_abort(struct transport *transport);
 
-int transport_fd(const struct transport *transport);
 /* NULL without TLS. Borrowed. */
 SSL *transport_ssl(const struct transport *transport);
 /* "TLSv1.3", or NULL without TLS. */
@@ -89,6 +88,5 @@ const char *transport_tls_version(const struct transport *transport);
 /* Why the last call failed, for the log: never NULL, no peer's bytes in it. */
 const char *transport_error(const struct transport *transport);
 uint64_t transport_bytes_in(const struct transport *transport); /* application bytes */
-uint64_t transport_bytes_out(const struct transport *transport);
 
 #endif

@@ -129,15 +129,6 @@ enum status wire_next(struct buf *buf, enum wire_from from, size_t max_len,
     return OK;
 }
 
-size_t wire_missing(const struct buf *buf)
-{
-    size_t have = buf_len(buf);
-    if (have < WIRE_HEADER_BYTES)
-        return 0;
-    size_t whole = (size_t)load_u32(buf_head(buf) + 1) + 1;
-    return whole > have ? whole - have : 0;
-}
-
 enum status wire_next_startup(struct buf *buf, struct wire_message *message)
 {
     size_t have = buf_len(buf);

@@ -51,8 +51,6 @@ NODISCARD enum status wire_next(struct buf *buf, enum wire_from from, size_t max
  * *len is the body's. */
 NODISCARD enum status wire_peek(const struct buf *buf, enum wire_from from, size_t max_len,
                                 unsigned char *type, size_t *len);
-/* Bytes the message at the head still lacks; 0 when it is whole or its header is not there yet. */
-size_t wire_missing(const struct buf *buf);
 /* A start-up packet: no type byte, 8 to 10,000 bytes with its length. ERR_PROTOCOL for another
  * length. */
 NODISCARD enum status wire_next_startup(struct buf *buf, struct wire_message *message);
@@ -170,8 +168,6 @@ NODISCARD enum status wire_rewrite_origins(unsigned char *body, size_t len, wire
 NODISCARD enum status wire_parse_ready(const struct wire_message *message, unsigned char *status);
 NODISCARD enum status wire_parse_parameter_status(const struct wire_message *message,
                                                   const char **name, const char **value);
-NODISCARD enum status wire_parse_key_data(const struct wire_message *message, uint32_t *process_id,
-                                          uint32_t *secret_key);
 /* Rows of a CommandComplete tag ("SELECT 5", "INSERT 0 1"): its last word as a number, or 0. */
 uint64_t wire_tag_rows(const char *tag);
 
@@ -199,8 +195,6 @@ void wire_put_report(struct buf *out, unsigned char type, const struct wire_repo
  */
 void wire_put_error(struct buf *out, const char *severity, const char *sqlstate,
                     const char *message, const char *hint, size_t position);
-void wire_put_notice(struct buf *out, const char *severity, const char *sqlstate,
-                     const char *message);
 void wire_put_parse_complete(struct buf *out);
 void wire_put_bind_complete(struct buf *out);
 void wire_put_close_complete(struct buf *out);
@@ -229,7 +223,5 @@ void wire_put_execute(struct buf *out, const char *portal, uint32_t max_rows);
 void wire_put_sync(struct buf *out);
 void wire_put_flush(struct buf *out);
 void wire_put_terminate(struct buf *out);
-void wire_put_cancel_request(struct buf *out, uint32_t process_id, uint32_t secret_key);
-void wire_put_ssl_request(struct buf *out);
 
 #endif

@@ -163,14 +163,6 @@ void wire_put_error(struct buf *out, const char *severity, const char *sqlstate,
     wire_put_report(out, 'E', &report);
 }
 
-void wire_put_notice(struct buf *out, const char *severity, const char *sqlstate,
-                     const char *message)
-{
-    struct wire_report report = {
-        .severity = severity, .severity_raw = severity, .sqlstate = sqlstate, .message = message};
-    wire_put_report(out, 'N', &report);
-}
-
 void wire_put_parse_complete(struct buf *out)
 {
     put_empty(out, '1');
@@ -338,20 +330,4 @@ void wire_put_flush(struct buf *out)
 void wire_put_terminate(struct buf *out)
 {
     put_empty(out, 'X');
-}
-
-void wire_put_cancel_request(struct buf *out, uint32_t process_id, uint32_t secret_key)
-{
-    size_t mark = wire_begin(out, 0);
-    buf_u32(out, 80877102);
-    buf_u32(out, process_id);
-    buf_u32(out, secret_key);
-    wire_finish(out, mark);
-}
-
-void wire_put_ssl_request(struct buf *out)
-{
-    size_t mark = wire_begin(out, 0);
-    buf_u32(out, 80877103);
-    wire_finish(out, mark);
 }

@@ -127,16 +127,6 @@ enum status wire_parse_parameter_status(const struct wire_message *message, cons
     return wire_end(&cursor);
 }
 
-enum status wire_parse_key_data(const struct wire_message *message, uint32_t *process_id,
-                                uint32_t *secret_key)
-{
-    struct wire_cursor cursor;
-    wire_cursor_message(&cursor, message);
-    *process_id = wire_get_u32(&cursor);
-    *secret_key = wire_get_u32(&cursor);
-    return wire_end(&cursor);
-}
-
 uint64_t wire_tag_rows(const char *tag)
 {
     const char *space = strrchr(tag, ' ');

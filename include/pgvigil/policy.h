@@ -229,8 +229,6 @@ void policy_unref(struct policy *policy); /* accepts NULL; the last one frees */
 int policy_find_role(const struct policy *policy, const char *name);
 int policy_find_mission(const struct policy *policy, const char *name);
 const struct policy_user *policy_find_user(const struct policy *policy, const char *name);
-const struct policy_user *policy_find_user_by_cn(const struct policy *policy,
-                                                 const char *common_name);
 bool policy_role_has_mission(const struct policy *policy, int role, int mission);
 
 /* The one table entry that governs a relation (exact beats pattern), or NULL. */

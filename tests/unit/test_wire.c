@@ -72,7 +72,9 @@ static void put_server_messages(struct buf *to)
     wire_put_key_data(to, 7, 0xfffffffe);
     wire_put_ready(to, 'I');
     wire_put_error(to, "ERROR", "42501", "no", "ask", 3);
-    wire_put_notice(to, "NOTICE", "00000", "well");
+    static const struct wire_report notice = {
+        .severity = "NOTICE", .sqlstate = "00000", .message = "well"};
+    wire_put_report(to, 'N', &notice);
     wire_put_parse_complete(to);
     wire_put_bind_complete(to);
     wire_put_close_complete(to);
@@ -198,26 +200,25 @@ static void startup_packets_are_bounded(void **state)
         assert_int_equal(wire_next_startup(&out, &message), cases[i].status);
     }
     buf_clear(&out);
-    wire_put_ssl_request(&out);
+    buf_u32(&out, 8);
+    buf_u32(&out, 80877103);
     struct wire_message message;
     assert_int_equal(wire_next_startup(&out, &message), OK);
     assert_int_equal(message.len, 4);
     assert_int_equal(buf_len(&out), 0);
 }
 
-static void a_header_is_peeked_and_the_missing_bytes_counted(void **state)
+static void a_header_is_peeked_and_nothing_consumed(void **state)
 {
     (void)state;
     unsigned char type = 0;
     size_t len = 0;
     assert_int_equal(wire_peek(&out, WIRE_FROM_SERVER, 0, &type, &len), NEED_MORE);
-    assert_int_equal(wire_missing(&out), 0);
     buf_byte(&out, 'D');
     buf_u32(&out, 104);
     assert_int_equal(wire_peek(&out, WIRE_FROM_SERVER, 0, &type, &len), OK);
     assert_int_equal(type, 'D');
     assert_int_equal(len, 100);
-    assert_int_equal(wire_missing(&out), 100);
     assert_int_equal(buf_len(&out), 5);
 }
 
@@ -287,8 +288,6 @@ static enum status parse_server(const struct wire_message *message)
     struct wire_report report;
     const char *name = NULL;
     const char *value = NULL;
-    uint32_t one = 0;
-    uint32_t other = 0;
     unsigned char byte = 0;
     switch (message->type) {
     case 'E':
@@ -296,8 +295,6 @@ static enum status parse_server(const struct wire_message *message)
         return wire_parse_report(message, &report);
     case 'S':
         return wire_parse_parameter_status(message, &name, &value);
-    case 'K':
-        return wire_parse_key_data(message, &one, &other);
     case 'Z':
         return wire_parse_ready(message, &byte);
     default:
@@ -313,12 +310,12 @@ static void server_messages_cut_or_lengthened_are_refused(void **state)
     size_t checked = 0;
     while (buf_len(&out) > 0) {
         assert_int_equal(wire_next(&out, WIRE_FROM_SERVER, 0, &message), OK);
-        if (!strchr("ENSKZ", message.type))
+        if (!strchr("ENSZ", message.type))
             continue;
         check_cut(message, parse_server);
         checked++;
     }
-    assert_int_equal(checked, 5);
+    assert_int_equal(checked, 4);
 }
 
 static void query_with_a_nul_inside_is_refused(void **state)
@@ -552,7 +549,7 @@ int main(void)
         TEST(small_types_have_small_limits),
         TEST(unknown_types_are_refused_at_their_first_byte),
         TEST(startup_packets_are_bounded),
-        TEST(a_header_is_peeked_and_the_missing_bytes_counted),
+        TEST(a_header_is_peeked_and_nothing_consumed),
         TEST(client_messages_cut_or_lengthened_are_refused),
         TEST(server_messages_cut_or_lengthened_are_refused),
         TEST(query_with_a_nul_inside_is_refused),
