@@ -129,10 +129,39 @@ static bool has_rule(const struct check *check, const struct catalog_relation *r
     return false;
 }
 
+/* That two patterns match one relation shows only here: no file holds both names. */
+static void check_rule_patterns(struct check *check, const struct catalog_relation *relation)
+{
+    const struct policy_table *table = NULL;
+    const struct policy_rule *rule = NULL;
+    const struct catalog_relation *as = NULL;
+    const char *why = NULL;
+    for (size_t role = 0; role < check->policy->role_count; role++) {
+        const struct policy_role *known = &check->policy->roles[role];
+        for (size_t i = 0; i < known->mission_count && !known->unrestricted; i++) {
+            int mission = (int)known->missions[i];
+            if (!guard_governing(check->policy, check->catalog, (int)role, mission, relation,
+                                 &table, &rule, &as) &&
+                policy_is_ambiguous(check->policy, (int)role, mission, relation->schema,
+                                    relation->name, check->arena, &why)) {
+                check_say(check, CHECK_ERROR, NULL, "%s", why == NULL ? "out of memory" : why);
+            }
+        }
+    }
+}
+
 static void check_relation(struct check *check, const struct catalog_relation *relation)
 {
     const struct policy_table *table =
         policy_table_for(check->policy, relation->schema, relation->name);
+    const char *why = NULL;
+    if (!check_governed(check, relation) &&
+        policy_is_ambiguous(check->policy, -1, -1, relation->schema, relation->name, check->arena,
+                            &why)) {
+        check_say(check, CHECK_ERROR, NULL, "%s", why == NULL ? "out of memory" : why);
+        return;
+    }
+    check_rule_patterns(check, relation);
     if (!check_governed(check, relation)) {
         /* A view without an entry is what its tables are. */
         if (relation->kind != 'v') {

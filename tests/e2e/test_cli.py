@@ -122,6 +122,28 @@ rules = ( { roles = [ "auditor" ]; missions = [ "audit" ]; tables = [ "public.st
     assert "preferences" in done.stdout + done.stderr
 
 
+def test_check_database_finds_tables_that_two_patterns_close(make_stack):
+    own = make_stack(serve=False, deploy=False, extra_sql="CREATE TABLE public.pilot_wards (id int PRIMARY KEY); CREATE TABLE public.pilot_beds (id int PRIMARY KEY);", extra_policy=[("99-patterns.cfg", """
+tables = ( { name = "public.pilot_w*"; columns = { pilot = [ "id" ]; }; }, { name = "public.*_wards"; columns = { pilot = [ "id" ]; }; },
+           { name = "public.pilot_b*"; columns = { pilot = [ "id" ]; }; } );
+rules = ( { roles = [ "auditor" ]; missions = [ "audit" ]; tables = [ "public.pilot_b*" ]; columns = { pilot = "show"; }; },
+          { roles = [ "auditor" ]; missions = [ "audit" ]; tables = [ "public.pilot_*s" ]; columns = { pilot = "null"; }; } );
+""")])
+    done = own.command("check", "-c", own.config_file, "--database", "records", "--as", own.dba(), check=False)
+    text = done.stdout + done.stderr
+    assert done.returncode == 1, text
+    for line in (r"error: public\.pilot_wards is closed: .*99-patterns\.cfg:2.*99-patterns\.cfg:2",
+                 r"error: public\.pilot_beds is closed for auditor/audit: .*99-patterns\.cfg:4.*99-patterns\.cfg:5"):
+        assert re.search(line, text), text
+    assert "pilot_wards is in no file" not in text
+    # Its twin: an entry and a rule that name them are all it needs.
+    path = own.policy / "99-patterns.cfg"
+    path.write_text(path.read_text().replace('"public.pilot_w*"', '"public.pilot_wards"').replace(
+        'tables = [ "public.pilot_b*" ]', 'tables = [ "public.pilot_beds" ]'))
+    done = own.command("check", "-c", own.config_file, "--database", "records", "--as", own.dba(), check=False)
+    assert "is closed" not in done.stdout + done.stderr, done.stdout
+
+
 # ---- explain ---------------------------------------------------------------------------------------------------------------
 
 def test_explain_allows(stack):
