@@ -1,6 +1,9 @@
 /*
  * log.c: one line an event to stderr (see log.h).
  *
+ * Events are written to the descriptor; the C library's stream of that name is for those who do not
+ * know of events, and can be made to speak in them.
+ *
  * Trust boundary: a line may hold text of a peer. log_quote escapes it; log_event besides turns
  * every control byte of the finished line into '?', so that a caller who forgot still cannot be
  * made to forge a line or to steer an operator's terminal.
@@ -127,3 +130,43 @@ const char *log_quote(const char *text, char *out, size_t out_size)
     out[at] = '\0';
     return out;
 }
+
+void log_lines(enum log_level level, const char *event, const char *text)
+{
+    while (*text != '\0') {
+        size_t len = strcspn(text, "\n");
+        char line[LINE_SIZE / 2];
+        char quoted[LINE_SIZE - 256];
+        (void)snprintf(line, sizeof line, "%.*s", (int)(len < sizeof line ? len : sizeof line - 1),
+                       text);
+        if (len > 0)
+            log_event(level, "event=%s detail=%s", event, log_quote(line, quoted, sizeof quoted));
+        text += text[len] == '\n' ? len + 1 : len;
+    }
+}
+
+#ifdef __GLIBC__
+static ssize_t take(void *context, const char *bytes, size_t size)
+{
+    (void)context;
+    char text[LINE_SIZE / 2];
+    size_t len = size < sizeof text ? size : sizeof text - 1;
+    memcpy(text, bytes, len);
+    text[len] = '\0';
+    log_lines(LOG_LEVEL_WARNING, "library-message", text);
+    return (ssize_t)size;
+}
+
+void log_take_stderr(void)
+{
+    FILE *stream = fopencookie(NULL, "w", (cookie_io_functions_t){.write = take});
+    if (stream == NULL)
+        return;
+    (void)setvbuf(stream, NULL, _IOLBF, BUFSIZ);
+    stderr = stream;
+}
+#else
+void log_take_stderr(void)
+{
+}
+#endif

@@ -420,10 +420,11 @@ void auth_welcome(struct session *session, struct server *server)
     session_new_epoch(session);
     session_enter(session, SESSION_READY);
     char quoted[200];
+    char database[200];
     log_event(LOG_LEVEL_INFO, "session=%lu event=connect user=%s database=%s auth=%s tls=%s",
               (unsigned long)session->id,
               log_quote(session->identity.user->name, quoted, sizeof quoted),
-              session->database->name, session->who.auth,
+              log_quote(session->database->name, database, sizeof database), session->who.auth,
               session->who.tls == NULL ? "no" : session->who.tls);
     worker_touch(worker, session);
     session_maybe_release(session);

@@ -54,9 +54,11 @@ static void opened(struct worker *worker, PGconn *conn, const char *error, void 
         return;
     }
     snprintf(pool->error, sizeof pool->error, "%s", conn != NULL ? "out of memory" : error);
+    char name[200];
     char quoted[320];
     log_event(LOG_LEVEL_ERROR, "worker=%u database=%s event=server-open-failed why=%s",
-              worker->index, pool->database->name, log_quote(pool->error, quoted, sizeof quoted));
+              worker->index, log_quote(pool->database->name, name, sizeof name),
+              log_quote(pool->error, quoted, sizeof quoted));
     pool->retry_at = worker->now + RETRY_MICROSECONDS;
     /* With no other connection to hope for, those who wait are told at once rather than after their
      * limit. */

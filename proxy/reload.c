@@ -153,9 +153,8 @@ static void first_world(struct reload *reload)
     struct world *world = NULL;
     enum status status = world_make(reload->config, NULL, true, &world, &why);
     buf_byte(&why, '\0');
-    const char *text = why.failed ? "out of memory\n" : (const char *)buf_head(&why);
-    if (text[0] != '\0')
-        fprintf(stderr, "%s", text);
+    log_lines(LOG_LEVEL_ERROR, status == OK ? "database-not-ready" : "start-failed",
+              why.failed ? "out of memory" : (const char *)buf_head(&why));
     buf_free(&why);
     pthread_mutex_lock(&reload->lock);
     reload->first_done = true;
@@ -264,10 +263,12 @@ enum status reload_start(const struct config *config, struct reload **out)
     /* Chains 0 .. workers-1 are the workers'. */
     enum status status = audit_open(&config->audit, config->workers, &reload->audit, &why);
     if (status != OK) {
-        log_event(LOG_LEVEL_ERROR, "event=audit-open-failed chain=service status=%s why=\"%s\"",
-                  status_name(status), why == NULL ? "" : why);
-        fprintf(stderr, "the audit trail in %s cannot be opened: %s\n", config->audit.directory,
-                why == NULL ? status_name(status) : why);
+        char directory[512];
+        char quoted[512];
+        log_event(LOG_LEVEL_ERROR,
+                  "event=audit-open-failed chain=service directory=%s status=%s why=%s",
+                  log_quote(config->audit.directory, directory, sizeof directory),
+                  status_name(status), log_quote(why, quoted, sizeof quoted));
         reload->audit = NULL;
     } else {
         status = start_thread(reload);

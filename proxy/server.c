@@ -388,8 +388,10 @@ struct server *server_new(struct pool *pool, PGconn *conn, uint64_t policy_id)
     }
     TAILQ_INSERT_TAIL(&pool->all, server, all_link);
     pool->open++;
+    char quoted[200];
     log_event(LOG_LEVEL_INFO, "server=%lu worker=%u database=%s kind=%s event=server-open tls=%s",
-              (unsigned long)server->id, pool->worker->index, pool->database->name,
+              (unsigned long)server->id, pool->worker->index,
+              log_quote(pool->database->name, quoted, sizeof quoted),
               pool->kind == POOL_PAIRS ? "pairs" : "unrestricted",
               ssl == NULL ? "no" : SSL_get_version(ssl));
     wire_put_sync(&server->out);
@@ -505,8 +507,10 @@ void server_close(struct server *server, const char *reason)
 {
     if (server->state == SERVER_CLOSED)
         return;
-    log_event(LOG_LEVEL_INFO, "server=%lu event=server-close state=%s reason=\"%s\"",
-              (unsigned long)server->id, state_name(server->state), reason);
+    char quoted[300];
+    log_event(LOG_LEVEL_INFO, "server=%lu event=server-close state=%s reason=%s",
+              (unsigned long)server->id, state_name(server->state),
+              log_quote(reason, quoted, sizeof quoted));
     if (server->state == SERVER_IDLE)
         TAILQ_REMOVE(&server->pool->idle, server, link);
     /* Goodbye where it can be said between messages; the server's log stays quiet. */

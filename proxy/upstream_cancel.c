@@ -110,6 +110,12 @@ static PGconn *connect_again(const struct upstream_cancel *cancel)
     return conn;
 }
 
+static void quiet(void *context, const PGresult *result)
+{
+    (void)context;
+    (void)result;
+}
+
 enum status upstream_cancel_run(const struct upstream_cancel *cancel, char *error, size_t size)
 {
     if (cancel->plain)
@@ -117,6 +123,8 @@ enum status upstream_cancel_run(const struct upstream_cancel *cancel, char *erro
     PGconn *conn = connect_again(cancel);
     PGresult *result = NULL;
     const char *const parameters[] = {cancel->process_id};
+    /* That the process is gone is a WARNING of the server's, and no news. */
+    (void)PQsetNoticeReceiver(conn, quiet, NULL);
     if (PQstatus(conn) == CONNECTION_OK)
         result = PQexecParams(conn, "SELECT pg_catalog.pg_cancel_backend($1::pg_catalog.int4)", 1,
                               NULL, parameters, NULL, NULL, 0);

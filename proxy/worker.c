@@ -280,8 +280,9 @@ enum status worker_open(struct worker *worker, unsigned index, const struct proc
     const char *why = NULL;
     enum status status = audit_open(&process->config->audit, index, &worker->audit, &why);
     if (status != OK) {
-        log_event(LOG_LEVEL_ERROR, "event=audit-open-failed chain=%u status=%s why=\"%s\"", index,
-                  status_name(status), why == NULL ? "" : why);
+        char quoted[512];
+        log_event(LOG_LEVEL_ERROR, "event=audit-open-failed chain=%u status=%s why=%s", index,
+                  status_name(status), log_quote(why, quoted, sizeof quoted));
         worker->audit = NULL;
         return status;
     }

@@ -6,6 +6,24 @@
 
 #include <pgvigil/log.h>
 #include <stdio.h>
+#include <stdlib.h>
+
+/* What is wrong with the file is told in the log, where the rest of serve's life is. */
+static struct config *load(const char *path)
+{
+    struct config *config = NULL;
+    char *wrong = NULL;
+    size_t size = 0;
+    FILE *out = open_memstream(&wrong, &size);
+    if (out == NULL)
+        return NULL;
+    int code = cli_load_config(path, &config, out);
+    (void)fclose(out);
+    log_lines(code == CLI_FINE ? LOG_LEVEL_WARNING : LOG_LEVEL_ERROR, "configuration",
+              wrong == NULL ? "out of memory" : wrong);
+    free(wrong);
+    return code == CLI_FINE ? config : NULL;
+}
 
 int cmd_serve(int argc, char **argv)
 {
@@ -23,14 +41,12 @@ int cmd_serve(int argc, char **argv)
     int code = cli_parse(&command, argc, argv, NULL, NULL);
     if (code != CLI_CONTINUE)
         return code;
-    struct config *config = NULL;
-    if (cli_load_config(path, &config, stderr) != CLI_FINE)
+    log_take_stderr();
+    struct config *config = load(path);
+    if (config == NULL)
         return CLI_CANNOT;
     log_set_level((enum log_level)config->log_level);
     enum status status = serve_run(config);
     config_free(config);
-    if (status != OK)
-        return cli_fail(&command, CLI_CANNOT, "not serving (%s): see the lines above",
-                        status_name(status));
-    return CLI_FINE;
+    return status == OK ? CLI_FINE : CLI_CANNOT;
 }

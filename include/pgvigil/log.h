@@ -19,5 +19,11 @@ void log_event(enum log_level level, const char *format, ...) __attribute__((for
 /* Writes text as a double-quoted token (quotes, backslashes and control bytes escaped, cut to fit)
  * into out and returns out. */
 const char *log_quote(const char *text, char *out, size_t out_size);
+/* An event=`event` detail="..." for each line of text. */
+void log_lines(enum log_level level, const char *event, const char *text);
+/* From here on what anyone prints to the C library's stderr (libpq's notices, libevent's warnings)
+ * comes out as events of level warning too. Call it before threads are started. Where the C library
+ * has no such stream, nothing changes. */
+void log_take_stderr(void);
 
 #endif

@@ -41,8 +41,18 @@ DBA_PASSWORD = "dba-test"
 MASTER_KEY = "000102030405060708090a0b0c0d0e0f101112131415161718191a1b1c1d1e1f"
 
 
+# One event: key=value, a value bare or quoted with escapes; a line that was too long says so.
+EVENT = re.compile(r'time=\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}Z level=(debug|info|warning|error)'
+                   r'( [a-z_]+=("(\\["\\]|\\x[0-9a-f]{2}|[^"\\])*"|[^\s"]+))+( [a-z_]+="?.* cut=true)?')
+
+
 class HarnessError(Exception):
     pass
+
+
+def no_events(text):
+    """The lines of a log of serve's that are no events."""
+    return [line for line in text.splitlines() if not EVENT.fullmatch(line)]
 
 
 def binary():
@@ -408,6 +418,9 @@ class Proxy:
             if sign in text:
                 at = text.index(sign)
                 raise HarnessError("pgvigil's log has %s:\n%s" % (sign, text[max(0, at - 500):at + 6000]))
+        strays = no_events(text)
+        if strays:
+            raise HarnessError("pgvigil's log has lines that are no events:\n" + "\n".join(strays[:20]))
 
 
 class Stack:

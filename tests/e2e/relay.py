@@ -22,11 +22,17 @@ def unchecked():
 
 
 class Relay:
-    """`with Relay(cluster) as relay:` listens on relay.port; relay.before_ready is put before each ReadyForQuery."""
+    """`with Relay(cluster) as relay:` listens on relay.port; relay.before_ready is put before each ReadyForQuery.
+
+    While relay.open is cleared, new connections wait; relay.waiting counts them.
+    """
 
     def __init__(self, cluster):
         self.upstream = cluster.port
         self.before_ready = b""
+        self.open = threading.Event()
+        self.open.set()
+        self.waiting = 0
         self.context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
         self.context.load_cert_chain(str(cluster.certs.server), str(cluster.certs.server_key))
         self.listener = socket.create_server(("127.0.0.1", 0))
@@ -47,6 +53,9 @@ class Relay:
         try:
             if client.recv(8, socket.MSG_WAITALL) != wire.SSL_REQUEST:
                 return
+            self.waiting += 1
+            self.open.wait()
+            self.waiting -= 1
             client.sendall(b"S")
             client = self.context.wrap_socket(client, server_side=True)
             server = socket.create_connection(("127.0.0.1", self.upstream))

@@ -5,6 +5,7 @@
 #include <stdarg.h>
 #include <stddef.h>
 #include <stdint.h>
+#include <stdio.h>
 #include <string.h>
 #include <unistd.h>
 
@@ -110,6 +111,56 @@ static void log_quote_small_room_is_cut_and_closed(void **state)
     assert_string_equal(log_quote("abc", out, 2), "");
 }
 
+static void log_lines_every_line_is_an_event(void **state)
+{
+    (void)state;
+    char out[8192];
+    capture();
+    log_lines(LOG_LEVEL_ERROR, "wrong", "a.cfg:1: \"x\"\n\na.cfg:2: y");
+    (void)release(out, sizeof out);
+    assert_non_null(strstr(out, " level=error event=wrong detail=\"a.cfg:1: \\\"x\\\"\"\n"));
+    const char *second = strchr(out, '\n') + 1;
+    assert_memory_equal(second, "time=", 5);
+    assert_non_null(strstr(second, " level=error event=wrong detail=\"a.cfg:2: y\"\n"));
+    assert_ptr_equal(strchr(second, '\n'), out + strlen(out) - 1);
+    capture();
+    log_lines(LOG_LEVEL_ERROR, "wrong", "");
+    assert_int_equal(release(out, sizeof out), 0);
+}
+
+#ifdef __GLIBC__
+static void taken_stderr_speaks_in_events(void **state)
+{
+    (void)state;
+    char out[16384];
+    static char text[9000];
+    memset(text, 'x', sizeof text - 1);
+    FILE *old = stderr;
+    capture();
+    log_take_stderr();
+    (void)fprintf(stderr, "WARNING:  PID %d is none\nDETAIL:  \"y\"\n", 7);
+    (void)fprintf(stderr, "half");
+    (void)fprintf(stderr, " a line\n%s\n", text);
+    (void)fclose(stderr);
+    stderr = old;
+    size_t len = release(out, sizeof out);
+    static const char *const said[] = {
+        " level=warning event=library-message detail=\"WARNING:  PID 7 is none\"\n",
+        " level=warning event=library-message detail=\"DETAIL:  \\\"y\\\"\"\n",
+        " level=warning event=library-message detail=\"half a line\"\n"};
+    const char *at = out;
+    for (size_t i = 0; i < sizeof said / sizeof said[0]; i++) {
+        assert_memory_equal(at, "time=", 5);
+        assert_memory_equal(at + 29, said[i], strlen(said[i]));
+        at += 29 + strlen(said[i]);
+    }
+    for (; at < out + len; at = strchr(at, '\n') + 1) {
+        assert_memory_equal(at, "time=", 5);
+        assert_memory_equal(at + 29, " level=warning event=library-message detail=\"xxx", 47);
+    }
+}
+#endif
+
 static void status_name_every_value_has_one(void **state)
 {
     (void)state;
@@ -128,6 +179,10 @@ int main(void)
         cmocka_unit_test(log_event_forged_line_stays_one_line),
         cmocka_unit_test(log_quote_hostile_text_is_one_token),
         cmocka_unit_test(log_quote_small_room_is_cut_and_closed),
+        cmocka_unit_test(log_lines_every_line_is_an_event),
+#ifdef __GLIBC__
+        cmocka_unit_test(taken_stderr_speaks_in_events),
+#endif
         cmocka_unit_test(status_name_every_value_has_one),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
