@@ -203,9 +203,20 @@ static void tell_late(struct pool *pool)
     }
 }
 
+static void give_up_silent(struct pool *pool)
+{
+    struct server *server = TAILQ_FIRST(&pool->all);
+    while (server != NULL) {
+        struct server *next = TAILQ_NEXT(server, all_link);
+        server_tick(server);
+        server = next;
+    }
+}
+
 void pool_tick(struct pool *pool)
 {
     tell_late(pool);
+    give_up_silent(pool);
     close_old(pool);
     uint64_t unused = (uint64_t)pool->worker->config->limits.server_idle_seconds * 1000000u;
     struct server *server;

@@ -33,6 +33,13 @@ static const char *state_name(enum server_state state)
     return names[state];
 }
 
+/* Is it pgvigil itself that waits for an answer, rather than a client for that of its statement? */
+static bool owes_own_answer(const struct server *server)
+{
+    return server->state == SERVER_SYNCING || server->state == SERVER_PREPARING ||
+           server->state == SERVER_RESETTING;
+}
+
 static void server_enter(struct server *server, enum server_state state)
 {
     static const unsigned char allowed[] = {
@@ -52,6 +59,8 @@ static void server_enter(struct server *server, enum server_state state)
         abort();
     }
     server->state = state;
+    if (owes_own_answer(server))
+        server->asked_since = clock_microseconds();
 }
 
 static void free_settings(char ***settings, size_t *count)
@@ -370,6 +379,7 @@ struct server *server_new(struct pool *pool, PGconn *conn, uint64_t policy_id)
     }
     server->id = atomic_fetch_add(&numbers, 1) + 1;
     server->state = SERVER_SYNCING;
+    server->asked_since = clock_microseconds();
     server->pool = pool;
     server->worker = pool->worker;
     server->conn = conn;
@@ -501,6 +511,17 @@ void server_release(struct server *server, bool reset)
     server->applied = NULL;
     free_settings(&server->applied_settings, &server->applied_setting_count);
     worker_touch_server(server->worker, server);
+}
+
+void server_tick(struct server *server)
+{
+    uint64_t limit = (uint64_t)server->worker->config->limits.connect_seconds * 1000000u;
+    if (!owes_own_answer(server) || server->asked_since + limit >= server->worker->now)
+        return;
+    log_event(LOG_LEVEL_WARNING, "server=%lu state=%s event=server-silent seconds=%u",
+              (unsigned long)server->id, state_name(server->state),
+              server->worker->config->limits.connect_seconds);
+    server_lost(server, "08006", "the database server did not answer in time");
 }
 
 void server_close(struct server *server, const char *reason)

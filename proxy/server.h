@@ -75,6 +75,7 @@ struct server {
     unsigned cancels;          /* cancel requests on their way */
     bool cancelled; /* one was sent since it was bound: a late one could hit the next session */
     uint64_t idle_since;
+    uint64_t asked_since; /* SYNCING, PREPARING, RESETTING: since when an answer is awaited */
 };
 
 /* Takes `conn`, which is open. NULL: out of memory (conn is finished). */
@@ -86,6 +87,10 @@ void server_bind(struct server *server, struct session *session);
 /* The session lets go of an ACTIVE server, outside a transaction, with nothing owed. `reset`: state
  * was left on it. */
 void server_release(struct server *server, bool reset);
+/* Once a second: a server that leaves pgvigil's own statement unanswered for as long as a session
+ * may wait for a connection (limits.connect_seconds) is given up; it would keep its session and its
+ * place in the pool. */
+void server_tick(struct server *server);
 /* Ends the connection in any state, telling no session. */
 void server_close(struct server *server, const char *reason);
 void server_free(struct server *server);

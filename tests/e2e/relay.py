@@ -24,12 +24,14 @@ def unchecked():
 class Relay:
     """`with Relay(cluster) as relay:` listens on relay.port; relay.before_ready is put before each ReadyForQuery.
 
-    While relay.open is cleared, new connections wait; relay.waiting counts them.
+    While relay.open is cleared, new connections wait; relay.waiting counts them. What pgvigil says in the very bytes of
+    relay.deaf_to does not reach the server.
     """
 
     def __init__(self, cluster):
         self.upstream = cluster.port
         self.before_ready = b""
+        self.deaf_to = None
         self.open = threading.Event()
         self.open.set()
         self.waiting = 0
@@ -87,7 +89,8 @@ class Relay:
                 if not data:
                     return
                 if end is client:
-                    server.sendall(data)
+                    if data != self.deaf_to:
+                        server.sendall(data)
                 else:
                     said += data
                     client.sendall(self._whole(said))
