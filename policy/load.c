@@ -265,7 +265,7 @@ enum status policy_load(const char *path, struct policy **policy, struct policy_
 {
     *policy = NULL;
     *errors = (struct policy_errors){.arena = arena_new(0)};
-    struct loader loader = {.errors = errors, .policy = policy_new(path)};
+    struct loader loader = {.read = load_document, .errors = errors, .policy = policy_new(path)};
     if (errors->arena == NULL || loader.policy == NULL) {
         policy_unref(loader.policy);
         return out_of_memory(errors);
@@ -280,4 +280,19 @@ enum status policy_load(const char *path, struct policy **policy, struct policy_
     }
     policy_unref(loader.policy);
     return status == ERR_MEMORY ? out_of_memory(errors) : status;
+}
+
+enum status load_file(const char *path, load_reader *read, void *context, struct arena *arena,
+                      struct policy_errors *errors)
+{
+    *errors = (struct policy_errors){.arena = arena_new(0)};
+    struct loader loader = {.read = read, .context = context, .arena = arena, .errors = errors};
+    if (errors->arena == NULL)
+        return out_of_memory(errors);
+    source_read(&loader, path, (struct policy_place){0});
+    if (arena_failed(arena) || finish_errors(&loader) != OK)
+        return out_of_memory(errors);
+    if (errors->count == 0)
+        return OK;
+    return loader.io_failed ? ERR_IO : ERR_INVALID;
 }

@@ -93,7 +93,15 @@ struct loader_error {
     size_t order;
 };
 
+struct document;
+struct loader;
+/* What is done with a document once it has parsed. */
+typedef void load_reader(struct loader *loader, const struct document *document,
+                         config_setting_t *root);
+
 struct loader {
+    load_reader *read;
+    void *context; /* the reader's, for files that are no policy */
     struct policy *policy;
     struct arena *arena; /* the policy's */
     struct policy_errors *errors;
@@ -116,7 +124,6 @@ struct loader {
 
 /* A document: flat text with its includes in place, and the file and line each of its lines came
  * from. */
-struct document;
 struct policy_place document_place(const struct document *document, unsigned line);
 
 /* Says one thing that is wrong. Never put a secret or an attribute's value into it. */
@@ -125,8 +132,7 @@ void load_report(struct loader *loader, struct policy_place place, const char *f
 /* Room for one more, zeroed; NULL when out of memory (the arena remembers). */
 void *load_push(struct arena *arena, struct pile *pile, size_t size);
 
-/* source.c: reads one file as a document and hands its settings to load_document. `from` is where
- * an
+/* source.c: reads one file as a document and hands its settings to loader->read. `from` is where an
  * @include asked for it; file NULL for the first. */
 void source_read(struct loader *loader, const char *path, struct policy_place from);
 struct loader_file {
@@ -138,6 +144,12 @@ struct loader_file {
 
 /* load.c */
 void load_document(struct loader *loader, const struct document *document, config_setting_t *root);
+/*
+ * Files of another kind in the same syntax, told apart from policies by their reader alone: results
+ * stand in `arena`, loader->context is `context`. Errors and status as policy_load's.
+ */
+NODISCARD enum status load_file(const char *path, load_reader *read, void *context,
+                                struct arena *arena, struct policy_errors *errors);
 
 /* load_data.c, load_people.c, load_rule.c: one top-level key each. */
 void load_tables(struct loader *loader, const struct document *document, config_setting_t *list);

@@ -344,7 +344,7 @@ static void parse(struct loader *loader, struct document *document)
     if (config_read_string(&config, (const char *)document->text.data) == CONFIG_TRUE) {
         size_t next = 0;
         place_scalars(config_root_setting(&config), &document->grammar.scalars, &next);
-        load_document(loader, document, config_root_setting(&config));
+        loader->read(loader, document, config_root_setting(&config));
     } else {
         int line = config_error_line(&config);
         const char *text = config_error_text(&config);
