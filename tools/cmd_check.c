@@ -6,7 +6,9 @@
  * stand in a file.
  */
 #include "audit/key.h"
+#include "proxy/catalog_load.h"
 #include "proxy/tls.h"
+#include "tools/catalog_file.h"
 #include "tools/check_database.h"
 #include "tools/cli.h"
 
@@ -113,6 +115,7 @@ struct check_request {
     const char *policy_path; /* instead of the configuration's, or NULL */
     const char *database;    /* NULL: files alone */
     const char *as;          /* a DBA's conninfo for the database, or NULL: the proxy's own */
+    const char *save;        /* where the database's catalog is written, or NULL */
 };
 
 /* The login that the proxy uses; config_load has made sure that the conninfo names it. */
@@ -125,6 +128,28 @@ static void read_login(const char *conninfo, char *login, size_t size)
             (void)snprintf(login, size, "%s", option->val);
     }
     PQconninfoFree(options);
+}
+
+/* What the database holds, for `test` and `diff` to be asked where there is none. */
+static int save_catalog(const struct cli_command *command, PGconn *conn,
+                        const struct policy *policy, const char *path)
+{
+    struct buf why;
+    struct catalog *catalog = NULL;
+    if (PQstatus(conn) != CONNECTION_OK)
+        return CLI_CANNOT; /* check_database says why */
+    buf_init(&why, 65536);
+    enum status status = catalog_load_conn(conn, policy, &catalog, &why);
+    if (status == OK)
+        status = catalog_file_write(catalog, path, &why);
+    if (status == OK)
+        printf("catalog %s: written; %zu relations\n", path, catalog->relation_count);
+    else
+        (void)cli_fail(command, CLI_CANNOT, "%.*s", (int)buf_len(&why),
+                       buf_len(&why) ? (const char *)buf_head(&why) : "");
+    catalog_unref(catalog);
+    buf_free(&why);
+    return status == OK ? CLI_FINE : CLI_CANNOT;
 }
 
 static int check_live(const struct cli_command *command, const struct check_request *request,
@@ -141,9 +166,12 @@ static int check_live(const struct cli_command *command, const struct check_requ
         code = cli_connect_dba(command, database, request->as, &conn);
     else
         conn = PQconnectdb(database->conninfo);
-    return code != CLI_FINE
-               ? code
-               : check_database(policy, database->name, conn, database->owner, login, stdout);
+    if (code != CLI_FINE)
+        return code;
+    if (request->save)
+        code = save_catalog(command, conn, policy, request->save);
+    return worse(code,
+                 check_database(policy, database->name, conn, database->owner, login, stdout));
 }
 
 static int check_all(const struct cli_command *command, const struct check_request *request)
@@ -179,6 +207,8 @@ int cmd_check(int argc, char **argv)
          &request.as, NULL},
         {'p', "policy", "PATH", "this policy; without --database nothing else is read",
          &request.policy_path, NULL},
+        {0, "save-catalog", "FILE", "write what the database holds there, for test and diff",
+         &request.save, NULL},
         {.name = NULL}};
     const struct cli_command command = {
         .name = "check",
@@ -194,6 +224,8 @@ int cmd_check(int argc, char **argv)
         return code;
     if (request.as && !request.database)
         return cli_fail(&command, CLI_USAGE, "--as needs --database");
+    if (request.save && !request.database)
+        return cli_fail(&command, CLI_USAGE, "--save-catalog needs --database");
     if (!request.policy_path || request.database)
         return check_all(&command, &request);
     struct policy *policy = NULL;

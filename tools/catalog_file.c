@@ -1,0 +1,620 @@
+/*
+ * catalog_file.c: a struct catalog to a file and back (see catalog_file.h).
+ *
+ * Trust boundary: the names come from a database, where anyone with CREATE can put one: every text
+ * is written as a string with its quotes escaped. A file is read as a policy is: what is not
+ * understood is an error with its line.
+ */
+#include "tools/catalog_file.h"
+
+#include "policy/value.h"
+
+#include <errno.h>
+#include <pgvigil/map.h>
+#include <pgvigil/text.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#define FORMAT 1
+
+/* ---- writing ---- */
+
+/* As libconfig reads it back. */
+static void put_string(struct buf *out, const char *text)
+{
+    buf_byte(out, '"');
+    for (const char *at = text; *at != '\0'; at++) {
+        unsigned char byte = (unsigned char)*at;
+        if (byte == '"' || byte == '\\')
+            buf_printf(out, "\\%c", byte);
+        else if (byte == '\n')
+            buf_str(out, "\\n");
+        else if (byte < 0x20 || byte == 0x7f)
+            buf_printf(out, "\\x%02x", byte);
+        else
+            buf_byte(out, byte);
+    }
+    buf_byte(out, '"');
+}
+
+static void put_strings(struct buf *out, const char *const *names, size_t count)
+{
+    buf_str(out, "[ ");
+    for (size_t i = 0; i < count; i++) {
+        buf_str(out, i == 0 ? "" : ", ");
+        put_string(out, names[i]);
+    }
+    buf_str(out, count == 0 ? "]" : " ]");
+}
+
+static void put_column(struct buf *out, const struct catalog_column *column)
+{
+    const char *parts[8] = {column->name, column->type};
+    size_t count = 2;
+    char over[300];
+    if (strcmp(column->type, column->base_type) != 0) {
+        (void)snprintf(over, sizeof over, "over %s", column->base_type);
+        parts[count++] = over;
+    }
+    if (column->not_null)
+        parts[count++] = "not null";
+    if (column->has_default)
+        parts[count++] = "default";
+    if (column->generated)
+        parts[count++] = "generated";
+    if (column->identity)
+        parts[count++] = "identity";
+    if (column->operand)
+        parts[count++] = "operand";
+    put_strings(out, parts, count);
+}
+
+static const char *name_of_attnum(const struct catalog_relation *relation, int16_t attnum)
+{
+    for (size_t i = 0; i < relation->column_count; i++)
+        if (relation->columns[i].attnum == attnum)
+            return relation->columns[i].name;
+    return "";
+}
+
+static void put_key(struct buf *out, const struct catalog_relation *relation)
+{
+    const char *names[32];
+    size_t count = 0;
+    for (size_t i = 0; i < relation->primary_key_count && count < 32; i++)
+        names[count++] = name_of_attnum(relation, relation->primary_key[i]);
+    if (count == 0)
+        return;
+    buf_str(out, " key = ");
+    put_strings(out, names, count);
+    buf_byte(out, ';');
+}
+
+static bool of_the_system(const struct catalog_relation *relation)
+{
+    return strcmp(relation->schema, "pg_catalog") == 0 ||
+           strcmp(relation->schema, "information_schema") == 0;
+}
+
+static void put_columns(struct buf *out, const struct catalog_relation *relation)
+{
+    buf_str(out, "\n    columns = (");
+    for (size_t i = 0; i < relation->column_count; i++) {
+        buf_str(out, i == 0 ? "\n      " : ",\n      ");
+        put_column(out, &relation->columns[i]);
+    }
+    buf_str(out, " );");
+}
+
+/* Of the system's own catalogs a decision needs the columns' names and no more: a line each, which
+ * changes with PostgreSQL's version only. */
+static void put_names(struct buf *out, const struct catalog_relation *relation)
+{
+    buf_str(out, " names = [ ");
+    for (size_t i = 0; i < relation->column_count; i++) {
+        buf_str(out, i == 0 ? "" : ", ");
+        put_string(out, relation->columns[i].name);
+    }
+    buf_str(out, " ];");
+}
+
+static void put_relation(struct buf *out, const struct catalog *catalog,
+                         const struct catalog_relation *relation)
+{
+    buf_str(out, "  { schema = ");
+    put_string(out, relation->schema);
+    buf_str(out, "; name = ");
+    put_string(out, relation->name);
+    buf_printf(out, "; kind = \"%c\";", relation->kind);
+    if (of_the_system(relation)) {
+        put_names(out, relation);
+        buf_str(out, " }");
+        return;
+    }
+    buf_str(out, " owner = ");
+    put_string(out, relation->owner);
+    buf_byte(out, ';');
+    put_key(out, relation);
+    if (relation->parent >= 0) {
+        const struct catalog_relation *parent = &catalog->relations[relation->parent];
+        const char *names[2] = {parent->schema, parent->name};
+        buf_str(out, " parent = ");
+        put_strings(out, names, 2);
+        buf_byte(out, ';');
+    }
+    if (relation->partition)
+        buf_str(out, " partition = true;");
+    if (relation->has_children)
+        buf_str(out, " has_children = true;");
+    if (relation->definition != NULL) {
+        buf_str(out, "\n    definition = ");
+        put_string(out, relation->definition);
+        buf_byte(out, ';');
+    }
+    put_columns(out, relation);
+    buf_str(out, " }");
+}
+
+/* "schema.name" of a type: the first dot parts them, and they are joined again when read. */
+static void put_type(struct buf *out, const char *type)
+{
+    char schema[256];
+    const char *dot = strchr(type, '.');
+    size_t len = dot == NULL ? 0 : (size_t)(dot - type);
+    const char *names[2] = {schema, dot == NULL ? type : dot + 1};
+    if (len >= sizeof schema) {
+        out->failed = true;
+        return;
+    }
+    memcpy(schema, type, len);
+    schema[len] = '\0';
+    put_strings(out, names, 2);
+}
+
+static void put_catalog(struct buf *out, const struct catalog *catalog)
+{
+    buf_printf(out,
+               "# What a database holds: names, types and view definitions, no value of any row.\n"
+               "# Written by pgvigil check --save-catalog, for pgvigil test and pgvigil diff.\n\n"
+               "format = %d;\ndatabase = ",
+               FORMAT);
+    put_string(out, catalog->database);
+    buf_printf(out, ";\nserver_version = %u;\nschemas = ", catalog->server_version);
+    put_strings(out, catalog->schemas, catalog->schema_count);
+    buf_str(out, ";\noperators = ");
+    put_strings(out, catalog->operators, catalog->operator_count);
+    buf_str(out, ";\ntyped_operators = ");
+    put_strings(out, catalog->typed_operators, catalog->typed_operator_count);
+    buf_str(out, ";\nfunctions = (");
+    for (size_t i = 0; i < catalog->function_count; i++) {
+        const struct catalog_function *function = &catalog->functions[i];
+        const char *parts[3] = {function->schema, function->name, "security definer"};
+        buf_str(out, i == 0 ? "\n  " : ",\n  ");
+        put_strings(out, parts, function->security_definer ? 3 : 2);
+    }
+    buf_str(out, " );\ntypes = (");
+    for (size_t i = 0; i < catalog->type_count; i++) {
+        buf_str(out, i == 0 ? "\n  " : ",\n  ");
+        put_type(out, catalog->types[i]);
+    }
+    buf_str(out, " );\nrelations = (");
+    for (size_t i = 0; i < catalog->relation_count; i++) {
+        buf_str(out, i == 0 ? "\n" : ",\n");
+        put_relation(out, catalog, &catalog->relations[i]);
+    }
+    buf_str(out, " );\n");
+}
+
+static bool write_bytes(const char *path, const struct buf *text)
+{
+    FILE *file = fopen(path, "we");
+    if (file == NULL)
+        return false;
+    bool written = fwrite(buf_head(text), 1, buf_len(text), file) == buf_len(text);
+    bool closed = fclose(file) == 0;
+    return written && closed;
+}
+
+enum status catalog_file_write(const struct catalog *catalog, const char *path, struct buf *why)
+{
+    struct buf text;
+    char beside[4096];
+    buf_init(&text, 0);
+    put_catalog(&text, catalog);
+    int len = snprintf(beside, sizeof beside, "%s.new", path);
+    enum status status = text.failed ? ERR_MEMORY : OK;
+    if (status == OK && (len < 0 || (size_t)len >= sizeof beside)) {
+        errno = ENAMETOOLONG;
+        status = ERR_IO;
+    }
+    if (status == OK && (!write_bytes(beside, &text) || rename(beside, path) != 0)) {
+        int error = errno;
+        (void)unlink(beside);
+        errno = error;
+        status = ERR_IO;
+    }
+    buf_free(&text);
+    if (status != OK)
+        buf_printf(why, "%s cannot be written: %s", path,
+                   status == ERR_MEMORY ? "out of memory" : strerror(errno));
+    return status;
+}
+
+/* ---- reading ---- */
+
+struct raw_relation {
+    const char *schema;
+    const char *name;
+    const char *kind;
+    const char *owner;
+    const char *definition;
+    struct raw_names key;
+    const char *parent[2];
+    bool partition;
+    bool has_children;
+    struct catalog_column *columns;
+    size_t column_count;
+    struct policy_place place;
+};
+
+struct reading {
+    struct catalog_builder *builder;
+    struct pile relations; /* struct raw_relation */
+    const char *database;
+    uint64_t format;
+    uint64_t server_version;
+};
+
+static struct reading *reading_of(const struct value *value)
+{
+    return value->loader->context;
+}
+
+/* [ "a", "b" ], from `least` to `most` strings; false after a report. */
+static bool read_strings(const struct value *value, size_t least, size_t most, const char **out,
+                         size_t *count)
+{
+    *count = 0;
+    bool array = config_setting_type(value->setting) == CONFIG_TYPE_ARRAY;
+    size_t length = array ? (size_t)config_setting_length(value->setting) : 0;
+    if (!array || length < least || length > most) {
+        load_report(value->loader, value_place(value),
+                    "this must be an array of %zu to %zu strings: was the file changed by hand?",
+                    least, most);
+        return false;
+    }
+    for (size_t i = 0; i < length; i++) {
+        struct value element = *value;
+        element.setting = config_setting_get_elem(value->setting, (unsigned)i);
+        if (!value_string(&element, &out[i]))
+            return false;
+    }
+    *count = length;
+    return true;
+}
+
+/* Calls `each` for every element of a list. */
+static void read_list(const struct value *value, void (*each)(const struct value *))
+{
+    int type = config_setting_type(value->setting);
+    if (type != CONFIG_TYPE_LIST && config_setting_length(value->setting) > 0) {
+        load_report(value->loader, value_place(value), "this must be a list: ( [ ... ], [ ... ] )");
+        return;
+    }
+    for (int i = 0; i < config_setting_length(value->setting); i++) {
+        struct value element = *value;
+        element.setting = config_setting_get_elem(value->setting, (unsigned)i);
+        each(&element);
+    }
+}
+
+static void relation_schema(const struct value *value)
+{
+    ((struct raw_relation *)value->entry)->schema = value_text(value);
+}
+
+static void relation_name(const struct value *value)
+{
+    ((struct raw_relation *)value->entry)->name = value_text(value);
+}
+
+static void relation_kind(const struct value *value)
+{
+    struct raw_relation *entry = value->entry;
+    entry->kind = value_text(value);
+    if (entry->kind != NULL && (strlen(entry->kind) != 1 || !strchr("rpvmf", entry->kind[0])))
+        load_report(value->loader, value_place(value),
+                    "\"kind\" is one of r, p, v, m and f, as in pg_class.relkind");
+}
+
+static void relation_owner(const struct value *value)
+{
+    ((struct raw_relation *)value->entry)->owner = value_text(value);
+}
+
+static void relation_definition(const struct value *value)
+{
+    ((struct raw_relation *)value->entry)->definition = value_text(value);
+}
+
+static void relation_key(const struct value *value)
+{
+    (void)value_names(value, &((struct raw_relation *)value->entry)->key);
+}
+
+static void relation_parent(const struct value *value)
+{
+    size_t count = 0;
+    (void)read_strings(value, 2, 2, ((struct raw_relation *)value->entry)->parent, &count);
+}
+
+static void relation_partition(const struct value *value)
+{
+    (void)value_bool(value, &((struct raw_relation *)value->entry)->partition);
+}
+
+static void relation_has_children(const struct value *value)
+{
+    (void)value_bool(value, &((struct raw_relation *)value->entry)->has_children);
+}
+
+static void column_word(const struct value *value, struct catalog_column *column, const char *word)
+{
+    if (strncmp(word, "over ", 5) == 0)
+        column->base_type = word + 5;
+    else if (strcmp(word, "not null") == 0)
+        column->not_null = true;
+    else if (strcmp(word, "default") == 0)
+        column->has_default = true;
+    else if (strcmp(word, "generated") == 0)
+        column->generated = true;
+    else if (strcmp(word, "identity") == 0)
+        column->identity = true;
+    else if (strcmp(word, "operand") == 0)
+        column->operand = true;
+    else
+        load_report(value->loader, value_place(value), "\"%s\" is nothing that a column is", word);
+}
+
+static void read_column(const struct value *value)
+{
+    struct raw_relation *entry = value->entry;
+    const char *parts[8];
+    size_t count = 0;
+    if (!read_strings(value, 2, 8, parts, &count))
+        return;
+    struct catalog_column *column = &entry->columns[entry->column_count++];
+    *column = (struct catalog_column){.name = parts[0],
+                                      .attnum = (int16_t)entry->column_count,
+                                      .type = parts[1],
+                                      .base_type = parts[1]};
+    for (size_t i = 2; i < count; i++)
+        column_word(value, column, parts[i]);
+}
+
+static void relation_columns(const struct value *value)
+{
+    struct raw_relation *entry = value->entry;
+    int length = config_setting_length(value->setting);
+    entry->columns = arena_zalloc(value->loader->arena, length < 0 ? 1 : (size_t)length + 1,
+                                  sizeof(*entry->columns));
+    if (entry->columns == NULL)
+        return;
+    entry->column_count = 0;
+    read_list(value, read_column);
+}
+
+static void relation_names(const struct value *value)
+{
+    struct raw_relation *entry = value->entry;
+    struct raw_names names = {0};
+    if (!value_names(value, &names))
+        return;
+    entry->columns = arena_zalloc(value->loader->arena, names.count + 1, sizeof(*entry->columns));
+    for (size_t i = 0; entry->columns != NULL && i < names.count; i++)
+        entry->columns[i] = (struct catalog_column){.name = names.items[i].text,
+                                                    .attnum = (int16_t)(i + 1),
+                                                    .type = "unknown",
+                                                    .base_type = "unknown"};
+    entry->column_count = entry->columns == NULL ? 0 : names.count;
+}
+
+static const struct value_key relation_keys[] = {
+    {"schema", "the schema's name", relation_schema},
+    {"name", "the relation's name", relation_name},
+    {"kind", "as in pg_class.relkind", relation_kind},
+    {"owner", NULL, relation_owner},
+    {"key", NULL, relation_key},
+    {"parent", NULL, relation_parent},
+    {"partition", NULL, relation_partition},
+    {"has_children", NULL, relation_has_children},
+    {"definition", NULL, relation_definition},
+    {"columns", NULL, relation_columns},
+    {"names", NULL, relation_names},
+};
+
+static void read_relations(const struct value *value)
+{
+    value_entries(value, "a relation", KEYS(relation_keys), &reading_of(value)->relations,
+                  sizeof(struct raw_relation), offsetof(struct raw_relation, place));
+}
+
+static void read_function(const struct value *value)
+{
+    const char *parts[3];
+    size_t count = 0;
+    if (!read_strings(value, 2, 3, parts, &count))
+        return;
+    struct catalog_function function = {
+        .schema = parts[0], .name = parts[1], .security_definer = count == 3};
+    catalog_add_function(reading_of(value)->builder, &function);
+}
+
+static void read_functions(const struct value *value)
+{
+    read_list(value, read_function);
+}
+
+static void read_type(const struct value *value)
+{
+    const char *parts[2];
+    size_t count = 0;
+    if (read_strings(value, 2, 2, parts, &count))
+        catalog_add_type(reading_of(value)->builder, parts[0], parts[1]);
+}
+
+static void read_types(const struct value *value)
+{
+    read_list(value, read_type);
+}
+
+static void read_names(const struct value *value,
+                       void (*add)(struct catalog_builder *, const char *))
+{
+    struct raw_names names = {0};
+    if (!value_names(value, &names))
+        return;
+    for (size_t i = 0; i < names.count; i++)
+        add(reading_of(value)->builder, names.items[i].text);
+}
+
+static void read_schemas(const struct value *value)
+{
+    read_names(value, catalog_add_schema);
+}
+
+static void read_operators(const struct value *value)
+{
+    read_names(value, catalog_add_operator);
+}
+
+static void read_typed_operators(const struct value *value)
+{
+    read_names(value, catalog_add_typed_operator);
+}
+
+static void read_format(const struct value *value)
+{
+    (void)value_count(value, FORMAT, FORMAT, &reading_of(value)->format);
+}
+
+static void read_database(const struct value *value)
+{
+    reading_of(value)->database = value_text(value);
+}
+
+static void read_version(const struct value *value)
+{
+    (void)value_count(value, 90000, 999999, &reading_of(value)->server_version);
+}
+
+static const struct value_key top_keys[] = {
+    {"format", "1", read_format},
+    {"database", "the database's name", read_database},
+    {"server_version", "as server_version_num", read_version},
+    {"schemas", "the names of its schemas", read_schemas},
+    {"operators", "those outside pg_catalog", read_operators},
+    {"typed_operators", "those outside pg_catalog", read_typed_operators},
+    {"functions", "those outside pg_catalog", read_functions},
+    {"types", "those outside pg_catalog", read_types},
+    {"relations", "what can be read", read_relations},
+};
+
+static void read_document(struct loader *loader, const struct document *document,
+                          config_setting_t *root)
+{
+    struct value value = {.loader = loader, .document = document, .setting = root};
+    (void)value_group(&value, "a saved catalog", KEYS(top_keys));
+}
+
+static bool column_number(const struct raw_relation *raw, const char *name, int16_t *number)
+{
+    for (size_t i = 0; i < raw->column_count; i++) {
+        if (strcmp(raw->columns[i].name, name) == 0) {
+            *number = raw->columns[i].attnum;
+            return true;
+        }
+    }
+    return false;
+}
+
+static void add_relation(struct reading *reading, const struct raw_relation *raw, uint32_t oid)
+{
+    int16_t key[32];
+    struct catalog_relation relation = {.oid = oid,
+                                        .row_type_oid = oid + 1,
+                                        .schema = raw->schema,
+                                        .name = raw->name,
+                                        .kind = raw->kind[0],
+                                        .columns = raw->columns,
+                                        .column_count = raw->column_count,
+                                        .primary_key = key,
+                                        .partition = raw->partition,
+                                        .has_children = raw->has_children,
+                                        .owner = raw->owner == NULL ? "" : raw->owner,
+                                        .definition = raw->definition};
+    for (size_t i = 0; i < raw->key.count && i < 32; i++)
+        if (column_number(raw, raw->key.items[i].text, &key[relation.primary_key_count]))
+            relation.primary_key_count++;
+    catalog_add_relation(reading->builder, &relation);
+}
+
+static uint32_t oid_of(size_t index)
+{
+    return CATALOG_FILE_OID + 2 * (uint32_t)index;
+}
+
+/* A partition whose parent is not in the file has none: it is then closed, unless a rule names it.
+ */
+static void link_parents(struct reading *reading, struct arena *arena)
+{
+    const struct raw_relation *all = reading->relations.items;
+    struct map *known = map_new();
+    for (size_t i = 0; known != NULL && i < reading->relations.count; i++) {
+        const char *key = text_qualified(arena, all[i].schema, all[i].name);
+        if (key != NULL && map_put_str(known, key, (void *)(uintptr_t)&all[i]) != OK)
+            break; /* catalog_finish will not find more memory */
+    }
+    for (size_t i = 0; known != NULL && i < reading->relations.count; i++) {
+        const char *key = all[i].parent[0] == NULL
+                              ? NULL
+                              : text_qualified(arena, all[i].parent[0], all[i].parent[1]);
+        const struct raw_relation *parent = key == NULL ? NULL : map_get_str(known, key);
+        if (parent != NULL)
+            catalog_set_parent(reading->builder, oid_of(i), oid_of((size_t)(parent - all)));
+    }
+    map_free(known);
+}
+
+enum status catalog_file_read(const char *path, struct catalog **catalog,
+                              struct policy_errors *errors)
+{
+    *catalog = NULL;
+    *errors = (struct policy_errors){0};
+    struct arena *arena = arena_new(0);
+    struct reading reading = {.builder = catalog_builder_new()};
+    enum status status = arena == NULL || reading.builder == NULL
+                             ? ERR_MEMORY
+                             : load_file(path, read_document, &reading, arena, errors);
+    const struct raw_relation *all = reading.relations.items;
+    for (size_t i = 0; status == OK && i < reading.relations.count; i++)
+        add_relation(&reading, &all[i], oid_of(i));
+    if (status == OK) {
+        link_parents(&reading, arena);
+        catalog_set_database(reading.builder, reading.database, (uint32_t)reading.server_version,
+                             "");
+    }
+    struct catalog *made = NULL;
+    enum status finished =
+        reading.builder == NULL ? ERR_MEMORY : catalog_finish(reading.builder, &made);
+    status = status == OK ? finished : status;
+    arena_free(arena);
+    if (status != OK) {
+        catalog_unref(made);
+        return status;
+    }
+    *catalog = made;
+    return OK;
+}
