@@ -31,8 +31,9 @@ static void print_help(const struct cli_command *command)
     }
     printf("  %-26s %s\n", "-h, --help", "print this");
     printf("  %-26s %s\n", "    --version", "print the version");
-    printf("\nExit status: 0 fine, 1 something was found or refused, 2 wrong usage, 3 cannot be "
-           "done.\n");
+    printf("\n%s\n", command->exits ? command->exits
+                                    : "Exit status: 0 fine, 1 something was found or refused, 2 "
+                                      "wrong usage, 3 cannot be done.");
 }
 
 int cli_fail(const struct cli_command *command, int code, const char *format, ...)

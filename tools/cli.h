@@ -37,6 +37,7 @@ struct cli_command {
     const char *name;     /* "check" */
     const char *operands; /* behind the options in the synopsis: "'SQL'"; NULL: none are taken */
     const char *about;    /* paragraphs for --help */
+    const char *exits;    /* the line about exit codes, where they mean something of their own */
     const struct cli_option *options;
     size_t min_operands;
     size_t max_operands;
@@ -77,5 +78,6 @@ int cmd_explain(int argc, char **argv);
 int cmd_passwd(int argc, char **argv);
 int cmd_deploy(int argc, char **argv);
 int cmd_audit(int argc, char **argv);
+int cmd_test(int argc, char **argv);
 
 #endif
