@@ -8,7 +8,7 @@ import harness
 import psycopg
 import pytest
 
-COMMANDS = ["serve", "check", "explain", "passwd", "deploy", "audit"]
+COMMANDS = ["serve", "check", "explain", "test", "passwd", "deploy", "audit"]
 
 
 @pytest.fixture(scope="module")
