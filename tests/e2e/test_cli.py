@@ -8,7 +8,7 @@ import harness
 import psycopg
 import pytest
 
-COMMANDS = ["serve", "check", "explain", "test", "passwd", "deploy", "audit"]
+COMMANDS = ["serve", "check", "explain", "test", "diff", "passwd", "deploy", "audit"]
 
 
 @pytest.fixture(scope="module")
@@ -31,10 +31,38 @@ def test_help_is_on_stdout_and_fine(command):
         assert all(c in out for c in COMMANDS)
 
 
-@pytest.mark.parametrize("args", [["nothing"], [], ["check", "--nothing"], ["serve", "extra"], ["audit"], ["audit", "nothing"], ["explain"], ["deploy", "--dry-run", "--nothing"], ["passwd", "--iterations", "x"], ["check", "-c"]], ids=" ".join)
+@pytest.mark.parametrize("args", [["nothing"], [], ["check", "--nothing"], ["serve", "extra"], ["audit"], ["audit", "nothing"], ["explain"], ["deploy", "--dry-run", "--nothing"], ["passwd", "--iterations", "x"], ["check", "-c"], ["check", "--save-catalog", "x"], ["test"], ["test", "--as", "x", "y"], ["diff", "x"]], ids=" ".join)
 def test_wrong_usage_is_2(args, tmp_path):
     status, out, err = pgvigil(*args, cwd=tmp_path)
     assert status == 2 and err and out == "", (out, err)
+
+
+def told_commands():
+    """The commands that --help lists: what a shell's completion reads."""
+    _, out, _ = pgvigil("--help")
+    listed = re.search(r"^Commands:\n((?:  \S.*\n)+)", out, re.M).group(1)
+    return re.findall(r"^  (\S+) +\S", listed, re.M)
+
+
+def test_every_command_is_told_and_tested():
+    assert told_commands() == COMMANDS
+
+
+@pytest.mark.parametrize("command", COMMANDS)
+def test_every_command_has_its_page_with_every_option(command):
+    """What --help lists the page has, and the other way round; the pages that list commands list it."""
+    page = (harness.ROOT / "man" / ("pgvigil-%s.1" % command)).read_text(encoding="utf-8").replace("\\-", "-")
+    assert page.startswith(".TH PGVIGIL-%s 1 " % command.upper()) and "pgvigil-%s - " % command in page
+    for section in ("NAME", "SYNOPSIS", "DESCRIPTION", "EXIT STATUS", "SEE ALSO"):
+        assert "\n.SH %s\n" % section in page, section
+    helps = [pgvigil(command, "--help")[1]] + ([pgvigil(command, "verify", "--help")[1]] if command == "audit" else [])
+    listed = {option for text in helps for option in re.findall(r"^ +(?:-\w, )?(--[a-z-]+)", text, re.M)} - {"--help", "--version"}
+    described = set(re.findall(r"^\.(?:BR?|TP) .*?(--[a-z-]+)", page[page.index("\n.SH DESCRIPTION"):], re.M))
+    assert listed <= described, listed - described
+    for option in set(re.findall(r"--[a-z-]+", page)) - listed:
+        assert any(option in pgvigil(other, "--help")[1] for other in COMMANDS), option
+    assert ".BR pgvigil-%s (1)" % command in (harness.ROOT / "man" / "pgvigil.1").read_text(encoding="utf-8").replace("\\-", "-")
+    assert "| `pgvigil %s" % command in (harness.ROOT / "docs" / "operations.md").read_text(encoding="utf-8")
 
 
 def test_version():
