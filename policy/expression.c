@@ -17,6 +17,7 @@
 #include "tree.h"
 
 #include <pgvigil/expression.h>
+#include <pgvigil/guard.h>
 #include <pgvigil/text.h>
 
 #include <string.h>
@@ -234,7 +235,7 @@ static enum status check_range(struct check *check, const PgQuery__RangeVar *ran
 static enum status check_function(struct check *check, const PgQuery__FuncCall *call)
 {
     const char *name = call->n_funcname == 1 ? tree_string(call->funcname[0]) : NULL;
-    if (call->n_funcname > 1 || (name != NULL && functions_listed(name)))
+    if (call->n_funcname > 1 || (name != NULL && guard_function_listed(name)))
         return OK;
     if (placeholder_at(check, call->location) != NULL)
         return misplaced(check, placeholder_at(check, call->location));

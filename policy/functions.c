@@ -101,7 +101,7 @@ enum function_class functions_class(const char *name, const char **reason)
     return FUNCTION_DENIED;
 }
 
-bool functions_listed(const char *name)
+bool guard_function_listed(const char *name)
 {
     return find(name) != NULL;
 }

@@ -9,8 +9,6 @@
 /* *reason: why a denied one is, or NULL. */
 enum function_class { FUNCTION_UNKNOWN = 0, FUNCTION_DENIED, FUNCTION_GUARDED, FUNCTION_ALLOWED };
 enum function_class functions_class(const char *name, const char **reason);
-/* Is it one of pg_catalog's in PostgreSQL 15, whatever the verdict? */
-bool functions_listed(const char *name);
 bool functions_aggregate(const char *name);
 
 #endif

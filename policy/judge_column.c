@@ -47,7 +47,8 @@ static bool closed_type(const char *name)
     return false;
 }
 
-/* A function that the reviewed list does not know, in the one schema that is always searched. */
+/* A function that the reviewed list does not know (an extension's, a newer server's), in the one
+ * schema that is always searched. */
 static bool added_builtin(const struct judge_request *request, const char *name)
 {
     static const char *const path[] = {"pg_catalog"};

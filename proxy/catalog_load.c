@@ -88,12 +88,14 @@ static const char guards_sql[] =
     "AND pg_catalog.starts_with(pg_catalog.obj_description(n.oid, 'pg_namespace'), 'pgvigil ')\n"
     "ORDER BY n.nspname COLLATE \"C\", v.relname COLLATE \"C\", a.attnum";
 
-/* Of pg_catalog only what an extension put there: the reviewed list does not know it. */
+/* Of pg_catalog only what the reviewed list does not speak of: what an extension put there, and
+ * what came with a newer server. (x).f would call either. */
 static const char functions_sql[] =
-    "SELECT n.nspname, p.proname, pg_catalog.bool_or(p.prosecdef) FROM pg_catalog.pg_proc p\n"
+    "SELECT n.nspname, p.proname, pg_catalog.bool_or(p.prosecdef),\n"
+    "    n.nspname = 'pg_catalog' AND NOT pg_catalog.bool_or(p.oid >= 16384)\n"
+    "FROM pg_catalog.pg_proc p\n"
     "JOIN pg_catalog.pg_namespace n ON n.oid = p.pronamespace\n"
-    "WHERE (n.nspname <> 'pg_catalog' OR p.oid >= 16384) AND n.nspname <> 'information_schema' "
-    "AND " REAL "\n"
+    "WHERE n.nspname <> 'information_schema' AND " REAL "\n"
     "GROUP BY n.nspname, p.proname ORDER BY n.nspname COLLATE \"C\", p.proname COLLATE \"C\"";
 
 /* Domains, enums, ranges and base types, and arrays of them. Never a row type, nor its array:
@@ -307,7 +309,8 @@ static enum status load_names(struct loader *loader)
         struct catalog_function function = {.schema = PQgetvalue(result, row, 0),
                                             .name = PQgetvalue(result, row, 1),
                                             .security_definer = true_at(result, row, 2)};
-        catalog_add_function(loader->builder, &function);
+        if (!true_at(result, row, 3) || !guard_function_listed(function.name))
+            catalog_add_function(loader->builder, &function);
     }
     PQclear(result);
     result = NULL;

@@ -65,8 +65,8 @@ struct catalog_guard {
 };
 
 struct catalog_function {
-    const char *schema; /* pg_catalog only for what an extension put there: the reviewed list
-                           judges builtins and does not know it */
+    const char *schema; /* pg_catalog only for what the reviewed list does not know: an extension's,
+                           a newer server's */
     const char *name;
     bool security_definer;
 };
@@ -76,7 +76,7 @@ struct catalog {
     size_t relation_count;
     const struct catalog_guard *guards;
     size_t guard_count;
-    const struct catalog_function *functions; /* not PostgreSQL's own */
+    const struct catalog_function *functions; /* not of the reviewed list */
     size_t function_count;
     /* "schema.name" (raw names) outside pg_catalog of what holds values: domains, enums, ranges,
      * arrays of them; never the row type of a relation or an array of it. */

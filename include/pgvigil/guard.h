@@ -139,6 +139,8 @@ enum catalog_access guard_catalog_access(const char *schema, const char *relatio
  * current_schema, current_catalog), that is replaced by a built-in guard function of the same name
  * in guard_catalog_schema. */
 bool guard_catalog_function(const char *name);
+/* Does the reviewed list speak of a pg_catalog function of that name, whatever it says? */
+bool guard_function_listed(const char *name);
 /*
  * Casts to and from reg* types read names through the search path, so they have guards too, in the
  * same schema: for each T of regclass, regtype, regproc, regprocedure, regnamespace, regrole,
