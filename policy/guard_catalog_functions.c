@@ -132,6 +132,9 @@ static const char *const functions[] = {
     ON_PATH("pg_ts_config_is_visible", "pg_ts_config", "cfgnamespace"),
     FUNCTION("pg_statistics_obj_is_visible\"(oid)", "boolean", "SELECT NULL::boolean"),
 
+    /* Who else has temporary tables is nobody's business. */
+    FUNCTION("pg_is_other_temp_schema\"(oid)", "boolean", "SELECT false WHERE $1 IS NOT NULL"),
+
     /* Names to OIDs and back: reg* casts */
     LOOKUP(
         "format_type\"(oid, integer)", "text",
@@ -145,6 +148,10 @@ static const char *const functions[] = {
         "            ON e.oid = CASE WHEN y.typelem <> 0 AND y.typlen = -1 THEN y.typelem ELSE "
         "y.oid END\n"
         "        JOIN pg_catalog.pg_namespace n ON n.oid = e.typnamespace WHERE y.oid = $1) END"),
+    LOOKUP("oidvectortypes\"(oidvector)", "text",
+           "SELECT CASE WHEN $1 IS NOT NULL THEN (SELECT COALESCE(pg_catalog.string_agg(\n"
+           "    @.\"format_type\"(a.t, NULL), ', ' ORDER BY a.pos), '')\n"
+           "    FROM unnest($1::pg_catalog.oid[]) WITH ORDINALITY a(t, pos)) END"),
     LOOKUP(
         "to_regclass\"(text)", "oid",
         "SELECT CASE pg_catalog.array_length(i.names, 1)\n"
