@@ -28,7 +28,8 @@ static const char relations_sql[] =
     "'information_schema')\n"
     "        THEN pg_catalog.pg_get_viewdef(c.oid) END,\n"
     "    (SELECT pg_catalog.array_to_string(k.conkey, ',') FROM pg_catalog.pg_constraint k\n"
-    "     WHERE k.conrelid = c.oid AND k.contype = 'p')\n"
+    "     WHERE k.conrelid = c.oid AND k.contype = 'p'),\n"
+    "    COALESCE((SELECT y.typarray FROM pg_catalog.pg_type y WHERE y.oid = c.reltype), 0)\n"
     "FROM pg_catalog.pg_class c JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace\n"
     "WHERE c.relkind IN ('r', 'p', 'v', 'm', 'f') AND " REAL "\n"
     "ORDER BY n.nspname COLLATE \"C\", c.relname COLLATE \"C\"";
@@ -73,7 +74,8 @@ static const char guards_sql[] =
     "only',\n"
     "    a.attname, COALESCE((SELECT k.attnum FROM pg_catalog.pg_attribute k WHERE k.attrelid = "
     "b.oid\n"
-    "        AND k.attname = a.attname AND k.attnum > 0 AND NOT k.attisdropped), 0)\n"
+    "        AND k.attname = a.attname AND k.attnum > 0 AND NOT k.attisdropped), 0),\n"
+    "    COALESCE((SELECT y.typarray FROM pg_catalog.pg_type y WHERE y.oid = v.reltype), 0)\n"
     "FROM pg_catalog.pg_namespace n\n"
     "JOIN pg_catalog.pg_class v ON v.relnamespace = n.oid AND v.relkind = 'v'\n"
     "JOIN pg_catalog.pg_description d ON d.objoid = v.oid AND d.objsubid = 0\n"
@@ -230,6 +232,7 @@ static enum status load_relations(struct loader *loader)
         struct catalog_relation relation = {
             .oid = oid_at(relations, row, 0),
             .row_type_oid = oid_at(relations, row, 1),
+            .row_array_oid = oid_at(relations, row, 10),
             .schema = PQgetvalue(relations, row, 2),
             .name = PQgetvalue(relations, row, 3),
             .kind = PQgetvalue(relations, row, 4)[0],
@@ -270,6 +273,7 @@ static enum status load_guards(struct loader *loader, const char *digest)
             .view = PQgetvalue(result, row, 1),
             .oid = oid_at(result, row, 2),
             .row_type_oid = oid_at(result, row, 3),
+            .row_array_oid = oid_at(result, row, 8),
             .base_oid = oid_at(result, row, 4),
             .only = true_at(result, row, 5),
             .columns = names,
@@ -474,10 +478,10 @@ static bool same_columns(const struct catalog_relation *a, const struct catalog_
 static bool same_relation(const struct catalog_relation *a, const struct catalog_relation *b)
 {
     return a->oid == b->oid && a->row_type_oid == b->row_type_oid &&
-           strcmp(a->schema, b->schema) == 0 && strcmp(a->name, b->name) == 0 &&
-           a->kind == b->kind && a->parent == b->parent && a->partition == b->partition &&
-           a->has_children == b->has_children && strcmp(a->owner, b->owner) == 0 &&
-           same_text(a->definition, b->definition) &&
+           a->row_array_oid == b->row_array_oid && strcmp(a->schema, b->schema) == 0 &&
+           strcmp(a->name, b->name) == 0 && a->kind == b->kind && a->parent == b->parent &&
+           a->partition == b->partition && a->has_children == b->has_children &&
+           strcmp(a->owner, b->owner) == 0 && same_text(a->definition, b->definition) &&
            a->primary_key_count == b->primary_key_count &&
            memcmp(a->primary_key, b->primary_key, a->primary_key_count * sizeof(*a->primary_key)) ==
                0 &&
@@ -487,7 +491,8 @@ static bool same_relation(const struct catalog_relation *a, const struct catalog
 static bool same_guard(const struct catalog_guard *a, const struct catalog_guard *b)
 {
     return strcmp(a->pair, b->pair) == 0 && strcmp(a->view, b->view) == 0 && a->oid == b->oid &&
-           a->row_type_oid == b->row_type_oid && a->base_oid == b->base_oid && a->only == b->only &&
+           a->row_type_oid == b->row_type_oid && a->row_array_oid == b->row_array_oid &&
+           a->base_oid == b->base_oid && a->only == b->only &&
            same_names(a->columns, a->column_count, b->columns, b->column_count) &&
            memcmp(a->base_attnums, b->base_attnums, a->column_count * sizeof(*a->base_attnums)) ==
                0;

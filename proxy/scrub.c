@@ -319,11 +319,13 @@ static uint32_t base_row_type(const struct catalog *catalog, uint32_t type_oid)
     if (type_oid < FIRST_NORMAL_OID)
         return type_oid;
     for (size_t i = 0; i < catalog->guard_count; i++) {
-        if (catalog->guards[i].row_type_oid != type_oid)
+        const struct catalog_guard *guard = &catalog->guards[i];
+        if (guard->row_type_oid != type_oid && guard->row_array_oid != type_oid)
             continue;
-        const struct catalog_relation *base =
-            catalog_find_oid(catalog, catalog->guards[i].base_oid);
-        return base == NULL ? type_oid : base->row_type_oid;
+        const struct catalog_relation *base = catalog_find_oid(catalog, guard->base_oid);
+        if (base == NULL)
+            return type_oid;
+        return guard->row_type_oid == type_oid ? base->row_type_oid : base->row_array_oid;
     }
     return type_oid;
 }

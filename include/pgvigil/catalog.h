@@ -34,6 +34,7 @@ struct catalog_column {
 struct catalog_relation {
     uint32_t oid;
     uint32_t row_type_oid;
+    uint32_t row_array_oid; /* the type of arrays of rows, or 0 */
     const char *schema;
     const char *name;
     char kind;                            /* pg_class.relkind: r p v m f (others are not loaded) */
@@ -57,6 +58,7 @@ struct catalog_guard {
     const char *view; /* the view's name in that schema */
     uint32_t oid;
     uint32_t row_type_oid;
+    uint32_t row_array_oid;      /* the type of arrays of rows, or 0 */
     uint32_t base_oid;           /* 0 when the base relation is gone */
     bool only;                   /* the ONLY variant */
     const char *const *columns;  /* the guard's own columns, in order */
