@@ -80,7 +80,8 @@ static void range_of(const struct judge *judge, const PgQuery__RawStmt *raw,
     out->len = end - out->start;
 }
 
-static enum status describe(struct judge *judge, struct verdict_statement *out)
+static enum status describe(struct judge *judge, const PgQuery__Node *node,
+                            struct verdict_statement *out)
 {
     char *sql = arena_strndup(judge->arena, judge->request->sql + out->start, out->len);
     if (sql == NULL)
@@ -98,6 +99,8 @@ static enum status describe(struct judge *judge, struct verdict_statement *out)
     /* Never the text itself: it may hold values. */
     out->normalized =
         arena_strdup(judge->arena, normal.error == NULL ? normal.normalized_query : "...");
+    if (out->normalized != NULL)
+        out->normalized = judge_mask_constants(judge, out->normalized, node);
     pg_query_free_normalize_result(normal);
     return out->normalized == NULL ? judge_no_memory(judge) : OK;
 }
@@ -153,8 +156,8 @@ static enum status one_statement(struct judge *judge, const PgQuery__RawStmt *ra
     judge->foreign_type = false;
     judge->foreign_operator = NULL;
     range_of(judge, raw, out);
-    enum status status =
-        describe(judge, out); /* before the tree is changed: it parses the text again */
+    /* Before the tree is changed: it parses the text again. */
+    enum status status = describe(judge, raw->stmt, out);
     if (status == OK && raw->stmt == NULL)
         return judge_refuse(judge, ERR_INTERNAL, "XX000", "internal", "statement", SIZE_MAX,
                             "the statement has no tree");

@@ -139,6 +139,10 @@ NODISCARD enum status judge_set(struct judge *judge, const PgQuery__VariableSetS
 NODISCARD enum status judge_show(struct judge *judge, const PgQuery__VariableShowStmt *show,
                                  struct verdict_statement *out);
 
+/* judge_normal.c: a normalised text without the constants that libpg_query leaves in it. In the
+ * arena; NULL: no memory. */
+const char *judge_mask_constants(struct judge *judge, const char *sql, const PgQuery__Node *node);
+
 /* judge_walk.c: the table of nodes that a query may hold. */
 NODISCARD enum status judge_walk(struct judge *judge, PgQuery__Node *node);
 NODISCARD enum status judge_walk_message(struct judge *judge, ProtobufCMessage *message);
