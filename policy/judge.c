@@ -187,6 +187,7 @@ static bool applied_here(const struct verdict *verdict, const struct verdict_sta
     case STATEMENT_EMPTY:
     case STATEMENT_SELECT:
     case STATEMENT_WRITE:
+    case STATEMENT_COPY_TO:
     case STATEMENT_BEGIN:
     case STATEMENT_COMMIT:
     case STATEMENT_ROLLBACK:

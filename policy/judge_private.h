@@ -133,6 +133,13 @@ NODISCARD enum status judge_statement(struct judge *judge, PgQuery__Node *node,
                                       struct verdict_statement *out);
 NODISCARD enum status judge_unrestricted(struct judge *judge, PgQuery__Node *node,
                                          struct verdict_statement *out);
+/* The query inside COPY, DECLARE or PREPARE, as the statement that it is by itself; `start`: the
+ * byte where it begins. *out takes over whether it writes. */
+NODISCARD enum status judge_held(struct judge *judge, PgQuery__Node *query, size_t start,
+                                 struct verdict_statement *out);
+/* judge_copy.c */
+NODISCARD enum status judge_copy(struct judge *judge, PgQuery__CopyStmt *copy,
+                                 struct verdict_statement *out);
 /* judge_set.c */
 NODISCARD enum status judge_set(struct judge *judge, const PgQuery__VariableSetStmt *set,
                                 struct verdict_statement *out);

@@ -197,8 +197,6 @@ static const char *why_not(int node_case)
                "... ON CONFLICT, or UPDATE and INSERT.";
     case PG_QUERY__NODE__NODE_EXPLAIN_STMT:
         return "Plans and row estimates tell of hidden rows; EXPLAIN is for unrestricted roles.";
-    case PG_QUERY__NODE__NODE_COPY_STMT:
-        return "Use SELECT.";
     case PG_QUERY__NODE__NODE_PREPARE_STMT:
     case PG_QUERY__NODE__NODE_EXECUTE_STMT:
         return "Use the protocol's prepared statements, as drivers do.";
@@ -224,7 +222,28 @@ enum status judge_statement(struct judge *judge, PgQuery__Node *node, struct ver
         return select_statement(judge, node->select_stmt, out);
     if (judge_is_write(node))
         return write_statement(judge, node, out);
+    if (node->node_case == PG_QUERY__NODE__NODE_COPY_STMT)
+        return judge_copy(judge, node->copy_stmt, out);
     return refuse_statement(judge, out->tag, why_not((int)node->node_case));
+}
+
+enum status judge_held(struct judge *judge, PgQuery__Node *query, size_t start,
+                       struct verdict_statement *out)
+{
+    struct verdict_statement held = {.start = start};
+    switch ((int)(query == NULL ? 0 : query->node_case)) {
+    case PG_QUERY__NODE__NODE_SELECT_STMT:
+    case PG_QUERY__NODE__NODE_INSERT_STMT:
+    case PG_QUERY__NODE__NODE_UPDATE_STMT:
+    case PG_QUERY__NODE__NODE_DELETE_STMT:
+    case PG_QUERY__NODE__NODE_MERGE_STMT:
+        break;
+    default:
+        return refuse_statement(judge, judge_format(judge, "%s of this", out->tag), NULL);
+    }
+    enum status status = judge_statement(judge, query, &held);
+    out->writes = out->writes || held.writes;
+    return status;
 }
 
 /* What an unrestricted statement touches, best-effort: names as written, CTE names left out. */

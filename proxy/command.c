@@ -44,6 +44,7 @@ bool command_is_local(const struct session *session, const struct verdict_statem
     case STATEMENT_EMPTY:
     case STATEMENT_SELECT:
     case STATEMENT_WRITE:
+    case STATEMENT_COPY_TO:
     case STATEMENT_BEGIN:
     case STATEMENT_COMMIT:
     case STATEMENT_ROLLBACK:
@@ -350,6 +351,7 @@ enum status command_run(struct session *session, const struct command *command, 
     case STATEMENT_EMPTY:
     case STATEMENT_SELECT:
     case STATEMENT_WRITE:
+    case STATEMENT_COPY_TO:
     case STATEMENT_BEGIN:
     case STATEMENT_COMMIT:
     case STATEMENT_ROLLBACK:

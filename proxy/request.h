@@ -44,6 +44,9 @@ struct request {
         over_limit; /* the mission's max_rows was passed: an error was given, the rest is dropped */
     bool failed;    /* an ErrorResponse was seen */
     bool copy_in;
+    bool copy_out;               /* CopyData of the current statement is on its way to the client */
+    bool copy_binary;            /* it is in binary format */
+    bool copy_begun;             /* the first of it has been seen */
     struct statement *statement; /* a reference, or NULL */
     struct statement *displaced; /* what a Parse or Close took out of the name space: put back when
                                     it is skipped */

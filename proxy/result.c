@@ -7,6 +7,7 @@
  */
 #include "proxy/result.h"
 
+#include "proxy/copy.h"
 #include "proxy/parameter.h"
 #include "proxy/pool.h"
 #include "proxy/scrub.h"
@@ -318,7 +319,8 @@ static enum status on_row(struct session *session, struct request *head,
                           const struct wire_message *message)
 {
     head->bytes += message->len + WIRE_HEADER_BYTES;
-    enum status status = count_row(session, head);
+    bool row = message->type == 'D' || copy_out_row(head, message->body, message->len);
+    enum status status = row ? count_row(session, head) : OK;
     if (status != OK)
         return status;
     emit(session, message);
@@ -333,7 +335,10 @@ enum status result_piece(struct session *session, unsigned char type, const void
     if (!rows)
         return ERR_PROTOCOL;
     head->bytes += len;
-    enum status status = first && type == 'D' ? count_row(session, head) : OK;
+    /* What is that long is a row, in COPY too. */
+    bool row = first && (type == 'D' || head->copy_out);
+    enum status status = row ? count_row(session, head) : OK;
+    head->copy_begun = true;
     if (status != OK)
         return status;
     /* Muted in the middle of a row (its record failed): the client could not find the next
@@ -371,6 +376,7 @@ static enum status on_complete(struct session *session, struct request *head,
         return OK;
     enum status status = cover_with(session, result_audit_done(session, head, NULL, tag, false));
     head->rows = head->bytes = 0;
+    head->copy_out = false;
     head->index++;
     return status;
 }
@@ -383,7 +389,7 @@ static enum status on_command_complete(struct session *session, struct request *
     const char *tag = wire_get_cstr(&cursor);
     if (wire_end(&cursor) != OK)
         return ERR_PROTOCOL;
-    if (head->rows == 0)
+    if (head->rows == 0 || head->copy_out)
         head->rows = wire_tag_rows(tag);
     enum status status = on_complete(session, head, message, tag);
     if (status != OK || head->kind == REQUEST_QUERY)
@@ -452,6 +458,9 @@ static enum status running(struct session *session, struct request *head,
     case 'd':
         return on_row(session, head, message);
     case 'H':
+        copy_out_begin(head, message);
+        emit(session, message);
+        return OK;
     case 'c':
         emit(session, message);
         return OK;

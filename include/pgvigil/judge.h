@@ -39,10 +39,11 @@ struct judge_request {
 
 enum statement_kind {
     STATEMENT_EMPTY = 0,
-    STATEMENT_SELECT, /* SELECT, VALUES, TABLE: goes upstream rewritten */
-    STATEMENT_WRITE,  /* INSERT, UPDATE, DELETE: the same */
-    STATEMENT_BEGIN,  /* BEGIN, START TRANSACTION: as written */
-    STATEMENT_COMMIT, /* COMMIT, END */
+    STATEMENT_SELECT,  /* SELECT, VALUES, TABLE: goes upstream rewritten */
+    STATEMENT_WRITE,   /* INSERT, UPDATE, DELETE: the same */
+    STATEMENT_COPY_TO, /* COPY ... TO STDOUT, of a query: goes upstream rewritten */
+    STATEMENT_BEGIN,   /* BEGIN, START TRANSACTION: as written */
+    STATEMENT_COMMIT,  /* COMMIT, END */
     STATEMENT_ROLLBACK,
     STATEMENT_SAVEPOINT,
     STATEMENT_RELEASE,
@@ -108,6 +109,7 @@ struct verdict_statement {
     size_t value_count;
     bool local;             /* SET LOCAL */
     const char *target;     /* savepoint or prepared-statement name; NULL for DEALLOCATE ALL */
+    bool copy_header;       /* COPY: a line of column names comes before the rows */
     const char *normalized; /* literals replaced by $n */
     char fingerprint[17];
 };

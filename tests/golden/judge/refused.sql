@@ -172,11 +172,8 @@ MERGE INTO patients p USING stays s ON true WHEN MATCHED THEN DELETE
 EXPLAIN SELECT 1
 => refused 0A000 statement: EXPLAIN is not supported for role "nurse" in mission "care"
 
-COPY patients TO STDOUT
-=> refused 0A000 statement: COPY is not supported for role "nurse" in mission "care"
-
 COPY (SELECT 1) TO PROGRAM 'id'
-=> refused 0A000 statement: COPY is not supported for role "nurse" in mission "care"
+=> refused 42501 statement: COPY with a program of the server is not available for role "nurse" in mission "care"
 
 DECLARE c CURSOR FOR SELECT 1
 => refused 0A000 statement: DECLARE is not supported for role "nurse" in mission "care"
