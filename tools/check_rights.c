@@ -166,6 +166,57 @@ static void check_functions(struct check *check)
     PQclear(result);
 }
 
+/* Guards read and write with their owner's rights: what a rule gives and the owner lacks ends in
+ * "permission denied" at the first statement. */
+static const char owner_sql[] =
+    "SELECT pg_catalog.has_any_column_privilege($1::pg_catalog.name, c.oid, 'SELECT'),\n"
+    "    pg_catalog.has_any_column_privilege($1::pg_catalog.name, c.oid, 'INSERT'),\n"
+    "    pg_catalog.has_any_column_privilege($1::pg_catalog.name, c.oid, 'UPDATE'),\n"
+    "    pg_catalog.has_table_privilege($1::pg_catalog.name, c.oid, 'DELETE')\n"
+    "FROM pg_catalog.pg_class c WHERE c.oid = $2::pg_catalog.oid AND EXISTS (\n"
+    "    SELECT FROM pg_catalog.pg_roles r WHERE r.rolname = $1)";
+
+static void check_owner_of(struct check *check, const struct catalog_relation *relation,
+                           const struct policy_rule *rule)
+{
+    static const char *const rights[] = {"SELECT", "INSERT", "UPDATE", "DELETE"};
+    char oid[16];
+    (void)snprintf(oid, sizeof oid, "%u", relation->oid);
+    const char *values[] = {check->owner, oid};
+    PGresult *result = check_query(check, owner_sql, 2, values);
+    const bool wanted[] = {true, rule->insert_count > 0, rule->update_count > 0, rule->delete_rows};
+    for (int i = 0; i < 4 && PQntuples(result) == 1; i++) {
+        if (wanted[i] && PQgetvalue(result, 0, i)[0] != 't') {
+            check_say(check, CHECK_ERROR, &rule->place,
+                      "the owner of the guards may not %s %s.%s, which this rule needs: GRANT %s "
+                      "ON \"%s\".\"%s\" TO \"%s\"",
+                      rights[i], relation->schema, relation->name, rights[i], relation->schema,
+                      relation->name, check->owner);
+        }
+    }
+    PQclear(result);
+}
+
+static void check_owner(struct check *check)
+{
+    const struct policy *policy = check->policy;
+    for (size_t k = 0; check->owner != NULL && k < check->catalog->relation_count; k++) {
+        const struct catalog_relation *relation = &check->catalog->relations[k];
+        const struct policy_rule *said = NULL;
+        for (size_t i = 0; i < policy->role_count; i++) {
+            for (size_t j = 0; j < policy->roles[i].mission_count; j++) {
+                const struct policy_rule *rule =
+                    policy_rule_for(policy, (int)i, (int)policy->roles[i].missions[j],
+                                    relation->schema, relation->name);
+                if (rule != NULL && rule != said && !policy->roles[i].unrestricted) {
+                    check_owner_of(check, relation, rule);
+                    said = rule;
+                }
+            }
+        }
+    }
+}
+
 /* Functions inside deployed guards run with the pair's rights, and triggers of tables that may be
  * written too. */
 static void check_would_fail(struct check *check)
@@ -232,6 +283,7 @@ void check_rights(struct check *check)
     check_memberships(check);
     check_direct(check);
     check_functions(check);
+    check_owner(check);
     check_would_fail(check);
     check_others(check);
 }

@@ -136,7 +136,7 @@ CASES = [
     ("sample_of_a_table", "nurse1", "SELECT count(*) FROM patients TABLESAMPLE bernoulli (100)", UNSUPPORTED),
     ("row_locks", "nurse1", "SELECT 1 FROM (SELECT * FROM patients FOR UPDATE) p", UNSUPPORTED),
     ("select_into", "nurse1", "SELECT 1 INTO x", UNSUPPORTED),
-    ("writing_with", "nurse1", "WITH x AS (DELETE FROM wards RETURNING 1) SELECT 1", UNSUPPORTED),
+    ("writing_with", "nurse1", "WITH x AS (DELETE FROM wards RETURNING 1) SELECT 1", NO),
     ("copy_to_a_file", "nurse1", "COPY (SELECT 1) TO '/tmp/x'", NO),
     ("copy_to_a_file_without_a_name", "nurse1", "COPY wards TO ''", NO),
     ("copy_to_a_program", "nurse1", "COPY (SELECT 1) TO PROGRAM 'id'", NO),

@@ -182,7 +182,7 @@ COPY (SELECT * FROM patients FOR UPDATE) TO STDOUT
 => refused 0A000 node: FOR UPDATE/SHARE is not supported for role "nurse" in mission "care"
 
 COPY (UPDATE patients SET phone = 'x' WHERE CURRENT OF c RETURNING id) TO STDOUT
-=> refused 0A000 statement: UPDATE is not supported for role "nurse" in mission "care"
+=> refused 42501 write: rows of relation "public.patients" may not be updated for role "nurse" in mission "care"
 
 # dba maintenance
 COPY patients TO '/tmp/x'

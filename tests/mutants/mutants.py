@@ -1,0 +1,181 @@
+"""
+mutants.py [NAME...]: do the tests notice when an enforcement step is gone?
+
+Each mutant disables one step: a place in the source and what stands there instead. It is built in a copy of the tree and the
+tests that should notice run there; one that passes them all is a survivor, and the exit status is 1. --table prints the
+results as docs/mutants.md has them. What the second wall is expected to stop is marked: the suite must fail for it all the
+same, since it also asks that the refusal is by name.
+"""
+import argparse
+import json
+import os
+import pathlib
+import shutil
+import subprocess
+import sys
+import time
+
+ROOT = pathlib.Path(__file__).resolve().parents[2]
+BUILD = ROOT / "build" / "mutants"
+
+# name, what is disabled, file, old, new, tests (a ctest -R expression), second wall too?
+MUTANTS = [
+    # ---- guards: what PostgreSQL enforces
+    ("guard-barrier", "security_barrier on guards with a row filter", "policy/guard_plan.c", "bool barrier = rule != NULL && rule->rows != NULL;",
+     "bool barrier = false;", "e2e/test_write_twins|e2e/test_twins", False),
+    ("guard-filter", "the row filter in the guard", "policy/guard.c", "if (status == OK && rows[0] != '\\0') {", "if (false) {", "unit/test_guard", False),
+    ("guard-hidden", "hidden columns left out of the guard", "policy/guard.c", "if (mask->kind == MASK_HIDE) {\n            continue;", "if (false) {\n            continue;",
+     "unit/test_guard", False),
+    ("guard-null-mask", "the mask null", "policy/guard_expr.c", "*sql = arena_printf(context->arena, \"NULL::%s\", column->base_type);",
+     "*sql = text_qualified(context->arena, context->alias, column->name);", "unit/test_guard", False),
+    ("guard-mask", "masks by expression", "policy/guard_expr.c", "return masked(context, column, mask, sql, why);",
+     "*sql = text_qualified(context->arena, context->alias, column->name);\n        return *sql == NULL ? ERR_MEMORY : OK;", "unit/test_guard", False),
+    ("guard-pseudonym", "pseudonyms", "policy/guard_expr.c", "return pseudonym(context, column, sql, why);",
+     "*sql = text_qualified(context->arena, context->alias, column->name);\n        return *sql == NULL ? ERR_MEMORY : OK;", "unit/test_guard", False),
+    ("guard-check-option", "CHECK OPTION of guards that can be written", "policy/guard_plan.c", "bool check = insert != NULL || update != NULL;", "bool check = false;",
+     "e2e/test_write_oracle", False),
+    ("guard-grant-insert", "column grants of INSERT", "policy/guard_plan.c", "if (insert ? policy_may_insert(table, rule, name) : policy_may_update(table, rule, name)) {",
+     "if (insert || policy_may_update(table, rule, name)) {", "e2e/test_second_wall|e2e/test_deploy", False),
+    ("guard-grant-update", "column grants of UPDATE", "policy/guard_plan.c", "if (insert ? policy_may_insert(table, rule, name) : policy_may_update(table, rule, name)) {",
+     "if (insert ? policy_may_insert(table, rule, name) : true) {", "e2e/test_second_wall|e2e/test_deploy", False),
+    ("guard-registry", "the registries of guards are closed to pairs", "policy/guard_plan.c", "\"REVOKE ALL ON %s.\\\"relations\\\", %s.\\\"functions\\\" FROM %s\"",
+     "\"COMMENT ON SCHEMA %s IS NULL; COMMENT ON SCHEMA %s IS 'was %s'\"", "e2e/test_deploy|e2e/test_second_wall", False),
+    # ---- names and relations
+    ("resolve-rule", "a relation without a rule is refused by name", "policy/resolve.c", "return no_rule(judge, relation, at);", "(void)no_rule;", "golden/test_judge", True),
+    ("resolve-catalogs", "closed system catalogs", "policy/resolve.c", "if (access == CATALOG_CLOSED)", "if (false)", "golden/test_judge", True),
+    ("resolve-schemas", "guard schemas and pg_temp are closed", "policy/resolve.c", "if (closed_schema(var->schemaname))", "if (false)", "golden/test_judge", True),
+    ("resolve-needs", "attributes that a rule needs", "policy/resolve.c", "status = check_needs(judge, table, rule, relation, at);", "(void)check_needs;", "golden/test_judge", True),
+    ("resolve-cte", "a CTE hides a table", "policy/judge_from.c", "if (cte != NULL)\n        item.columns = cte->columns;", "if (false)\n        item.columns = cte->columns;",
+     "golden/test_judge", True),
+    ("column-call", "p.f that could be the call f(p)", "policy/judge_column.c", "if (class == FUNCTION_DENIED || class == FUNCTION_GUARDED ||", "if (false && (class == FUNCTION_GUARDED) &&",
+     "golden/test_judge", False),
+    ("column-system", "system columns", "policy/judge_column.c", "return system_column(name) ? refuse_system(judge, name, at) : OK;", "return OK;", "golden/test_judge", True),
+    # ---- functions, operators, types
+    ("function-list", "the reviewed list of functions", "policy/judge_function.c", "if (class != FUNCTION_ALLOWED)", "if (false)", "golden/test_judge", False),
+    ("function-policy", "other functions by the policy only", "policy/judge_function.c", "if (!policy_allows(judge, schema, name))", "if (false)", "golden/test_judge", False),
+    ("function-qualify", "builtins are written as pg_catalog's", "policy/judge_function.c", "status = rewrite_edit(judge, at, 0, \"pg_catalog.\");", "status = OK;", "golden/test_judge", True),
+    ("operator", "operators that exist outside pg_catalog", "policy/judge_operator.c", "if (!catalog_has_operator(judge->request->catalog, text)) {", "if (true) {", "golden/test_judge", True),
+    ("type", "types of columns and casts", "policy/types.c", "enum status status = named(judge, type, at);", "enum status status = OK;\n    (void)named;\n    (void)at;", "golden/test_judge", False),
+    ("reg-cast", "casts to regclass and its kin", "policy/types.c", "enum status status = judge_reg_cast(judge, cast, node, &done);", "(void)node;\n    enum status status = OK;",
+     "golden/test_judge", False),
+    ("current-user", "current_user answers the person", "policy/judge_walk.c", "return judge_value_function(judge, (PgQuery__SQLValueFunction *)message, node);",
+     "(void)judge;\n    (void)message;\n    (void)node;\n    return OK;", "golden/test_judge", False),
+    ("parameter-type", "types of parameters", "policy/types.c", "return oid == 0 ||\n", "return true || oid == 0 ||\n", "attacks/test_sql_attacks|attacks/test_protocol|unit/test_judge", False),
+    # ---- statements and settings
+    ("node-table", "the table of nodes", "policy/judge_walk.c", "!rules[node_case].allowed)", "false)", "golden/test_judge", True),
+    ("statement-list", "the allow-list of statements", "policy/judge_statement.c", "return refuse_statement(judge, out->tag, why_not((int)node->node_case));",
+     "(void)why_not;\n    out->kind = STATEMENT_SELECT;\n    return OK;", "golden/test_judge", True),
+    ("setting-list", "the list of settings", "policy/settings.c", "            return settings[i].class;\n    }\n    return SETTING_REFUSED;", "            return settings[i].class;\n    }\n    return SETTING_FORWARD;",
+     "unit/test_judge_limits|golden/test_judge", False),
+    ("setting-value", "values of settings", "policy/settings.c", "if (strcasecmp(name, \"client_min_messages\") == 0)", "if (true)\n        return true;\n    if (strcasecmp(name, \"client_min_messages\") == 0)",
+     "unit/test_judge_limits|golden/test_judge", False),
+    ("verify", "the text that is sent is parsed again", "policy/verify.c", "enum status verify(struct judge *judge, PgQuery__ParseResult *judged)\n{", "enum status verify(struct judge *judge, PgQuery__ParseResult *judged)\n{\n    if (judge != NULL)\n        return OK;",
+     "unit/test_verify", True),
+    ("depth", "the bound on depth", "policy/judge.c", "if (status == ERR_LIMIT)", "if (false)", "unit/test_judge_limits", False),
+    # ---- writes
+    ("write-column", "columns that may be written", "policy/judge_write.c", "    if (!may)\n", "    if (false && !may)\n", "golden/test_judge", True),
+    ("write-rule", "rows that may be written at all", "policy/judge_write.c", "if (!writable(use->shown.rule, kind))", "if (false && !writable(use->shown.rule, kind))", "golden/test_judge", True),
+    ("conflict-reference", "ON CONFLICT: no look at the row in the way", "policy/judge_conflict.c", "if (status == OK && filtered && level->items[0].touched)", "if (false && filtered)",
+     "golden/test_judge", False),
+    ("conflict-filter", "ON CONFLICT: no change of what the filter names", "policy/judge_conflict.c", "        status = check_filter(judge, conflict);", "        (void)check_filter;",
+     "golden/test_judge", False),
+    # ---- the proxy
+    ("scrub-detail", "DETAIL is dropped", "proxy/scrub.c", "    report->detail = NULL;\n", "", "unit/test_scrub", False),
+    ("scrub-where", "CONTEXT is dropped", "proxy/scrub.c", "    report->where = NULL;\n", "", "unit/test_scrub", False),
+    ("scrub-names", "guard names in messages", "proxy/scrub.c", "if (starts(at, \"\\\"pgvigil:\") || (word_start && starts(at, \"pgvigil:\"))) {", "if (word_start && starts(at, \"pgvigil::\")) {",
+     "unit/test_scrub", False),
+    ("scrub-origin", "OIDs of guards in RowDescription", "proxy/scrub.c", "    *table_oid = known ? guard->base_oid : 0;", "    (void)known;", "e2e/test_spine_roles|e2e/test_oracle", False),
+    ("bind-epoch", "prepared statements are judged again", "proxy/extended.c", "if (statement->epoch == session->epoch)\n        return OK;", "if (statement != NULL)\n        return OK;",
+     "e2e/test_spine_roles", True),
+    ("identity-attribute", "an attribute that a person lacks is empty", "proxy/identity.c", "    return \"\";\n}\n\nstatic enum status put_placeholder", "    return \"{1,2,3,4}\";\n}\n\nstatic enum status put_placeholder",
+     "e2e/test_spine_roles|e2e/test_interleaved|unit", False),
+    ("begin-record", "a write is on record before it runs", "proxy/query.c", "if (!needed && audit_healthy(session->worker->audit))", "(void)needed;\n        if (audit_healthy(session->worker->audit))",
+     "e2e/test_write_oracle|e2e/test_audit", False),
+    ("hold", "a result waits for its record", "proxy/outbox.c", "void outbox_release(struct outbox *outbox)\n{", "void outbox_release(struct outbox *outbox)\n{\n    outbox->covered = buf_len(&outbox->bytes);",
+     "unit/test_outbox|e2e/test_audit", False),
+    ("cancel-key", "the key of a cancel request", "proxy/cancel.c", "CRYPTO_memcmp(&key->secret, &secret, sizeof secret) == 0", "true", "attacks/test_protocol|e2e/test_cancel", False),
+    ("scram-proof", "the client's proof", "proxy/scram.c", "bool equal = CRYPTO_memcmp(stored, scram->secret.stored_key, SCRAM_KEY_BYTES) == 0;", "bool equal = true;", "unit/test_scram", False),
+    ("plaintext", "no start-up without TLS", "proxy/auth.c", "if (!encrypted && !session->worker->config->listen.plaintext) {", "if (false) {", "attacks/test_protocol", False),
+    ("max-rows", "max_rows of a mission", "proxy/result.c", "return rows > limit && !head->over_limit ? over_limit(session, head) : OK;", "(void)over_limit;\n    return rows > limit + 1000000 ? ERR_LIMIT : OK;",
+     "e2e/test_spine_roles|e2e/test_spine_robust|attacks", False),
+]
+
+
+def run(args, timeout, log):
+    with open(log, "ab") as out:
+        try:
+            return subprocess.run(args, stdout=out, stderr=out, stdin=subprocess.DEVNULL, timeout=timeout).returncode
+        except subprocess.TimeoutExpired:
+            return 124
+
+
+def prepare():
+    """The tree as it is, in a copy, built once."""
+    tree = BUILD / "tree"
+    listed = subprocess.run(["git", "-C", str(ROOT), "ls-files", "-z"], stdout=subprocess.PIPE, check=True).stdout.decode().split("\0")
+    tree.mkdir(parents=True, exist_ok=True)
+    for name in filter(None, listed):
+        source, target = ROOT / name, tree / name
+        if not source.is_file():
+            continue
+        target.parent.mkdir(parents=True, exist_ok=True)
+        if not target.exists() or target.read_bytes() != source.read_bytes():
+            shutil.copy2(source, target)
+    log = BUILD / "build.log"
+    log.unlink(missing_ok=True)
+    if run(["cmake", "-S", str(tree), "-B", str(BUILD / "out"), "-G", "Ninja", "-DCMAKE_BUILD_TYPE=Release", "-DPGVIGIL_WERROR=OFF"], 300, log) != 0 or \
+            run(["cmake", "--build", str(BUILD / "out")], 1200, log) != 0:
+        sys.exit("the tree itself does not build: %s" % log)
+    return tree
+
+
+def try_mutant(tree, mutant):
+    """"killed by TEST", "survived", or what went wrong."""
+    name, _, file, old, new, tests, _ = mutant
+    path = tree / file
+    text = path.read_text(encoding="utf-8")
+    if text.count(old) != 1:
+        return "stale: %d places in %s" % (text.count(old), file)
+    log = BUILD / (name + ".log")
+    log.unlink(missing_ok=True)
+    try:
+        path.write_text(text.replace(old, new), encoding="utf-8")
+        if run(["cmake", "--build", str(BUILD / "out")], 900, log) != 0:
+            return "does not build"
+        status = run(["ctest", "--test-dir", str(BUILD / "out"), "-R", tests, "--output-on-failure", "--stop-on-failure", "--no-tests=error", "--timeout", "600"], 1800, log)
+    finally:
+        path.write_text(text, encoding="utf-8")
+    if status == 0:
+        return "survived"
+    failed = [line.split()[3] for line in log.read_text(errors="replace").splitlines() if "***" in line and "Test" in line and len(line.split()) > 3]
+    return "killed by " + (failed[0] if failed else "a build or a crash")
+
+
+def main():
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("names", nargs="*")
+    parser.add_argument("--table", action="store_true", help="print the recorded results as a table")
+    options = parser.parse_args()
+    BUILD.mkdir(parents=True, exist_ok=True)
+    record = BUILD / "results.json"
+    results = json.loads(record.read_text()) if record.exists() else {}
+    if options.table:
+        print("| mutant | what is disabled | where | outcome | second wall stops it too |\n|---|---|---|---|---|")
+        for name, what, file, _, _, _, wall in MUTANTS:
+            print("| %s | %s | %s | %s | %s |" % (name, what, file, results.get(name, "not run"), "yes" if wall else "no"))
+        return 0
+    tree = prepare()
+    chosen = [m for m in MUTANTS if not options.names or m[0] in options.names]
+    for number, mutant in enumerate(chosen):
+        started = time.monotonic()
+        results[mutant[0]] = outcome = try_mutant(tree, mutant)
+        record.write_text(json.dumps(results, indent=1))
+        print("[%d/%d] %s: %s (%.0f s)" % (number + 1, len(chosen), mutant[0], outcome, time.monotonic() - started), flush=True)
+    bad = [m[0] for m in chosen if not results[m[0]].startswith("killed")]
+    print("%d mutants, %d killed%s" % (len(chosen), len(chosen) - len(bad), ": not " + ", ".join(bad) if bad else ""))
+    return 1 if bad else 0
+
+
+if __name__ == "__main__":
+    os.environ.setdefault("CMAKE_C_COMPILER_LAUNCHER", "ccache") if shutil.which("ccache") else None
+    sys.exit(main())
