@@ -1,8 +1,9 @@
 /*
- * fuzz_sql.c: any bytes as SQL, for a restricted role.
+ * fuzz_sql.c: any bytes as SQL, for a restricted role that reads and for one that writes.
  *
- * Beyond not crashing: what is allowed must name guards and reviewed catalogs only. Every relation
- * in the text that would be sent is looked at again here, by other code than the judge's.
+ * Beyond not crashing: what is allowed must name guards and reviewed catalogs only, and write to
+ * guards only. Every relation in the text that would be sent is looked at again here, by other code
+ * than the judge's.
  *
  *     build/fuzz/fuzz_sql -max_len=4096 CORPUS tests/fuzz/seeds/sql
  */
@@ -41,6 +42,22 @@ static bool check(const ProtobufCMessage *message, void *context)
     return true;
 }
 
+/* Nothing but a guard is written to, by whatever statement, at whatever depth. */
+static bool check_target(const ProtobufCMessage *message, void *context)
+{
+    const PgQuery__RangeVar *target = NULL;
+    (void)context;
+    if (message->descriptor == &pg_query__insert_stmt__descriptor)
+        target = ((const PgQuery__InsertStmt *)message)->relation;
+    else if (message->descriptor == &pg_query__update_stmt__descriptor)
+        target = ((const PgQuery__UpdateStmt *)message)->relation;
+    else if (message->descriptor == &pg_query__delete_stmt__descriptor)
+        target = ((const PgQuery__DeleteStmt *)message)->relation;
+    assert_true(message->descriptor != &pg_query__merge_stmt__descriptor);
+    assert_true(target == NULL || (strncmp(target->schemaname, "pgvigil:nurse/", 14) == 0));
+    return true;
+}
+
 static void check_sent(const struct verdict *verdict)
 {
     struct arena *arena = arena_new(0);
@@ -48,8 +65,12 @@ static void check_sent(const struct verdict *verdict)
     const char *why = NULL;
     struct names names = {.count = 0};
     assert_int_equal(guard_tree_parse(verdict->sql, arena, &tree, &why), OK);
-    if (guard_tree_walk(&tree->base, collect, &names) == OK)
-        (void)guard_tree_walk(&tree->base, check, &names);
+    /* Deeper than the walk goes, nothing is looked at. */
+    enum status status = guard_tree_walk(&tree->base, collect, &names);
+    if (status == OK)
+        status = guard_tree_walk(&tree->base, check, &names);
+    if (status == OK)
+        status = guard_tree_walk(&tree->base, check_target, NULL);
     arena_free(arena);
 }
 
@@ -60,9 +81,12 @@ struct input {
 
 static void *run(void *argument)
 {
-    static const struct fixture_session nurse = {"nurse", "care", {"public", "ehr"},
-                                                 2,       false,  false};
+    static const struct fixture_session sessions[] = {
+        {"nurse", "care", {"public", "ehr"}, 2, false, false},
+        {"nurse", "writing", {"public", "ehr"}, 2, false, true}};
     const struct input *input = argument;
+    /* By the length, so that a seed stays readable. */
+    const struct fixture_session *nurse = &sessions[input->size % 2];
     char *sql = malloc(input->size + 1);
     struct arena *arena = arena_new((size_t)256 << 20);
     struct verdict *verdict = NULL;
@@ -70,7 +94,7 @@ static void *run(void *argument)
     if (input->size > 0)
         memcpy(sql, input->data, input->size);
     sql[input->size] = '\0';
-    enum status status = fixture_judge(&nurse, sql, input->size, arena, &verdict);
+    enum status status = fixture_judge(nurse, sql, input->size, arena, &verdict);
     assert_true(status != ERR_INTERNAL);
     if (verdict != NULL) {
         assert_int_equal(verdict->allowed, status == OK);

@@ -1,0 +1,1 @@
+INSERT INTO patients (id, ward_id, phone) VALUES (1, 2, '06')

@@ -1,0 +1,1 @@
+INSERT INTO stays SELECT * FROM stays

@@ -1,0 +1,1 @@
+INSERT INTO patients (id, nir) VALUES (1, 'x') 

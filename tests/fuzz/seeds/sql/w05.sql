@@ -1,0 +1,1 @@
+INSERT INTO patients (id, nosuch) VALUES (1, 'x')

@@ -1,0 +1,1 @@
+INSERT INTO observations (id) VALUES (1) 

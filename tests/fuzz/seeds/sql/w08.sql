@@ -1,0 +1,1 @@
+INSERT INTO pg_am (amname) VALUES ('x')

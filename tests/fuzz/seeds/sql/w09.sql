@@ -1,0 +1,1 @@
+WITH patients AS (SELECT 7 AS id) INSERT INTO patients (id) SELECT id FROM patients

@@ -1,0 +1,1 @@
+WITH d AS (DELETE FROM stays s USING patients p WHERE p.id = s.patient_id RETURNING s.*) INSERT INTO stays SELECT * FROM d 

@@ -1,0 +1,1 @@
+INSERT INTO stays (id, patient_id) VALUES (1, patients.id) 

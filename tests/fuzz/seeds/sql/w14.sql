@@ -1,0 +1,1 @@
+INSERT INTO patients (id, phone) VALUES (1, '06') ON CONFLICT (id) DO UPDATE SET phone = excluded.phone WHERE patients.family_name::int > 0

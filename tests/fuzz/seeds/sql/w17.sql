@@ -1,0 +1,1 @@
+INSERT INTO patients (id, phone) VALUES (1, '06') ON CONFLICT (lower(phone)) WHERE ward_id > 2 DO NOTHING

@@ -1,0 +1,1 @@
+INSERT INTO stays (id, reason) VALUES (1, 'x') ON CONFLICT (id) DO UPDATE SET reason = stays.reason || excluded.reason WHERE stays.id > 1

@@ -1,0 +1,1 @@
+UPDATE patients SET phone = '06', notes = DEFAULT WHERE id = 1 RETURNING id, phone 

@@ -1,0 +1,1 @@
+UPDATE ONLY patients * SET phone = NULL

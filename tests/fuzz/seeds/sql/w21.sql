@@ -1,0 +1,1 @@
+UPDATE patients SET (phone, notes) = ROW('a', DEFAULT), ward_id = 3

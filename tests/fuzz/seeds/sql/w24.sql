@@ -1,0 +1,1 @@
+UPDATE patients SET phone = (SELECT value FROM secrets)

@@ -1,0 +1,1 @@
+UPDATE patients SET ctid = '(0,1)' 

@@ -1,0 +1,1 @@
+UPDATE patients SET phone = 'x' WHERE xmin = '1' 

@@ -1,0 +1,1 @@
+UPDATE ONLY observations SET value = 'x' 

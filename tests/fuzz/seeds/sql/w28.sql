@@ -1,0 +1,1 @@
+UPDATE stays SET reason[1] = 'x', reason[patient_id] = 'y' 

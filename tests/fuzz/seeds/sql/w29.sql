@@ -1,0 +1,1 @@
+UPDATE stays SET reason = current_user 

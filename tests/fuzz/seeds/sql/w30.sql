@@ -1,0 +1,1 @@
+DELETE FROM patients p USING stays s WHERE s.patient_id = p.id RETURNING * 

@@ -1,0 +1,1 @@
+DELETE FROM "pgvigil:nurse/writing@00000000"."public.patients" 

@@ -1,0 +1,1 @@
+INSERT INTO stays (id) VALUES (1); UPDATE stays SET reason = 'x'; DELETE FROM stays
