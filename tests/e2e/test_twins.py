@@ -58,6 +58,8 @@ def normal(messages, names):
     for kind, body in messages:
         if kind == "D":
             rows.append(tuple(None if v is None else neutral(v) for v in wire.row(body)))
+        elif kind == "d":  # a line, or a tuple, of COPY
+            rows.append((neutral(body),))
         elif kind == "d":
             rows.append(neutral(body))
         elif kind in "EN":
