@@ -188,6 +188,9 @@ static bool applied_here(const struct verdict *verdict, const struct verdict_sta
     case STATEMENT_SELECT:
     case STATEMENT_WRITE:
     case STATEMENT_COPY_TO:
+    case STATEMENT_DECLARE:
+    case STATEMENT_FETCH:
+    case STATEMENT_CLOSE:
     case STATEMENT_BEGIN:
     case STATEMENT_COMMIT:
     case STATEMENT_ROLLBACK:

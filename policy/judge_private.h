@@ -140,6 +140,13 @@ NODISCARD enum status judge_held(struct judge *judge, PgQuery__Node *query, size
 /* judge_copy.c */
 NODISCARD enum status judge_copy(struct judge *judge, PgQuery__CopyStmt *copy,
                                  struct verdict_statement *out);
+/* judge_cursor.c */
+NODISCARD enum status judge_declare(struct judge *judge, PgQuery__DeclareCursorStmt *declare,
+                                    struct verdict_statement *out);
+NODISCARD enum status judge_fetch(struct judge *judge, const PgQuery__FetchStmt *fetch,
+                                  struct verdict_statement *out);
+NODISCARD enum status judge_close(struct judge *judge, const PgQuery__ClosePortalStmt *close,
+                                  struct verdict_statement *out);
 /* judge_set.c */
 NODISCARD enum status judge_set(struct judge *judge, const PgQuery__VariableSetStmt *set,
                                 struct verdict_statement *out);

@@ -200,10 +200,6 @@ static const char *why_not(int node_case)
     case PG_QUERY__NODE__NODE_PREPARE_STMT:
     case PG_QUERY__NODE__NODE_EXECUTE_STMT:
         return "Use the protocol's prepared statements, as drivers do.";
-    case PG_QUERY__NODE__NODE_DECLARE_CURSOR_STMT:
-    case PG_QUERY__NODE__NODE_FETCH_STMT:
-    case PG_QUERY__NODE__NODE_CLOSE_PORTAL_STMT:
-        return "Use the protocol's portals with a row limit, as drivers do.";
     default:
         return "Changes of the database itself are for unrestricted roles.";
     }
@@ -224,6 +220,12 @@ enum status judge_statement(struct judge *judge, PgQuery__Node *node, struct ver
         return write_statement(judge, node, out);
     if (node->node_case == PG_QUERY__NODE__NODE_COPY_STMT)
         return judge_copy(judge, node->copy_stmt, out);
+    if (node->node_case == PG_QUERY__NODE__NODE_DECLARE_CURSOR_STMT)
+        return judge_declare(judge, node->declare_cursor_stmt, out);
+    if (node->node_case == PG_QUERY__NODE__NODE_FETCH_STMT)
+        return judge_fetch(judge, node->fetch_stmt, out);
+    if (node->node_case == PG_QUERY__NODE__NODE_CLOSE_PORTAL_STMT)
+        return judge_close(judge, node->close_portal_stmt, out);
     return refuse_statement(judge, out->tag, why_not((int)node->node_case));
 }
 

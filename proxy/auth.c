@@ -225,7 +225,8 @@ static enum status authenticated(struct session *session, const struct policy_us
         return ERR_INVALID;
     session_update_who(session);
     session->statements = statements_new();
-    if (session->statements == NULL) {
+    session->cursors = cursors_new();
+    if (session->statements == NULL || session->cursors == NULL) {
         session_fail(session, ERR_MEMORY, NULL, "out of memory");
         return ERR_MEMORY;
     }

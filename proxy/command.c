@@ -45,6 +45,9 @@ bool command_is_local(const struct session *session, const struct verdict_statem
     case STATEMENT_SELECT:
     case STATEMENT_WRITE:
     case STATEMENT_COPY_TO:
+    case STATEMENT_DECLARE:
+    case STATEMENT_FETCH:
+    case STATEMENT_CLOSE:
     case STATEMENT_BEGIN:
     case STATEMENT_COMMIT:
     case STATEMENT_ROLLBACK:
@@ -135,6 +138,7 @@ static enum status audit_mission(struct session *session)
 {
     session_new_epoch(session);
     statements_end_portals(session->statements, UINT64_MAX);
+    use_end(session);
     char detail[200];
     snprintf(detail, sizeof detail, "role %s, mission %s", session->who.role,
              session->who.mission == NULL ? "none" : session->who.mission);
@@ -352,6 +356,9 @@ enum status command_run(struct session *session, const struct command *command, 
     case STATEMENT_SELECT:
     case STATEMENT_WRITE:
     case STATEMENT_COPY_TO:
+    case STATEMENT_DECLARE:
+    case STATEMENT_FETCH:
+    case STATEMENT_CLOSE:
     case STATEMENT_BEGIN:
     case STATEMENT_COMMIT:
     case STATEMENT_ROLLBACK:

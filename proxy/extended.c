@@ -63,6 +63,17 @@ static struct request *forward(struct session *session, enum request_kind kind,
     return request;
 }
 
+/* The same for what makes or ends a portal. */
+static struct request *forward_named(struct session *session, enum request_kind kind,
+                                     struct statement *statement, const char *portal)
+{
+    struct request *request = forward(session, kind, statement);
+    if (request == NULL || portal[0] == '\0')
+        return request;
+    request->name = strdup(portal);
+    return request->name == NULL ? NULL : request;
+}
+
 /* ---- what the server at hand has prepared ---- */
 
 static const char *upstream_name(const struct statement *statement)
@@ -301,7 +312,7 @@ static enum status bind_upstream(struct session *session, struct statement *stat
         status = ensure_prepared(session, statement);
     if (status != OK)
         return status;
-    struct request *request = forward(session, REQUEST_BIND, statement);
+    struct request *request = forward_named(session, REQUEST_BIND, statement, bind->portal);
     if (request == NULL)
         return ERR_MEMORY;
     if (statement != NULL) {
@@ -334,8 +345,13 @@ enum status extended_bind(struct session *session, const struct wire_message *me
     if (strcmp(bind.portal, QUERY_FAILING_PORTAL) == 0)
         return refuse_name(session, "42602", "portal", bind.portal, "is a reserved name");
     enum status status = settle_name(session, bind.statement);
+    struct cursor *cursor = NULL;
+    if (status == OK && cursors_find(session->cursors, bind.portal) != NULL)
+        status = use_find_cursor(session, bind.portal, &cursor);
     if (status != OK)
         return status;
+    if (cursor != NULL)
+        return refuse_name(session, "42P03", "cursor", bind.portal, "already exists");
     struct statement *statement = NULL;
     status = current_statement(session, bind.statement, &statement);
     if (status == DENIED)
@@ -406,8 +422,13 @@ enum status extended_describe(struct session *session, const struct wire_message
     if (wire_parse_target(message, &kind, &name) != OK)
         return ERR_PROTOCOL;
     struct statement *statement = NULL;
-    enum status status = kind == 'S' ? current_statement(session, name, &statement)
-                                     : current_portal(session, name, &statement);
+    struct cursor *cursor = NULL;
+    enum status status = kind == 'S' ? OK : use_find_cursor(session, name, &cursor);
+    if (status == OK && cursor != NULL)
+        statement = cursor->statement;
+    else if (status == OK)
+        status = kind == 'S' ? current_statement(session, name, &statement)
+                             : current_portal(session, name, &statement);
     if (status == DENIED)
         return OK;
     if (status != OK)
@@ -420,7 +441,7 @@ enum status extended_describe(struct session *session, const struct wire_message
 static enum status close_upstream(struct session *session, unsigned char kind, const char *name,
                                   struct statement *displaced)
 {
-    struct request *request = forward(session, REQUEST_CLOSE, NULL);
+    struct request *request = forward_named(session, REQUEST_CLOSE, NULL, kind == 'P' ? name : "");
     if (request == NULL)
         return ERR_MEMORY;
     request->displaced = statement_ref(displaced);
@@ -489,6 +510,31 @@ static enum status execute_local(struct session *session, struct statement *stat
     return status;
 }
 
+static enum status execute_upstream(struct session *session, const char *portal,
+                                    struct statement *statement, uint32_t max_rows)
+{
+    struct refusal refusal;
+    enum status status = query_need_server(session, &refusal);
+    uint64_t id = 0;
+    bool writes =
+        (statement->verdict->statement_count > 0 && statement->verdict->statements[0].writes) ||
+        use_writes(uses_at(session->pending_uses, 0));
+    if (status == OK)
+        status = query_begin_record(session, statement, 0, writes, &id, &refusal);
+    if (status == DENIED)
+        return refuse(session, statement, &refusal, false);
+    if (status != OK)
+        return status;
+    struct request *request = forward(session, REQUEST_EXECUTE, statement);
+    if (request == NULL)
+        return ERR_MEMORY;
+    request->audit_id = id;
+    request->uses = uses_ref(session->pending_uses);
+    query_note_settings(session, statement);
+    wire_put_execute(&session->server->out, portal, max_rows);
+    return OK;
+}
+
 enum status extended_execute(struct session *session, const struct wire_message *message)
 {
     const char *portal;
@@ -504,35 +550,30 @@ enum status extended_execute(struct session *session, const struct wire_message 
             return drained;
     }
     struct statement *statement = NULL;
-    enum status status = current_portal(session, portal, &statement);
+    struct cursor *cursor = NULL;
+    enum status status = use_find_cursor(session, portal, &cursor);
+    if (status == OK && cursor != NULL)
+        statement = cursor->statement;
+    else if (status == OK)
+        status = current_portal(session, portal, &statement);
     if (status == DENIED)
         return OK;
     if (status != OK)
         return status;
-    /* A portal whose text is not known here could be anything on record. What SQL declared is read
-     * with FETCH. */
+    /* A portal whose text is not known here could be anything on record. What SQL declared for an
+     * unrestricted role is read with FETCH. */
     if (statement == NULL)
         return refuse_name(session, "34000", "portal", portal, "does not exist");
     if (statement->local)
         return execute_local(session, statement);
     struct refusal refusal;
-    status = query_need_server(session, &refusal);
-    uint64_t id = 0;
-    bool writes =
-        statement->verdict->statement_count > 0 && statement->verdict->statements[0].writes;
-    if (status == OK)
-        status = query_begin_record(session, statement, 0, writes, &id, &refusal);
+    status = cursor != NULL ? use_cursor(session, cursor)
+                            : use_plan_portal(session, portal, statement, &refusal);
     if (status == DENIED)
-        return refuse(session, statement, &refusal, false);
+        return refuse(session, statement, &refusal, true);
     if (status != OK)
         return status;
-    struct request *request = forward(session, REQUEST_EXECUTE, statement);
-    if (request == NULL)
-        return ERR_MEMORY;
-    request->audit_id = id;
-    query_note_settings(session, statement);
-    wire_put_execute(&session->server->out, portal, max_rows);
-    return OK;
+    return execute_upstream(session, portal, statement, max_rows);
 }
 
 enum status extended_sync(struct session *session, const struct wire_message *message)

@@ -140,7 +140,8 @@ enum status query_begin_record(struct session *session, struct statement *statem
         if (!needed && audit_healthy(session->worker->audit))
             return OK;
         uint64_t number = 0;
-        enum status status = result_audit_begin(session, statement, index, &number);
+        enum status status = result_audit_begin(session, statement, index,
+                                                uses_at(session->pending_uses, index), &number);
         if (status == OK) {
             session->pending_begun = true;
             session->pending_failed = false;
@@ -390,8 +391,10 @@ static enum status begin_records(struct session *session, struct statement *stat
     for (size_t i = 0; i < verdict->statement_count; i++) {
         if (statement->begun[i] != 0)
             continue;
-        enum status status = query_begin_record(
-            session, statement, i, verdict->statements[i].writes, &statement->begun[i], refusal);
+        bool writes =
+            verdict->statements[i].writes || use_writes(uses_at(session->pending_uses, i));
+        enum status status =
+            query_begin_record(session, statement, i, writes, &statement->begun[i], refusal);
         if (status != OK)
             return status;
     }
@@ -411,7 +414,9 @@ void query_note_settings(struct session *session, const struct statement *statem
 static enum status forward_query(struct session *session, struct statement *statement)
 {
     struct refusal refusal;
-    enum status status = query_need_server(session, &refusal);
+    enum status status = use_plan(session, statement, &refusal);
+    if (status == OK)
+        status = query_need_server(session, &refusal);
     if (status == OK)
         status = begin_records(session, statement, &refusal);
     if (status == DENIED)
@@ -422,6 +427,7 @@ static enum status forward_query(struct session *session, struct statement *stat
     if (request == NULL)
         return ERR_MEMORY;
     request->statement = statement_ref(statement);
+    request->uses = uses_ref(session->pending_uses);
     request->group = session->group++;
     request->started = clock_microseconds();
     query_note_settings(session, statement);
@@ -637,7 +643,9 @@ enum status query_next(struct session *session)
         return NEED_MORE;
     }
     statement_unref(session->pending);
+    uses_unref(session->pending_uses);
     session->pending = NULL;
+    session->pending_uses = NULL;
     session->pending_begun = false;
     if (status == OK)
         return OK;

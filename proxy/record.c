@@ -85,10 +85,32 @@ static const struct audit_statement *record_of(struct statement *statement, size
     return statement->records == NULL ? NULL : &statement->records[index];
 }
 
-enum status result_audit_begin(struct session *session, struct statement *statement, size_t index,
-                               uint64_t *id)
+/* The statement's own record; with the relations and the rule of what it reads by another's name.
+ * In `room` where it is put together. */
+static const struct audit_statement *record_with(struct statement *statement, size_t index,
+                                                 const struct use *use,
+                                                 struct audit_statement *room)
 {
     const struct audit_statement *record = record_of(statement, index);
+    if (use == NULL || use->statement == NULL || record == NULL)
+        return record;
+    const struct audit_statement *read = record_of(use->statement, use->index);
+    if (read == NULL)
+        return NULL;
+    /* A cursor that the protocol executes: there is no text but the one that declared it. */
+    *room = statement->verdict->statements[index].kind == STATEMENT_FETCH ? *record : *read;
+    room->kind = room->sql == read->sql ? "FETCH" : record->kind;
+    room->relations = read->relations;
+    room->relation_count = read->relation_count;
+    room->rule = read->rule;
+    return room;
+}
+
+enum status result_audit_begin(struct session *session, struct statement *statement, size_t index,
+                               const struct use *use, uint64_t *id)
+{
+    struct audit_statement room;
+    const struct audit_statement *record = record_with(statement, index, use, &room);
     if (record == NULL)
         return ERR_MEMORY;
     return audit_begin(session->worker->audit, &session->who, record, id);
@@ -139,7 +161,8 @@ enum status result_audit_more(struct session *session, struct request *request)
         return audit_more(session->worker->audit, &session->who, *begun - 1, request->rows,
                           request->bytes);
     uint64_t id = 0;
-    enum status status = result_audit_begin(session, request->statement, request->index, &id);
+    enum status status = result_audit_begin(session, request->statement, request->index,
+                                            uses_at(request->uses, request->index), &id);
     if (status == OK)
         *begun = id + 1;
     return status;
@@ -159,7 +182,9 @@ enum status result_audit_done(struct session *session, struct request *request,
         return ERR_MEMORY;
     if (*begun != 0)
         return audit_end(session->worker->audit, &session->who, *begun - 1, &outcome);
-    const struct audit_statement *record = record_of(request->statement, request->index);
+    struct audit_statement room;
+    const struct audit_statement *record = record_with(
+        request->statement, request->index, uses_at(request->uses, request->index), &room);
     if (record == NULL)
         return ERR_MEMORY;
     return audit_whole(session->worker->audit, &session->who, record, &outcome);

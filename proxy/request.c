@@ -63,6 +63,7 @@ void requests_remove(struct requests *requests, struct request *request)
         request->statement->parsing--;
     statement_unref(request->statement);
     statement_unref(request->displaced);
+    uses_unref(request->uses);
     free(request->name);
     free(request->canned);
     free(request);

@@ -12,7 +12,7 @@
 #ifndef PGVIGIL_PROXY_REQUEST_H
 #define PGVIGIL_PROXY_REQUEST_H
 
-#include "proxy/statement.h"
+#include "proxy/use.h"
 
 #include <pgvigil/status.h>
 #include <stdbool.h>
@@ -50,7 +50,8 @@ struct request {
     struct statement *statement; /* a reference, or NULL */
     struct statement *displaced; /* what a Parse or Close took out of the name space: put back when
                                     it is skipped */
-    char *name;                  /* portal or statement name for undoing, or NULL */
+    char *name;        /* BIND, CLOSE: the portal, unless it is the unnamed one; else NULL */
+    struct uses *uses; /* what its statements read by others' names, or NULL */
     uint64_t group;
     size_t index; /* QUERY: which of the verdict's statements is running */
     uint64_t

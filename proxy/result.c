@@ -121,7 +121,9 @@ void result_drop_pending(struct session *session)
     }
     session->pending_begun = false;
     statement_unref(session->pending);
+    uses_unref(session->pending_uses);
     session->pending = NULL;
+    session->pending_uses = NULL;
 }
 
 static void forget_prepared(struct session *session, const struct request *request)
@@ -243,6 +245,7 @@ static enum status on_error(struct session *session, struct request *head,
         return OK;
     }
     watch_guards(session, &report);
+    cursors_failed(session->cursors);
     char sqlstate[6];
     snprintf(sqlstate, sizeof sqlstate, "%s", report.sqlstate == NULL ? "XX000" : report.sqlstate);
     enum status status = OK;
@@ -298,13 +301,24 @@ static enum status over_limit(struct session *session, struct request *head)
     return status;
 }
 
+/* Rows of the portal that gives them, however many FETCHes or Executes ask for them. */
+static uint64_t count_portal_row(struct request *head)
+{
+    const struct use *use = uses_at(head->uses, head->index);
+    if (use != NULL && use->kind == USE_CURSOR)
+        return ++use->cursor->rows;
+    if (use != NULL && use->kind == USE_PORTAL)
+        return ++use->statement->portal_rows;
+    return head->kind == REQUEST_EXECUTE ? ++head->statement->portal_rows : head->rows;
+}
+
 static enum status count_row(struct session *session, struct request *head)
 {
     uint64_t limit = max_rows(session);
     head->rows++;
     if (limit == 0 || head->statement == NULL)
         return OK;
-    uint64_t rows = head->kind == REQUEST_EXECUTE ? ++head->statement->portal_rows : head->rows;
+    uint64_t rows = count_portal_row(head);
     return rows > limit && !head->over_limit ? over_limit(session, head) : OK;
 }
 
@@ -372,9 +386,10 @@ static enum status on_complete(struct session *session, struct request *head,
                                const struct wire_message *message, const char *tag)
 {
     emit(session, message);
-    if (head->failed)
-        return OK;
-    enum status status = cover_with(session, result_audit_done(session, head, NULL, tag, false));
+    enum status status = tag == NULL ? OK : use_done(session, head, tag);
+    if (status != OK || head->failed)
+        return status;
+    status = cover_with(session, result_audit_done(session, head, NULL, tag, false));
     head->rows = head->bytes = 0;
     head->copy_out = false;
     head->index++;
@@ -404,6 +419,7 @@ static enum status on_ready(struct session *session, struct request *head,
     if (wire_parse_ready(message, &tx) != OK)
         return ERR_PROTOCOL;
     session->tx = tx;
+    cursors_ready(session->cursors, tx);
     bool own = head->own;
     bool disagrees = tx == 'T' && session->muted && !session->poisoned;
     uint64_t group = head->group;
@@ -489,6 +505,8 @@ static enum status acknowledged(struct session *session, const struct request *h
         return ERR_PROTOCOL;
     if (!head->own)
         emit_plain(session, message);
+    if (head->kind == REQUEST_CLOSE && head->name != NULL)
+        use_closed(session, head->name);
     return finish_head(session);
 }
 

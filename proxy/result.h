@@ -24,9 +24,10 @@ void result_drop_pending(struct session *session);
 
 /* ---- records (record.c) ---- */
 
-/* Appends the begin record of a statement; `statement` NULL: one that pgvigil has no text of. */
+/* Appends the begin record of a statement; `statement` NULL: one that pgvigil has no text of.
+ * `use`: what it reads by another's name, or NULL. */
 NODISCARD enum status result_audit_begin(struct session *session, struct statement *statement,
-                                         size_t index, uint64_t *id);
+                                         size_t index, const struct use *use, uint64_t *id);
 /* Appends the record of a refusal. */
 NODISCARD enum status result_audit_refusal(struct session *session,
                                            const struct statement *statement,

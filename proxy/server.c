@@ -432,6 +432,9 @@ static bool prepare(struct server *server, const char *text, const struct identi
 {
     struct buf sql;
     buf_init(&sql, 0);
+    if (server->stale_cursors)
+        buf_str(&sql, "CLOSE ALL;");
+    server->stale_cursors = false;
     for (size_t i = 0; i < server->applied_setting_count; i++) {
         buf_str(&sql, "RESET ");
         text_quote_ident(&sql, server->applied_settings[i]);
@@ -462,7 +465,7 @@ void server_bind(struct server *server, struct session *session)
     buf_init(&text, 0);
     enum status status = session_identity_text(session, server->pool->kind == POOL_PAIRS, &text);
     buf_byte(&text, '\0');
-    bool same = !text.failed &&
+    bool same = !text.failed && !server->stale_cursors &&
                 (server->applied == NULL ? text.data[0] == '\0'
                                          : strcmp(server->applied, (const char *)text.data) == 0);
     server->applied_session = session->id;
@@ -488,6 +491,8 @@ void server_release(struct server *server, bool reset)
     /* An answer that is still owed would be given to the next session. */
     bool owes = session->requests.remote > 0 || session->tx != 'I' || session->group_forwarded ||
                 server->piece_left > 0;
+    reset = reset || server->stale_cursors || cursors_held(session->cursors);
+    cursors_clear(session->cursors);
     session->server = NULL;
     server->session = NULL;
     server_read(server, true);
@@ -502,7 +507,7 @@ void server_release(struct server *server, bool reset)
         return;
     }
     server_enter(server, SERVER_RESETTING);
-    server->own_failed = false;
+    server->own_failed = server->stale_cursors = false;
     static const char discard[] = "DISCARD ALL";
     wire_put_query(&server->out, discard, sizeof discard - 1);
     map_clear(server->prepared);
@@ -543,8 +548,10 @@ void server_close(struct server *server, const char *reason)
     server_enter(server, SERVER_CLOSED);
     event_del(server->read_event);
     event_del(server->write_event);
-    if (server->session != NULL)
+    if (server->session != NULL) {
+        cursors_clear(server->session->cursors);
         server->session->server = NULL;
+    }
     server->session = NULL;
     transport_abort(server->transport);
     TAILQ_INSERT_TAIL(&server->worker->dead_servers, server, link);

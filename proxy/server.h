@@ -68,6 +68,9 @@ struct server {
     char own_message[256];
     size_t piece_left; /* of a long row that is passed on in pieces */
     unsigned char piece_type;
+    bool
+        stale_cursors; /* declared WITH HOLD in a mission that has ended: closed before its next use
+                        */
     struct server_parameter *parameters; /* ParameterStatus that differ from those of the start */
     size_t parameter_count;
     struct map *prepared;      /* server-side statement names */

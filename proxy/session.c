@@ -144,6 +144,8 @@ void session_free(struct session *session)
     requests_clear(&session->requests);
     statements_free(session->statements);
     statement_unref(session->pending);
+    uses_unref(session->pending_uses);
+    cursors_free(session->cursors);
     scram_free(session->scram);
     identity_free(&session->identity);
     tls_context_unref(session->tls);
@@ -545,6 +547,12 @@ void session_tick(struct session *session)
 
 /* ---- servers ---- */
 
+/* Something on the server connection is the session's own and lasts. */
+static bool keeps_server(const struct session *session)
+{
+    return session->pinned || cursors_hold(session->cursors);
+}
+
 enum status session_identity_text(struct session *session, bool pairs, struct buf *out)
 {
     const char *pair = NULL;
@@ -591,7 +599,8 @@ void session_server_lost(struct session *session, const char *sqlstate, const ch
         return;
     }
     bool needless = session->state != SESSION_LOGIN && session->tx == 'I' &&
-                    session->requests.remote == 0 && !session->group_forwarded && !session->pinned;
+                    session->requests.remote == 0 && !session->group_forwarded &&
+                    !keeps_server(session);
     if (!needless)
         session_fail(session, ERR_UPSTREAM, sqlstate, message);
 }
@@ -606,7 +615,7 @@ void session_maybe_release(struct session *session)
     }
     struct server *server = session->server;
     if (server == NULL || server->state != SERVER_ACTIVE || session->tx != 'I' ||
-        session->group_forwarded || session->pinned || session_unrestricted(session))
+        session->group_forwarded || keeps_server(session) || session_unrestricted(session))
         return;
     server_release(server, false);
 }
@@ -624,6 +633,8 @@ bool session_refresh_world(struct session *session)
                      "mission is gone");
         return false;
     }
+    if (session->world->policy != world->policy)
+        use_end(session);
     world_unref(session->world);
     session->world = world_ref(world);
     session_new_epoch(session);

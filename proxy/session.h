@@ -19,6 +19,7 @@
 #include "proxy/server.h"
 #include "proxy/startup.h"
 #include "proxy/transport.h"
+#include "proxy/use.h"
 #include "proxy/worker.h"
 
 #include <netinet/in.h>
@@ -92,18 +93,20 @@ struct session {
 
     struct requests requests;
     struct statements *statements;
-    struct server *server; /* bound, or NULL */
-    bool pinned;           /* keeps its server until it ends */
-    unsigned char tx;      /* last status of ReadyForQuery: I, T, E */
-    uint64_t group;        /* number of Syncs and queries so far */
-    bool group_forwarded;  /* something went upstream since the last Sync */
+    struct cursors *cursors; /* those that SQL declared on `server` */
+    struct server *server;   /* bound, or NULL */
+    bool pinned;             /* keeps its server until it ends */
+    unsigned char tx;        /* last status of ReadyForQuery: I, T, E */
+    uint64_t group;          /* number of Syncs and queries so far */
+    bool group_forwarded;    /* something went upstream since the last Sync */
     bool muted; /* answers are dropped up to the next ReadyForQuery: an error was given for them */
     bool poisoned; /* the client was told that its transaction failed: a T is shown as E until it is
                       so */
 
     struct statement
-        *pending;           /* the statement of the message at the head of `in`, judged already */
-    uint64_t pending_audit; /* WAIT_AUDIT: id of its begin record */
+        *pending; /* the statement of the message at the head of `in`, judged already */
+    struct uses *pending_uses; /* what it reads by other statements' names, or NULL */
+    uint64_t pending_audit;    /* WAIT_AUDIT: id of its begin record */
     bool pending_begun;
     bool pending_failed;   /* the flush failed */
     char lost_sqlstate[6]; /* why WAIT_SERVER ended without a server; "" otherwise */

@@ -8,6 +8,7 @@
 #include "proxy/statement.h"
 
 #include "proxy/reload.h"
+#include "proxy/use.h"
 
 #include <openssl/evp.h>
 #include <pgvigil/map.h>
@@ -21,6 +22,7 @@
 
 struct portal {
     struct statement *statement;
+    struct uses *uses;
     uint64_t group;
 };
 
@@ -117,6 +119,7 @@ struct statements *statements_new(void)
 static void portal_free(struct portal *portal)
 {
     statement_unref(portal->statement);
+    uses_unref(portal->uses);
     free(portal);
 }
 
@@ -184,7 +187,7 @@ enum status statements_bind(struct statements *statements, const char *name, uin
 {
     if (name[0] == '\0') {
         statement_ref(statement);
-        statement_unref(statements->unnamed_portal.statement);
+        statements_close_portal(statements, "");
         statements->unnamed_portal.statement = statement;
         statements->unnamed_portal.group = group;
         return OK;
@@ -226,12 +229,34 @@ void statements_close_portal(struct statements *statements, const char *name)
 {
     if (name[0] == '\0') {
         statement_unref(statements->unnamed_portal.statement);
-        statements->unnamed_portal.statement = NULL;
+        uses_unref(statements->unnamed_portal.uses);
+        statements->unnamed_portal = (struct portal){.statement = NULL};
         return;
     }
     struct portal *portal = map_remove_str(statements->portals, name);
     if (portal != NULL)
         portal_free(portal);
+}
+
+static struct portal *find_portal(struct statements *statements, const char *name)
+{
+    return name[0] == '\0' ? &statements->unnamed_portal : map_get_str(statements->portals, name);
+}
+
+struct uses *statements_portal_uses(struct statements *statements, const char *name)
+{
+    const struct portal *portal = find_portal(statements, name);
+    return portal == NULL ? NULL : portal->uses;
+}
+
+void statements_keep_uses(struct statements *statements, const char *name, struct uses *uses)
+{
+    struct portal *portal = find_portal(statements, name);
+    if (portal == NULL || portal->statement == NULL)
+        return;
+    uses_ref(uses);
+    uses_unref(portal->uses);
+    portal->uses = uses;
 }
 
 /* Drops one portal that is due; false when there is none (a map must not change during a walk). */

@@ -21,6 +21,7 @@
 
 struct world;
 struct audit_statement;
+struct uses;
 
 #define STATEMENT_SERVER_NAME 40
 
@@ -84,6 +85,10 @@ struct statement *statements_portal(const struct statements *statements, const c
 bool statements_portal_of_group(const struct statements *statements, const char *portal,
                                 uint64_t group);
 void statements_close_portal(struct statements *statements, const char *portal);
+/* What a portal's FETCH was found to read when it first ran: kept, with a reference. NULL: nothing
+ * yet. */
+struct uses *statements_portal_uses(struct statements *statements, const char *portal);
+void statements_keep_uses(struct statements *statements, const char *portal, struct uses *uses);
 /* The transaction of group `group` ended: portals bound up to it are gone. */
 void statements_end_portals(struct statements *statements, uint64_t group);
 

@@ -42,6 +42,9 @@ enum statement_kind {
     STATEMENT_SELECT,  /* SELECT, VALUES, TABLE: goes upstream rewritten */
     STATEMENT_WRITE,   /* INSERT, UPDATE, DELETE: the same */
     STATEMENT_COPY_TO, /* COPY ... TO STDOUT, of a query: goes upstream rewritten */
+    STATEMENT_DECLARE, /* DECLARE CURSOR: goes upstream rewritten */
+    STATEMENT_FETCH,   /* FETCH, MOVE: as written; reads what its target was declared for */
+    STATEMENT_CLOSE,   /* CLOSE: as written; target NULL for ALL */
     STATEMENT_BEGIN,   /* BEGIN, START TRANSACTION: as written */
     STATEMENT_COMMIT,  /* COMMIT, END */
     STATEMENT_ROLLBACK,
@@ -108,7 +111,8 @@ struct verdict_statement {
         *values; /* list for search_path; one otherwise; count 0 with SET TO DEFAULT */
     size_t value_count;
     bool local;             /* SET LOCAL */
-    const char *target;     /* savepoint or prepared-statement name; NULL for DEALLOCATE ALL */
+    const char *target;     /* name of a savepoint, cursor or prepared statement; NULL for ALL */
+    bool hold;              /* DECLARE ... WITH HOLD */
     bool copy_header;       /* COPY: a line of column names comes before the rows */
     const char *normalized; /* literals replaced by $n */
     char fingerprint[17];

@@ -143,7 +143,9 @@ CASES = [
     ("copy_of_a_hidden_table", "nurse1", "COPY staff_salaries TO STDOUT", NO),
     ("explain_estimates", "nurse1", "EXPLAIN SELECT * FROM patients", UNSUPPORTED),
     ("prepare_by_sql", "nurse1", "PREPARE x AS SELECT 1", UNSUPPORTED),
-    ("cursor_by_sql", "nurse1", "DECLARE c CURSOR FOR SELECT 1", UNSUPPORTED),
+    ("cursor_of_nobody", "nurse1", "FETCH ALL FROM c", {"34000"}),
+    ("cursor_of_a_hidden_table", "nurse1", "DECLARE c CURSOR WITH HOLD FOR SELECT * FROM staff_salaries", NO),
+    ("cursor_in_pgvigils_way", "nurse1", "DECLARE \"pgvigil refused\" CURSOR WITH HOLD FOR SELECT 1", {"42602"}),
     ("do_block", "nurse1", "DO 'BEGIN END'", UNSUPPORTED),
     ("discard_of_temporary", "nurse1", "DISCARD TEMP", UNSUPPORTED),
 

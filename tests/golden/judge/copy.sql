@@ -188,3 +188,15 @@ COPY (UPDATE patients SET phone = 'x' WHERE CURRENT OF c RETURNING id) TO STDOUT
 COPY patients TO '/tmp/x'
 => COPY patients TO '/tmp/x'
 -- public.patients()
+
+# nurse writing
+COPY (DELETE FROM stays WHERE id < 3 RETURNING id) TO STDOUT
+=> COPY (DELETE FROM "G:"."public.stays" AS "stays" WHERE id < 3 RETURNING id) TO STDOUT
+-- public.stays(id)
+
+COPY (INSERT INTO patients (id, phone) VALUES (1, '2') RETURNING id, phone) TO STDOUT (FORMAT csv)
+=> COPY (INSERT INTO "G:"."public.patients" AS "patients" (id, phone) VALUES (1, '2') RETURNING id, phone) TO STDOUT (FORMAT csv)
+-- public.patients(id& phone&)
+
+COPY (UPDATE patients SET phone = 'x' WHERE CURRENT OF c RETURNING id) TO STDOUT
+=> refused 0A000 node: WHERE CURRENT OF is not supported here for role "nurse" in mission "writing"

@@ -175,12 +175,6 @@ EXPLAIN SELECT 1
 COPY (SELECT 1) TO PROGRAM 'id'
 => refused 42501 statement: COPY with a program of the server is not available for role "nurse" in mission "care"
 
-DECLARE c CURSOR FOR SELECT 1
-=> refused 0A000 statement: DECLARE is not supported for role "nurse" in mission "care"
-
-FETCH ALL FROM c
-=> refused 0A000 statement: FETCH is not supported for role "nurse" in mission "care"
-
 PREPARE p AS SELECT 1
 => refused 0A000 statement: PREPARE is not supported for role "nurse" in mission "care"
 
