@@ -130,8 +130,9 @@ static void verify_golden_case_without_an_edit_refused(void **state)
         } else if (line[0] == '\n') {
             answered = false;
         } else if (line[0] != '#' && (!answered || strncmp(line, "--", 2) != 0)) {
-            assert_true(strlen(sql) + strlen(line) < sizeof(sql));
-            strcat(sql, line);
+            size_t len = strlen(sql);
+            assert_true(len + strlen(line) < sizeof(sql));
+            memcpy(sql + len, line, strlen(line) + 1);
         }
     }
     (void)fclose(file);
