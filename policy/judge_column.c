@@ -108,6 +108,52 @@ static enum status read_reference(struct judge *judge, const PgQuery__ColumnRef 
     return OK;
 }
 
+enum status judge_hidden_column(struct judge *judge, const struct catalog_relation *relation,
+                                const char *name, size_t at, const char *message)
+{
+    enum status status = judge_refuse(judge, DENIED, "42703", "column", name, at, message);
+    if (status == DENIED && catalog_column(relation, name) != NULL)
+        judge_hint(judge, judge_format(
+                              judge,
+                              "The policy hides column \"%s\" of %s.%s from the role %s in "
+                              "the mission %s.",
+                              name, relation->schema, relation->name, judge->role, judge->mission));
+    return status;
+}
+
+/* Is it the table's, and hidden? PostgreSQL would say that there is none, and so is it said here:
+ * the record then tells a refusal from a slip of the pen. */
+static bool hides(const struct range_item *item, const char *name)
+{
+    return item->use != NULL && item->use->guard != NULL && !item->hidden &&
+           catalog_column(item->use->shown.relation, name) != NULL;
+}
+
+/* ORDER BY and GROUP BY may mean an output column of that name. */
+static bool is_output(const struct level *level, const char *name)
+{
+    for (size_t i = 0; level->select != NULL && i < level->select->n_target_list; i++) {
+        const PgQuery__Node *node = level->select->target_list[i];
+        if (node->node_case == PG_QUERY__NODE__NODE_RES_TARGET &&
+            strcmp(node->res_target->name, name) == 0)
+            return true;
+    }
+    return false;
+}
+
+static const struct range_item *hiding_item(const struct judge *judge, const char *name)
+{
+    if (is_output(judge->level, name))
+        return NULL;
+    for (const struct level *level = judge->level; level != NULL; level = level->parent) {
+        for (size_t i = level->low; i < level->high; i++) {
+            if (hides(&level->items[i], name))
+                return &level->items[i];
+        }
+    }
+    return NULL;
+}
+
 /* `*`, alone. */
 static enum status use_everything(struct judge *judge)
 {
@@ -151,7 +197,15 @@ static enum status bare_column(struct judge *judge, const struct reference *ref)
                          judge, DENIED, "42P09", "column", ref->column, ref->at,
                          judge_format(judge, "table reference \"%s\" is ambiguous", ref->column));
     }
-    return !unsure && system_column(ref->column) ? refuse_system(judge, ref->column, ref->at) : OK;
+    if (unsure)
+        return OK;
+    if (system_column(ref->column))
+        return refuse_system(judge, ref->column, ref->at);
+    const struct range_item *hiding = hiding_item(judge, ref->column);
+    return hiding == NULL ? OK
+                          : judge_hidden_column(
+                                judge, hiding->use->shown.relation, ref->column, ref->at,
+                                judge_format(judge, "column \"%s\" does not exist", ref->column));
 }
 
 /* Writes the item's name in place of the qualifier, in the text and in the tree. */
@@ -260,6 +314,10 @@ static enum status qualified_column(struct judge *judge, PgQuery__ColumnRef *tre
         scope_use(level, item, column);
     else
         status = judge_field(judge, ref->column, ref->at);
+    if (status == OK && ref->column != NULL && column < 0 && hides(item, ref->column))
+        return judge_hidden_column(
+            judge, item->use->shown.relation, ref->column, ref->at,
+            judge_format(judge, "column %s.%s does not exist", ref->item, ref->column));
     bool renamed = ref->schema != NULL || item->emitted != item->name;
     return status == OK && renamed ? requalify(judge, tree, item, ref->at) : status;
 }

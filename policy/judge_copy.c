@@ -219,17 +219,10 @@ struct copied {
 static enum status refuse_column(struct judge *judge, const struct copied *copied, const char *name)
 {
     const struct catalog_relation *relation = copied->relation;
-    enum status status =
-        judge_refuse(judge, DENIED, "42703", "column", name, SIZE_MAX,
-                     judge_format(judge, "column \"%s\" of relation \"%s\" does not exist", name,
-                                  relation->name));
-    if (catalog_column(relation, name) != NULL)
-        judge_hint(judge, judge_format(
-                              judge,
-                              "The policy hides column \"%s\" of %s.%s from the role %s in the "
-                              "mission %s.",
-                              name, relation->schema, relation->name, judge->role, judge->mission));
-    return status;
+    return judge_hidden_column(judge, relation, name, SIZE_MAX,
+                               judge_format(judge,
+                                            "column \"%s\" of relation \"%s\" does not exist", name,
+                                            relation->name));
 }
 
 /* As PostgreSQL checks the list of a COPY. */

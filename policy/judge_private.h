@@ -181,6 +181,9 @@ NODISCARD enum status judge_group(struct judge *judge, PgQuery__SelectStmt *sele
 NODISCARD enum status judge_column_ref(struct judge *judge, PgQuery__ColumnRef *ref,
                                        PgQuery__Node *node);
 NODISCARD enum status judge_field(struct judge *judge, const char *field, size_t at);
+/* Refuses, 42703, with PostgreSQL's `message`; the hint says so where the policy hides it. */
+enum status judge_hidden_column(struct judge *judge, const struct catalog_relation *relation,
+                                const char *name, size_t at, const char *message);
 /* judge_function.c */
 NODISCARD enum status judge_function(struct judge *judge, PgQuery__FuncCall *call);
 NODISCARD enum status judge_value_function(struct judge *judge, PgQuery__SQLValueFunction *function,

@@ -74,25 +74,6 @@ static enum status target(struct judge *judge, PgQuery__RangeVar *var, enum writ
     return OK;
 }
 
-/* A column that the policy hides does not exist, as where it is read; but here its name is certain,
- * so the refusal and its record can say why. */
-static enum status no_column(struct judge *judge, const struct relation_use *use, const char *name,
-                             size_t at)
-{
-    enum status status =
-        judge_refuse(judge, DENIED, "42703", "column", name, at,
-                     judge_format(judge, "column \"%s\" of relation \"%s\" does not exist", name,
-                                  use->shown.name));
-    if (catalog_column(use->shown.relation, name) != NULL)
-        judge_hint(judge,
-                   judge_format(judge,
-                                "The policy hides column \"%s\" of %s.%s from the role %s in "
-                                "the mission %s.",
-                                name, use->shown.schema, use->shown.name, judge->role,
-                                judge->mission));
-    return status;
-}
-
 enum status judge_write_column(struct judge *judge, enum write_kind kind, const char *name,
                                size_t at)
 {
@@ -105,7 +86,10 @@ enum status judge_write_column(struct judge *judge, enum write_kind kind, const 
     while (column < use->column_count && strcmp(use->columns[column], name) != 0)
         column++;
     if (column == use->column_count)
-        return no_column(judge, use, name, at);
+        return judge_hidden_column(judge, use->shown.relation, name, at,
+                                   judge_format(judge,
+                                                "column \"%s\" of relation \"%s\" does not exist",
+                                                name, use->shown.name));
     bool may = kind == WRITE_INSERT ? policy_may_insert(use->shown.table, use->shown.rule, name)
                                     : policy_may_update(use->shown.table, use->shown.rule, name);
     if (!may)

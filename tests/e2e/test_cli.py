@@ -188,8 +188,10 @@ def test_explain_refuses(sql, word, stack):
 
 
 def test_explain_names_hidden_columns(stack):
-    """A hidden column does not exist: PostgreSQL says so when it runs, and explain says beforehand which ones are hidden."""
+    """A hidden column does not exist, and the refusal says that it is the policy's doing; explain says which ones are hidden."""
     done = stack.command("explain", "-c", stack.config_file, "--user", "nurse1", "SELECT nir FROM patients", check=False)
+    assert done.returncode == 1 and 'hides column "nir"' in done.stdout
+    done = stack.command("explain", "-c", stack.config_file, "--user", "nurse1", "SELECT id FROM patients", check=False)
     assert re.search(r"hidden\s+nir, preferences", done.stdout), done.stdout
     view = done.stdout[done.stdout.index("view"):done.stdout.index("runs as")]
     assert "nir" not in view and "family_name" in view

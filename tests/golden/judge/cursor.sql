@@ -38,8 +38,7 @@ CLOSE ALL
 => CLOSE ALL
 
 DECLARE c CURSOR FOR SELECT nir FROM patients
-=> DECLARE c CURSOR FOR SELECT nir FROM "G:"."public.patients" AS "patients"
--- public.patients()
+=> refused 42703 column: column "nir" does not exist
 
 DECLARE c CURSOR FOR SELECT * FROM secrets
 => refused 42501 relation: relation "public.secrets" is not open for role "nurse" in mission "care"

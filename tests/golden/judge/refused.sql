@@ -84,12 +84,10 @@ SELECT p.xmin FROM patients p
 => refused 42501 column: system column "xmin" is not available for role "nurse" in mission "care"
 
 SELECT p.nir FROM patients p
-=> SELECT p.nir FROM "G:"."public.patients" p
--- public.patients()
+=> refused 42703 column: column p.nir does not exist
 
 SELECT nir FROM patients
-=> SELECT nir FROM "G:"."public.patients" AS "patients"
--- public.patients()
+=> refused 42703 column: column "nir" does not exist
 
 SELECT public.stays.id FROM patients
 => refused 42P01 column: missing FROM-clause entry for table "stays"

@@ -7,8 +7,7 @@ SELECT id, family_name FROM patients
 -- public.patients(id family_name*)
 
 SELECT id, family_name FROM patients WHERE nir = '1'
-=> SELECT id, family_name FROM "G:"."public.patients" AS "patients" WHERE nir = '1'
--- public.patients(id family_name*)
+=> refused 42703 column: column "nir" does not exist
 
 SELECT * FROM public.patients
 => SELECT * FROM "G:"."public.patients" AS "patients"
