@@ -49,26 +49,42 @@ static void put_strings(struct buf *out, const char *const *names, size_t count)
     buf_str(out, count == 0 ? "]" : " ]");
 }
 
+/* ", "word value"", the word alone without a value. */
+static void put_word(struct buf *out, const char *word, const char *value)
+{
+    struct buf text;
+    buf_init(&text, 0);
+    buf_str(&text, word);
+    if (value != NULL)
+        buf_printf(&text, " %s", value);
+    buf_byte(&text, '\0');
+    buf_str(out, ", ");
+    if (text.failed)
+        out->failed = true;
+    else
+        put_string(out, (const char *)buf_head(&text));
+    buf_free(&text);
+}
+
 static void put_column(struct buf *out, const struct catalog_column *column)
 {
-    const char *parts[8] = {column->name, column->type};
-    size_t count = 2;
-    char over[300];
-    if (strcmp(column->type, column->base_type) != 0) {
-        (void)snprintf(over, sizeof over, "over %s", column->base_type);
-        parts[count++] = over;
-    }
+    buf_str(out, "[ ");
+    put_string(out, column->name);
+    buf_str(out, ", ");
+    put_string(out, column->type);
+    if (strcmp(column->type, column->base_type) != 0)
+        put_word(out, "over", column->base_type);
     if (column->not_null)
-        parts[count++] = "not null";
+        put_word(out, "not null", NULL);
     if (column->has_default)
-        parts[count++] = "default";
+        put_word(out, "default", column->default_expression);
     if (column->generated)
-        parts[count++] = "generated";
+        put_word(out, "generated", NULL);
     if (column->identity)
-        parts[count++] = "identity";
+        put_word(out, "identity", NULL);
     if (column->operand)
-        parts[count++] = "operand";
-    put_strings(out, parts, count);
+        put_word(out, "operand", NULL);
+    buf_str(out, " ]");
 }
 
 static const char *name_of_attnum(const struct catalog_relation *relation, int16_t attnum)
@@ -362,18 +378,27 @@ static void relation_has_children(const struct value *value)
 
 static void column_word(const struct value *value, struct catalog_column *column, const char *word)
 {
-    if (strncmp(word, "over ", 5) == 0)
+    bool *flag = NULL;
+    if (strncmp(word, "over ", 5) == 0) {
         column->base_type = word + 5;
-    else if (strcmp(word, "not null") == 0)
-        column->not_null = true;
-    else if (strcmp(word, "default") == 0)
-        column->has_default = true;
-    else if (strcmp(word, "generated") == 0)
-        column->generated = true;
-    else if (strcmp(word, "identity") == 0)
-        column->identity = true;
-    else if (strcmp(word, "operand") == 0)
-        column->operand = true;
+        return;
+    }
+    if (strncmp(word, "default ", 8) == 0) {
+        column->default_expression = word + 8;
+        flag = &column->has_default;
+    } else if (strcmp(word, "default") == 0) {
+        flag = &column->has_default;
+    } else if (strcmp(word, "not null") == 0) {
+        flag = &column->not_null;
+    } else if (strcmp(word, "generated") == 0) {
+        flag = &column->generated;
+    } else if (strcmp(word, "identity") == 0) {
+        flag = &column->identity;
+    } else if (strcmp(word, "operand") == 0) {
+        flag = &column->operand;
+    }
+    if (flag != NULL)
+        *flag = true;
     else
         load_report(value->loader, value_place(value), "\"%s\" is nothing that a column is", word);
 }
