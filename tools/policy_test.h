@@ -42,8 +42,9 @@ struct test_rows {
 struct test_gives {
     /* From the decision. file NULL in `place`: not said. */
     struct raw_names relations; /* exactly these */
-    struct raw_names shown;     /* exactly these of those that the statement names */
+    struct raw_names shown;     /* exactly these of those that the statement reads */
     struct raw_names masked;
+    struct raw_names written;
     struct raw_names hidden; /* of its relations: these do not exist */
     /* From the rows. */
     uint64_t rows;

@@ -80,21 +80,30 @@ static void for_columns(const struct verdict *verdict, each_column *each, void *
     }
 }
 
+enum way { WAY_SHOWN, WAY_MASKED, WAY_WRITTEN };
+
 struct columns {
     const struct raw_names *said;
     struct arena *arena;
-    bool masked;
+    enum way way;
     bool qualified; /* more than one relation: tell which */
     bool wrong;
     bool *met; /* of each that was said */
     struct names came;
 };
 
+static bool goes(const struct verdict_column *column, enum way way)
+{
+    if (way == WAY_WRITTEN)
+        return column->written;
+    return column->read && column->masked == (way == WAY_MASKED);
+}
+
 static void collect(void *context, const struct verdict_relation *relation,
                     const struct verdict_column *column)
 {
     struct columns *columns = context;
-    if (column->masked != columns->masked)
+    if (!goes(column, columns->way))
         return;
     columns->wrong = columns->wrong || !is_said(columns->said, relation, column->name);
     for (size_t i = 0; i < columns->said->count; i++)
@@ -123,9 +132,10 @@ static size_t relation_total(const struct verdict *verdict)
 }
 
 static void compare_columns(const struct test_bench *bench, const struct verdict *verdict,
-                            const struct raw_names *said, bool masked, struct buf *wrong)
+                            const struct raw_names *said, enum way way, struct buf *wrong)
 {
-    struct columns columns = {.said = said, .arena = bench->arena, .masked = masked};
+    static const char *const words[] = {"shown", "masked", "written"};
+    struct columns columns = {.said = said, .arena = bench->arena, .way = way};
     if (said->place.file == NULL)
         return;
     columns.qualified = relation_total(verdict) > 1;
@@ -140,7 +150,7 @@ static void compare_columns(const struct test_bench *bench, const struct verdict
         columns.wrong = columns.wrong || !columns.met[i];
     if (!columns.wrong)
         return;
-    buf_printf(wrong, "columns %s: expected ", masked ? "masked" : "shown");
+    buf_printf(wrong, "columns %s: expected ", words[way]);
     put_said(wrong, said, bench->arena);
     buf_str(wrong, "; came ");
     put_names(wrong, &columns.came);
@@ -289,8 +299,9 @@ static void compare_gives(const struct test_bench *bench, const struct test_case
         return;
     }
     compare_relations(bench, verdict, &gives->relations, wrong);
-    compare_columns(bench, verdict, &gives->shown, false, wrong);
-    compare_columns(bench, verdict, &gives->masked, true, wrong);
+    compare_columns(bench, verdict, &gives->shown, WAY_SHOWN, wrong);
+    compare_columns(bench, verdict, &gives->masked, WAY_MASKED, wrong);
+    compare_columns(bench, verdict, &gives->written, WAY_WRITTEN, wrong);
     for (size_t i = 0; i < gives->hidden.count; i++)
         compare_hidden(bench, verdict, gives->hidden.items[i].text, wrong);
 }

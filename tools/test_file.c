@@ -103,6 +103,11 @@ static void gives_masked(const struct value *value)
     (void)value_names(value, &gives_of(value)->masked);
 }
 
+static void gives_written(const struct value *value)
+{
+    (void)value_names(value, &gives_of(value)->written);
+}
+
 static void gives_hidden(const struct value *value)
 {
     (void)value_names(value, &gives_of(value)->hidden);
@@ -149,6 +154,7 @@ static const struct value_key gives_keys[] = {
     {"relations", NULL, gives_relations},
     {"shown", NULL, gives_shown},
     {"masked", NULL, gives_masked},
+    {"written", NULL, gives_written},
     {"hidden", NULL, gives_hidden},
     {"rows", NULL, gives_rows},
     {"rows_at_least", NULL, gives_rows_at_least},
