@@ -61,9 +61,13 @@ def test_the_clinics_tests_are_ok_from_files_alone(tmp_path):
 
 
 def test_the_clinics_tests_are_ok_with_their_rows(stack):
+    """Those that write too; and nothing is left of it."""
+    before = state(stack)
     status, out, err = live(stack, TESTS)
     assert status == 0 and err == "" and not failed(out), out + err
     assert "not looked at" not in out
+    assert state(stack) == before
+    assert len(re.findall(r'sql = "(?:INSERT|UPDATE|DELETE)', TESTS.read_text(encoding="utf-8"))) >= 8
 
 
 def test_every_pair_of_the_clinic_has_something_given_and_something_refused():
@@ -83,6 +87,8 @@ def test_every_pair_of_the_clinic_has_something_given_and_something_refused():
 WIDER = {
     "a hidden column shown": ("40-rules-care.cfg", 'nir = "hide"', 'nir = "show"', {"nurse: all columns but two", "nurse: no social-security number", "nurse: not in a condition either"}),
     "a mask taken away": ("41-rules-office.cfg", 'contact = "show"; nir = "last_two"; };\n    update', 'contact = "show"; };\n    update', {"reception: the end of a social-security number"}),
+    "a column that may be written": ("41-rules-office.cfg", 'update = [ "contact" ]', 'update = [ "contact", "family_name" ]', {"reception: not a name"}),
+    "rows that may be deleted": ("40-rules-care.cfg", 'update = [ "dose", "route", "ends_on" ];', 'update = [ "dose", "route", "ends_on" ]; delete = true;', {"physician: nor takes it from the file"}),
     "a relation opened": ("41-rules-office.cfg", 'tables = [ "public.invoices", "public.ActesCCAM" ]', 'tables = [ "public.invoices", "public.ActesCCAM", "public.prescriptions" ]', {"billing: no prescriptions"}),
     "a function opened": ("30-missions-roles.cfg", '{ name = "app.bmi"; roles = [ "physician", "nurse" ]; missions = [ "care" ]; }', '{ name = "app.bmi"; }', {"reception: no body mass index"}),
     "a mission given": ("30-missions-roles.cfg", '{ name = "nurse";        missions = [ "care" ];             default', '{ name = "nurse";        missions = [ "care", "research" ]; default', {"nurse: no research"}),
@@ -144,6 +150,14 @@ DECISIONS = [
     ("nurse1", "SELECT * FROM dokuments", 'refused = { reason = "relation"; sqlstate = "42P01"; };', True),
     ("nurse1", "SELECT FROM FROM", 'refused = { reason = "syntax"; sqlstate = "42601"; };', True),
     ("nurse1", "SELECT FROM FROM", "gives = { };", False),
+    ("reception1", "UPDATE patients SET phone = '1' WHERE id = 1", 'gives = { written = [ "phone" ]; shown = [ "id" ]; };', True),
+    ("reception1", "UPDATE patients SET phone = '1' WHERE id = 1", 'gives = { written = [ ]; };', False),
+    ("reception1", "UPDATE patients SET phone = '1' WHERE id = 1", 'gives = { written = [ "phone", "email" ]; };', False),
+    ("reception1", "UPDATE patients SET phone = '1' WHERE id = 1", 'gives = { shown = [ "id", "phone" ]; };', False),
+    ("reception1", "UPDATE patients SET sex = 'F'", 'refused = { reason = "write"; object = "sex"; sqlstate = "42501"; };', True),
+    ("reception1", "UPDATE patients SET sex = 'F'", "gives = { };", False),
+    ("reception1", "COPY (SELECT id, nir FROM patients) TO STDOUT", 'gives = { masked = [ "nir" ]; };', True),
+    ("reception1", "COPY (SELECT id, nir FROM patients) TO STDOUT", 'gives = { shown = [ "nir" ]; };', False),
     # A hidden column does not exist; what only looks like one does.
     ("nurse1", "SELECT p.nir FROM patients p", 'refused = { reason = "column"; object = "public.patients.nir"; sqlstate = "42703"; };', True),
     ("nurse1", "SELECT p.nir FROM patients p", "gives = { };", False),
@@ -207,6 +221,11 @@ ROWS = [
     ("admin1", "SHOW search_path", "rows = 1;", False),
     ("nurse1", "SELECT 1; SELECT 2", "rows = 1;", False),
     ("nurse1", "BEGIN", "rows = 0;", False),
+    ("reception1", "UPDATE patients SET phone = NULL WHERE id < 4", "rows = 3;", True),
+    ("reception1", "UPDATE patients SET phone = NULL WHERE id < 4", "rows = 2;", False),
+    ("reception1", "UPDATE patients SET phone = 'x' WHERE id = 1 RETURNING id, phone", 'rows = 1; contains = ( { id = 1; phone = "x"; } );', True),
+    ("reception1", "UPDATE patients SET phone = 'x' WHERE id = 1 RETURNING id, phone", 'contains = ( { id = 1; phone = "y"; } );', False),
+    ("reception1", "COPY (SELECT id FROM patients) TO STDOUT", "rows = 600;", False),
 ]
 
 
@@ -327,7 +346,7 @@ def test_what_an_unrestricted_role_writes_is_not_run(sql, tmp_path, stack):
 
 def state(stack):
     with stack.superuser() as c:
-        return c.execute("SELECT (SELECT md5(string_agg(p::text, ',' ORDER BY id)) FROM patients p), (SELECT count(*) FROM invoices)").fetchone()
+        return [c.execute("SELECT count(*), md5(string_agg(t::text, ',' ORDER BY t::text)) FROM %s t" % table).fetchone() for table in ("patients", "invoices", "prescriptions", "observations", "appointments", "notes")]
 
 
 def test_no_value_is_printed(tmp_path, stack):
