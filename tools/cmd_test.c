@@ -375,9 +375,9 @@ int cmd_test(int argc, char **argv)
         return cli_fail(&command, CLI_USAGE, "--as needs --database");
     struct run run = {.arena = arena_new((size_t)1 << 30)};
     struct test_file *files = calloc(count, sizeof *files);
-    code = run.arena == NULL || files == NULL ? cli_fail(&command, CLI_CANNOT, "out of memory")
-                                              : read_files(paths, count, files);
-    if (code == CLI_FINE)
+    if (run.arena == NULL || files == NULL)
+        code = cli_fail(&command, CLI_CANNOT, "out of memory");
+    else if ((code = read_files(paths, count, files)) == CLI_FINE)
         code = run_files(&run, paths, count, files);
     PQfinish(run.database.guarded);
     PQfinish(run.database.plain);
