@@ -30,19 +30,61 @@
     "\n$f$"
 
 #define PERSON     "pg_catalog.current_setting('pgvigil.u_name')::name"
-#define IS_CLASS   "(SELECT true FROM @.\"classes\" k WHERE k.oid = $1 LIMIT 1)"
+#define IS_CLASS   "@.\"is_class\"($1)"
+#define IS_TYPE    "@.\"is_type\"($1)"
 #define IS_ROUTINE "(SELECT true FROM @.\"procedures\" k WHERE k.oid = $1 LIMIT 1)"
 /* By place on the path alone: these kinds of objects hold nothing of anyone's. */
 #define ON_PATH(name, catalog, schema_column)                                                      \
     LOOKUP(name "\"(oid)", "boolean",                                                              \
            "SELECT EXISTS (SELECT FROM @.\"path\" p WHERE p.oid = o." schema_column ")\n"          \
            "FROM pg_catalog." catalog " o WHERE o.oid = $1")
+/* Is it the first of its name along the path, among what exists for the pair? In steps: what comes
+ * of pg_catalog, by far the most, is answered without a look at the rest. */
+#define IS_VISIBLE(name, catalog, schema_column, name_column, exists)                              \
+    PROCEDURAL(name "\"(oid)", "boolean",                                                          \
+               "DECLARE place pg_catalog.oid; called pg_catalog.name; mine bigint;\n"              \
+               "BEGIN\n"                                                                           \
+               "IF @.\"" exists "\"($1) IS NULL THEN RETURN NULL; END IF;\n"                       \
+               "SELECT o." schema_column ", o." name_column " INTO place, called\n"                \
+               "    FROM pg_catalog." catalog " o WHERE o.oid = $1;\n"                             \
+               "mine := (SELECT p.pos FROM @.\"path\" p WHERE p.oid = place);\n"                   \
+               "IF mine IS NULL OR mine = 0 THEN RETURN mine IS NOT NULL; END IF;\n"               \
+               "RETURN NOT EXISTS (SELECT FROM @.\"path\" p JOIN pg_catalog." catalog " o\n"       \
+               "    ON o." schema_column " = p.oid AND o." name_column " = called\n"               \
+               "    WHERE p.pos < mine AND @.\"" exists "\"(o.oid));\n"                            \
+               "END")
 #define ALWAYS_NULL(signature, returns) FUNCTION(signature, returns, "SELECT NULL::" returns)
 /* One argument by OID and by name, both resolved for the pair. */
 #define BY_OID_AND_NAME(name, returns)                                                             \
     ALWAYS_NULL(name "\"(oid)", returns), ALWAYS_NULL(name "\"(text)", returns)
 
 static const char *const functions[] = {
+    /* Does it exist for the pair? The views "classes" and "types" for one OID: true or NULL. */
+    PROCEDURAL("is_class\"(oid)", "boolean",
+               "DECLARE kind \"char\"; place pg_catalog.oid;\n"
+               "BEGIN\n"
+               "SELECT c.relkind, c.relnamespace INTO kind, place FROM pg_catalog.pg_class c WHERE "
+               "c.oid = $1;\n"
+               "IF kind IS NULL THEN RETURN NULL; END IF;\n"
+               "IF kind IN ('r', 'v') AND place IN ('pg_catalog'::regnamespace, "
+               "'information_schema'::regnamespace) THEN\n"
+               "    RETURN true;\n"
+               "END IF;\n"
+               "IF kind IN ('r', 'p', 'v', 'm', 'f') THEN\n"
+               "    RETURN (SELECT true FROM @.\"visible\" v WHERE v.oid = $1 LIMIT 1);\n"
+               "END IF;\n"
+               "RETURN (SELECT true FROM @.\"classes\" k WHERE k.oid = $1 LIMIT 1);\n"
+               "END"),
+    PROCEDURAL("is_type\"(oid)", "boolean",
+               "DECLARE place pg_catalog.oid;\n"
+               "BEGIN\n"
+               "place := (SELECT y.typnamespace FROM pg_catalog.pg_type y WHERE y.oid = $1);\n"
+               "IF place IN ('pg_catalog'::regnamespace, 'information_schema'::regnamespace) THEN\n"
+               "    RETURN true;\n"
+               "END IF;\n"
+               "RETURN (SELECT true FROM @.\"types\" k WHERE k.oid = $1 LIMIT 1);\n"
+               "END"),
+
     /* Who and where */
     FUNCTION("current_user\"()", "name", "SELECT " PERSON),
     FUNCTION("session_user\"()", "name", "SELECT " PERSON),
@@ -98,21 +140,8 @@ static const char *const functions[] = {
     FUNCTION("age\"(timestamp, timestamp)", "interval", "SELECT pg_catalog.age($1, $2)"),
 
     /* What is visible along the path */
-    LOOKUP("pg_table_is_visible\"(oid)", "boolean",
-           "SELECT COALESCE((SELECT p.pos FROM @.\"path\" p WHERE p.oid = c.relnamespace) = "
-           "(SELECT min(p.pos)\n"
-           "    FROM @.\"path\" p JOIN pg_catalog.pg_class o ON o.relnamespace = p.oid AND "
-           "o.relname = c.relname\n"
-           "    WHERE (SELECT true FROM @.\"classes\" k WHERE k.oid = o.oid LIMIT 1)), false)\n"
-           "FROM pg_catalog.pg_class c WHERE c.oid = $1 AND " IS_CLASS),
-    LOOKUP("pg_type_is_visible\"(oid)", "boolean",
-           "SELECT COALESCE((SELECT p.pos FROM @.\"path\" p WHERE p.oid = y.typnamespace) = "
-           "(SELECT min(p.pos)\n"
-           "    FROM @.\"path\" p JOIN pg_catalog.pg_type o ON o.typnamespace = p.oid AND "
-           "o.typname = y.typname\n"
-           "    WHERE (SELECT true FROM @.\"types\" k WHERE k.oid = o.oid LIMIT 1)), false)\n"
-           "FROM pg_catalog.pg_type y WHERE y.oid = $1 AND (SELECT true FROM @.\"types\" k WHERE "
-           "k.oid = $1 LIMIT 1)"),
+    IS_VISIBLE("pg_table_is_visible", "pg_class", "relnamespace", "relname", "is_class"),
+    IS_VISIBLE("pg_type_is_visible", "pg_type", "typnamespace", "typname", "is_type"),
     LOOKUP("pg_function_is_visible\"(oid)", "boolean",
            "SELECT COALESCE((SELECT p.pos FROM @.\"path\" p WHERE p.oid = f.pronamespace) = "
            "(SELECT min(p.pos)\n"
@@ -139,7 +168,7 @@ static const char *const functions[] = {
     LOOKUP(
         "format_type\"(oid, integer)", "text",
         "SELECT CASE WHEN $1 IS NULL THEN NULL WHEN $1 = 0 THEN '-'\n"
-        "    WHEN (SELECT true FROM @.\"types\" k WHERE k.oid = $1 LIMIT 1) IS NULL THEN '?\?\?'\n"
+        "    WHEN " IS_TYPE " IS NULL THEN '?\?\?'\n"
         "    ELSE (SELECT CASE WHEN n.nspname <> 'pg_catalog' AND @.\"pg_type_is_visible\"(e.oid)\n"
         "        THEN pg_catalog.substr(pg_catalog.format_type($1, $2),\n"
         "            pg_catalog.length(pg_catalog.quote_ident(n.nspname)) + 2)\n"
@@ -152,20 +181,18 @@ static const char *const functions[] = {
            "SELECT CASE WHEN $1 IS NOT NULL THEN (SELECT COALESCE(pg_catalog.string_agg(\n"
            "    @.\"format_type\"(a.t, NULL), ', ' ORDER BY a.pos), '')\n"
            "    FROM unnest($1::pg_catalog.oid[]) WITH ORDINALITY a(t, pos)) END"),
-    LOOKUP(
-        "to_regclass\"(text)", "oid",
-        "SELECT CASE pg_catalog.array_length(i.names, 1)\n"
-        "WHEN 1 THEN (SELECT c.oid FROM @.\"path\" p JOIN "
-        "pg_catalog.pg_class c\n"
-        "    ON c.relnamespace = p.oid AND c.relname = i.names[1]\n"
-        "    WHERE (SELECT true FROM @.\"classes\" k WHERE k.oid = c.oid LIMIT 1) ORDER BY p.pos "
-        "LIMIT 1)\n"
-        "WHEN 2 THEN (SELECT c.oid FROM pg_catalog.pg_namespace n JOIN "
-        "pg_catalog.pg_class c\n"
-        "    ON c.relnamespace = n.oid AND c.relname = i.names[2]\n"
-        "    WHERE n.nspname = i.names[1] AND (SELECT true FROM @.\"classes\" k WHERE k.oid = "
-        "c.oid LIMIT 1)) END\n"
-        "FROM (SELECT pg_catalog.parse_ident($1) AS names) i"),
+    LOOKUP("to_regclass\"(text)", "oid",
+           "SELECT CASE pg_catalog.array_length(i.names, 1)\n"
+           "WHEN 1 THEN (SELECT c.oid FROM @.\"path\" p JOIN "
+           "pg_catalog.pg_class c\n"
+           "    ON c.relnamespace = p.oid AND c.relname = i.names[1]\n"
+           "    WHERE @.\"is_class\"(c.oid) ORDER BY p.pos "
+           "LIMIT 1)\n"
+           "WHEN 2 THEN (SELECT c.oid FROM pg_catalog.pg_namespace n JOIN "
+           "pg_catalog.pg_class c\n"
+           "    ON c.relnamespace = n.oid AND c.relname = i.names[2]\n"
+           "    WHERE n.nspname = i.names[1] AND @.\"is_class\"(c.oid)) END\n"
+           "FROM (SELECT pg_catalog.parse_ident($1) AS names) i"),
     PROCEDURAL("regclass_in\"(text)", "oid",
                "DECLARE found pg_catalog.oid;\n"
                "BEGIN\n"
@@ -196,7 +223,7 @@ static const char *const functions[] = {
         "    EXIT WHEN found IS NOT NULL;\n"
         "    found := pg_catalog.to_regtype(pg_catalog.quote_ident(place) || '.' || $1);\n"
         "END LOOP;\n"
-        "RETURN (SELECT y.oid FROM @.\"types\" y WHERE y.oid = found LIMIT 1);\n"
+        "RETURN (SELECT found WHERE @.\"is_type\"(found));\n"
         "END"),
     PROCEDURAL("regtype_in\"(text)", "oid",
                "DECLARE found pg_catalog.oid;\n"
@@ -250,17 +277,46 @@ static const char *const functions[] = {
         "BEGIN\n"
         "IF $1 = '-' THEN RETURN 0::pg_catalog.oid; END IF;\n"
         "IF $1 ~ '^[0-9]+$' THEN RETURN $1::pg_catalog.oid; END IF;\n"
+        /* Whether a type of its arguments exists must not be told from whether it does. */
+        "BEGIN\n"
         "found := pg_catalog.to_regprocedure($1);\n"
         "FOR place IN SELECT p.nspname FROM @.\"path\" p WHERE p.pos > 0 ORDER BY p.pos LOOP\n"
         "    EXIT WHEN found IS NOT NULL;\n"
         "    found := pg_catalog.to_regprocedure(pg_catalog.quote_ident(place) || '.' || $1);\n"
         "END LOOP;\n"
+        "EXCEPTION WHEN OTHERS THEN found := NULL;\n"
+        "END;\n"
         "found := (SELECT k.oid FROM @.\"procedures\" k WHERE k.oid = found LIMIT 1);\n"
         "IF found IS NULL AND $1 IS NOT NULL THEN\n"
         "    RAISE EXCEPTION 'function \"%\" does not exist', $1 USING ERRCODE = '42883';\n"
         "END IF;\n"
         "RETURN found;\n"
         "END"),
+    PROCEDURAL("regoperator_in\"(text)", "oid",
+               "DECLARE found pg_catalog.oid;\n"
+               "BEGIN\n"
+               "IF $1 = '0' THEN RETURN 0::pg_catalog.oid; END IF;\n"
+               "IF $1 ~ '^[0-9]+$' THEN RETURN $1::pg_catalog.oid; END IF;\n"
+               "BEGIN found := pg_catalog.to_regoperator($1);\n"
+               "EXCEPTION WHEN OTHERS THEN found := NULL;\n"
+               "END;\n"
+               "IF found IS NULL AND $1 IS NOT NULL THEN\n"
+               "    RAISE EXCEPTION 'operator does not exist: %', $1 USING ERRCODE = '42883';\n"
+               "END IF;\n"
+               "RETURN found;\n"
+               "END"),
+    LOOKUP(
+        "regoperator_out\"(oid)", "text",
+        "SELECT CASE WHEN $1 = 0 THEN '0' ELSE COALESCE((SELECT CASE WHEN "
+        "@.\"pg_operator_is_visible\"($1) THEN ''\n"
+        "    ELSE pg_catalog.quote_ident(n.nspname) || '.' END || o.oprname || '('\n"
+        "    || CASE WHEN o.oprleft = 0 THEN 'NONE' ELSE @.\"format_type\"(o.oprleft, NULL) END "
+        "|| ','\n"
+        "    || CASE WHEN o.oprright = 0 THEN 'NONE' ELSE @.\"format_type\"(o.oprright, NULL) END "
+        "|| ')'\n"
+        "    FROM pg_catalog.pg_operator o JOIN pg_catalog.pg_namespace n ON n.oid = "
+        "o.oprnamespace\n"
+        "    WHERE o.oid = $1), $1::text) END"),
     LOOKUP("to_regnamespace\"(text)", "oid",
            "SELECT s.oid FROM @.\"schemas\" s JOIN "
            "pg_catalog.pg_namespace n ON n.oid = s.oid\n"
@@ -337,16 +393,27 @@ static const char *const functions[] = {
            "JOIN pg_catalog.pg_class q ON q.oid = d.objid AND q.relkind = 'S'\n"
            "JOIN pg_catalog.pg_namespace n ON n.oid = q.relnamespace\n"
            "WHERE c.relid = @.\"regclass_in\"($1) AND c.attname = $2 LIMIT 1"),
-    ALWAYS_NULL("pg_get_viewdef\"(oid)", "text"),
-    ALWAYS_NULL("pg_get_viewdef\"(oid, boolean)", "text"),
-    ALWAYS_NULL("pg_get_viewdef\"(oid, integer)", "text"),
-    ALWAYS_NULL("pg_get_viewdef\"(text)", "text"),
-    ALWAYS_NULL("pg_get_viewdef\"(text, boolean)", "text"),
+    /* Of the system's own views and functions only. */
+    LOOKUP("pg_get_viewdef\"(oid)", "text",
+           "SELECT pg_catalog.pg_get_viewdef($1) WHERE $1 < 16384"),
+    LOOKUP("pg_get_viewdef\"(oid, boolean)", "text",
+           "SELECT pg_catalog.pg_get_viewdef($1, $2) WHERE $1 < 16384"),
+    LOOKUP("pg_get_viewdef\"(oid, integer)", "text",
+           "SELECT pg_catalog.pg_get_viewdef($1, $2) WHERE $1 < 16384"),
+    LOOKUP("pg_get_viewdef\"(text)", "text",
+           "SELECT @.\"pg_get_viewdef\"(@.\"regclass_in\"($1)::pg_catalog.oid)"),
+    LOOKUP("pg_get_viewdef\"(text, boolean)", "text",
+           "SELECT @.\"pg_get_viewdef\"(@.\"regclass_in\"($1)::pg_catalog.oid, $2)"),
     ALWAYS_NULL("pg_get_triggerdef\"(oid)", "text"),
     ALWAYS_NULL("pg_get_triggerdef\"(oid, boolean)", "text"),
     ALWAYS_NULL("pg_get_ruledef\"(oid)", "text"),
     ALWAYS_NULL("pg_get_ruledef\"(oid, boolean)", "text"),
-    ALWAYS_NULL("pg_get_functiondef\"(oid)", "text"),
+    LOOKUP("pg_get_functiondef\"(oid)", "text",
+           "SELECT pg_catalog.pg_get_functiondef($1) WHERE $1 < 16384 AND " IS_ROUTINE),
+    ALWAYS_NULL("pg_get_function_sqlbody\"(oid)", "text"),
+    ALWAYS_NULL("pg_get_partition_constraintdef\"(oid)", "text"),
+    ALWAYS_NULL("pg_describe_object\"(oid, oid, integer)", "text"),
+    ALWAYS_NULL("pg_tablespace_location\"(oid)", "text"),
     ALWAYS_NULL("pg_get_statisticsobjdef\"(oid)", "text"),
     ALWAYS_NULL("pg_get_statisticsobjdef_columns\"(oid)", "text"),
     FUNCTION("pg_get_function_result\"(oid)", "text",
@@ -361,8 +428,8 @@ static const char *const functions[] = {
     LOOKUP(
         "obj_description\"(oid, name)", "text",
         "SELECT CASE WHEN CASE $2\n"
-        "    WHEN 'pg_class' THEN (SELECT true FROM @.\"classes\" k WHERE k.oid = $1 LIMIT 1)\n"
-        "    WHEN 'pg_type' THEN (SELECT true FROM @.\"types\" k WHERE k.oid = $1 LIMIT 1)\n"
+        "    WHEN 'pg_class' THEN " IS_CLASS "\n"
+        "    WHEN 'pg_type' THEN " IS_TYPE "\n"
         "    WHEN 'pg_proc' THEN (SELECT true FROM @.\"procedures\" k WHERE k.oid = $1 LIMIT 1)\n"
         "    WHEN 'pg_namespace' THEN (SELECT true FROM @.\"schemas\" k WHERE k.oid = $1 LIMIT 1)\n"
         "    WHEN 'pg_constraint' THEN (SELECT true FROM @.\"constraints\" k WHERE k.oid = $1 "
@@ -384,17 +451,23 @@ static const char *const functions[] = {
            "WHERE d.objoid = $1 AND k.relname = $2"),
 
     /* Partitions */
-    FUNCTION(
-        "pg_partition_ancestors\"(oid)", "TABLE (relid oid)",
-        "SELECT a.relid::pg_catalog.oid FROM pg_catalog.pg_partition_ancestors($1) a(relid)\n"
-        "WHERE (SELECT true FROM @.\"classes\" k WHERE k.oid = a.relid LIMIT 1) AND " IS_CLASS),
+    FUNCTION("pg_partition_ancestors\"(oid)", "TABLE (relid oid)",
+             "SELECT a.relid::pg_catalog.oid FROM pg_catalog.pg_partition_ancestors($1) a(relid)\n"
+             "WHERE @.\"is_class\"(a.relid) AND " IS_CLASS),
     FUNCTION("pg_partition_ancestors\"(text)", "TABLE (relid oid)",
              "SELECT a.relid FROM "
              "@.\"pg_partition_ancestors\"(@.\"regclass_in\"($1)::pg_catalog.oid) a"),
-    LOOKUP(
-        "pg_partition_root\"(oid)", "oid",
-        "SELECT pg_catalog.pg_partition_root($1)::pg_catalog.oid WHERE " IS_CLASS
-        " AND EXISTS (SELECT FROM @.\"classes\" k WHERE k.oid = pg_catalog.pg_partition_root($1))"),
+    FUNCTION("pg_partition_tree\"(oid)",
+             "TABLE (relid oid, parentrelid oid, isleaf boolean, level integer)",
+             "SELECT a.relid::pg_catalog.oid, CASE WHEN @.\"is_class\"(a.parentrelid) THEN "
+             "a.parentrelid::pg_catalog.oid END, a.isleaf, a.level\n"
+             "FROM pg_catalog.pg_partition_tree($1) a WHERE @.\"is_class\"(a.relid) AND " IS_CLASS),
+    FUNCTION("pg_partition_tree\"(text)",
+             "TABLE (relid oid, parentrelid oid, isleaf boolean, level integer)",
+             "SELECT a.* FROM @.\"pg_partition_tree\"(@.\"regclass_in\"($1)::pg_catalog.oid) a"),
+    LOOKUP("pg_partition_root\"(oid)", "oid",
+           "SELECT pg_catalog.pg_partition_root($1)::pg_catalog.oid WHERE " IS_CLASS
+           " AND @.\"is_class\"(pg_catalog.pg_partition_root($1)::pg_catalog.oid)"),
     LOOKUP("pg_partition_root\"(text)", "oid",
            "SELECT @.\"pg_partition_root\"(@.\"regclass_in\"($1)::pg_catalog.oid)"),
     FUNCTION("pg_relation_is_publishable\"(oid)", "boolean", "SELECT false"),
@@ -408,6 +481,7 @@ static const char *const functions[] = {
     BY_OID_AND_NAME("pg_indexes_size", "bigint"),
     BY_OID_AND_NAME("pg_total_relation_size", "bigint"),
     BY_OID_AND_NAME("pg_database_size", "bigint"),
+    BY_OID_AND_NAME("pg_tablespace_size", "bigint"),
 
     /* Rights: the guard's are the table's */
     LOOKUP("has_table_privilege\"(oid, text)", "boolean",

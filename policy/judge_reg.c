@@ -15,8 +15,8 @@
 /* The reg* type that a cast is to, or NULL. */
 static const char *reg_name(const PgQuery__TypeName *type)
 {
-    static const char *const guarded[] = {"regclass",     "regtype",      "regproc",
-                                          "regprocedure", "regnamespace", "regrole"};
+    static const char *const guarded[] = {"regclass",     "regtype", "regproc",    "regprocedure",
+                                          "regnamespace", "regrole", "regoperator"};
     const char *name = type->n_names == 0 ? NULL : tree_string(type->names[type->n_names - 1]);
     const char *schema = type->n_names == 2 ? tree_string(type->names[0]) : NULL;
     bool plain = name != NULL && type->n_names <= 2 && type->n_typmods == 0 &&

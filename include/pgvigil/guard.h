@@ -144,9 +144,9 @@ bool guard_function_listed(const char *name);
 /*
  * Casts to and from reg* types read names through the search path, so they have guards too, in the
  * same schema: for each T of regclass, regtype, regproc, regprocedure, regnamespace, regrole,
- * `T_in(text) returns T` (an error as PostgreSQL's when there is none that the pair may see) and
- * `T_out(oid) returns text` (the number when it may not). The judge puts them in the place of
- * 'x'::regclass and oid::regclass.
+ * regoperator, `T_in(text) returns T` (an error as PostgreSQL's when there is none that the pair
+ * may see) and `T_out(oid) returns text` (the number when it may not). The judge puts them in the
+ * place of 'x'::regclass and oid::regclass.
  */
 
 #endif

@@ -105,7 +105,8 @@ def test_every_guard_is_deployed_and_nothing_else_is_called_one(twins, catalog_s
                                             ('"%s"' % catalog_schema,))}
     assert compiled - GRAMMAR == of_verdict("guard")
     assert compiled <= deployed
-    helpers = {"%s_%s" % (t, way) for t in ("regclass", "regtype", "regproc", "regprocedure", "regnamespace", "regrole") for way in ("in", "out")}
+    helpers = {"%s_%s" % (t, way) for t in ("regclass", "regtype", "regproc", "regprocedure", "regnamespace", "regrole", "regoperator")
+               for way in ("in", "out")} | {"is_class", "is_type"}
     assert deployed - compiled <= helpers
 
 

@@ -99,7 +99,6 @@ static const char *const past_guards[] = {
     "regclassin",
     "to_regproc",
     "to_regrole",
-    "pg_describe_object",
     "pg_identify_object",
     "pg_get_object_address",
     "pg_relation_filenode",

@@ -356,7 +356,7 @@ static void catalog_access_is_closed_unless_listed(void **state)
                                          "pg_statistic",        "pg_stats",
                                          "pg_stat_activity",    "pg_locks",
                                          "pg_cursors",          "pg_prepared_statements",
-                                         "pg_largeobject",      "pg_subscription",
+                                         "pg_largeobject",      "pg_replication_slots",
                                          "pg_user_mapping",     "pg_hba_file_rules",
                                          "pg_stat_user_tables", "pg_statistic_ext_data",
                                          "pg_file_settings"};
