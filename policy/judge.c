@@ -217,6 +217,23 @@ static enum status check_mix(struct judge *judge, const struct verdict_statement
     return OK;
 }
 
+static enum status outline(struct judge *judge, const PgQuery__ParseResult *tree)
+{
+    struct verdict_statement *list = arena_zalloc(judge->arena, tree->n_stmts, sizeof(*list));
+    if (list == NULL)
+        return judge_no_memory(judge);
+    for (size_t i = 0; i < tree->n_stmts; i++) {
+        range_of(judge, tree->stmts[i], &list[i]);
+        list[i].kind = STATEMENT_OTHER;
+        if (tree->stmts[i]->stmt != NULL &&
+            judge_outline(judge, tree->stmts[i]->stmt, &list[i]) != OK)
+            return ERR_MEMORY;
+    }
+    judge->verdict->outline = list;
+    judge->verdict->outline_count = tree->n_stmts;
+    return OK;
+}
+
 static enum status all_statements(struct judge *judge, PgQuery__ParseResult *tree)
 {
     size_t count = tree->n_stmts;
@@ -227,6 +244,8 @@ static enum status all_statements(struct judge *judge, PgQuery__ParseResult *tre
     if (judge->request->extended && count > 1)
         return judge_refuse(judge, DENIED, "42601", "syntax", "syntax", SIZE_MAX,
                             "cannot insert multiple commands into a prepared statement");
+    if (count > 1 && outline(judge, tree) != OK)
+        return ERR_MEMORY;
     for (size_t i = 0; i < count; i++) {
         enum status status = one_statement(judge, tree->stmts[i], &statements[i]);
         judge->verdict->statements = statements; /* what was refused is named in the audit too */

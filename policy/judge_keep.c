@@ -48,11 +48,11 @@ static const struct verdict_relation *relations(struct keeper *keeper,
     return copy;
 }
 
-static const struct verdict_statement *statements(struct keeper *keeper, const struct verdict *from)
+static const struct verdict_statement *
+statements(struct keeper *keeper, const struct verdict_statement *from, size_t count)
 {
-    struct verdict_statement *copy =
-        bytes(keeper, from->statements, from->statement_count, sizeof(*copy));
-    for (size_t i = 0; copy != NULL && i < from->statement_count; i++) {
+    struct verdict_statement *copy = bytes(keeper, from, count, sizeof(*copy));
+    for (size_t i = 0; copy != NULL && i < count; i++) {
         struct verdict_statement *one = &copy[i];
         const char **values = bytes(keeper, one->values, one->value_count, sizeof(*values));
         for (size_t k = 0; values != NULL && k < one->value_count; k++)
@@ -74,7 +74,8 @@ enum status judge_keep(const struct judge_request *request, const struct verdict
     struct verdict *copy = bytes(&keeper, from, 1, sizeof(*copy));
     if (copy == NULL)
         return ERR_MEMORY;
-    copy->statements = statements(&keeper, from);
+    copy->statements = statements(&keeper, from->statements, from->statement_count);
+    copy->outline = statements(&keeper, from->outline, from->outline_count);
     copy->sql = from->sql == request->sql ? request->sql : text(&keeper, from->sql);
     copy->edits = bytes(&keeper, from->edits, from->edit_count, sizeof(*from->edits));
     copy->pair = text(&keeper, from->pair);

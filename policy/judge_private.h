@@ -147,11 +147,17 @@ NODISCARD enum status judge_fetch(struct judge *judge, const PgQuery__FetchStmt 
                                   struct verdict_statement *out);
 NODISCARD enum status judge_close(struct judge *judge, const PgQuery__ClosePortalStmt *close,
                                   struct verdict_statement *out);
+/* The kind of a statement and the setting it names, without a judgement. */
+NODISCARD enum status judge_outline(struct judge *judge, const PgQuery__Node *node,
+                                    struct verdict_statement *out);
 /* judge_set.c */
 NODISCARD enum status judge_set(struct judge *judge, const PgQuery__VariableSetStmt *set,
                                 struct verdict_statement *out);
 NODISCARD enum status judge_show(struct judge *judge, const PgQuery__VariableShowStmt *show,
                                  struct verdict_statement *out);
+/* Name and class of a setting for the outline; "" (RESET ALL): none. */
+NODISCARD enum status judge_outline_setting(struct judge *judge, const char *name,
+                                            struct verdict_statement *out);
 
 /* judge_normal.c: a normalised text without the constants that libpg_query leaves in it. In the
  * arena; NULL: no memory. */

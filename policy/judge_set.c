@@ -115,10 +115,6 @@ enum status judge_set(struct judge *judge, const PgQuery__VariableSetStmt *set,
                    out->setting_class == SETTING_PGVIGIL;
     if (!changes)
         return refuse_setting(judge, out->setting, "may not be changed");
-    if (out->setting_class == SETTING_PGVIGIL && set->is_local)
-        return judge_refuse(judge, DENIED, "0A000", "setting", out->setting, SIZE_MAX,
-                            judge_format(judge, "SET LOCAL %s is not supported; use SET %s",
-                                         out->setting, out->setting));
     switch ((int)set->kind) {
     case PG_QUERY__VARIABLE_SET_KIND__VAR_SET_VALUE:
         return read_values(judge, set, out);
@@ -130,6 +126,16 @@ enum status judge_set(struct judge *judge, const PgQuery__VariableSetStmt *set,
                    ? OK
                    : refuse_setting(judge, out->setting, "may not be set FROM CURRENT");
     }
+}
+
+enum status judge_outline_setting(struct judge *judge, const char *name,
+                                  struct verdict_statement *out)
+{
+    out->setting = name[0] == '\0' ? NULL : lower(judge, name);
+    if (name[0] != '\0' && out->setting == NULL)
+        return judge_no_memory(judge);
+    out->setting_class = out->setting == NULL ? SETTING_PGVIGIL : class_of(judge, out->setting);
+    return OK;
 }
 
 enum status judge_show(struct judge *judge, const PgQuery__VariableShowStmt *show,

@@ -105,10 +105,12 @@ static enum status transaction(struct judge *judge, const PgQuery__TransactionSt
     case PG_QUERY__TRANSACTION_STMT_KIND__TRANS_STMT_COMMIT:
         out->kind = STATEMENT_COMMIT;
         out->tag = "COMMIT";
+        out->chain = statement->chain;
         return OK;
     case PG_QUERY__TRANSACTION_STMT_KIND__TRANS_STMT_ROLLBACK:
         out->kind = STATEMENT_ROLLBACK;
         out->tag = "ROLLBACK";
+        out->chain = statement->chain;
         return OK;
     case PG_QUERY__TRANSACTION_STMT_KIND__TRANS_STMT_SAVEPOINT:
         out->kind = STATEMENT_SAVEPOINT;
@@ -185,6 +187,56 @@ static enum status common(struct judge *judge, PgQuery__Node *node, struct verdi
         return OK;
     default:
         *done = false;
+        return OK;
+    }
+}
+
+static enum statement_kind outline_transaction(const PgQuery__TransactionStmt *statement)
+{
+    switch ((int)statement->kind) {
+    case PG_QUERY__TRANSACTION_STMT_KIND__TRANS_STMT_BEGIN:
+    case PG_QUERY__TRANSACTION_STMT_KIND__TRANS_STMT_START:
+        return STATEMENT_BEGIN;
+    case PG_QUERY__TRANSACTION_STMT_KIND__TRANS_STMT_COMMIT:
+        return STATEMENT_COMMIT;
+    case PG_QUERY__TRANSACTION_STMT_KIND__TRANS_STMT_ROLLBACK:
+        return STATEMENT_ROLLBACK;
+    case PG_QUERY__TRANSACTION_STMT_KIND__TRANS_STMT_SAVEPOINT:
+        return STATEMENT_SAVEPOINT;
+    case PG_QUERY__TRANSACTION_STMT_KIND__TRANS_STMT_RELEASE:
+        return STATEMENT_RELEASE;
+    case PG_QUERY__TRANSACTION_STMT_KIND__TRANS_STMT_ROLLBACK_TO:
+        return STATEMENT_ROLLBACK_TO;
+    default:
+        return STATEMENT_OTHER;
+    }
+}
+
+enum status judge_outline(struct judge *judge, const PgQuery__Node *node,
+                          struct verdict_statement *out)
+{
+    out->kind = STATEMENT_OTHER;
+    switch ((int)node->node_case) {
+    case PG_QUERY__NODE__NODE_TRANSACTION_STMT:
+        out->kind = outline_transaction(node->transaction_stmt);
+        out->chain = node->transaction_stmt->chain;
+        return OK;
+    case PG_QUERY__NODE__NODE_VARIABLE_SET_STMT:
+        if (node->variable_set_stmt->kind == PG_QUERY__VARIABLE_SET_KIND__VAR_SET_MULTI)
+            return OK;
+        out->kind = STATEMENT_SET;
+        return judge_outline_setting(judge, node->variable_set_stmt->name, out);
+    case PG_QUERY__NODE__NODE_VARIABLE_SHOW_STMT:
+        out->kind = STATEMENT_SHOW;
+        return judge_outline_setting(judge, node->variable_show_stmt->name, out);
+    case PG_QUERY__NODE__NODE_DISCARD_STMT:
+        if (node->discard_stmt->target == PG_QUERY__DISCARD_MODE__DISCARD_ALL)
+            out->kind = STATEMENT_DISCARD;
+        return OK;
+    case PG_QUERY__NODE__NODE_DEALLOCATE_STMT:
+        out->kind = STATEMENT_DEALLOCATE;
+        return OK;
+    default:
         return OK;
     }
 }

@@ -114,6 +114,7 @@ struct verdict_statement {
     const char *target;     /* name of a savepoint, cursor or prepared statement; NULL for ALL */
     bool hold;              /* DECLARE ... WITH HOLD */
     bool copy_header;       /* COPY: a line of column names comes before the rows */
+    bool chain;             /* COMMIT, ROLLBACK: AND CHAIN */
     const char *normalized; /* literals replaced by $n */
     char fingerprint[17];
 };
@@ -143,6 +144,12 @@ struct verdict {
     bool unrestricted;
     const struct verdict_statement *statements;
     size_t statement_count;
+    /* Of a text of several statements: each of them, whatever became of it, so that it can be taken
+     * apart where pgvigil has something to do in its middle. Only kind, setting, setting_class and
+     * start are filled in; kind is STATEMENT_OTHER for what is neither SET and its like nor
+     * transaction control. Count 0: one statement, or none that parses. */
+    const struct verdict_statement *outline;
+    size_t outline_count;
     const char *sql; /* what goes upstream (all statements), NUL-terminated */
     size_t sql_len;
     const struct verdict_edit *edits;

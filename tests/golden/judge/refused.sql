@@ -266,9 +266,6 @@ SET pgvigil.search_path = 'x'
 SHOW pgvigil.s_patient
 => refused 42501 setting: setting "pgvigil.s_patient" may not be shown for role "nurse" in mission "care"
 
-SET LOCAL pgvigil.mission = 'care'
-=> refused 0A000 setting: SET LOCAL pgvigil.mission is not supported; use SET pgvigil.mission
-
 SET search_path = pg_temp, public
 => refused 42501 setting: setting "search_path" may not get that value for role "nurse" in mission "care"
 
@@ -346,9 +343,6 @@ SELECT 1; SELECT 2
 # dba maintenance
 SELECT 1; SET pgvigil.mission = 'maintenance'
 => refused 0A000 statement: SET pgvigil.mission must be sent by itself, not with other statements
-
-SET LOCAL pgvigil.mission = 'x'
-=> refused 0A000 setting: SET LOCAL pgvigil.mission is not supported; use SET pgvigil.mission
 
 SET pgvigil.u_wards = 'x'
 => refused 42501 setting: setting "pgvigil.u_wards" may not be changed for role "dba" in mission "maintenance"

@@ -45,6 +45,9 @@ SET TIME ZONE LOCAL
 SET SESSION statement_timeout TO 1000
 => SET SESSION statement_timeout TO 1000
 
+SET LOCAL pgvigil.mission = 'care'
+=> SET LOCAL pgvigil.mission = 'care'
+
 SET LOCAL statement_timeout TO DEFAULT
 => SET LOCAL statement_timeout TO DEFAULT
 
