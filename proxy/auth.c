@@ -10,6 +10,7 @@
 #include "proxy/admission.h"
 #include "proxy/cancel.h"
 #include "proxy/certificate.h"
+#include "proxy/mission.h"
 #include "proxy/parameter.h"
 #include "proxy/pool.h"
 #include "proxy/query.h"
@@ -226,14 +227,12 @@ static enum status authenticated(struct session *session, const struct policy_us
     session_update_who(session);
     session->statements = statements_new();
     session->cursors = cursors_new();
-    if (session->statements == NULL || session->cursors == NULL) {
+    if (session->statements == NULL || session->cursors == NULL || mission_start(session) != OK) {
         session_fail(session, ERR_MEMORY, NULL, "out of memory");
         return ERR_MEMORY;
     }
     session_enter(session, SESSION_LOGIN);
-    struct pool *pool =
-        &worker->pools[session->database_index * 2 +
-                       (session_unrestricted(session) ? POOL_UNRESTRICTED : POOL_PAIRS)];
+    struct pool *pool = session_pool(session);
     struct server *known = TAILQ_FIRST(&pool->all);
     if (pool->kind == POOL_PAIRS && known != NULL && session->identity.setting_count == 0)
         auth_welcome(session, known);
@@ -407,6 +406,12 @@ void auth_welcome(struct session *session, struct server *server)
         return;
     }
     session->connected = true;
+    const char *application = session->identity.application;
+    if (identity_replace(&session->shown_application, application == NULL ? "" : application) !=
+        OK) {
+        session_fail(session, ERR_MEMORY, NULL, "out of memory");
+        return;
+    }
     if (audit_event(worker->audit, "connect", &session->who, NULL) != OK) {
         session_fail(session, ERR_AUDIT, NULL,
                      "the audit record of this connection could not be written");

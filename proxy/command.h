@@ -2,8 +2,7 @@
  * command.h: statements that pgvigil answers itself: SET, RESET and SHOW of its own settings and of
  * the search path, application_name, DEALLOCATE, DISCARD ALL.
  *
- * They take effect at once and are not undone by a ROLLBACK, so those that change something are
- * refused, by name, inside a transaction.
+ * They mean inside a transaction what PostgreSQL's own settings mean there (mission.h).
  */
 #ifndef PGVIGIL_PROXY_COMMAND_H
 #define PGVIGIL_PROXY_COMMAND_H
@@ -17,8 +16,8 @@ void command_describe(const struct verdict_statement *statement, struct buf *out
 
 struct command {
     const struct verdict_statement *statement;
-    bool describe;       /* simple protocol: a RowDescription comes before rows */
-    bool in_transaction; /* a block is open, or the implicit transaction of a group */
+    bool extended;
+    bool several;        /* of a text with more than one statement, which is a transaction block */
     struct arena *arena; /* for the texts of a refusal */
 };
 /* Does it and appends its answer up to CommandComplete. Every earlier request must be answered.

@@ -127,8 +127,28 @@ static enum status send_parse(struct session *session, struct statement *stateme
     return map_put_str(server->prepared, name, server);
 }
 
+/* A Parse that gave the server this name is in flight from an earlier group: an error there would
+ * have it skipped, and nothing known by the name. */
+static bool parse_in_doubt(const struct session *session, const char *name)
+{
+    const struct request *request;
+    if (session->requests.parses == 0)
+        return false;
+    TAILQ_FOREACH(request, &session->requests.list, link)
+    {
+        if (request->kind == REQUEST_PARSE && request->group != session->group &&
+            request->statement != NULL && strcmp(upstream_name(request->statement), name) == 0)
+            return true;
+    }
+    return false;
+}
+
+/* OK; NEED_MORE: what is in flight must be answered first. */
 static enum status ensure_prepared(struct session *session, struct statement *statement)
 {
+    const char *name = upstream_name(statement);
+    if (!statement->names_own && name[0] != '\0' && parse_in_doubt(session, name))
+        return query_drain(session);
     return is_prepared(session, statement) ? OK : send_parse(session, statement, true);
 }
 
@@ -212,6 +232,17 @@ static void can_be_undone(struct session *session, struct statement *added,
     last->displaced = statement_ref(displaced);
 }
 
+/* Before a message about one of pgvigil's own statements is answered: in a failed block PostgreSQL
+ * refuses it. OK; NEED_MORE; DENIED: the error was given. */
+static enum status settle_local(struct session *session)
+{
+    enum status status = query_drain(session);
+    if (status != OK || !session->transaction.block || !session->transaction.aborted)
+        return status;
+    status = refuse_aborted(session);
+    return status == OK ? DENIED : status;
+}
+
 static enum status parse_local(struct session *session, struct statement *statement)
 {
     struct statement *displaced =
@@ -230,6 +261,7 @@ enum status extended_parse(struct session *session, const struct wire_message *m
     struct wire_parse parse;
     if (wire_parse_parse(message, &parse) != OK)
         return ERR_PROTOCOL;
+    query_drop_stale(session);
     if (session->pending == NULL) {
         if (parse.statement[0] != '\0' && !session_unrestricted(session) &&
             statements_find(session->statements, parse.statement) != NULL)
@@ -240,8 +272,12 @@ enum status extended_parse(struct session *session, const struct wire_message *m
             return status;
     }
     struct statement *statement = session->pending;
-    if (statement->local)
-        return parse_local(session, statement);
+    if (statement->local) {
+        enum status status = settle_local(session);
+        if (status == DENIED)
+            return OK;
+        return status == OK ? parse_local(session, statement) : status;
+    }
     struct refusal refusal;
     enum status status = query_need_server(session, &refusal);
     if (status == DENIED)
@@ -249,9 +285,13 @@ enum status extended_parse(struct session *session, const struct wire_message *m
     if (status != OK)
         return status;
     bool known = !statement->names_own && is_prepared(session, statement);
-    /* PostgreSQL would refuse to parse; what is prepared already must not say otherwise. */
-    if (known && session->tx == 'E' && session->requests.remote == 0 &&
-        !ends_transaction(statement))
+    /* In a failed block PostgreSQL would refuse to parse; what is prepared already must not say
+     * otherwise, and what is not answered yet may tell. */
+    const struct request *head = requests_head(&session->requests);
+    bool aborted = session->transaction.block && session->transaction.aborted;
+    if (known && head != NULL && (aborted || head->group != session->group))
+        return query_drain(session);
+    if (known && aborted && statement->verdict->statement_count > 0 && !ends_transaction(statement))
         return refuse_aborted(session);
     if (known)
         return parse_local(session, statement);
@@ -324,12 +364,37 @@ static enum status bind_upstream(struct session *session, struct statement *stat
     return status;
 }
 
-/* The client's own names are the server's: what a name means is known only once the Parse or Close
- * of it that is in flight has been answered. */
+static bool is_named(const struct statement *statement, const char *name)
+{
+    return statement != NULL && strcmp(statement->name, name) == 0;
+}
+
+/* A Parse or Close of an earlier group gave the name its meaning, and an error in that group would
+ * take it back. */
+static bool name_in_doubt(const struct session *session, const char *name)
+{
+    const struct requests *requests = &session->requests;
+    const struct request *request;
+    if (requests->parses == 0 && requests->count == requests->remote)
+        return false;
+    TAILQ_FOREACH(request, &requests->list, link)
+    {
+        bool names = request->kind == REQUEST_PARSE || request->kind == REQUEST_LOCAL;
+        if (names && !request->own && request->group != session->group &&
+            (is_named(request->statement, name) || is_named(request->displaced, name)))
+            return true;
+    }
+    return false;
+}
+
+/* What a name means is known only once the Parse or Close of it that is in flight has been
+ * answered; of an unrestricted client the names are the server's. */
 static enum status settle_name(struct session *session, const char *name)
 {
-    if (!session_unrestricted(session) || session->requests.remote == 0)
+    if (session->requests.remote == 0)
         return OK;
+    if (!session_unrestricted(session))
+        return name_in_doubt(session, name) ? query_drain(session) : OK;
     const struct statement *statement = statements_find(session->statements, name);
     if (statement != NULL && (statement->local || parse_settled(session, statement)))
         return OK;
@@ -360,6 +425,9 @@ enum status extended_bind(struct session *session, const struct wire_message *me
         return status;
     if (statement == NULL || !statement->local)
         return bind_upstream(session, statement, &bind);
+    status = settle_local(session);
+    if (status != OK)
+        return status == DENIED ? OK : status;
     if (bind.value_count > 0) {
         const struct refusal refusal = {
             .sqlstate = "08P01",
@@ -423,7 +491,8 @@ enum status extended_describe(struct session *session, const struct wire_message
         return ERR_PROTOCOL;
     struct statement *statement = NULL;
     struct cursor *cursor = NULL;
-    enum status status = kind == 'S' ? OK : use_find_cursor(session, name, &cursor);
+    enum status status =
+        kind == 'S' ? settle_name(session, name) : use_find_cursor(session, name, &cursor);
     if (status == OK && cursor != NULL)
         statement = cursor->statement;
     else if (status == OK)
@@ -487,23 +556,21 @@ enum status extended_close(struct session *session, const struct wire_message *m
 
 static enum status execute_local(struct session *session, struct statement *statement)
 {
-    enum status status = query_drain(session);
+    enum status status = settle_local(session);
     if (status != OK)
-        return status;
-    if (session->tx == 'E')
-        return refuse_aborted(session);
+        return status == DENIED ? OK : status;
     const struct command command = {.statement = &statement->verdict->statements[0],
-                                    .describe = false,
-                                    .in_transaction = query_in_transaction(session),
+                                    .extended = true,
                                     .arena = statement->arena};
     struct refusal refusal;
     struct buf out;
     buf_init(&out, 0);
     statement_ref(statement); /* DISCARD ALL and DEALLOCATE drop the names that hold it */
     status = command_run(session, &command, &out, &refusal);
-    if (status == OK)
-        status = query_answer(session, &out, false);
-    else if (status == DENIED)
+    bool denied = status == DENIED;
+    if (status == OK || denied)
+        status = query_answer(session, &out, false); /* denied: a warning at most */
+    if (status == OK && denied)
         status = refuse(session, statement, &refusal, true);
     statement_unref(statement);
     buf_free(&out);
@@ -531,6 +598,8 @@ static enum status execute_upstream(struct session *session, const char *portal,
     request->audit_id = id;
     request->uses = uses_ref(session->pending_uses);
     query_note_settings(session, statement);
+    if (ends_transaction(statement))
+        query_unsettle(session);
     wire_put_execute(&session->server->out, portal, max_rows);
     return OK;
 }
@@ -596,6 +665,7 @@ enum status extended_sync(struct session *session, const struct wire_message *me
         return ERR_MEMORY;
     request->group = session->group++;
     session->group_forwarded = false;
+    query_unsettle(session);
     wire_put_sync(&session->server->out);
     worker_touch_server(session->worker, session->server);
     return OK;

@@ -289,15 +289,16 @@ static void put_path(struct buf *out, const struct identity *identity)
     buf_free(&list);
 }
 
-static enum status put_person(const struct identity *identity, const struct policy *policy,
-                              const char *pair, const char *address, struct buf *out)
+enum status identity_person(const struct identity *identity, const struct policy *policy,
+                            const char *pair, const char *address, struct buf *out, size_t *path_at)
 {
     struct arena *arena = arena_new(0);
     if (arena == NULL)
         return ERR_MEMORY;
-    buf_str(out, "SET ROLE ");
-    text_quote_ident(out, pair);
-    buf_str(out, ";SELECT 1");
+    /* One statement, so that it can be sent in the extended protocol too. Without a mission it is
+     * the login itself, which may do nothing. */
+    buf_str(out, "SELECT 1");
+    put_config(out, "role", pair == NULL ? "none" : pair);
     enum status status =
         put_placeholder(out, PLACEHOLDER_USER_NAME, NULL, identity->user->name, arena);
     if (status == OK)
@@ -311,24 +312,76 @@ static enum status put_person(const struct identity *identity, const struct poli
     if (status == OK)
         status = put_placeholder(out, PLACEHOLDER_SESSION, "patient",
                                  identity->patient == NULL ? "" : identity->patient, arena);
+    *path_at = buf_len(out);
     put_path(out, identity);
-    buf_byte(out, ';');
     arena_free(arena);
-    return status;
+    return status == OK && out->failed ? ERR_MEMORY : status;
 }
 
-enum status identity_statement(const struct identity *identity, const struct policy *policy,
-                               const char *pair, const char *address, struct buf *out)
+enum status identity_preferences(const struct identity *identity, struct buf *out)
 {
-    enum status status = OK;
-    if (pair != NULL)
-        status = put_person(identity, policy, pair, address, out);
     /* set_config, not SET: it reads lists (search_path, DateStyle) from one text. */
     if (identity->setting_count > 0)
         buf_str(out, "SELECT 1");
     for (size_t i = 0; i < identity->setting_count; i++)
         put_config(out, identity->settings[i].name, identity->settings[i].value);
-    if (status == OK && out->failed)
-        status = ERR_MEMORY;
-    return status;
+    return out->failed ? ERR_MEMORY : OK;
+}
+
+/* ---- copies ---- */
+
+static bool copy_text(char **to, const char *from)
+{
+    *to = from == NULL ? NULL : strdup(from);
+    return from == NULL || *to != NULL;
+}
+
+enum status identity_copy(const struct identity *from, struct identity *to)
+{
+    memset(to, 0, sizeof *to);
+    to->user = from->user;
+    to->role = from->role;
+    to->mission = from->mission;
+    bool good = copy_text(&to->application, from->application) &&
+                copy_text(&to->reason, from->reason) && copy_text(&to->patient, from->patient);
+    if (good && identity_set_path(to, (const char *const *)from->path, from->path_count) == OK)
+        return OK;
+    identity_free(to);
+    return ERR_MEMORY;
+}
+
+void identity_take(struct identity *to, struct identity *from)
+{
+    struct identity_setting *settings = to->settings;
+    size_t count = to->setting_count;
+    to->settings = NULL;
+    to->setting_count = 0;
+    identity_clear_settings(from);
+    identity_free(to);
+    *to = *from;
+    to->settings = settings;
+    to->setting_count = count;
+    memset(from, 0, sizeof *from);
+    from->role = from->mission = -1;
+}
+
+static bool same_text(const char *a, const char *b)
+{
+    return a == NULL || b == NULL ? a == b : strcmp(a, b) == 0;
+}
+
+bool identity_same_standing(const struct identity *a, const struct identity *b)
+{
+    return a->role == b->role && a->mission == b->mission && same_text(a->reason, b->reason) &&
+           same_text(a->patient, b->patient);
+}
+
+bool identity_same_path(const struct identity *a, const struct identity *b)
+{
+    if (a->path_count != b->path_count)
+        return false;
+    for (size_t i = 0; i < a->path_count; i++)
+        if (strcmp(a->path[i], b->path[i]) != 0)
+            return false;
+    return true;
 }

@@ -2,9 +2,10 @@
  * identity.h: who a session acts for, in which role and mission, and how the server is told.
  *
  * The person is kept apart from the login that carried the connection. Everything a guard's
- * placeholder can read is here, and identity_statement makes the one text that gives it to a server
- * connection: role, placeholders' settings, search path and the session's own settings. Two
- * sessions with equal texts can use a server one after the other as it is.
+ * placeholder can read is here, and identity_person makes the one text that gives it to a server
+ * connection: role, placeholders' settings, search path; identity_preferences the one of the
+ * session's own settings. Two sessions with equal texts can use a server one after the other as it
+ * is.
  *
  * Values come from the policy and from the client; all are quoted as literals. Owned by a session;
  * one thread.
@@ -64,10 +65,21 @@ void identity_clear_settings(struct identity *identity);
 /* Replaces an owned string. ERR_MEMORY. */
 NODISCARD enum status identity_replace(char **place, const char *value);
 
-/* The statement that makes a server connection this identity's: one simple query, no values in it
- * but as literals. `pair` NULL: unrestricted, only the session's settings. */
-NODISCARD enum status identity_statement(const struct identity *identity,
-                                         const struct policy *policy, const char *pair,
-                                         const char *address, struct buf *out);
+/* What makes a server connection this person's: one statement, no values in it but as literals;
+ * all of it up to *path_at says who acts and why, the rest is the search path. `pair` NULL: nobody,
+ * with no rights at all. */
+NODISCARD enum status identity_person(const struct identity *identity, const struct policy *policy,
+                                      const char *pair, const char *address, struct buf *out,
+                                      size_t *path_at);
+/* The session's own settings likewise; "" when it has none. */
+NODISCARD enum status identity_preferences(const struct identity *identity, struct buf *out);
+
+/* Everything but the forwarded settings, into a struct that holds nothing. */
+NODISCARD enum status identity_copy(const struct identity *from, struct identity *to);
+/* Moves what identity_copy copies out of `from`; forwarded settings of `to` stay. */
+void identity_take(struct identity *to, struct identity *from);
+/* Role, mission, reason and patient. */
+bool identity_same_standing(const struct identity *a, const struct identity *b);
+bool identity_same_path(const struct identity *a, const struct identity *b);
 
 #endif

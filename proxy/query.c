@@ -7,8 +7,10 @@
 #include "proxy/query.h"
 
 #include "proxy/command.h"
+#include "proxy/mission.h"
 #include "proxy/pool.h"
 #include "proxy/result.h"
+#include "proxy/script.h"
 
 #include <pgvigil/log.h>
 #include <stdlib.h>
@@ -40,6 +42,27 @@ enum status query_answer(struct session *session, const struct buf *bytes, bool 
     return result_pump(session);
 }
 
+enum status query_finish(struct session *session, const struct buf *bytes)
+{
+    if (!session->group_forwarded)
+        return query_answer(session, bytes, true);
+    enum status status = query_answer(session, bytes, false);
+    struct request *sync = status == OK ? requests_add(&session->requests, REQUEST_SYNC) : NULL;
+    if (sync == NULL)
+        return status == OK ? ERR_MEMORY : status;
+    sync->group = session->group++;
+    session->group_forwarded = false;
+    query_unsettle(session);
+    wire_put_sync(&session->server->out);
+    worker_touch_server(session->worker, session->server);
+    return OK;
+}
+
+void query_unsettle(struct session *session)
+{
+    session->unsettled = session->unsettled || session->transaction.touched;
+}
+
 /* The error in its place; upstream the transaction must fail as well, or PostgreSQL and the client
  * would disagree about it. */
 static enum status refuse_upstream(struct session *session, const struct buf *error, bool extended)
@@ -60,6 +83,7 @@ static enum status refuse_upstream(struct session *session, const struct buf *er
         sync->group = session->group++;
         wire_put_sync(&server->out);
         session->group_forwarded = false;
+        query_unsettle(session);
     } else {
         wire_put_flush(&server->out);
     }
@@ -75,13 +99,13 @@ enum status query_refuse(struct session *session, const struct refusal *refusal,
                    refusal->position);
     enum status status;
     const struct server *server = session->server;
-    bool upstream = server != NULL && server->state == SERVER_ACTIVE &&
+    bool upstream = server != NULL && server->state == SERVER_ACTIVE && !refusal->failed_upstream &&
                     (query_in_transaction(session) || session->requests.remote > 0);
     if (error.failed)
         status = ERR_MEMORY;
     else if (upstream)
         status = refuse_upstream(session, &error, extended);
-    else
+    else if ((status = mission_failed(session)) == OK)
         status = query_answer(session, &error, !extended);
     buf_free(&error);
     if (status == OK && extended)
@@ -91,31 +115,47 @@ enum status query_refuse(struct session *session, const struct refusal *refusal,
 
 /* ---- what a statement needs before it goes ---- */
 
+/* The server at hand is the session's, in all that it does. */
+static bool in_step(const struct session *session)
+{
+    const struct server *server = session->server;
+    return server != NULL && server->state == SERVER_ACTIVE && !server->doubtful &&
+           session->bound_epoch == session->epoch && server->pool == session_pool(session);
+}
+
+static enum status get_server(struct session *session)
+{
+    bool active = session->server != NULL && session->server->state == SERVER_ACTIVE;
+    /* In a failed block nothing runs but its end, and no identity could be set. */
+    if (active && session->transaction.block && session->transaction.aborted)
+        return OK;
+    if (active && session->requests.count > 0)
+        return query_drain(session);
+    session_fit_server(session);
+    struct server *server = session->server;
+    if (server != NULL && server->pool != session_pool(session))
+        return ERR_INTERNAL;
+    session_enter(session, SESSION_WAIT_SERVER);
+    if (server != NULL)
+        server_follow(server);
+    else
+        pool_wait(session_pool(session), session);
+    return session->state == SESSION_READY ? OK : NEED_MORE;
+}
+
 enum status query_need_server(struct session *session, struct refusal *refusal)
 {
     if (session->lost_sqlstate[0] == '\0') {
-        struct server *server = session->server;
-        if (server != NULL && server->state == SERVER_ACTIVE &&
-            (session->bound_epoch == session->epoch || query_in_transaction(session) ||
-             session->requests.remote > 0))
-            return OK;
-        session_enter(session, SESSION_WAIT_SERVER);
-        if (server != NULL)
-            server_bind(server, session);
-        else
-            pool_wait(&session->worker->pools[session->database_index * 2 +
-                                              (session_unrestricted(session) ? POOL_UNRESTRICTED
-                                                                             : POOL_PAIRS)],
-                      session);
-        if (session->state != SESSION_READY)
-            return NEED_MORE;
+        enum status status = in_step(session) ? OK : get_server(session);
+        if (status != OK || session->lost_sqlstate[0] == '\0')
+            return status;
     }
-    if (session->lost_sqlstate[0] == '\0')
-        return OK;
     memcpy(session->refused_sqlstate, session->lost_sqlstate, sizeof session->refused_sqlstate);
     session->lost_sqlstate[0] = '\0';
-    *refusal =
-        (struct refusal){.sqlstate = session->refused_sqlstate, .message = session->lost_message};
+    *refusal = (struct refusal){.sqlstate = session->refused_sqlstate,
+                                .message = session->lost_message,
+                                .failed_upstream = session->follow_failed};
+    session->follow_failed = false;
     return DENIED;
 }
 
@@ -166,11 +206,21 @@ enum status query_begin_record(struct session *session, struct statement *statem
 
 /* ---- judging ---- */
 
+/* They touch nothing, and a session that lost its mission must be able to end its transaction. */
+static bool controls_transaction(enum statement_kind kind)
+{
+    return kind == STATEMENT_BEGIN || kind == STATEMENT_COMMIT || kind == STATEMENT_ROLLBACK ||
+           kind == STATEMENT_SAVEPOINT || kind == STATEMENT_RELEASE ||
+           kind == STATEMENT_ROLLBACK_TO;
+}
+
 static enum status no_mission(struct session *session, struct verdict *verdict,
                               struct refusal *refusal)
 {
     for (size_t i = 0; i < verdict->statement_count; i++) {
         enum statement_kind kind = verdict->statements[i].kind;
+        if (controls_transaction(kind))
+            continue;
         bool harmless = kind == STATEMENT_EMPTY || kind == STATEMENT_SHOW ||
                         kind == STATEMENT_DISCARD || kind == STATEMENT_DEALLOCATE ||
                         ((kind == STATEMENT_SET || kind == STATEMENT_RESET) &&
@@ -243,7 +293,8 @@ static enum status run_judge(struct session *session, struct statement *statemen
         .message =
             verdict->refusal.message == NULL ? "statement refused" : verdict->refusal.message,
         .hint = verdict->refusal.hint,
-        .position = verdict->refusal.position};
+        .position =
+            verdict->refusal.position == 0 ? 0 : verdict->refusal.position + statement->skipped};
     if (status == NEED_CATALOG)
         reload_catalogs(session->worker->process->reload);
     return DENIED;
@@ -257,6 +308,7 @@ enum status query_judge(struct session *session, const struct statement_source *
                       STATEMENT_ARENA_MAX);
     if (statement == NULL)
         return ERR_MEMORY;
+    statement->skipped = source->skipped;
     statement->world = world_ref(session->world);
     statement->epoch = session->epoch;
     statement->role = session->identity.role;
@@ -282,100 +334,6 @@ static enum status refuse_query(struct session *session, const struct statement 
     if (result_audit_refusal(session, statement, refusal) != OK)
         return ERR_AUDIT;
     return query_refuse(session, refusal, false);
-}
-
-static bool all_local(const struct session *session, const struct verdict *verdict,
-                      size_t *first_remote)
-{
-    size_t i = 0;
-    while (i < verdict->statement_count && command_is_local(session, &verdict->statements[i]))
-        i++;
-    *first_remote = i;
-    return i == verdict->statement_count;
-}
-
-static enum status run_locals(struct session *session, const struct statement *statement,
-                              struct buf *out, struct refusal *refusal)
-{
-    const struct verdict *verdict = statement->verdict;
-    for (size_t i = 0; i < verdict->statement_count; i++) {
-        const struct command command = {.statement = &verdict->statements[i],
-                                        .describe = true,
-                                        .in_transaction = query_in_transaction(session),
-                                        .arena = statement->arena};
-        enum status status = command_run(session, &command, out, refusal);
-        if (status != OK)
-            return status;
-    }
-    return out->failed ? ERR_MEMORY : OK;
-}
-
-/* Runs a text that is pgvigil's to answer from start to end; the first error ends it. */
-static enum status answer_locals(struct session *session, struct statement *statement)
-{
-    enum status status = query_drain(session);
-    if (status != OK)
-        return status;
-    struct refusal refusal = {.sqlstate = "25P02",
-                              .message =
-                                  "current transaction is aborted, commands ignored until end of "
-                                  "transaction block"};
-    struct buf out;
-    buf_init(&out, 0);
-    status = session->tx == 'E' ? DENIED : run_locals(session, statement, &out, &refusal);
-    if (status == OK) {
-        status = query_answer(session, &out, true);
-    } else if (status == DENIED) {
-        status = out.failed ? ERR_MEMORY : OK;
-        if (status == OK && buf_len(&out) > 0)
-            status = query_answer(session, &out, false);
-        if (status == OK)
-            status = refuse_query(session, statement, &refusal);
-    }
-    buf_free(&out);
-    return status;
-}
-
-/*
- * Where the second statement starts when the first one is pgvigil's to answer; 0: it is not. By the
- * parse tree, never by looking for semicolons: in `SET ... -- ; DROP ...` the one in the comment
- * ends nothing, and what follows it must not run.
- */
-static size_t local_prefix(const struct session *session, const struct statement *statement)
-{
-    const struct verdict *verdict = statement->verdict;
-    bool local = verdict != NULL && verdict->statement_count > 1 &&
-                 command_is_local(session, &verdict->statements[0]);
-    return local ? verdict->statements[1].start : 0;
-}
-
-/*
- * "SET pgvigil.mission = 'care'; SELECT ...": the leading SETs are applied, and what follows is
- * judged as it then stands. Not undone when the rest fails, unlike in PostgreSQL, where the whole
- * text is one transaction.
- */
-static enum status apply_prefix(struct session *session, const struct statement *whole, size_t len,
-                                struct statement **rest, struct refusal *refusal)
-{
-    struct statement *prefix = NULL;
-    struct statement_source source = {.name = "", .sql = whole->sql, .len = len};
-    struct buf out;
-    buf_init(&out, 0);
-    enum status status = query_judge(session, &source, &prefix, refusal);
-    if (status == OK)
-        status = run_locals(session, prefix, &out, refusal);
-    if (status == OK)
-        status = query_answer(session, &out, false);
-    if (status == OK) {
-        source =
-            (struct statement_source){.name = "", .sql = whole->sql + len, .len = whole->len - len};
-        status = query_judge(session, &source, rest, refusal);
-    } else if (status == DENIED && prefix != NULL) {
-        *rest = statement_ref(prefix);
-    }
-    statement_unref(prefix);
-    buf_free(&out);
-    return status;
 }
 
 static enum status begin_records(struct session *session, struct statement *statement,
@@ -406,14 +364,17 @@ void query_note_settings(struct session *session, const struct statement *statem
     for (size_t i = 0; i < statement->verdict->statement_count; i++) {
         const struct verdict_statement *one = &statement->verdict->statements[i];
         bool sets = one->kind == STATEMENT_SET || one->kind == STATEMENT_RESET;
+        session->settings_sent = session->settings_sent || sets;
         if (sets && !one->local)
             session->pinned = true;
     }
 }
 
-static enum status forward_query(struct session *session, struct statement *statement)
+enum status query_forward(struct session *session, struct statement *statement, bool more,
+                          bool *done)
 {
     struct refusal refusal;
+    *done = true;
     enum status status = use_plan(session, statement, &refusal);
     if (status == OK)
         status = query_need_server(session, &refusal);
@@ -423,15 +384,18 @@ static enum status forward_query(struct session *session, struct statement *stat
         return refuse_query(session, statement, &refusal);
     if (status != OK)
         return status;
+    *done = !more;
     struct request *request = requests_add(&session->requests, REQUEST_QUERY);
     if (request == NULL)
         return ERR_MEMORY;
     request->statement = statement_ref(statement);
     request->uses = uses_ref(session->pending_uses);
+    request->more = more;
     request->group = session->group++;
     request->started = clock_microseconds();
     query_note_settings(session, statement);
     session->group_forwarded = false;
+    query_unsettle(session);
     struct server *server = session->server;
     server_forget_unnamed(server);
     wire_put_query(&server->out, statement->verdict->sql, statement->verdict->sql_len);
@@ -439,50 +403,44 @@ static enum status forward_query(struct session *session, struct statement *stat
     return OK;
 }
 
-/* Judges the text of a Query; on OK *statement is what is to be answered or forwarded. */
-static enum status judge_query(struct session *session, const char *sql, size_t len,
-                               struct statement **out, struct refusal *refusal)
+void query_drop_stale(struct session *session)
 {
-    struct statement_source source = {.name = "", .sql = sql, .len = len};
+    if (session->pending != NULL && session->pending->epoch != session->epoch)
+        result_drop_pending(session);
+}
+
+/* Judges a Query's text into session->pending, or into session->script; neither: it was refused. */
+static enum status judge_query(struct session *session, const struct wire_message *message)
+{
+    const char *sql;
+    size_t len;
+    if (wire_parse_query(message, &sql, &len) != OK)
+        return ERR_PROTOCOL;
+    struct refusal refusal;
     struct statement *statement = NULL;
-    enum status status = query_judge(session, &source, &statement, refusal);
-    *out = statement;
-    size_t first_remote = 0;
-    size_t prefix = 0;
+    struct statement_source source = {.name = "", .sql = sql, .len = len};
+    enum status status = query_judge(session, &source, &statement, &refusal);
+    if (status != OK && status != DENIED)
+        return status;
+    if (script_needed(session, statement)) {
+        session->script = statement;
+        session->script_next = 0;
+        session->script_failed = false;
+        return OK;
+    }
     if (status == OK) {
-        if (all_local(session, statement->verdict, &first_remote))
-            return OK;
-        prefix = first_remote > 0 ? statement->verdict->statements[first_remote].start : 0;
-    } else if (status == DENIED) {
-        prefix = local_prefix(session, statement);
+        session->pending = statement;
+        return OK;
     }
-    if (prefix > 0) {
-        enum status drained = query_drain(session);
-        if (drained != OK) {
-            statement_unref(statement);
-            *out = NULL;
-            return drained;
-        }
-        struct statement *rest = NULL;
-        status = apply_prefix(session, statement, prefix, &rest, refusal);
-        statement_unref(statement);
-        statement = *out = rest;
-        if (status != OK)
-            return status;
-        if (all_local(session, statement->verdict, &first_remote))
-            return OK;
-    }
-    for (size_t i = 0; status == OK && i < statement->verdict->statement_count; i++) {
-        if (!command_is_local(session, &statement->verdict->statements[i]))
-            continue;
-        *refusal = (struct refusal){
-            .sqlstate = "0A000",
-            .message = "settings of pgvigil may only come first in a text of several "
-                       "statements",
-            .hint = "Send it as a statement of its own."};
-        status = DENIED;
-    }
+    status = refuse_query(session, statement, &refusal);
+    statement_unref(statement);
     return status;
+}
+
+static bool is_empty(const struct verdict *verdict)
+{
+    return verdict->statement_count == 0 ||
+           (verdict->statement_count == 1 && verdict->statements[0].kind == STATEMENT_EMPTY);
 }
 
 static enum status on_query(struct session *session, const struct wire_message *message)
@@ -492,39 +450,29 @@ static enum status on_query(struct session *session, const struct wire_message *
      * connection would go back to the pool. */
     if (session->group_forwarded && session->requests.count > 0)
         return query_drain(session);
-    if (session->pending == NULL) {
-        const char *sql;
-        size_t len;
-        if (wire_parse_query(message, &sql, &len) != OK)
-            return ERR_PROTOCOL;
-        struct refusal refusal;
-        struct statement *statement = NULL;
-        enum status status = judge_query(session, sql, len, &statement, &refusal);
-        if (status == DENIED)
-            status = refuse_query(session, statement, &refusal);
-        else if (status == OK) {
-            session->pending = statement;
-            statement = NULL;
+    if (session->script == NULL) {
+        query_drop_stale(session);
+        if (session->pending == NULL) {
+            enum status status = judge_query(session, message);
+            if (status != OK || (session->pending == NULL && session->script == NULL))
+                return status;
         }
-        statement_unref(statement);
-        if (session->pending == NULL)
-            return status;
     }
+    if (session->script != NULL)
+        return script_step(session);
     struct statement *statement = session->pending;
-    size_t first_remote;
-    if (statement->verdict->statement_count == 0 ||
-        (statement->verdict->statement_count == 1 &&
-         statement->verdict->statements[0].kind == STATEMENT_EMPTY)) {
+    if (is_empty(statement->verdict)) {
         struct buf out;
         buf_init(&out, 0);
         wire_put_empty_query(&out);
-        enum status status = query_answer(session, &out, true);
+        enum status status = query_finish(session, &out);
         buf_free(&out);
         return status;
     }
-    if (all_local(session, statement->verdict, &first_remote))
-        return answer_locals(session, statement);
-    return forward_query(session, statement);
+    if (statement->local)
+        return script_local(session, statement);
+    bool done = false;
+    return query_forward(session, statement, false, &done);
 }
 
 static enum status on_function(struct session *session, const struct wire_message *message)
@@ -548,6 +496,7 @@ static enum status on_function(struct session *session, const struct wire_messag
     request->audit_id = id;
     request->group = session->group++;
     request->started = clock_microseconds();
+    query_unsettle(session);
     wire_put_message(&session->server->out, message);
     worker_touch_server(session->worker, session->server);
     return OK;
@@ -583,15 +532,16 @@ static const struct message_row {
     unsigned char code;
     bool when_skipping; /* also between a refused message and its Sync */
     bool in_copy;
+    bool settled; /* not before it is known what of the identity was undone */
     message_fn *handle;
 } message_rows[] = {
-    {'Q', false, false, on_query},         {'P', false, false, extended_parse},
-    {'B', false, false, extended_bind},    {'D', false, false, extended_describe},
-    {'E', false, false, extended_execute}, {'C', false, false, extended_close},
-    {'S', true, true, extended_sync},      {'H', false, true, extended_flush},
-    {'F', false, false, on_function},      {'d', false, true, on_copy},
-    {'c', false, true, on_copy},           {'f', false, true, on_copy},
-    {'X', true, true, on_terminate},
+    {'Q', false, false, true, on_query},         {'P', false, false, true, extended_parse},
+    {'B', false, false, true, extended_bind},    {'D', false, false, true, extended_describe},
+    {'E', false, false, true, extended_execute}, {'C', false, false, true, extended_close},
+    {'S', true, true, false, extended_sync},     {'H', false, true, false, extended_flush},
+    {'F', false, false, true, on_function},      {'d', false, true, false, on_copy},
+    {'c', false, true, false, on_copy},          {'f', false, true, false, on_copy},
+    {'X', true, true, false, on_terminate},
 };
 
 static const struct message_row *find_row(unsigned char code)
@@ -604,8 +554,8 @@ static const struct message_row *find_row(unsigned char code)
 
 static bool session_quiet(const struct session *session)
 {
-    return session->pending == NULL && session->requests.count == 0 &&
-           !query_in_transaction(session);
+    return session->pending == NULL && session->script == NULL && session->requests.count == 0 &&
+           transaction_clean(&session->transaction) && !query_in_transaction(session);
 }
 
 enum status query_next(struct session *session)
@@ -633,7 +583,9 @@ enum status query_next(struct session *session)
     }
     if (session_quiet(session) && !session_refresh_world(session))
         return CLOSED;
-    status = row->handle(session, &message);
+    status = row->settled && session->unsettled ? query_drain(session) : OK;
+    if (status == OK)
+        status = row->handle(session, &message);
     if (session->state == SESSION_DEAD || session->state == SESSION_CLOSING)
         return CLOSED;
     if (status == NEED_MORE) {
@@ -643,8 +595,9 @@ enum status query_next(struct session *session)
         return NEED_MORE;
     }
     statement_unref(session->pending);
+    statement_unref(session->script);
     uses_unref(session->pending_uses);
-    session->pending = NULL;
+    session->pending = session->script = NULL;
     session->pending_uses = NULL;
     session->pending_begun = false;
     if (status == OK)

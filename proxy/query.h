@@ -22,8 +22,9 @@ NODISCARD enum status query_next(struct session *session);
 struct refusal {
     const char *sqlstate;
     const char *message;
-    const char *hint; /* or NULL */
-    size_t position;  /* 0: none */
+    const char *hint;     /* or NULL */
+    size_t position;      /* 0: none */
+    bool failed_upstream; /* the server's transaction has failed with this already */
 };
 /* Gives the client an error in its place in the queue and has the server's transaction fail with
  * it. Extended protocol: skips to Sync; else ReadyForQuery follows. ERR_MEMORY. */
@@ -31,6 +32,16 @@ NODISCARD enum status query_refuse(struct session *session, const struct refusal
                                    bool extended);
 /* Canned bytes in their place in the queue. */
 NODISCARD enum status query_answer(struct session *session, const struct buf *bytes, bool ready);
+/* The same for the end of a simple query; it ends the implicit transaction of an open group too. */
+NODISCARD enum status query_finish(struct session *session, const struct buf *bytes);
+/* Sends a judged simple query, or refuses it. `more`: another part of the client's text follows. OK
+ * with *done: nothing may follow. NEED_MORE. */
+NODISCARD enum status query_forward(struct session *session, struct statement *statement, bool more,
+                                    bool *done);
+/* Forgets session->pending when it was judged for what the session is no longer. */
+void query_drop_stale(struct session *session);
+/* What was just sent may undo an own setting that the transaction has changed. */
+void query_unsettle(struct session *session);
 
 /* OK: a server is bound and has the session's identity. NEED_MORE: the session waits for one.
  * DENIED: none can be had, *refusal says why (its texts live in the session). */
@@ -51,6 +62,7 @@ struct statement_source {
     size_t len;
     const uint32_t *types;
     size_t type_count;
+    size_t skipped; /* characters of the client's text in front of `sql` */
     bool extended;
 };
 NODISCARD enum status query_judge(struct session *session, const struct statement_source *source,

@@ -11,6 +11,7 @@ void requests_init(struct requests *requests)
     TAILQ_INIT(&requests->list);
     requests->count = 0;
     requests->remote = 0;
+    requests->parses = 0;
 }
 
 static bool request_remote(const struct request *request)
@@ -28,6 +29,8 @@ struct request *requests_add(struct requests *requests, enum request_kind kind)
     requests->count++;
     if (request_remote(request))
         requests->remote++;
+    if (kind == REQUEST_PARSE)
+        requests->parses++;
     return request;
 }
 
@@ -59,6 +62,8 @@ void requests_remove(struct requests *requests, struct request *request)
     requests->count--;
     if (request_remote(request))
         requests->remote--;
+    if (request->kind == REQUEST_PARSE)
+        requests->parses--;
     if (request->kind == REQUEST_PARSE && request->statement != NULL)
         request->statement->parsing--;
     statement_unref(request->statement);

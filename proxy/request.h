@@ -43,6 +43,7 @@ struct request {
     bool
         over_limit; /* the mission's max_rows was passed: an error was given, the rest is dropped */
     bool failed;    /* an ErrorResponse was seen */
+    bool more;      /* QUERY: another part of the client's text follows, so no ReadyForQuery */
     bool copy_in;
     bool copy_out;               /* CopyData of the current statement is on its way to the client */
     bool copy_binary;            /* it is in binary format */
@@ -69,6 +70,7 @@ struct requests {
     struct request_list list;
     size_t count;
     size_t remote; /* entries that the server owes */
+    size_t parses; /* PARSE entries among them */
 };
 
 void requests_init(struct requests *requests);

@@ -8,6 +8,7 @@
 #include "proxy/result.h"
 
 #include "proxy/copy.h"
+#include "proxy/mission.h"
 #include "proxy/parameter.h"
 #include "proxy/pool.h"
 #include "proxy/scrub.h"
@@ -46,12 +47,25 @@ static void emit_plain(struct session *session, const struct wire_message *messa
     cover_if_clear(session, before);
 }
 
+/* As PostgreSQL does, before ReadyForQuery and however the value came to change. */
+static void show_application(struct session *session)
+{
+    const char *value = session->identity.application == NULL ? "" : session->identity.application;
+    if (session_unrestricted(session) || session->shown_application == NULL ||
+        strcmp(session->shown_application, value) == 0)
+        return;
+    wire_put_parameter_status(&session->out.bytes, "application_name", value);
+    if (identity_replace(&session->shown_application, value) != OK)
+        session->out.bytes.failed = true;
+}
+
 static void emit_ready(struct session *session)
 {
     unsigned char shown = session->tx;
     if (session->poisoned && shown == 'T')
         shown = 'E';
     session->muted = false;
+    show_application(session);
     wire_put_ready(&session->out.bytes, shown);
     outbox_cover(&session->out);
     worker_touch(session->worker, session);
@@ -91,6 +105,9 @@ enum status result_pump(struct session *session)
         uint64_t group = head->group;
         requests_pop(&session->requests);
         if (ready) {
+            enum status status = mission_ready(session, session->tx, session->muted);
+            if (status != OK)
+                return status;
             emit_ready(session);
             if (session->tx == 'I')
                 statements_end_portals(session->statements, group);
@@ -259,6 +276,8 @@ static enum status on_error(struct session *session, struct request *head,
         if (status == OK)
             status = cover_with(session, audited_error(session, head, sqlstate));
     }
+    if (status == OK)
+        status = mission_failed(session);
     if (status != OK)
         return status;
     head->failed = true;
@@ -387,12 +406,18 @@ static enum status on_complete(struct session *session, struct request *head,
 {
     emit(session, message);
     enum status status = tag == NULL ? OK : use_done(session, head, tag);
-    if (status != OK || head->failed)
-        return status;
-    status = cover_with(session, result_audit_done(session, head, NULL, tag, false));
-    head->rows = head->bytes = 0;
-    head->copy_out = false;
-    head->index++;
+    const struct verdict_statement *statement = NULL;
+    if (head->statement != NULL && head->index < head->statement->verdict->statement_count)
+        statement = &head->statement->verdict->statements[head->index];
+    if (status == OK && !head->failed) {
+        status = cover_with(session, result_audit_done(session, head, NULL, tag, false));
+        head->rows = head->bytes = 0;
+        head->copy_out = false;
+        head->index++;
+    }
+    /* Behind the record: it is of who did it, not of who is there when it is done. */
+    if (status == OK && tag != NULL)
+        status = mission_completed(session, statement, tag);
     return status;
 }
 
@@ -421,15 +446,21 @@ static enum status on_ready(struct session *session, struct request *head,
     session->tx = tx;
     cursors_ready(session->cursors, tx);
     bool own = head->own;
+    bool failed = head->failed || session->muted;
+    bool part = head->more && !failed;
     bool disagrees = tx == 'T' && session->muted && !session->poisoned;
     uint64_t group = head->group;
     if (own)
         session->poisoned = false;
+    session->script_failed = session->script_failed || (head->more && failed);
     requests_pop(&session->requests);
+    enum status status = mission_ready(session, tx, failed);
+    if (status != OK)
+        return status;
     /* The client was given an error that the server knows nothing of. */
     if (disagrees)
         session_poison(session);
-    if (!own)
+    if (!own && !part)
         emit_ready(session);
     if (tx != 'T')
         statements_end_portals(session->statements, group);

@@ -244,7 +244,7 @@ static const char *client_position(const char *position, const struct statement 
         return NULL;
     size_t mapped = verdict_map_position(statement->verdict, statement->sql,
                                          (size_t)strtoul(position, NULL, 10));
-    return mapped == 0 ? NULL : arena_printf(arena, "%zu", mapped);
+    return mapped == 0 ? NULL : arena_printf(arena, "%zu", mapped + statement->skipped);
 }
 
 /* The judge qualifies builtins; a client that wrote them bare reads them bare. */

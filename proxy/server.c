@@ -63,13 +63,22 @@ static void server_enter(struct server *server, enum server_state state)
         server->asked_since = clock_microseconds();
 }
 
-static void free_settings(char ***settings, size_t *count)
+static void forget_preferences(struct server_identity *identity)
 {
-    for (size_t i = 0; i < *count; i++)
-        free((*settings)[i]);
-    free(*settings);
-    *settings = NULL;
-    *count = 0;
+    for (size_t i = 0; i < identity->name_count; i++)
+        free(identity->names[i]);
+    free(identity->names);
+    free(identity->preferences);
+    identity->names = NULL;
+    identity->preferences = NULL;
+    identity->name_count = 0;
+}
+
+static void forget_identity(struct server_identity *identity)
+{
+    free(identity->person);
+    forget_preferences(identity);
+    memset(identity, 0, sizeof *identity);
 }
 
 /* Its session, if any, hears of it. */
@@ -130,6 +139,29 @@ static void become_idle(struct server *server)
     pool_server_idle(server->pool, server);
 }
 
+static void preparing_failed(struct server *server)
+{
+    /* The guards' role may be gone: a newer generation was deployed and the old one pruned. */
+    reload_catalogs(server->worker->process->reload);
+    const char *sqlstate = server->own_sqlstate;
+    const char *message = server->own_message;
+    /* Clients hear nothing of guards' names; what ails is for the administrator. */
+    if (strstr(message, "pgvigil:") != NULL) {
+        sqlstate = "55000";
+        message = "the policy in force is not deployed in this database: the administrator runs "
+                  "\"pgvigil deploy\"";
+    }
+    if (!server->own_in_transaction) {
+        server_lost(server, sqlstate, message);
+        return;
+    }
+    /* The transaction has failed there, as with any other error in it; nothing runs in it. */
+    server->doubtful = true;
+    forget_identity(&server->applying);
+    server_enter(server, SERVER_ACTIVE);
+    session_follow_failed(server->session, sqlstate, message);
+}
+
 static void own_answer_complete(struct server *server)
 {
     if (server->state != SERVER_PREPARING) {
@@ -140,25 +172,23 @@ static void own_answer_complete(struct server *server)
         return;
     }
     if (server->own_failed) {
-        /* The guards' role may be gone: a newer generation was deployed and the old one pruned. */
-        reload_catalogs(server->worker->process->reload);
-        /* Clients hear nothing of guards' names; what ails is for the administrator. */
-        if (strstr(server->own_message, "pgvigil:") != NULL)
-            server_lost(server, "55000",
-                        "the policy in force is not deployed in this database: the administrator "
-                        "runs \"pgvigil deploy\"");
-        else
-            server_lost(server, server->own_sqlstate, server->own_message);
+        preparing_failed(server);
         return;
     }
-    free(server->applied);
-    server->applied = server->applying;
-    server->applying = NULL;
-    free_settings(&server->applied_settings, &server->applied_setting_count);
-    server->applied_settings = server->applying_settings;
-    server->applied_setting_count = server->applying_setting_count;
-    server->applying_settings = NULL;
-    server->applying_setting_count = 0;
+    struct server_identity *applied = &server->applied;
+    struct server_identity *applying = &server->applying;
+    free(applied->person);
+    applied->person = applying->person;
+    applied->path_at = applying->path_at;
+    applying->person = NULL;
+    if (applying->preferences != NULL) {
+        forget_preferences(applied);
+        applied->preferences = applying->preferences;
+        applied->names = applying->names;
+        applied->name_count = applying->name_count;
+        memset(applying, 0, sizeof *applying);
+    }
+    server->doubtful = false;
     server_enter(server, SERVER_ACTIVE);
     session_server_ready(server->session, server);
 }
@@ -197,7 +227,22 @@ static void own_message(struct server *server, const struct wire_message *messag
         own_error(server, message);
         if (server->state == SERVER_IDLE)
             server_close(server, "ended-by-server");
+        else if (server->own_closes > 0)
+            own_answer_complete(server); /* it is deaf up to the client's Sync */
         return;
+    case '3':
+        if (server->own_closes > 0 && --server->own_closes == 0) {
+            own_answer_complete(server);
+            return;
+        }
+        if (server->state == SERVER_PREPARING)
+            return;
+        break;
+    case '1':
+    case '2':
+        if (server->state == SERVER_PREPARING)
+            return;
+        break;
     case 'T':
     case 'D':
     case 'C':
@@ -206,7 +251,7 @@ static void own_message(struct server *server, const struct wire_message *messag
             return;
         break;
     case 'Z':
-        if (server->state != SERVER_IDLE) {
+        if (server->state != SERVER_IDLE && server->own_closes == 0) {
             own_answer_complete(server);
             return;
         }
@@ -410,50 +455,97 @@ struct server *server_new(struct pool *pool, PGconn *conn, uint64_t policy_id)
     return server;
 }
 
-static bool copy_setting_names(const struct identity *identity, char ***names, size_t *count)
+static bool copy_names(const struct identity *identity, struct server_identity *out)
 {
-    free_settings(names, count);
-    if (identity->setting_count == 0)
-        return true;
-    *names = calloc(identity->setting_count, sizeof **names);
-    if (*names == NULL)
-        return false;
-    for (size_t i = 0; i < identity->setting_count; i++) {
-        (*names)[i] = strdup(identity->settings[i].name);
-        if ((*names)[i] == NULL)
+    out->names = calloc(identity->setting_count + 1, sizeof *out->names);
+    for (size_t i = 0; out->names != NULL && i < identity->setting_count; i++) {
+        out->names[i] = strdup(identity->settings[i].name);
+        if (out->names[i] == NULL)
             return false;
-        (*count)++;
+        out->name_count++;
     }
-    return true;
+    return out->names != NULL;
 }
 
-/* Sends what makes the connection the session's; false: out of memory. */
-static bool prepare(struct server *server, const char *text, const struct identity *identity)
+static char *take_text(struct buf *buf)
+{
+    buf_byte(buf, '\0');
+    char *text = buf->failed ? NULL : strdup((const char *)buf_head(buf));
+    buf_free(buf);
+    return text;
+}
+
+/* What the server has to become for its session; false: out of memory. */
+static bool wanted_identity(const struct server *server, struct server_identity *out)
+{
+    struct session *session = server->session;
+    struct buf person;
+    struct buf preferences;
+    buf_init(&person, 0);
+    buf_init(&preferences, 0);
+    memset(out, 0, sizeof *out);
+    enum status status = OK;
+    if (server->pool->kind == POOL_PAIRS)
+        status = session_identity_text(session, &person, &out->path_at);
+    if (status == OK)
+        status = identity_preferences(&session->identity, &preferences);
+    out->person = take_text(&person);
+    out->preferences = take_text(&preferences);
+    return status == OK && out->person != NULL && out->preferences != NULL &&
+           copy_names(&session->identity, out);
+}
+
+static bool same_text(const char *applied, const char *wanted)
+{
+    return strcmp(applied == NULL ? "" : applied, wanted) == 0;
+}
+
+/* Cursors of a mission that has ended are closed before anything runs; not once the session has new
+ * ones that last, which would go with them. What is left then is unknown by name, and ends with the
+ * connection's reset. */
+static bool closes_cursors(const struct server *server)
+{
+    return server->stale_cursors && !cursors_hold(server->session->cursors);
+}
+
+/* Sends what makes an idle connection the session's; false: out of memory. */
+static bool prepare(struct server *server, bool preferences)
 {
     struct buf sql;
     buf_init(&sql, 0);
-    if (server->stale_cursors)
+    if (closes_cursors(server)) {
         buf_str(&sql, "CLOSE ALL;");
-    server->stale_cursors = false;
-    for (size_t i = 0; i < server->applied_setting_count; i++) {
+        server->stale_cursors = false;
+    }
+    for (size_t i = 0; preferences && i < server->applied.name_count; i++) {
         buf_str(&sql, "RESET ");
-        text_quote_ident(&sql, server->applied_settings[i]);
+        text_quote_ident(&sql, server->applied.names[i]);
         buf_str(&sql, ";");
     }
-    buf_str(&sql, text);
-    server->applying = strdup(text);
-    bool good =
-        !sql.failed && server->applying != NULL &&
-        copy_setting_names(identity, &server->applying_settings, &server->applying_setting_count);
+    buf_str(&sql, server->applying.person);
+    buf_byte(&sql, ';');
+    if (preferences)
+        buf_str(&sql, server->applying.preferences);
+    else
+        forget_preferences(&server->applying);
+    bool good = !sql.failed;
     if (good) {
         wire_put_query(&server->out, (const char *)buf_head(&sql), buf_len(&sql));
         good = !server->out.failed;
     }
     buf_free(&sql);
-    server->own_failed = false;
     server_forget_unnamed(server);
-    worker_touch_server(server->worker, server);
     return good;
+}
+
+static void begin_preparing(struct server *server, bool in_transaction)
+{
+    server_enter(server, SERVER_PREPARING);
+    server->own_failed = false;
+    server->own_closes = 0;
+    server->own_in_transaction = in_transaction;
+    server_read(server, true); /* it may have been held back for a slow client */
+    worker_touch_server(server->worker, server);
 }
 
 void server_bind(struct server *server, struct session *session)
@@ -461,28 +553,80 @@ void server_bind(struct server *server, struct session *session)
     server->session = session;
     session->server = server;
     server->cancelled = false;
-    struct buf text;
-    buf_init(&text, 0);
-    enum status status = session_identity_text(session, server->pool->kind == POOL_PAIRS, &text);
-    buf_byte(&text, '\0');
-    bool same = !text.failed && !server->stale_cursors &&
-                (server->applied == NULL ? text.data[0] == '\0'
-                                         : strcmp(server->applied, (const char *)text.data) == 0);
     server->applied_session = session->id;
-    if (status != OK || text.failed) {
-        if (server->state != SERVER_ACTIVE)
-            server_enter(server, SERVER_ACTIVE);
-        server_lost(server, "53200", "out of memory");
-    } else if (same) {
-        if (server->state != SERVER_ACTIVE)
-            server_enter(server, SERVER_ACTIVE);
+    forget_identity(&server->applying);
+    bool good = wanted_identity(server, &server->applying);
+    bool person =
+        good && (server->doubtful || !same_text(server->applied.person, server->applying.person));
+    bool preferences =
+        good && !same_text(server->applied.preferences, server->applying.preferences);
+    if (good && !person && !preferences && !closes_cursors(server)) {
+        forget_identity(&server->applying);
+        server_enter(server, SERVER_ACTIVE);
         session_server_ready(session, server);
-    } else {
-        server_enter(server, SERVER_PREPARING);
-        if (!prepare(server, (const char *)text.data, &session->identity))
-            server_lost(server, "53200", "out of memory");
+        return;
     }
-    buf_free(&text);
+    begin_preparing(server, false);
+    if (!good || !prepare(server, preferences))
+        server_lost(server, "53200", "out of memory");
+}
+
+/* The extended protocol, since a simple query would end the transaction of an open group; by a name
+ * of its own, since the unnamed statement and portal are the client's. */
+static void put_exchange(struct server *server, const char *sql)
+{
+    static const char name[] = "pgvigil identity";
+    const struct wire_bind bind = {.portal = name, .statement = name};
+    wire_put_parse(&server->out, name, sql, strlen(sql), NULL, 0);
+    wire_put_bind(&server->out, &bind);
+    wire_put_execute(&server->out, name, 0);
+    wire_put_close(&server->out, 'P', name);
+    wire_put_close(&server->out, 'S', name);
+    server->own_closes += 2;
+}
+
+/* Role, mission, reason or patient differ, not the search path alone. */
+static bool another_standing(const struct server_identity *a, const struct server_identity *b)
+{
+    return a->person == NULL || a->path_at != b->path_at ||
+           strncmp(a->person, b->person, a->path_at) != 0;
+}
+
+void server_follow(struct server *server)
+{
+    struct session *session = server->session;
+    forget_identity(&server->applying);
+    if (!wanted_identity(server, &server->applying)) {
+        server_lost(server, "53200", "out of memory");
+        return;
+    }
+    forget_preferences(&server->applying);
+    bool closes = closes_cursors(server);
+    if (!closes && !server->doubtful &&
+        same_text(server->applied.person, server->applying.person)) {
+        forget_identity(&server->applying);
+        session_server_ready(session, server);
+        return;
+    }
+    bool group = session->group_forwarded;
+    begin_preparing(server, group || session->tx != 'I');
+    /* The end of the transaction may take it back, whether a setting was changed in it or before.
+     */
+    if (server->own_in_transaction)
+        session->transaction.touched = true;
+    if (closes || another_standing(&server->applied, &server->applying))
+        put_exchange(server, "CLOSE ALL");
+    /* In a transaction an error of the client's may have it skipped: it is asked for once more. */
+    server->stale_cursors = server->stale_cursors && server->own_in_transaction;
+    put_exchange(server, server->applying.person);
+    if (group) {
+        wire_put_flush(&server->out);
+    } else {
+        server->own_closes = 0;
+        wire_put_sync(&server->out);
+    }
+    if (server->out.failed)
+        server_lost(server, "53200", "out of memory");
 }
 
 void server_release(struct server *server, bool reset)
@@ -512,9 +656,7 @@ void server_release(struct server *server, bool reset)
     wire_put_query(&server->out, discard, sizeof discard - 1);
     map_clear(server->prepared);
     server_forget_unnamed(server);
-    free(server->applied);
-    server->applied = NULL;
-    free_settings(&server->applied_settings, &server->applied_setting_count);
+    forget_identity(&server->applied);
     worker_touch_server(server->worker, server);
 }
 
@@ -570,10 +712,8 @@ void server_free(struct server *server)
     buf_free(&server->out);
     map_free(server->prepared);
     statement_unref(server->unnamed);
-    free(server->applied);
-    free(server->applying);
-    free_settings(&server->applied_settings, &server->applied_setting_count);
-    free_settings(&server->applying_settings, &server->applying_setting_count);
+    forget_identity(&server->applied);
+    forget_identity(&server->applying);
     for (size_t i = 0; i < server->parameter_count; i++) {
         free(server->parameters[i].name);
         free(server->parameters[i].value);

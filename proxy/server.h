@@ -9,7 +9,9 @@
  *
  * Before a pair's connection serves a session, its role, identity and settings are made the
  * session's (PREPARING) and the answer is awaited: a statement never runs under the identity of the
- * one before, not even when setting it failed.
+ * one before, not even when setting it failed. Inside a transaction the server takes an identity
+ * back with ROLLBACK, ROLLBACK TO and errors: it is then `doubtful`, and sent again before anything
+ * else runs.
  */
 #ifndef PGVIGIL_PROXY_SERVER_H
 #define PGVIGIL_PROXY_SERVER_H
@@ -37,6 +39,15 @@ struct server_parameter {
     char *value;
 };
 
+/* Texts that make a connection somebody's; NULL: unknown, or (preferences) none. */
+struct server_identity {
+    char *person;
+    size_t path_at; /* where the search path begins in `person` */
+    char *preferences;
+    char **names; /* of the session settings in `preferences`, to be reset for the next one */
+    size_t name_count;
+};
+
 struct server {
     TAILQ_ENTRY(server) link;       /* the pool's idle list, or the worker's dead list */
     TAILQ_ENTRY(server) dirty_link; /* the worker's */
@@ -53,17 +64,16 @@ struct server {
     bool reading; /* the read event is on */
     struct buf in;
     struct buf out;
-    struct session *session; /* PREPARING, ACTIVE */
-    uint64_t policy_id;      /* the policy its start-up keys are of */
-    char *applied;           /* the identity statement that is in force, or NULL: unknown */
-    char **applied_settings; /* names of the session settings that are set, to be reset for the next
-                                one */
-    size_t applied_setting_count;
-    char *applying; /* PREPARING: what becomes `applied` */
+    struct session *session;         /* PREPARING, ACTIVE */
+    uint64_t policy_id;              /* the policy its start-up keys are of */
+    struct server_identity applied;  /* what is in force */
+    struct server_identity applying; /* PREPARING: what becomes so */
+    bool doubtful; /* the person may have gone back to an earlier one: a transaction in which it was
+                      set was undone, in part or whole */
     uint64_t applied_session;
-    char **applying_settings;
-    size_t applying_setting_count;
-    bool own_failed; /* an error answered our own statement */
+    bool own_failed;         /* an error answered our own statement */
+    unsigned own_closes;     /* PREPARING in an open group: CloseCompletes still to come */
+    bool own_in_transaction; /* PREPARING: the session has a transaction open there */
     char own_sqlstate[6];
     char own_message[256];
     size_t piece_left; /* of a long row that is passed on in pieces */
@@ -83,10 +93,13 @@ struct server {
 
 /* Takes `conn`, which is open. NULL: out of memory (conn is finished). */
 struct server *server_new(struct pool *pool, PGconn *conn, uint64_t policy_id);
-/* Binds an IDLE server to a session (or an ACTIVE one anew, after its identity changed) and makes
- * the session's identity its own; session_server_ready or session_server_lost follows (at once when
- * nothing has to be sent). */
+/* Binds an IDLE server to a session and makes the session's identity its own; session_server_ready
+ * or session_server_lost follows (at once when nothing has to be sent). */
 void server_bind(struct server *server, struct session *session);
+/* Makes the identity of an ACTIVE server its session's again after it changed, with nothing owed:
+ * inside a transaction too, where session_follow_failed may come in session_server_lost's place.
+ * Cursors of another person or mission are closed. */
+void server_follow(struct server *server);
 /* The session lets go of an ACTIVE server, outside a transaction, with nothing owed. `reset`: state
  * was left on it. */
 void server_release(struct server *server, bool reset);

@@ -9,6 +9,7 @@
 #include "proxy/admission.h"
 #include "proxy/auth.h"
 #include "proxy/cancel.h"
+#include "proxy/mission.h"
 #include "proxy/pool.h"
 #include "proxy/query.h"
 #include "proxy/result.h"
@@ -146,8 +147,12 @@ void session_free(struct session *session)
     statement_unref(session->pending);
     uses_unref(session->pending_uses);
     cursors_free(session->cursors);
+    statement_unref(session->script);
     scram_free(session->scram);
+    transaction_free(&session->transaction);
     identity_free(&session->identity);
+    identity_free(&session->start);
+    free(session->shown_application);
     tls_context_unref(session->tls);
     world_unref(session->world);
     arena_free(session->arena);
@@ -397,6 +402,7 @@ void session_accept(struct worker *worker, int fd, const char *address, uint16_t
     session->admitted = true;
     session->tx = 'I';
     session->identity.role = session->identity.mission = -1;
+    session->start.role = session->start.mission = -1;
     snprintf(session->address, sizeof session->address, "%s", address);
     session->port = port;
     session->accepted = session->last_active = worker->now;
@@ -553,11 +559,11 @@ static bool keeps_server(const struct session *session)
     return session->pinned || cursors_hold(session->cursors);
 }
 
-enum status session_identity_text(struct session *session, bool pairs, struct buf *out)
+enum status session_identity_text(struct session *session, struct buf *out, size_t *path_at)
 {
     const char *pair = NULL;
     struct arena *arena = NULL;
-    if (pairs && session->identity.mission >= 0) {
+    if (session->identity.mission >= 0) {
         arena = arena_new(0);
         if (arena != NULL)
             pair = guard_pair_name(session->world->policy, session->identity.role,
@@ -567,8 +573,8 @@ enum status session_identity_text(struct session *session, bool pairs, struct bu
             return ERR_MEMORY;
         }
     }
-    enum status status =
-        identity_statement(&session->identity, session->world->policy, pair, session->address, out);
+    enum status status = identity_person(&session->identity, session->world->policy, pair,
+                                         session->address, out, path_at);
     arena_free(arena);
     return status;
 }
@@ -589,7 +595,7 @@ void session_server_lost(struct session *session, const char *sqlstate, const ch
 {
     if (session->state == SESSION_DEAD || session->state == SESSION_CLOSING)
         return;
-    if (session->state == SESSION_WAIT_SERVER && session->tx == 'I' &&
+    if (session->state == SESSION_WAIT_SERVER && session->tx == 'I' && !session->group_forwarded &&
         session->requests.remote == 0) {
         snprintf(session->lost_sqlstate, sizeof session->lost_sqlstate, "%s", sqlstate);
         snprintf(session->lost_message, sizeof session->lost_message, "%s", message);
@@ -605,10 +611,41 @@ void session_server_lost(struct session *session, const char *sqlstate, const ch
         session_fail(session, ERR_UPSTREAM, sqlstate, message);
 }
 
+void session_follow_failed(struct session *session, const char *sqlstate, const char *message)
+{
+    snprintf(session->lost_sqlstate, sizeof session->lost_sqlstate, "%s", sqlstate);
+    snprintf(session->lost_message, sizeof session->lost_message, "%s", message);
+    session->follow_failed = true;
+    if (mission_failed(session) != OK) {
+        session_fail(session, ERR_MEMORY, NULL, "out of memory");
+        return;
+    }
+    if (session->transaction.block && !session->group_forwarded)
+        session->tx = 'E';
+    session_enter(session, SESSION_READY);
+    worker_touch(session->worker, session);
+}
+
+void session_fit_server(struct session *session)
+{
+    struct server *server = session->server;
+    if (server != NULL) {
+        bool fits = server->pool == session_pool(session);
+        bool quiet = server->state == SERVER_ACTIVE && session->requests.count == 0 &&
+                     !query_in_transaction(session);
+        if (fits || !quiet)
+            return;
+        server_release(server, true);
+    }
+    session->pinned = session_unrestricted(session);
+    session->settings_sent = false;
+}
+
 void session_maybe_release(struct session *session)
 {
     if (session->requests.count > 0)
         return;
+    session->unsettled = false;
     if (session->state == SESSION_WAIT_DRAIN) {
         session_enter(session, SESSION_READY);
         worker_touch(session->worker, session);
@@ -635,6 +672,12 @@ bool session_refresh_world(struct session *session)
     }
     if (session->world->policy != world->policy)
         use_end(session);
+    if (session->world->policy != world->policy &&
+        identity_move(&session->start, session->world->policy, world->policy) != OK &&
+        mission_start(session) != OK) {
+        session_fail(session, ERR_MEMORY, NULL, "out of memory");
+        return false;
+    }
     world_unref(session->world);
     session->world = world_ref(world);
     session_new_epoch(session);
@@ -647,6 +690,12 @@ bool session_unrestricted(const struct session *session)
 {
     return session->identity.role >= 0 &&
            session->world->policy->roles[session->identity.role].unrestricted;
+}
+
+struct pool *session_pool(const struct session *session)
+{
+    size_t kind = session_unrestricted(session) ? POOL_UNRESTRICTED : POOL_PAIRS;
+    return &session->worker->pools[session->database_index * 2 + kind];
 }
 
 void session_update_who(struct session *session)
@@ -694,6 +743,7 @@ void session_poison(struct session *session)
     }
     fail->own = sync->own = fail->in_group = true;
     session->poisoned = true;
+    session->unsettled = session->unsettled || session->transaction.touched;
     wire_put_execute(&server->out, QUERY_FAILING_PORTAL, 0);
     wire_put_sync(&server->out);
     worker_touch_server(session->worker, server);

@@ -18,6 +18,7 @@
 #include "proxy/scram.h"
 #include "proxy/server.h"
 #include "proxy/startup.h"
+#include "proxy/transaction.h"
 #include "proxy/transport.h"
 #include "proxy/use.h"
 #include "proxy/worker.h"
@@ -83,6 +84,8 @@ struct session {
     uint64_t bound_epoch; /* the epoch that the bound server was prepared for */
     uint64_t epoch;       /* grows when a verdict could come out otherwise */
     struct identity identity;
+    struct identity start; /* as it was after the start-up settings: what RESET goes back to */
+    struct transaction transaction; /* what would undo changes of it */
     struct audit_session who;
     uint32_t key_id; /* BackendKeyData */
     uint32_t key_secret;
@@ -99,6 +102,10 @@ struct session {
     unsigned char tx;        /* last status of ReadyForQuery: I, T, E */
     uint64_t group;          /* number of Syncs and queries so far */
     bool group_forwarded;    /* something went upstream since the last Sync */
+    bool unsettled; /* what was sent last may undo an own setting: nothing is judged before it is
+                       answered */
+    bool settings_sent;      /* settings that are not pgvigil's were changed on the server */
+    char *shown_application; /* what the client was told last */
     bool muted; /* answers are dropped up to the next ReadyForQuery: an error was given for them */
     bool poisoned; /* the client was told that its transaction failed: a T is shown as E until it is
                       so */
@@ -108,8 +115,12 @@ struct session {
     struct uses *pending_uses; /* what it reads by other statements' names, or NULL */
     uint64_t pending_audit;    /* WAIT_AUDIT: id of its begin record */
     bool pending_begun;
-    bool pending_failed;   /* the flush failed */
-    char lost_sqlstate[6]; /* why WAIT_SERVER ended without a server; "" otherwise */
+    bool pending_failed;      /* the flush failed */
+    struct statement *script; /* a text that is run in parts, see script.c; NULL: none */
+    size_t script_next;       /* its next statement */
+    bool script_failed;       /* an error came: the rest is not run */
+    bool follow_failed;       /* lost_*: the transaction has failed on the server already */
+    char lost_sqlstate[6];    /* why WAIT_SERVER ended without a server; "" otherwise */
     char lost_message[256];
     char refused_sqlstate[6];
 };
@@ -146,13 +157,19 @@ void session_tick(struct session *session);
 
 /* ---- from the upstream leg ---- */
 
-/* The text of identity_statement for a server of pairs (or not); "" when there is nothing to set.
- */
-NODISCARD enum status session_identity_text(struct session *session, bool pairs, struct buf *out);
+/* identity_person's for a server of pairs. */
+NODISCARD enum status session_identity_text(struct session *session, struct buf *out,
+                                            size_t *path_at);
 void session_server_ready(struct session *session, struct server *server);
 /* No server can be had, or the bound one is gone: an error for what waits, or the end of the
  * session when answers are owed. `sqlstate` and `message` as the client gets them. */
 void session_server_lost(struct session *session, const char *sqlstate, const char *message);
+/* The identity could not be set inside the transaction, which has failed with that on the server.
+ */
+void session_follow_failed(struct session *session, const char *sqlstate, const char *message);
+/* Lets go of a server of the other kind (guarded, unrestricted) than the role's, where nothing is
+ * owed. */
+void session_fit_server(struct session *session);
 /* After an answer: lets go of the server when nothing holds it. */
 void session_maybe_release(struct session *session);
 /* Takes up the worker's world, outside transactions. False: the session ended. */
@@ -161,6 +178,8 @@ bool session_refresh_world(struct session *session);
 /* ---- shared helpers ---- */
 
 bool session_unrestricted(const struct session *session);
+/* The pool of the role's kind. */
+struct pool *session_pool(const struct session *session);
 /* Role and mission of the moment into `who`. */
 void session_update_who(struct session *session);
 /* Something a verdict depends on has changed. */

@@ -33,6 +33,7 @@ struct statement {
     const char *name;    /* "" for the unnamed one; in the arena, as all that follows */
     const char *sql;     /* the client's text */
     size_t len;
+    size_t skipped;        /* characters in front of it, when it is part of a text */
     const uint32_t *types; /* parameter types given in Parse */
     size_t type_count;
     struct verdict *verdict;

@@ -195,6 +195,8 @@ void wire_put_report(struct buf *out, unsigned char type, const struct wire_repo
  */
 void wire_put_error(struct buf *out, const char *severity, const char *sqlstate,
                     const char *message, const char *hint, size_t position);
+void wire_put_notice(struct buf *out, const char *severity, const char *sqlstate,
+                     const char *message);
 void wire_put_parse_complete(struct buf *out);
 void wire_put_bind_complete(struct buf *out);
 void wire_put_close_complete(struct buf *out);

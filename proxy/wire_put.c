@@ -163,6 +163,14 @@ void wire_put_error(struct buf *out, const char *severity, const char *sqlstate,
     wire_put_report(out, 'E', &report);
 }
 
+void wire_put_notice(struct buf *out, const char *severity, const char *sqlstate,
+                     const char *message)
+{
+    struct wire_report report = {
+        .severity = severity, .severity_raw = severity, .sqlstate = sqlstate, .message = message};
+    wire_put_report(out, 'N', &report);
+}
+
 void wire_put_parse_complete(struct buf *out)
 {
     put_empty(out, '1');

@@ -64,9 +64,11 @@ static enum status be_person(PGconn *conn, const struct test_bench *bench,
         status = identity_replace(&identity.reason, test->reason);
     if (status == OK)
         status = identity_replace(&identity.patient, test->patient);
-    if (status == OK)
-        status = identity_statement(&identity, bench->policy, outcome->verdict->pair,
-                                    test->address == NULL ? "127.0.0.1" : test->address, &sql);
+    size_t path_at = 0;
+    if (status == OK && outcome->verdict->pair != NULL)
+        status =
+            identity_person(&identity, bench->policy, outcome->verdict->pair,
+                            test->address == NULL ? "127.0.0.1" : test->address, &sql, &path_at);
     buf_byte(&sql, '\0');
     if (status == OK && sql.failed)
         status = ERR_MEMORY;

@@ -118,7 +118,9 @@ CASES = [
     ("another_encoding", "nurse1", "SET NAMES 'LATIN1'", NO),
     ("another_mission", "nurse1", "SET pgvigil.mission = 'research'", NO),
     ("another_role", "nurse1", "SET pgvigil.role = 'it-admin'", NO),
-    ("mission_in_a_transaction", "nurse1", "BEGIN; SET pgvigil.mission = 'care'; COMMIT", UNSUPPORTED | SYNTAX),
+    ("another_mission_locally", "nurse1", "SET LOCAL pgvigil.mission = 'research'", NO),
+    ("another_role_locally", "nurse1", "SET LOCAL pgvigil.role = 'it-admin'", NO),
+    ("attribute_by_set_local", "nurse1", "SET LOCAL pgvigil.u_wards = '{{3}}'", NO),
     ("path_to_a_guard", "nurse1", "SET search_path = 'pgvigil:physician/care@0'", NO),
     ("path_to_temporary", "nurse1", "SET search_path = pg_temp", NO),
     ("settings_view_knows_no_secret", "nurse1", "SELECT count(*) FROM pg_settings WHERE name LIKE '%pgvigil%' OR name = 'data_directory'", [("0",)]),
@@ -307,7 +309,7 @@ def test_portal_does_not_outlive_a_change_of_role(stack):
                  + wire.parse("SET pgvigil.role = 'receptionist'", "r") + wire.bind(statement="r") + wire.execute()
                  + wire.execute("p", 1) + wire.SYNC)
         messages = raw.until()
-        assert wire.error_of(messages)["C"] == "25001" and len(wire.rows_of(messages)) == 1
+        assert wire.error_of(messages)["C"] == "34000" and len(wire.rows_of(messages)) == 1
         assert texts(wire.rows_of(raw.query("SHOW pgvigil.role"))) == [("nurse",)]
 
 

@@ -300,6 +300,12 @@ def test_reset_all_leaves_no_cursor_that_is_not_known(stack):  # noqa: F811
     with wire.open_session(stack, "nurse1") as raw:
         hold(raw)
         raw.query("RESET ALL")
+        assert wire.error_of(raw.query("FETCH c")) is None, "as in PostgreSQL"
+        raw.query("CLOSE c")
+        # A setting of PostgreSQL's goes with the connection that has it, and so does a cursor.
+        raw.query("SET DateStyle = 'German'")
+        hold(raw)
+        raw.query("RESET ALL")
         assert wire.error_of(raw.query("FETCH c"))["C"] == "34000"
         hold(raw)
 

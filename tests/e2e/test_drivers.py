@@ -231,11 +231,9 @@ def test_psycopg_transactions_and_mission(stack):
         doctor.execute("RESET pgvigil.mission")
         assert doctor.execute("SHOW pgvigil.mission").fetchone() == ("care",)
         assert doctor.execute("SELECT count(*) FROM patients").fetchone()[0] == care
-        # Inside a transaction the mission stays what it was: a server connection is one pair's.
-        with pytest.raises(psycopg.errors.ActiveSqlTransaction):
-            with doctor.transaction():
-                doctor.execute("SELECT 1")
-                doctor.execute("SET pgvigil.mission = 'research'")
+        with doctor.transaction():
+            doctor.execute("SET LOCAL pgvigil.mission = 'research'")
+            assert doctor.execute("SELECT count(*) FROM patients").fetchone()[0] == research
         assert doctor.execute("SELECT count(*) FROM patients").fetchone()[0] == care
     with stack.connect("dr.martin", mission="research") as doctor:
         assert doctor.execute("SELECT count(*) FROM patients").fetchone()[0] == research

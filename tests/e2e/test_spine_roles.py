@@ -62,11 +62,11 @@ def test_a_mission_that_the_role_lacks_is_refused(nurse):
     assert nurse.execute("SHOW pgvigil.mission").fetchone() == ("care",)
 
 
-def test_mission_inside_a_transaction_is_refused_and_fails_it(stack):
+def test_a_mission_that_the_role_lacks_is_refused_in_a_transaction_and_fails_it(stack):
     with stack.connect("nurse1", autocommit=False) as c:
         c.execute("SELECT 1")
-        with pytest.raises(errors.ActiveSqlTransaction):
-            c.execute("SET pgvigil.mission = 'care'")
+        with pytest.raises(errors.InsufficientPrivilege, match="may not take the mission"):
+            c.execute("SET LOCAL pgvigil.mission = 'research'")
         with pytest.raises(errors.InFailedSqlTransaction):
             c.execute("SELECT 1")
         c.rollback()

@@ -1,0 +1,200 @@
+/*
+ * script.c: running a text in parts (see script.h).
+ *
+ * Where a part begins is told by the parse tree, never by looking for semicolons: in `SET ... -- ;
+ * DROP ...` the one in the comment ends nothing, and what follows it must not run.
+ *
+ * Trust boundary: as query.c. The whole text is only a plan here; what runs is judged part by part.
+ */
+#include "proxy/script.h"
+
+#include "proxy/command.h"
+#include "proxy/result.h"
+
+/* Behind these an identity may be another one. */
+static bool goes_back(enum statement_kind kind)
+{
+    return kind == STATEMENT_COMMIT || kind == STATEMENT_ROLLBACK || kind == STATEMENT_ROLLBACK_TO;
+}
+
+bool script_needed(const struct session *session, const struct statement *statement)
+{
+    const struct verdict *verdict = statement->verdict;
+    if (verdict == NULL || verdict->outline_count < 2)
+        return false;
+    for (size_t i = 0; i < verdict->outline_count; i++) {
+        if (command_is_local(session, &verdict->outline[i]))
+            return true;
+        if (session->transaction.touched && i + 1 < verdict->outline_count &&
+            goes_back(verdict->outline[i].kind))
+            return true;
+    }
+    return false;
+}
+
+/* In the middle of statements that are a transaction by being one text. *at: where. */
+static bool splits_transaction(const struct session *session, const struct verdict *verdict,
+                               size_t *at)
+{
+    bool block = session->transaction.block;
+    bool begun = false;
+    for (size_t i = 0; i < verdict->outline_count; i++) {
+        const struct verdict_statement *one = &verdict->outline[i];
+        *at = i;
+        if (command_is_local(session, one)) {
+            if (!block && begun)
+                return true;
+        } else if (one->kind == STATEMENT_BEGIN) {
+            block = true;
+        } else if (one->kind == STATEMENT_COMMIT || one->kind == STATEMENT_ROLLBACK) {
+            block = one->chain;
+            begun = false;
+        } else {
+            begun = true;
+        }
+    }
+    return false;
+}
+
+static enum status refuse_part(struct session *session, const struct statement *statement,
+                               const struct refusal *refusal)
+{
+    if (result_audit_refusal(session, statement, refusal) != OK)
+        return ERR_AUDIT;
+    return query_refuse(session, refusal, false);
+}
+
+static enum status refuse_split(struct session *session)
+{
+    const struct refusal refusal = {
+        .sqlstate = "0A000",
+        .message = "what pgvigil does itself may not stand in the middle of a text of several "
+                   "statements that is a transaction by itself",
+        .hint = "Put it first, send it as a statement of its own, or write BEGIN and COMMIT."};
+    return refuse_part(session, session->script, &refusal);
+}
+
+/* One that pgvigil answers itself; *done: nothing of the text may follow. */
+static enum status run_local(struct session *session, struct statement *statement, bool last,
+                             bool *done)
+{
+    struct refusal refusal = {.sqlstate = "25P02",
+                              .message =
+                                  "current transaction is aborted, commands ignored until end of "
+                                  "transaction block"};
+    struct command command = {.statement = &statement->verdict->statements[0],
+                              .several = session->script != NULL,
+                              .arena = statement->arena};
+    struct buf out;
+    buf_init(&out, 0);
+    enum status status = session->transaction.block && session->transaction.aborted
+                             ? DENIED
+                             : command_run(session, &command, &out, &refusal);
+    *done = status != OK || last;
+    if (status == OK) {
+        status = last ? query_finish(session, &out) : query_answer(session, &out, false);
+    } else if (status == DENIED) {
+        status = query_answer(session, &out, false); /* a warning */
+        if (status == OK)
+            status = refuse_part(session, statement, &refusal);
+    }
+    buf_free(&out);
+    return status;
+}
+
+enum status script_local(struct session *session, struct statement *statement)
+{
+    bool done = false;
+    enum status status = query_drain(session);
+    return status == OK ? run_local(session, statement, true, &done) : status;
+}
+
+/* The statement behind the part that begins with `first`. */
+static size_t part_end(const struct session *session, size_t first)
+{
+    const struct verdict *verdict = session->script->verdict;
+    size_t end = first + 1;
+    if (command_is_local(session, &verdict->outline[first]))
+        return end;
+    while (end < verdict->outline_count && !goes_back(verdict->outline[end - 1].kind) &&
+           !command_is_local(session, &verdict->outline[end]))
+        end++;
+    return end;
+}
+
+static size_t characters(const char *text, size_t len)
+{
+    size_t count = 0;
+    for (size_t i = 0; i < len; i++)
+        count += ((unsigned char)text[i] & 0xC0) != 0x80;
+    return count;
+}
+
+/* Judges the next part into session->pending. DENIED: it was refused, and the text is over. */
+static enum status judge_part(struct session *session, size_t end)
+{
+    const struct statement *whole = session->script;
+    const struct verdict *verdict = whole->verdict;
+    size_t from = verdict->outline[session->script_next].start;
+    size_t to = end < verdict->outline_count ? verdict->outline[end].start : whole->len;
+    struct statement_source source = {.name = "",
+                                      .sql = whole->sql + from,
+                                      .len = to - from,
+                                      .skipped = characters(whole->sql, from)};
+    struct refusal refusal;
+    struct statement *part = NULL;
+    enum status status = query_judge(session, &source, &part, &refusal);
+    if (status == DENIED) {
+        enum status refused = refuse_part(session, part, &refusal);
+        status = refused == OK ? DENIED : refused;
+    } else if (status == OK) {
+        session->pending = part;
+        part = NULL;
+    }
+    statement_unref(part);
+    return status;
+}
+
+/* The rest is not run; the client was given an error. */
+static enum status stop(struct session *session)
+{
+    if (session->script_failed)
+        return OK;
+    struct buf nothing;
+    buf_init(&nothing, 0);
+    return query_answer(session, &nothing, true);
+}
+
+enum status script_step(struct session *session)
+{
+    size_t count = session->script->verdict->outline_count;
+    size_t at = 0;
+    while (session->script_next < count) {
+        enum status status = query_drain(session);
+        if (status != OK)
+            return status;
+        if (session->script_failed || session->muted)
+            return stop(session);
+        if (session->script_next == 0 && splits_transaction(session, session->script->verdict, &at))
+            return refuse_split(session);
+        query_drop_stale(session);
+        size_t end = part_end(session, session->script_next);
+        if (session->pending == NULL)
+            status = judge_part(session, end);
+        if (status != OK)
+            return status == DENIED ? OK : status;
+        bool done = false;
+        if (session->pending->local)
+            status = run_local(session, session->pending, end == count, &done);
+        else
+            status = query_forward(session, session->pending, end < count, &done);
+        if (status != OK || done)
+            return status;
+        statement_unref(session->pending);
+        uses_unref(session->pending_uses);
+        session->pending = NULL;
+        session->pending_uses = NULL;
+        session->script_next = end;
+    }
+    return OK;
+}

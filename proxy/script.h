@@ -1,0 +1,22 @@
+/*
+ * script.h: simple queries in which pgvigil has something to do itself.
+ *
+ * A text of several statements is one message to PostgreSQL. Where pgvigil's own statements (SET
+ * pgvigil.mission...) stand among others, or where an identity that the transaction changed goes
+ * back in the middle of it, the text is run in parts, each judged when its turn has come: an error
+ * ends the rest. That is what PostgreSQL would do inside a block and in front of a text; in the
+ * middle of a text that is a transaction by itself the parts would not be one, and it is refused.
+ */
+#ifndef PGVIGIL_PROXY_SCRIPT_H
+#define PGVIGIL_PROXY_SCRIPT_H
+
+#include "proxy/query.h"
+
+/* Must it be run in parts? `statement` may have been refused as a whole. */
+bool script_needed(const struct session *session, const struct statement *statement);
+/* Goes on with session->script. OK: it is answered to its end; NEED_MORE: waits. */
+NODISCARD enum status script_step(struct session *session);
+/* A single statement that is pgvigil's own. As above. */
+NODISCARD enum status script_local(struct session *session, struct statement *statement);
+
+#endif
