@@ -49,11 +49,20 @@ def test_more_sessions_than_servers(stack):
 
 
 def test_prepared_statement_follows_the_mission(stack):
+    """One that was prepared in a mission is judged again in the next: it gives what that one shows, and refuses what it does not."""
+    count, names = "SELECT count(*) FROM patients", "SELECT family_name FROM patients ORDER BY 1 LIMIT 1"
+    with stack.connect("dr.martin", mission="research") as c:
+        of_research = c.execute(count).fetchone()
     with stack.connect("dr.martin") as c:
-        missions = [r[0] for r in [("care",)]]
-        assert c.execute("SHOW pgvigil.mission").fetchone()[0] in missions
-        before = c.execute("SELECT count(*) FROM patients", prepare=True).fetchone()
-        assert c.execute("SELECT count(*) FROM patients", prepare=True).fetchone() == before
+        of_care = c.execute(count, prepare=True).fetchone()
+        c.execute(names, prepare=True)
+        assert of_care != of_research and c.execute(count, prepare=True).fetchone() == of_care
+        c.execute("SET pgvigil.mission = 'research'")
+        assert c.execute(count, prepare=True).fetchone() == of_research
+        with pytest.raises(errors.UndefinedColumn):
+            c.execute(names, prepare=True)
+        c.execute("SET pgvigil.mission = 'care'")
+        assert c.execute(count, prepare=True).fetchone() == of_care and c.execute(names, prepare=True).fetchone()
 
 
 def test_a_mission_that_the_role_lacks_is_refused(nurse):

@@ -88,7 +88,7 @@ MUTANTS = [
     ("bind-epoch", "prepared statements are judged again", "proxy/extended.c", "if (statement->epoch == session->epoch)\n        return OK;", "if (statement != NULL)\n        return OK;",
      "e2e/test_spine_roles", True),
     ("identity-attribute", "an attribute that a person lacks is empty", "proxy/identity.c", "    return \"\";\n}\n\nstatic enum status put_placeholder", "    return \"{1,2,3,4}\";\n}\n\nstatic enum status put_placeholder",
-     "e2e/test_spine_roles|e2e/test_interleaved|unit", False),
+     "unit/test_identity", False),
     ("begin-record", "a write is on record before it runs", "proxy/query.c", "if (!needed && audit_healthy(session->worker->audit))", "(void)needed;\n        if (audit_healthy(session->worker->audit))",
      "e2e/test_write_oracle|e2e/test_audit", False),
     ("hold", "a result waits for its record", "proxy/outbox.c", "void outbox_release(struct outbox *outbox)\n{", "void outbox_release(struct outbox *outbox)\n{\n    outbox->covered = buf_len(&outbox->bytes);",
