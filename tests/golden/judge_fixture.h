@@ -195,8 +195,10 @@ struct fixture_session {
     bool extended;
 };
 
-static enum status fixture_judge(const struct fixture_session *session, const char *sql, size_t len,
-                                 struct arena *arena, struct verdict **verdict)
+__attribute__((unused)) static enum status fixture_judge(const struct fixture_session *session,
+                                                         const char *sql, size_t len,
+                                                         struct arena *arena,
+                                                         struct verdict **verdict)
 {
     static const char *const settings[] = {"patient"};
     const struct judge_request request = {
