@@ -282,7 +282,8 @@ def test_hidden_row_cannot_be_captured_or_read(pairs):
 
 def test_record_names_what_was_written(stack, pairs):
     one = pairs("nurse", "simple")
-    one.session.execute("UPDATE w.persons SET phone = 'recorded-value' WHERE id = 4 AND name IS NOT NULL RETURNING amount")
+    one.session.execute("INSERT INTO w.persons (id, name, ward) VALUES (8001, 'r', 1)")
+    one.session.execute("UPDATE w.persons SET phone = 'recorded-value' WHERE id = 8001 AND name IS NOT NULL RETURNING amount")
     one.session.execute("DELETE FROM w.items WHERE id = 1")
     with pytest.raises(Exception, match="may not be updated"):
         one.session.execute("UPDATE w.persons SET id = 5 WHERE id = 4")
