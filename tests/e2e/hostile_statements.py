@@ -158,10 +158,10 @@ HOSTILE = [
     ("refused", "SELECT record_out(p) FROM patients p"), ("refused", "SELECT regclassin('staff_salaries')"), ("refused", "SELECT pg_sleep(0.01) FROM patients"),
     # ---- statements that are not reads, and settings
     ("refused", "INSERT INTO wards VALUES (99, 'x', 'x', 'x', 1, 1, 'x')"), ("refused", "UPDATE patients SET city = city"), ("refused", "DELETE FROM patients WHERE family_name LIKE 'ZZ%'"),
-    ("refused", "MERGE INTO wards USING patients ON false WHEN NOT MATCHED THEN DO NOTHING"), ("ok", "COPY patients TO STDOUT"), ("ok", "COPY patients TO STDOUT (FORMAT binary)"), ("any", "COPY (SELECT max(family_name) FROM patients WHERE (id || family_name)::int = 1 AND id = (SELECT min(id) FROM patients)) TO STDOUT"),
+    ("refused", "MERGE INTO wards USING patients ON false WHEN NOT MATCHED THEN DO NOTHING"), ("ok", "COPY patients TO STDOUT"), ("ok", "COPY (SELECT * FROM patients ORDER BY id) TO STDOUT (FORMAT binary)"), ("any", "COPY (SELECT max(family_name) FROM patients WHERE (id || family_name)::int = 1 AND id = (SELECT min(id) FROM patients)) TO STDOUT"),
     ("ok", "COPY (SELECT count(*) FROM patients) TO STDOUT (FORMAT csv, HEADER)"), ("refused", "COPY patients (nir) TO STDOUT"), ("refused", "COPY patients (id, preferences) TO STDOUT"), ("refused", "COPY (SELECT nir FROM patients) TO STDOUT"),
     ("refused", "COPY patients TO '/tmp/x'"), ("refused", "COPY wards FROM PROGRAM 'id'"), ("refused", "DECLARE c CURSOR FOR SELECT * FROM patients"), ("refused", "FETCH 1 FROM c"),
-    ("any", "BEGIN; DECLARE c CURSOR FOR SELECT * FROM patients; FETCH ALL c; COMMIT"), ("any", "DECLARE c CURSOR FOR SELECT family_name::int FROM patients; FETCH ALL c"), ("refused", "CLOSE c"),
+    ("any", "BEGIN; DECLARE c CURSOR FOR SELECT * FROM patients; FETCH ALL c; COMMIT"), ("any", "DECLARE c CURSOR FOR SELECT family_name::int FROM patients WHERE id = (SELECT min(id) FROM patients); FETCH ALL c"), ("refused", "CLOSE c"),
     ("any", "DECLARE c SCROLL CURSOR WITH HOLD FOR SELECT id FROM patients; MOVE FORWARD ALL c; CLOSE c"), ("refused", "FETCH ALL \"<unnamed portal 1>\""),
     ("refused", "PREPARE q AS SELECT nir FROM patients"), ("refused", "EXECUTE q"), ("refused", "DO $$ BEGIN RAISE NOTICE 'x'; END $$"), ("refused", "CREATE TEMP TABLE t AS SELECT * FROM patients"),
     ("refused", "SELECT * INTO t FROM patients"), ("refused", "CREATE FUNCTION f() RETURNS int LANGUAGE sql AS 'SELECT 1'"), ("refused", "CREATE VIEW v AS SELECT * FROM patients"), ("refused", "ALTER TABLE patients DISABLE TRIGGER ALL"),
