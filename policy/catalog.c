@@ -240,7 +240,8 @@ void catalog_add_function(struct catalog_builder *builder, const struct catalog_
     grown[builder->function_count++] =
         (struct catalog_function){.schema = keep(builder, function->schema),
                                   .name = keep(builder, function->name),
-                                  .security_definer = function->security_definer};
+                                  .security_definer = function->security_definer,
+                                  .is_volatile = function->is_volatile};
 }
 
 void catalog_add_type(struct catalog_builder *builder, const char *schema, const char *name)
@@ -370,8 +371,10 @@ static enum status index_functions(struct catalog_builder *builder, struct catal
         }
         struct catalog_function *known = map_get(private->functions, key, len);
         if (known != NULL) {
-            /* One overload that runs with its owner's rights makes the name dangerous. */
+            /* One overload that runs with its owner's rights makes the name dangerous; one that is
+             * volatile makes the name so. */
             known->security_definer = known->security_definer || function->security_definer;
+            known->is_volatile = known->is_volatile || function->is_volatile;
             continue;
         }
         enum status status = map_put(private->functions, key, len, function);

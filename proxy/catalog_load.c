@@ -28,7 +28,7 @@ static const char relations_sql[] =
     "'information_schema')\n"
     "        THEN pg_catalog.pg_get_viewdef(c.oid) END,\n"
     "    (SELECT pg_catalog.array_to_string(k.conkey, ',') FROM pg_catalog.pg_constraint k\n"
-    "     WHERE k.conrelid = c.oid AND k.contype = 'p'),\n"
+    "     WHERE k.conrelid = c.oid AND k.contype = 'p' AND NOT k.condeferrable),\n"
     "    COALESCE((SELECT y.typarray FROM pg_catalog.pg_type y WHERE y.oid = c.reltype), 0)\n"
     "FROM pg_catalog.pg_class c JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace\n"
     "WHERE c.relkind IN ('r', 'p', 'v', 'm', 'f') AND " REAL "\n"
@@ -94,8 +94,8 @@ static const char guards_sql[] =
  * what came with a newer server. (x).f would call either. */
 static const char functions_sql[] =
     "SELECT n.nspname, p.proname, pg_catalog.bool_or(p.prosecdef),\n"
-    "    n.nspname = 'pg_catalog' AND NOT pg_catalog.bool_or(p.oid >= 16384)\n"
-    "FROM pg_catalog.pg_proc p\n"
+    "    n.nspname = 'pg_catalog' AND NOT pg_catalog.bool_or(p.oid >= 16384),\n"
+    "    pg_catalog.bool_or(p.provolatile = 'v') FROM pg_catalog.pg_proc p\n"
     "JOIN pg_catalog.pg_namespace n ON n.oid = p.pronamespace\n"
     "WHERE n.nspname <> 'information_schema' AND " REAL "\n"
     "GROUP BY n.nspname, p.proname ORDER BY n.nspname COLLATE \"C\", p.proname COLLATE \"C\"";
@@ -312,7 +312,8 @@ static enum status load_names(struct loader *loader)
     for (int row = 0; status == OK && row < PQntuples(result); row++) {
         struct catalog_function function = {.schema = PQgetvalue(result, row, 0),
                                             .name = PQgetvalue(result, row, 1),
-                                            .security_definer = true_at(result, row, 2)};
+                                            .security_definer = true_at(result, row, 2),
+                                            .is_volatile = true_at(result, row, 4)};
         if (!true_at(result, row, 3) || !guard_function_listed(function.name))
             catalog_add_function(loader->builder, &function);
     }
@@ -518,7 +519,8 @@ bool catalog_load_equal(const struct catalog *a, const struct catalog *b)
     for (size_t i = 0; same && i < a->function_count; i++) {
         same = strcmp(a->functions[i].schema, b->functions[i].schema) == 0 &&
                strcmp(a->functions[i].name, b->functions[i].name) == 0 &&
-               a->functions[i].security_definer == b->functions[i].security_definer;
+               a->functions[i].security_definer == b->functions[i].security_definer &&
+               a->functions[i].is_volatile == b->functions[i].is_volatile;
     }
     return same;
 }

@@ -40,7 +40,7 @@ struct catalog_relation {
     char kind;                            /* pg_class.relkind: r p v m f (others are not loaded) */
     const struct catalog_column *columns; /* attnum > 0, not dropped, in order */
     size_t column_count;
-    const int16_t *primary_key; /* attnums; count 0: none */
+    const int16_t *primary_key; /* attnums; count 0: none, or a deferrable one */
     size_t primary_key_count;
     int parent; /* index of the relation it is a partition or the (single) inheritance child of, or
                    -1 */
@@ -71,6 +71,7 @@ struct catalog_function {
                            a newer server's */
     const char *name;
     bool security_definer;
+    bool is_volatile; /* may answer otherwise each time, or change something */
 };
 
 struct catalog {

@@ -71,6 +71,10 @@ static struct catalog *sample(void)
     catalog_add_function(builder, &function);
     function.security_definer = true;
     catalog_add_function(builder, &function);
+    function = (struct catalog_function){.schema = "public", .name = "next", .is_volatile = true};
+    catalog_add_function(builder, &function);
+    function.is_volatile = false;
+    catalog_add_function(builder, &function);
     catalog_add_type(builder, "public", "nir");
     catalog_add_operator(builder, "===");
     catalog_add_operator(builder, "===");
@@ -158,6 +162,8 @@ static void catalog_functions_types_operators_only_known_ones(void **state)
     assert_null(catalog_function_on_path(catalog, path, 2, "lower"));
     /* One overload with its owner's rights marks the name. */
     assert_true(catalog_function_find(catalog, "public", "bmi")->security_definer);
+    assert_false(catalog_function_find(catalog, "public", "bmi")->is_volatile);
+    assert_true(catalog_function_find(catalog, "public", "next")->is_volatile);
     assert_true(catalog_has_type(catalog, "public", "nir"));
     assert_false(catalog_has_type(catalog, "ehr", "nir"));
     assert_true(catalog_has_operator(catalog, "==="));
