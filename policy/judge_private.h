@@ -75,10 +75,19 @@ struct level {
     const PgQuery__SelectStmt *select;
 };
 
+/* A part of what an edit puts in: text, or a copy of what the client's bytes [from, to) become. */
+struct piece {
+    const char *text; /* NULL: a copy */
+    size_t from, to;
+};
+
 struct edit {
     size_t at;
     size_t removed;
-    const char *text;
+    const struct piece *pieces;
+    size_t piece_count;
+    bool frame; /* see rewrite_frame */
+    bool first;
     size_t order;
 };
 
@@ -102,6 +111,7 @@ struct judge {
         *foreign_operator; /* the first one that such a type may give another meaning, or NULL */
     size_t foreign_at;
     size_t work;        /* names compared, see judge_work */
+    size_t copied;      /* bytes of the client's text that are sent twice */
     unsigned reg_casts; /* rewritten so far */
     unsigned depth;
 };
@@ -239,6 +249,13 @@ void scope_use(struct level *level, struct range_item *item, long column); /* -1
 /* rewrite.c. Positions are byte offsets in the client's text. */
 NODISCARD enum status rewrite_edit(struct judge *judge, size_t at, size_t removed,
                                    const char *text);
+/*
+ * An edit that may hold copies, and is never part of one. `first`: it comes before other edits at
+ * the same place. A copy is of the text as it is sent, with the edits in it; the pieces are kept.
+ * ERR_LIMIT when a statement copies more than JUDGE_MAX_BYTES.
+ */
+NODISCARD enum status rewrite_frame(struct judge *judge, size_t at, size_t removed, bool first,
+                                    const struct piece *pieces, size_t count);
 NODISCARD enum status rewrite_finish(struct judge *judge);
 /* "schema"."name" quoted, in the arena. */
 const char *rewrite_quote(struct judge *judge, const char *name);

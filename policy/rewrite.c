@@ -2,8 +2,9 @@
  * rewrite.c: the edits that turn the client's text into the one that is sent.
  *
  * Everything not edited goes upstream byte by byte as the client wrote it; nothing is ever printed
- * from a tree (libpg_query's deparser is not safe, see the hazards). Inserted names are always
- * quoted. That the result means what was judged is verify.c's to show.
+ * from a tree (libpg_query's deparser is not safe, see the hazards). What has to stand in two
+ * places is copied, bytes and edits. Inserted names are always quoted. That the result means what
+ * was judged is verify.c's to show.
  */
 #include "judge_private.h"
 
@@ -12,18 +13,51 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum status rewrite_edit(struct judge *judge, size_t at, size_t removed, const char *text)
+static enum status add_edit(struct judge *judge, const struct edit *edit)
 {
-    if (text == NULL)
-        return judge_no_memory(judge);
     struct edit *edits =
         arena_grow(judge->arena, judge->edits, judge->edit_count, &judge->edit_cap, sizeof(*edits));
     if (edits == NULL)
         return judge_no_memory(judge);
     judge->edits = edits;
-    judge->edits[judge->edit_count] = (struct edit){at, removed, text, judge->edit_count};
+    judge->edits[judge->edit_count] = *edit;
+    judge->edits[judge->edit_count].order = judge->edit_count;
     judge->edit_count++;
     return OK;
+}
+
+enum status rewrite_edit(struct judge *judge, size_t at, size_t removed, const char *text)
+{
+    struct piece *piece = arena_alloc(judge->arena, sizeof(*piece));
+    if (text == NULL || piece == NULL)
+        return judge_no_memory(judge);
+    *piece = (struct piece){.text = text};
+    return add_edit(
+        judge, &(struct edit){.at = at, .removed = removed, .pieces = piece, .piece_count = 1});
+}
+
+enum status rewrite_frame(struct judge *judge, size_t at, size_t removed, bool first,
+                          const struct piece *pieces, size_t count)
+{
+    struct piece *kept = arena_zalloc(judge->arena, count, sizeof(*kept));
+    if (kept == NULL)
+        return judge_no_memory(judge);
+    for (size_t i = 0; i < count; i++) {
+        kept[i] = pieces[i];
+        bool copy = kept[i].text == NULL;
+        if (copy && kept[i].from >= kept[i].to)
+            return judge_no_memory(judge); /* a text that could not be made */
+        judge->copied += copy ? kept[i].to - kept[i].from : 0;
+    }
+    if (judge->copied > JUDGE_MAX_BYTES)
+        return judge_refuse(judge, ERR_LIMIT, "54000", "length", "length", at,
+                            "the statement grows too long when it is rewritten");
+    return add_edit(judge, &(struct edit){.at = at,
+                                          .removed = removed,
+                                          .pieces = kept,
+                                          .piece_count = count,
+                                          .frame = true,
+                                          .first = first});
 }
 
 const char *rewrite_quote(struct judge *judge, const char *name)
@@ -37,6 +71,8 @@ static int edit_compare(const void *a, const void *b)
     const struct edit *y = b;
     if (x->at != y->at)
         return x->at < y->at ? -1 : 1;
+    if (x->first != y->first)
+        return x->first ? -1 : 1;
     return x->order < y->order ? -1 : x->order > y->order;
 }
 
@@ -48,19 +84,70 @@ static bool needs_space(char before, char after)
            before != '[' && after != '.' && after != ' ';
 }
 
-static void rewrite_piece(struct buf *out, const char *sql, const struct edit *edit,
-                          struct verdict_edit *shown)
+static void put(struct buf *out, const char *text)
+{
+    size_t len = buf_len(out);
+    char last = len == 0 ? '\0' : (char)out->data[out->tail - 1];
+    if (text[0] != '\0' && needs_space(last, text[0]))
+        buf_byte(out, ' ');
+    buf_str(out, text);
+}
+
+/* The first edit that stands at `at` or behind it. */
+static size_t edit_from(const struct judge *judge, size_t at)
+{
+    size_t low = 0;
+    size_t high = judge->edit_count;
+    while (low < high) {
+        size_t middle = low + (high - low) / 2;
+        if (judge->edits[middle].at < at)
+            low = middle + 1;
+        else
+            high = middle;
+    }
+    return low;
+}
+
+/* What [from, to) becomes, once more: frames are of the place, not of what stands in it. */
+static bool put_copy(struct buf *out, const struct judge *judge, size_t from, size_t to)
+{
+    const char *sql = judge->request->sql;
+    size_t at = from;
+    for (size_t i = edit_from(judge, from); i < judge->edit_count; i++) {
+        const struct edit *edit = &judge->edits[i];
+        if (edit->at >= to)
+            break;
+        if (edit->frame)
+            continue;
+        if (edit->at < at || edit->at + edit->removed > to)
+            return false;
+        buf_append(out, sql + at, edit->at - at);
+        for (size_t k = 0; k < edit->piece_count; k++)
+            put(out, edit->pieces[k].text);
+        at = edit->at + edit->removed;
+    }
+    buf_append(out, sql + at, to - at);
+    return true;
+}
+
+static bool put_edit(struct buf *out, const struct judge *judge, const struct edit *edit,
+                     struct verdict_edit *shown)
 {
     size_t before = buf_len(out);
-    char last = before == 0 ? '\0' : (char)out->data[out->tail - 1];
-    if (edit->text[0] != '\0' && needs_space(last, edit->text[0]))
-        buf_byte(out, ' ');
-    buf_str(out, edit->text);
-    char next = sql[edit->at + edit->removed];
-    size_t len = strlen(edit->text);
-    if (len > 0 && edit->text[len - 1] == '"' && (next == '"' || next == '&' || next == '\''))
+    bool done = true;
+    for (size_t i = 0; i < edit->piece_count; i++) {
+        const struct piece *piece = &edit->pieces[i];
+        if (piece->text != NULL)
+            put(out, piece->text);
+        else
+            done = put_copy(out, judge, piece->from, piece->to) && done;
+    }
+    char next = judge->request->sql[edit->at + edit->removed];
+    char last = buf_len(out) == before ? '\0' : (char)out->data[out->tail - 1];
+    if (last == '"' && (next == '"' || next == '&' || next == '\''))
         buf_byte(out, ' ');
     *shown = (struct verdict_edit){edit->at, edit->removed, buf_len(out) - before};
+    return done;
 }
 
 enum status rewrite_finish(struct judge *judge)
@@ -84,7 +171,7 @@ enum status rewrite_finish(struct judge *judge)
         overlap = edit->at < at || edit->at + edit->removed > request->len;
         if (!overlap) {
             buf_append(&out, request->sql + at, edit->at - at);
-            rewrite_piece(&out, request->sql, edit, &shown[i]);
+            overlap = !put_edit(&out, judge, edit, &shown[i]);
             at = edit->at + edit->removed;
         }
     }
