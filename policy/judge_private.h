@@ -187,6 +187,8 @@ NODISCARD enum status judge_with(struct judge *judge, PgQuery__WithClause *with)
 /* The names under which the columns of SELECT or RETURNING are seen from outside. */
 NODISCARD enum status judge_output_columns(struct judge *judge, PgQuery__Node **list, size_t count,
                                            struct column_list *out);
+/* judge_name.c: what PostgreSQL calls an output column that has no name of its own, or NULL. */
+const char *judge_output_name(const PgQuery__Node *node);
 /* judge_from.c */
 /* The target of a statement that writes becomes an item of the level. No CTE can stand for it. */
 NODISCARD enum status judge_from_target(struct judge *judge, PgQuery__RangeVar *var);

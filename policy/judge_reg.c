@@ -213,32 +213,6 @@ enum status judge_reg_cast(struct judge *judge, PgQuery__TypeCast *cast, PgQuery
     return status == OK ? judge_walk(judge, cast->arg) : status;
 }
 
-/* The name PostgreSQL gives an output column without one, for the forms a reg* cast can hide in;
- * NULL: another. */
-static const char *output_name(const PgQuery__Node *node, bool *strong)
-{
-    *strong = true;
-    if (node == NULL)
-        return NULL;
-    if (node->node_case == PG_QUERY__NODE__NODE_COLUMN_REF && node->column_ref->n_fields > 0)
-        return tree_string(node->column_ref->fields[node->column_ref->n_fields - 1]);
-    if (node->node_case == PG_QUERY__NODE__NODE_FUNC_CALL && node->func_call->n_funcname > 0)
-        return tree_string(node->func_call->funcname[node->func_call->n_funcname - 1]);
-    if (node->node_case == PG_QUERY__NODE__NODE_TYPE_CAST) {
-        const PgQuery__TypeName *type = node->type_cast->type_name;
-        const char *name = output_name(node->type_cast->arg, strong);
-        if (name != NULL && *strong)
-            return name;
-        *strong = false;
-        return type->n_names > 0 ? tree_string(type->names[type->n_names - 1]) : NULL;
-    }
-    if (node->node_case == PG_QUERY__NODE__NODE_A_CONST ||
-        node->node_case == PG_QUERY__NODE__NODE_PARAM_REF ||
-        node->node_case == PG_QUERY__NODE__NODE_A_EXPR)
-        *strong = false;
-    return NULL;
-}
-
 /* The token behind an output expression that starts at token `index`. */
 static size_t output_end(const struct judge *judge, size_t index)
 {
@@ -268,13 +242,12 @@ static size_t output_end(const struct judge *judge, size_t index)
 /* Output columns of SELECT: one whose name the rewriting would change keeps it by AS. */
 enum status judge_reg_target(struct judge *judge, PgQuery__ResTarget *target)
 {
-    bool strong = false;
     unsigned before = judge->reg_casts;
-    const char *name = target->name[0] == '\0' ? output_name(target->val, &strong) : NULL;
+    const char *name = target->name[0] == '\0' ? judge_output_name(target->val) : NULL;
     enum status status = judge_walk_children(judge, &target->base);
     if (status != OK || name == NULL || judge->reg_casts == before)
         return status;
-    const char *now = output_name(target->val, &strong);
+    const char *now = judge_output_name(target->val);
     if (now != NULL && strcmp(now, name) == 0)
         return OK;
     size_t at = target->location < 0 ? SIZE_MAX : (size_t)target->location;
