@@ -68,6 +68,10 @@ static const char *const aggregates[] = {
     "xmlagg",
 };
 
+/* Sorted. Of those that may be called: what answers otherwise each time, within one statement. */
+static const char *const volatiles[] = {"clock_timestamp", "gen_random_uuid", "random",
+                                        "timeofday"};
+
 static int entry_compare(const void *key, const void *entry)
 {
     return strcmp(key, ((const struct entry *)entry)->name);
@@ -110,4 +114,10 @@ bool functions_aggregate(const char *name)
 {
     return bsearch(name, aggregates, sizeof(aggregates) / sizeof(aggregates[0]),
                    sizeof(aggregates[0]), string_compare) != NULL;
+}
+
+bool functions_volatile(const char *name)
+{
+    return bsearch(name, volatiles, sizeof(volatiles) / sizeof(volatiles[0]), sizeof(volatiles[0]),
+                   string_compare) != NULL;
 }

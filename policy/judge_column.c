@@ -167,6 +167,12 @@ static enum status use_everything(struct judge *judge)
     return status;
 }
 
+/* Names that row locks bring into a level (judge_lock_keys.c): to the client they do not exist. */
+static bool own_name(const char *name)
+{
+    return strncmp(name, "pgvigil ", strlen("pgvigil ")) == 0;
+}
+
 static enum status bare_column(struct judge *judge, const struct reference *ref)
 {
     bool unsure = false;
@@ -199,6 +205,9 @@ static enum status bare_column(struct judge *judge, const struct reference *ref)
     }
     if (unsure)
         return OK;
+    if (own_name(ref->column))
+        return judge_refuse(judge, DENIED, "42703", "column", ref->column, ref->at,
+                            judge_format(judge, "column \"%s\" does not exist", ref->column));
     if (system_column(ref->column))
         return refuse_system(judge, ref->column, ref->at);
     const struct range_item *hiding = hiding_item(judge, ref->column);
@@ -277,7 +286,7 @@ static enum status no_item(struct judge *judge, const struct reference *ref)
      * without an alias gets a name that is not always ours to guess. FROM CAST('x' AS text) is
      * called "text", and "text".current_setting is a call.
      */
-    if (ref->schema == NULL)
+    if (ref->schema == NULL && !own_name(ref->item))
         return ref->column == NULL ? OK : judge_field(judge, ref->column, ref->at);
     return judge_refuse(
         judge, DENIED, "42P01", "column", ref->item, ref->at,

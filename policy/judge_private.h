@@ -105,7 +105,7 @@ struct judge {
     struct relation_use **uses;
     size_t use_count, use_cap;
     bool calls_foreign_function; /* one the policy allows: it may write */
-    bool writes;                 /* holds an INSERT, UPDATE or DELETE */
+    bool writes;                 /* holds an INSERT, UPDATE, DELETE or row lock */
     bool foreign_type; /* a value of a type with operators of its own may be in the statement */
     const char
         *foreign_operator; /* the first one that such a type may give another meaning, or NULL */

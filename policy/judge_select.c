@@ -2,8 +2,9 @@
  * judge_select.c: SELECT, VALUES and TABLE, set operations, WITH.
  *
  * Every field of SelectStmt is visited here, in PostgreSQL's own order (WITH, FROM, then the rest),
- * as the order decides which names exist when.
+ * as the order decides which names exist when. Row locks are judge_lock.c's.
  */
+#include "judge_lock.h"
 #include "judge_write.h"
 
 #include <string.h>
@@ -235,13 +236,13 @@ enum status judge_select(struct judge *judge, PgQuery__SelectStmt *select, struc
     *out = (struct column_list){NULL, 0, false};
     if (select->into_clause != NULL)
         return refuse_clause(judge, "SELECT INTO", "It would make a table.");
-    if (select->n_locking_clause > 0)
-        return refuse_clause(
-            judge, "FOR UPDATE/SHARE",
-            "Row locks through pgvigil are not supported yet; leave the clause out.");
+    struct lock lock;
     struct level level;
+    enum status status = judge_lock_begin(judge, select, &lock);
+    if (status != OK)
+        return status;
     scope_enter(judge, &level, select);
-    enum status status = select->with_clause == NULL ? OK : judge_with(judge, select->with_clause);
+    status = select->with_clause == NULL ? OK : judge_with(judge, select->with_clause);
     if (status == OK && select->op == PG_QUERY__SET_OPERATION__SETOP_NONE) {
         if (select->larg != NULL || select->rarg != NULL)
             status = refuse_clause(judge, "this SELECT", NULL);
@@ -253,6 +254,8 @@ enum status judge_select(struct judge *judge, PgQuery__SelectStmt *select, struc
             status = judge_group(judge, select);
         if (status == OK)
             status = output_columns(judge, select, out);
+        if (status == OK)
+            status = judge_lock(judge, select, &lock);
     } else if (status == OK) {
         bool empty = select->n_target_list == 0 && select->n_from_clause == 0 &&
                      select->n_values_lists == 0 && select->n_group_clause == 0 &&

@@ -43,7 +43,7 @@ static void fixture_unescape(char *text)
     }
 }
 
-/* relation OID schema.name kind pk=a,b column... */
+/* relation OID schema.name kind[+] pk=a,b column[:type]...; + has children */
 static void fixture_relation(struct catalog_builder *builder, char *line, bool parent)
 {
     struct catalog_column columns[16];
@@ -59,20 +59,24 @@ static void fixture_relation(struct catalog_builder *builder, char *line, bool p
     *dot = '\0';
     relation.schema = name;
     relation.name = dot + 1;
-    relation.kind = *strtok_r(NULL, " \n", &save);
-    relation.has_children = parent;
+    const char *kind = strtok_r(NULL, " \n", &save);
+    relation.kind = kind[0];
+    relation.has_children = parent || kind[1] == '+';
     char *keys = strtok_r(NULL, " \n", &save) + 3;
     for (char *at = keys; *at != '\0'; at += *at == ',') {
         key[relation.primary_key_count++] = (int16_t)strtol(at, &at, 10);
     }
     for (char *word = strtok_r(NULL, " \n", &save); word != NULL;
          word = strtok_r(NULL, " \n", &save)) {
+        char *type = strchr(word, ':');
+        if (type != NULL)
+            *type++ = '\0';
         columns[relation.column_count] =
             (struct catalog_column){.name = word,
                                     .attnum = (int16_t)(relation.column_count + 1),
-                                    .type_oid = 25,
-                                    .type = "text",
-                                    .base_type = "text"};
+                                    .type_oid = type == NULL ? 25 : 1700,
+                                    .type = type == NULL ? "text" : type,
+                                    .base_type = type == NULL ? "text" : type};
         relation.column_count++;
     }
     catalog_add_relation(builder, &relation);
@@ -96,6 +100,11 @@ static struct catalog_builder *fixture_read(void)
         } else if (sscanf(line, "function %127s", a) == 1) {
             *strchr(a, '.') = '\0';
             struct catalog_function function = {.schema = a, .name = a + strlen(a) + 1};
+            catalog_add_function(builder, &function);
+        } else if (sscanf(line, "volatile %127s", a) == 1) {
+            *strchr(a, '.') = '\0';
+            struct catalog_function function = {
+                .schema = a, .name = a + strlen(a) + 1, .is_volatile = true};
             catalog_add_function(builder, &function);
         } else if (sscanf(line, "type %127s", a) == 1) {
             *strchr(a, '.') = '\0';

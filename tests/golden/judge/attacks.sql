@@ -299,7 +299,7 @@ SELECT * FROM current_user
 => SELECT * FROM "C:"."current_user"()
 
 SELECT id FROM patients FOR NO KEY UPDATE OF patients SKIP LOCKED
-=> refused 0A000 node: FOR UPDATE/SHARE is not supported for role "nurse" in mission "care"
+=> refused 42501 lock: rows of relation "public.patients" may not be locked for role "nurse" in mission "care"
 
 SELECT '{}'::json::patients
 => refused 42501 type: type "patients" is not available for role "nurse" in mission "care"

@@ -144,10 +144,10 @@ SELECT * FROM patients TABLESAMPLE system (1)
 => refused 0A000 node: TABLESAMPLE is not supported here for role "nurse" in mission "care"
 
 SELECT * FROM patients FOR UPDATE
-=> refused 0A000 node: FOR UPDATE/SHARE is not supported for role "nurse" in mission "care"
+=> refused 42501 lock: rows of relation "public.patients" may not be locked for role "nurse" in mission "care"
 
 SELECT * FROM (SELECT * FROM patients FOR SHARE) x
-=> refused 0A000 node: FOR UPDATE/SHARE is not supported for role "nurse" in mission "care"
+=> refused 42501 lock: rows of relation "public.patients" may not be locked for role "nurse" in mission "care"
 
 SELECT * INTO t FROM patients
 => refused 0A000 node: SELECT INTO is not supported for role "nurse" in mission "care"
