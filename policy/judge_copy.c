@@ -367,7 +367,9 @@ static enum status close_select(struct judge *judge, const struct copy_words *wo
     const char *text = columns == NULL ? NULL : judge_format(judge, "(SELECT %s FROM", columns);
     if (text == NULL)
         return judge_no_memory(judge);
-    judge->edits[edit].text = text;
+    enum status status = rewrite_amend(judge, edit, text);
+    if (status != OK)
+        return status;
     if (words->open != SIZE_MAX)
         return rewrite_edit(judge, start_of(judge, words->open),
                             start_of(judge, words->close) + 1 - start_of(judge, words->open), ")");

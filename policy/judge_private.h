@@ -251,6 +251,8 @@ void scope_use(struct level *level, struct range_item *item, long column); /* -1
 /* rewrite.c. Positions are byte offsets in the client's text. */
 NODISCARD enum status rewrite_edit(struct judge *judge, size_t at, size_t removed,
                                    const char *text);
+/* Gives an edit that stands already (its index) its text. */
+NODISCARD enum status rewrite_amend(struct judge *judge, size_t edit, const char *text);
 /*
  * An edit that may hold copies, and is never part of one. `first`: it comes before other edits at
  * the same place. A copy is of the text as it is sent, with the edits in it; the pieces are kept.

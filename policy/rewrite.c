@@ -36,6 +36,17 @@ enum status rewrite_edit(struct judge *judge, size_t at, size_t removed, const c
         judge, &(struct edit){.at = at, .removed = removed, .pieces = piece, .piece_count = 1});
 }
 
+enum status rewrite_amend(struct judge *judge, size_t edit, const char *text)
+{
+    struct piece *piece = arena_alloc(judge->arena, sizeof(*piece));
+    if (piece == NULL)
+        return judge_no_memory(judge);
+    *piece = (struct piece){.text = text};
+    judge->edits[edit].pieces = piece;
+    judge->edits[edit].piece_count = 1;
+    return OK;
+}
+
 enum status rewrite_frame(struct judge *judge, size_t at, size_t removed, bool first,
                           const struct piece *pieces, size_t count)
 {

@@ -206,9 +206,14 @@ static void put_catalog(struct buf *out, const struct catalog *catalog)
     buf_str(out, ";\nfunctions = (");
     for (size_t i = 0; i < catalog->function_count; i++) {
         const struct catalog_function *function = &catalog->functions[i];
-        const char *parts[3] = {function->schema, function->name, "security definer"};
+        const char *parts[4] = {function->schema, function->name};
+        size_t count = 2;
+        if (function->security_definer)
+            parts[count++] = "security definer";
+        if (function->is_volatile)
+            parts[count++] = "volatile";
         buf_str(out, i == 0 ? "\n  " : ",\n  ");
-        put_strings(out, parts, function->security_definer ? 3 : 2);
+        put_strings(out, parts, count);
     }
     buf_str(out, " );\ntypes = (");
     for (size_t i = 0; i < catalog->type_count; i++) {
@@ -468,12 +473,17 @@ static void read_relations(const struct value *value)
 
 static void read_function(const struct value *value)
 {
-    const char *parts[3];
+    const char *parts[4];
     size_t count = 0;
-    if (!read_strings(value, 2, 3, parts, &count))
+    if (!read_strings(value, 2, 4, parts, &count))
         return;
-    struct catalog_function function = {
-        .schema = parts[0], .name = parts[1], .security_definer = count == 3};
+    struct catalog_function function = {.schema = parts[0], .name = parts[1]};
+    for (size_t i = 2; i < count; i++) {
+        if (strcmp(parts[i], "security definer") == 0)
+            function.security_definer = true;
+        else if (strcmp(parts[i], "volatile") == 0)
+            function.is_volatile = true;
+    }
     catalog_add_function(reading_of(value)->builder, &function);
 }
 

@@ -179,7 +179,7 @@ COPY (SELECT 1 INTO x) TO STDOUT
 => refused 0A000 node: SELECT INTO is not supported for role "nurse" in mission "care"
 
 COPY (SELECT * FROM patients FOR UPDATE) TO STDOUT
-=> refused 0A000 node: FOR UPDATE/SHARE is not supported for role "nurse" in mission "care"
+=> refused 42501 lock: rows of relation "public.patients" may not be locked for role "nurse" in mission "care"
 
 COPY (UPDATE patients SET phone = 'x' WHERE CURRENT OF c RETURNING id) TO STDOUT
 => refused 42501 write: rows of relation "public.patients" may not be updated for role "nurse" in mission "care"

@@ -47,7 +47,7 @@ DECLARE c CURSOR FOR SELECT pg_sleep(1)
 => refused 42501 function: function "pg_sleep" is not available for role "nurse" in mission "care"
 
 DECLARE c CURSOR FOR SELECT * FROM patients FOR UPDATE
-=> refused 0A000 node: FOR UPDATE/SHARE is not supported for role "nurse" in mission "care"
+=> refused 42501 lock: rows of relation "public.patients" may not be locked for role "nurse" in mission "care"
 
 DECLARE c CURSOR FOR SELECT 1 INTO x
 => refused 0A000 node: SELECT INTO is not supported for role "nurse" in mission "care"
