@@ -111,8 +111,11 @@ static enum status read_reference(struct judge *judge, const PgQuery__ColumnRef 
 enum status judge_hidden_column(struct judge *judge, const struct catalog_relation *relation,
                                 const char *name, size_t at, const char *message)
 {
-    enum status status = judge_refuse(judge, DENIED, "42703", "column", name, at, message);
-    if (status == DENIED && catalog_column(relation, name) != NULL)
+    bool hidden = catalog_column(relation, name) != NULL;
+    const char *object =
+        hidden ? judge_format(judge, "%s.%s.%s", relation->schema, relation->name, name) : name;
+    enum status status = judge_refuse(judge, DENIED, "42703", "column", object, at, message);
+    if (status == DENIED && hidden)
         judge_hint(judge, judge_format(
                               judge,
                               "The policy hides column \"%s\" of %s.%s from the role %s in "

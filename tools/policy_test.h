@@ -99,7 +99,6 @@ bool test_wants_rows(const struct test_case *test);
 
 struct test_outcome {
     bool allowed;
-    bool predicted; /* judge() allowed it, and PostgreSQL will not know a column: it is hidden */
     bool from_database; /* the refusal is PostgreSQL's own */
     const char *reason;
     const char *object;
@@ -114,7 +113,6 @@ struct test_outcome {
 struct test_bench {
     const struct policy *policy;
     struct catalog *catalog; /* with guards */
-    struct catalog *opened;  /* the same, where guards hide no column: see test_judge.c */
     struct arena *arena;
 };
 
@@ -124,8 +122,8 @@ NODISCARD enum status test_bench_make(const struct policy *policy, const struct 
                                       struct arena *arena, struct test_bench *bench,
                                       struct buf *why);
 /* With the guards that are deployed: `catalog` has them. */
-NODISCARD enum status test_bench_live(const struct policy *policy, struct catalog *catalog,
-                                      struct arena *arena, struct test_bench *bench);
+void test_bench_live(const struct policy *policy, struct catalog *catalog, struct arena *arena,
+                     struct test_bench *bench);
 void test_bench_free(struct test_bench *bench);
 
 /* ERR_MEMORY only. */

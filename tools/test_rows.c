@@ -267,7 +267,6 @@ static void compare_rows(const struct test_bench *bench, const struct test_datab
                         ? 0
                         : bench->policy->missions[outcome->mission].max_rows;
     outcome->allowed = most == 0 || !tuples || rows <= most;
-    outcome->predicted = false;
     if (!outcome->allowed) {
         outcome->reason = "rows";
         outcome->object = bench->policy->missions[outcome->mission].name;
@@ -291,13 +290,12 @@ static void refused_by_server(const struct test_bench *bench, const PGresult *re
 {
     const char *code = PQresultErrorField(result, PG_DIAG_SQLSTATE);
     const char *message = PQresultErrorField(result, PG_DIAG_MESSAGE_PRIMARY);
-    const char *foretold = outcome->predicted ? outcome->object : NULL;
     bool column = code != NULL && strcmp(code, "42703") == 0;
     bool names_only = code != NULL && strncmp(code, "42", 2) == 0;
     outcome->allowed = false;
     outcome->from_database = true;
     outcome->reason = column ? "column" : "database";
-    outcome->object = column ? foretold : NULL;
+    outcome->object = NULL;
     outcome->sqlstate = code == NULL ? NULL : arena_strdup(bench->arena, code);
     outcome->message = names_only && message != NULL ? arena_strdup(bench->arena, message)
                                                      : "PostgreSQL's own refusal";

@@ -154,7 +154,7 @@ def test_hidden_column_is_on_record(user, sql, stack):
         assert wire.error_of(raw.query(sql))["C"] == "42703"
         mine = [r for r in stack.audit_records() if r.get("sql", "").lower() == sql.lower() and r.get("application") == "hidden-column"]
     assert len(mine) == 1 and mine[0]["sqlstate"] == "42703" and not mine[0].get("rows") and mine[0]["person"] == user
-    assert mine[0]["decision"] == "deny" and mine[0]["refused"] == "column " + sql.split()[1]
+    assert mine[0]["decision"] == "deny" and mine[0]["refused"] == "column public.%s.%s" % (sql.split()[3], sql.split()[1])
 
 
 def test_literals_are_not_on_record(stack):

@@ -305,13 +305,13 @@ static void map_position_after_edits_is_the_clients(void **state)
 {
     (void)state;
     map_position("SELECT 1", "1", "1");
-    map_position("SELECT 'é', id FROM patients WHERE nir = 1", "nir", "nir");
-    map_position("SELECT 'é', upper(nir) FROM patients", "nir", "nir");
-    map_position("SELECT 'é', upper(nir) FROM patients", "upper", "upper");
+    map_position("SELECT 'é', id FROM patients WHERE phone = 1", "phone", "phone");
+    map_position("SELECT 'é', upper(phone) FROM patients", "phone", "phone");
+    map_position("SELECT 'é', upper(phone) FROM patients", "upper", "upper");
     map_position("SELECT id FROM public.patients WHERE é = 1", "WHERE", "WHERE");
     map_position("SELECT id FROM public.patients WHERE é = 1", "public.patients",
                  "public.patients");
-    map_position("SELECT public.patients.nir FROM public.patients", "nir", "nir");
+    map_position("SELECT public.patients.phone FROM public.patients", "phone", "phone");
     map_position("SELECT p.family_name FROM patients p GROUP BY p.id", "p.id", "p.id");
 }
 
