@@ -61,7 +61,7 @@ static enum status not_allowed(struct judge *judge, const PgQuery__SelectStmt *s
 enum status judge_lock_begin(struct judge *judge, const PgQuery__SelectStmt *select,
                              struct lock *lock)
 {
-    *lock = (struct lock){NULL};
+    *lock = (struct lock){.labelled = NULL};
     if (select->n_locking_clause == 0)
         return OK;
     if (select->op != PG_QUERY__SET_OPERATION__SETOP_NONE)
@@ -100,6 +100,9 @@ static bool has_sub_select(const PgQuery__Node *node)
 
 static enum status mark_all(struct judge *judge, const PgQuery__SelectStmt *select, bool *locked)
 {
+    enum status status = judge_work(judge, select->n_from_clause + 2 * judge->level->item_count);
+    if (status != OK)
+        return status;
     for (size_t i = 0; i < select->n_from_clause; i++) {
         if (has_sub_select(select->from_clause[i]))
             return judge_unsupported(

@@ -250,7 +250,8 @@ static enum status edit_frame(struct judge *judge, const struct lock_text *text,
     const struct piece open = {.text = frame->open};
     const struct piece pieces[] = {
         {.text = frame->middle},
-        {.from = start, .to = where ? tokens[text->where].start : order},
+        /* The alias it was given may stand at its very end: `FROM t*WHERE`. */
+        {.from = start, .to = where ? tokens[text->where].start : order, .with_end = true},
         {.text = frame->match},
         {.text = frame->close},
     };
@@ -379,7 +380,7 @@ enum status judge_lock_keys(struct judge *judge, PgQuery__SelectStmt *select,
                             const struct lock *lock, struct range_item *item)
 {
     size_t parts[32] = {0}; /* PostgreSQL's own limit */
-    struct frame frame = {NULL};
+    struct frame frame = {.name = NULL};
     struct lock_text text = {0};
     const PgQuery__LockingClause *named = NULL;
     if (item->use->shown.relation->primary_key_count > sizeof(parts) / sizeof(parts[0]))

@@ -79,6 +79,7 @@ struct level {
 struct piece {
     const char *text; /* NULL: a copy */
     size_t from, to;
+    bool with_end; /* what is put in just at `to` belongs to it */
 };
 
 struct edit {

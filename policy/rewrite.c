@@ -120,24 +120,24 @@ static size_t edit_from(const struct judge *judge, size_t at)
 }
 
 /* What [from, to) becomes, once more: frames are of the place, not of what stands in it. */
-static bool put_copy(struct buf *out, const struct judge *judge, size_t from, size_t to)
+static bool put_copy(struct buf *out, const struct judge *judge, const struct piece *piece)
 {
     const char *sql = judge->request->sql;
-    size_t at = from;
-    for (size_t i = edit_from(judge, from); i < judge->edit_count; i++) {
+    size_t at = piece->from;
+    for (size_t i = edit_from(judge, at); i < judge->edit_count; i++) {
         const struct edit *edit = &judge->edits[i];
-        if (edit->at >= to)
+        if (edit->at > piece->to || (edit->at == piece->to && !piece->with_end))
             break;
         if (edit->frame)
             continue;
-        if (edit->at < at || edit->at + edit->removed > to)
+        if (edit->at < at || edit->at + edit->removed > piece->to)
             return false;
         buf_append(out, sql + at, edit->at - at);
         for (size_t k = 0; k < edit->piece_count; k++)
             put(out, edit->pieces[k].text);
         at = edit->at + edit->removed;
     }
-    buf_append(out, sql + at, to - at);
+    buf_append(out, sql + at, piece->to - at);
     return true;
 }
 
@@ -151,7 +151,7 @@ static bool put_edit(struct buf *out, const struct judge *judge, const struct ed
         if (piece->text != NULL)
             put(out, piece->text);
         else
-            done = put_copy(out, judge, piece->from, piece->to) && done;
+            done = put_copy(out, judge, piece) && done;
     }
     char next = judge->request->sql[edit->at + edit->removed];
     char last = buf_len(out) == before ? '\0' : (char)out->data[out->tail - 1];

@@ -387,6 +387,19 @@ OFFSET 0) AS "pgvigil keys", LATERAL (SELECT * FROM "G:"."public.jobs" AS "jobs"
 WHERE "jobs"."id" = "pgvigil keys"."pgvigil 1" OFFSET 0) AS "jobs" LIMIT 1 FOR UPDATE OF "jobs"
 -- public.jobs(id state) public.jobs(id)
 
+SELECT id FROM jobs *WHERE state = 'a' FOR UPDATE
+=> SELECT id FROM (SELECT "jobs"."id" AS "pgvigil 1" FROM "G:"."public.jobs" * AS "jobs"WHERE state = 'a' 
+OFFSET 0) AS "pgvigil keys", LATERAL (SELECT * FROM "G:"."public.jobs" * AS "jobs" 
+WHERE "jobs"."id" = "pgvigil keys"."pgvigil 1" AND ((state = 'a' 
+) IS TRUE) OFFSET 0) AS "jobs" FOR UPDATE OF "jobs"
+-- public.jobs(id state)
+
+SELECT id FROM jobs*ORDER BY id FOR UPDATE
+=> SELECT id FROM (SELECT "jobs"."id" AS "pgvigil 1" FROM "G:"."public.jobs"* AS "jobs"ORDER BY id 
+OFFSET 0) AS "pgvigil keys", LATERAL (SELECT * FROM "G:"."public.jobs"* AS "jobs" 
+WHERE "jobs"."id" = "pgvigil keys"."pgvigil 1" OFFSET 0) AS "jobs" FOR UPDATE OF "jobs"
+-- public.jobs(id)
+
 SELECT id, state FROM jobs ORDER BY ("state"), (2) FOR UPDATE
 => SELECT id, state FROM (SELECT "jobs"."id" AS "pgvigil 1" FROM "G:"."public.jobs" AS "jobs" ORDER BY ("state"), CASE WHEN true THEN (state 
 ) END 

@@ -1,0 +1,1 @@
+SELECT id x, state AS U&"!0061" UESCAPE '!' FROM jobs WHERE upper(state) = 'A' ORDER BY a, x, upper(state) DESC NULLS LAST FOR NO KEY UPDATE OF jobs NOWAIT

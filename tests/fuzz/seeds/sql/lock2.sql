@@ -1,0 +1,2 @@
+(SELECT j.id FROM ONLY (devices) j -- x
+WHERE label LIKE 'a%' ORDER BY j.id USING <) LIMIT 1 FOR SHARE SKIP LOCKED
