@@ -23,6 +23,18 @@ static enum status refuse(struct judge *judge, const char *what, const char *hin
 
 /* ---- what a filter depends on ---- */
 
+/* PostgreSQL cuts a longer identifier off, at a character's end: it is the column whose name it
+ * begins with. */
+#define NAME_BYTES_MAX ((size_t)63)
+#define CUT_NAME_BYTES (NAME_BYTES_MAX - 3)
+
+static bool word_is(const char *text, size_t len, const char *name)
+{
+    size_t own = strlen(name);
+    return strncasecmp(text, name, own) == 0 &&
+           (len == own || (len > NAME_BYTES_MAX && own >= CUT_NAME_BYTES));
+}
+
 /* A quoted identifier's name against `name`; an escaped one (U&"...") is taken for any name. */
 static bool quoted_is(const char *text, size_t len, const char *name)
 {
@@ -34,7 +46,9 @@ static bool quoted_is(const char *text, size_t len, const char *name)
     for (size_t i = 1; i + 1 < len; i++) {
         if (text[i] == '"')
             i++; /* doubled */
-        if (name[used] == '\0' || text[i] != name[used])
+        if (name[used] == '\0')
+            return used >= CUT_NAME_BYTES;
+        if (text[i] != name[used])
             return false;
         used++;
     }
@@ -44,8 +58,14 @@ static bool quoted_is(const char *text, size_t len, const char *name)
 struct mention {
     const char *name;
     bool found; /* at all */
-    bool whole; /* without a dot behind it: as a value of its own */
+    bool whole; /* with no column's name behind it: as a value of its own, or as name.* */
 };
+
+/* What stands behind a name: a dot and one more name. A dot, space and a name count as less. */
+static bool has_field(const char *behind)
+{
+    return behind[0] == '.' && strchr("* \t\r\n\f\v", behind[1]) == NULL;
+}
 
 static void mention_in(const char *expression, struct mention *mention)
 {
@@ -54,13 +74,12 @@ static void mention_in(const char *expression, struct mention *mention)
         size_t start = at;
         kind = lexer_next(expression, &at);
         size_t len = at - start;
-        bool word = kind == LEXEME_WORD && strlen(mention->name) == len &&
-                    strncasecmp(expression + start, mention->name, len) == 0;
+        bool word = kind == LEXEME_WORD && word_is(expression + start, len, mention->name);
         bool quoted = kind == LEXEME_QUOTED && quoted_is(expression + start, len, mention->name);
         if (!word && !quoted && kind != LEXEME_UNCLOSED)
             continue;
         mention->found = true;
-        mention->whole = mention->whole || expression[at] != '.';
+        mention->whole = mention->whole || !has_field(expression + at);
         if (kind == LEXEME_UNCLOSED)
             return;
     }
