@@ -18,6 +18,7 @@
 #include <string.h>
 
 #define PARSE_TYPES_MAX 65535
+#define NAME_BYTES_MAX  63
 
 static enum status refuse(struct session *session, const struct statement *statement,
                           const struct refusal *refusal, bool record)
@@ -36,6 +37,25 @@ static enum status refuse_name(struct session *session, const char *sqlstate, co
     else
         snprintf(message, sizeof message, "%s \"%s\" %s", what, name, how);
     const struct refusal refusal = {.sqlstate = sqlstate, .message = message};
+    return query_refuse(session, &refusal, true);
+}
+
+/*
+ * PostgreSQL tells names apart by their first 63 bytes. The attack: of two portals whose names
+ * differ behind that, one is bound, closed by a third such name and bound again as the other; it
+ * would run under the first one's record.
+ */
+static bool too_long(const char *name)
+{
+    return strlen(name) > NAME_BYTES_MAX;
+}
+
+static enum status refuse_long(struct session *session)
+{
+    const struct refusal refusal = {
+        .sqlstate = "42622",
+        .message = "the name of a prepared statement or portal is longer than 63 bytes",
+        .hint = "PostgreSQL would cut it off, and could not tell it from others."};
     return query_refuse(session, &refusal, true);
 }
 
@@ -261,6 +281,8 @@ enum status extended_parse(struct session *session, const struct wire_message *m
     struct wire_parse parse;
     if (wire_parse_parse(message, &parse) != OK)
         return ERR_PROTOCOL;
+    if (too_long(parse.statement))
+        return refuse_long(session);
     query_drop_stale(session);
     if (session->pending == NULL) {
         if (parse.statement[0] != '\0' && !session_unrestricted(session) &&
@@ -406,6 +428,8 @@ enum status extended_bind(struct session *session, const struct wire_message *me
     struct wire_bind bind;
     if (wire_parse_bind(message, &bind) != OK)
         return ERR_PROTOCOL;
+    if (too_long(bind.portal) || too_long(bind.statement))
+        return refuse_long(session);
     /* A refused statement is made to fail upstream by executing what does not exist. */
     if (strcmp(bind.portal, QUERY_FAILING_PORTAL) == 0)
         return refuse_name(session, "42602", "portal", bind.portal, "is a reserved name");
@@ -489,6 +513,8 @@ enum status extended_describe(struct session *session, const struct wire_message
     const char *name;
     if (wire_parse_target(message, &kind, &name) != OK)
         return ERR_PROTOCOL;
+    if (too_long(name))
+        return refuse_long(session);
     struct statement *statement = NULL;
     struct cursor *cursor = NULL;
     enum status status =
@@ -534,6 +560,8 @@ enum status extended_close(struct session *session, const struct wire_message *m
     const char *name;
     if (wire_parse_target(message, &kind, &name) != OK)
         return ERR_PROTOCOL;
+    if (too_long(name))
+        return refuse_long(session);
     bool bound = session->server != NULL && session->server->state == SERVER_ACTIVE;
     struct statement *displaced = NULL;
     bool upstream;
@@ -610,6 +638,8 @@ enum status extended_execute(struct session *session, const struct wire_message 
     uint32_t max_rows;
     if (wire_parse_execute(message, &portal, &max_rows) != OK)
         return ERR_PROTOCOL;
+    if (too_long(portal))
+        return refuse_long(session);
     /* A Bind in flight from an earlier group may fail and leave the portal that had the name: it
      * would run under the new one's record. */
     if (session->requests.remote > 0 &&

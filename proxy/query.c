@@ -359,6 +359,17 @@ static enum status begin_records(struct session *session, struct statement *stat
     return OK;
 }
 
+/* An unrestricted client's names are the server's. The attack: DEALLOCATE, and PREPARE of another
+ * text by the name, which a Bind would run under the first one's record. So it is not known here
+ * from when DEALLOCATE goes, whether it will succeed or not. */
+static void forget_names(struct session *session, const char *name)
+{
+    if (name == NULL)
+        statements_clear(session->statements);
+    else
+        statements_remove(session->statements, name);
+}
+
 void query_note_settings(struct session *session, const struct statement *statement)
 {
     for (size_t i = 0; i < statement->verdict->statement_count; i++) {
@@ -367,6 +378,8 @@ void query_note_settings(struct session *session, const struct statement *statem
         session->settings_sent = session->settings_sent || sets;
         if (sets && !one->local)
             session->pinned = true;
+        if (one->kind == STATEMENT_DEALLOCATE || one->kind == STATEMENT_DISCARD)
+            forget_names(session, one->target);
     }
 }
 

@@ -69,7 +69,7 @@ NODISCARD enum status query_judge(struct session *session, const struct statemen
                                   struct statement **statement, struct refusal *refusal);
 /* A statement that goes upstream and leaves a setting on the server connection keeps that
  * connection for the session, until it ends or discards all: the next person must not inherit it.
- */
+ * What drops prepared statements there makes their names unknown here. */
 void query_note_settings(struct session *session, const struct statement *statement);
 /* In a transaction block, or in the implicit transaction of a group that went upstream in part. */
 bool query_in_transaction(const struct session *session);
