@@ -97,7 +97,23 @@ static struct mention mentioned(const struct relation_use *use, const char *name
     return mention;
 }
 
-/* The whole row in the filter, or a column that PostgreSQL computes from others. */
+/* A trigger of it, or of a partition or child where its rows stand, may set any column. */
+static bool has_trigger(const struct judge *judge, const struct catalog_relation *relation)
+{
+    const struct catalog *catalog = judge->request->catalog;
+    for (size_t i = 0; i < catalog->relation_count; i++) {
+        const struct catalog_relation *at = &catalog->relations[i];
+        if (!at->update_trigger)
+            continue;
+        while (at != relation && at->parent >= 0)
+            at = &catalog->relations[at->parent];
+        if (at == relation)
+            return true;
+    }
+    return false;
+}
+
+/* The whole row in the filter, a column that PostgreSQL computes from others, or a trigger. */
 static bool depends_on_anything(const struct judge *judge, const struct relation_use *use)
 {
     const struct catalog_relation *relation = use->shown.relation;
@@ -112,7 +128,7 @@ static bool depends_on_anything(const struct judge *judge, const struct relation
         if (column->generated && mentioned(use, column->name).found)
             return true;
     }
-    return false;
+    return has_trigger(judge, relation);
 }
 
 static enum status check_filter(struct judge *judge, const PgQuery__OnConflictClause *conflict)

@@ -29,7 +29,11 @@ static const char relations_sql[] =
     "        THEN pg_catalog.pg_get_viewdef(c.oid) END,\n"
     "    (SELECT pg_catalog.array_to_string(k.conkey, ',') FROM pg_catalog.pg_constraint k\n"
     "     WHERE k.conrelid = c.oid AND k.contype = 'p' AND NOT k.condeferrable),\n"
-    "    COALESCE((SELECT y.typarray FROM pg_catalog.pg_type y WHERE y.oid = c.reltype), 0)\n"
+    "    COALESCE((SELECT y.typarray FROM pg_catalog.pg_type y WHERE y.oid = c.reltype), 0),\n"
+    /* tgtype: ROW 1, BEFORE 2, UPDATE 16 */
+    "    EXISTS (SELECT FROM pg_catalog.pg_trigger t WHERE t.tgrelid = c.oid AND NOT "
+    "t.tgisinternal\n"
+    "        AND t.tgenabled <> 'D' AND t.tgtype::pg_catalog.int4 & 19 = 19)\n"
     "FROM pg_catalog.pg_class c JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace\n"
     "WHERE c.relkind IN ('r', 'p', 'v', 'm', 'f') AND " REAL "\n"
     "ORDER BY n.nspname COLLATE \"C\", c.relname COLLATE \"C\"";
@@ -238,6 +242,7 @@ static enum status load_relations(struct loader *loader)
             .kind = PQgetvalue(relations, row, 4)[0],
             .partition = true_at(relations, row, 5),
             .owner = PQgetvalue(relations, row, 7),
+            .update_trigger = true_at(relations, row, 11),
             .definition = text_at(relations, row, 8),
             .columns = room,
             .primary_key = key,
@@ -482,7 +487,8 @@ static bool same_relation(const struct catalog_relation *a, const struct catalog
            a->row_array_oid == b->row_array_oid && strcmp(a->schema, b->schema) == 0 &&
            strcmp(a->name, b->name) == 0 && a->kind == b->kind && a->parent == b->parent &&
            a->partition == b->partition && a->has_children == b->has_children &&
-           strcmp(a->owner, b->owner) == 0 && same_text(a->definition, b->definition) &&
+           a->update_trigger == b->update_trigger && strcmp(a->owner, b->owner) == 0 &&
+           same_text(a->definition, b->definition) &&
            a->primary_key_count == b->primary_key_count &&
            memcmp(a->primary_key, b->primary_key, a->primary_key_count * sizeof(*a->primary_key)) ==
                0 &&

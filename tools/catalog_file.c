@@ -164,6 +164,8 @@ static void put_relation(struct buf *out, const struct catalog *catalog,
         buf_str(out, " partition = true;");
     if (relation->has_children)
         buf_str(out, " has_children = true;");
+    if (relation->update_trigger)
+        buf_str(out, " update_trigger = true;");
     if (relation->definition != NULL) {
         buf_str(out, "\n    definition = ");
         put_string(out, relation->definition);
@@ -275,6 +277,7 @@ struct raw_relation {
     const char *parent[2];
     bool partition;
     bool has_children;
+    bool update_trigger;
     struct catalog_column *columns;
     size_t column_count;
     struct policy_place place;
@@ -376,6 +379,11 @@ static void relation_partition(const struct value *value)
     (void)value_bool(value, &((struct raw_relation *)value->entry)->partition);
 }
 
+static void relation_update_trigger(const struct value *value)
+{
+    (void)value_bool(value, &((struct raw_relation *)value->entry)->update_trigger);
+}
+
 static void relation_has_children(const struct value *value)
 {
     (void)value_bool(value, &((struct raw_relation *)value->entry)->has_children);
@@ -460,6 +468,7 @@ static const struct value_key relation_keys[] = {
     {"parent", NULL, relation_parent},
     {"partition", NULL, relation_partition},
     {"has_children", NULL, relation_has_children},
+    {"update_trigger", NULL, relation_update_trigger},
     {"definition", NULL, relation_definition},
     {"columns", NULL, relation_columns},
     {"names", NULL, relation_names},
@@ -588,6 +597,7 @@ static void add_relation(struct reading *reading, const struct raw_relation *raw
                                         .primary_key = key,
                                         .partition = raw->partition,
                                         .has_children = raw->has_children,
+                                        .update_trigger = raw->update_trigger,
                                         .owner = raw->owner == NULL ? "" : raw->owner,
                                         .definition = raw->definition};
     for (size_t i = 0; i < raw->key.count && i < 32; i++)

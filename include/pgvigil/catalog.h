@@ -44,8 +44,9 @@ struct catalog_relation {
     size_t primary_key_count;
     int parent; /* index of the relation it is a partition or the (single) inheritance child of, or
                    -1 */
-    bool partition;    /* pg_class.relispartition */
-    bool has_children; /* partitions or inheritance children: ONLY means something */
+    bool partition;      /* pg_class.relispartition */
+    bool has_children;   /* partitions or inheritance children: ONLY means something */
+    bool update_trigger; /* a trigger may change its rows before an UPDATE of them */
     const char *owner;
     const char *definition; /* pg_get_viewdef for v and m, else NULL */
     /* The guard of each pair stands in struct catalog_guard. */
