@@ -7,6 +7,7 @@
  * allowed only when all of it returned OK; until then it is the zeroed one that denies.
  */
 #include "judge_private.h"
+#include "judge_write.h"
 
 #include <pgvigil/text.h>
 #include <string.h>
@@ -255,7 +256,8 @@ static enum status all_statements(struct judge *judge, PgQuery__ParseResult *tre
     }
     judge->verdict->statements = statements;
     judge->verdict->statement_count = count;
-    return check_mix(judge, statements, count);
+    enum status status = judge_rows_or_writes(judge, statements, count);
+    return status == OK ? check_mix(judge, statements, count) : status;
 }
 
 static enum status prepare(struct judge *judge)

@@ -269,9 +269,44 @@ static enum status delete_statement(struct judge *judge, PgQuery__DeleteStmt *de
 static enum status returning(struct judge *judge, PgQuery__Node **list, size_t count,
                              struct column_list *out)
 {
+    if (count > 0 && judge_rows_limited(judge))
+        return judge_unsupported(judge, "write", "RETURNING in a mission with max_rows",
+                                 "Read the rows with SELECT when they are written.");
     judge->level->clause = CLAUSE_WHERE;
     enum status status = judge_walk_list(judge, list, count);
     return status == OK ? judge_output_columns(judge, list, count, out) : status;
+}
+
+bool judge_rows_limited(const struct judge *judge)
+{
+    return judge->request->policy->missions[judge->request->mission].max_rows > 0;
+}
+
+static bool writes_rows(const struct verdict_statement *statement)
+{
+    for (size_t i = 0; i < statement->relation_count; i++) {
+        if (statement->relations[i].writes)
+            return true;
+    }
+    return false;
+}
+
+enum status judge_rows_or_writes(struct judge *judge, const struct verdict_statement *statements,
+                                 size_t count)
+{
+    bool rows = false;
+    bool writes = false;
+    for (size_t i = 0; i < count; i++) {
+        enum statement_kind kind = statements[i].kind;
+        rows = rows || kind == STATEMENT_SELECT || kind == STATEMENT_COPY_TO ||
+               kind == STATEMENT_FETCH;
+        writes = writes || writes_rows(&statements[i]);
+    }
+    if (!rows || !writes || judge->verdict->unrestricted || !judge_rows_limited(judge))
+        return OK;
+    return judge_unsupported(judge, "write",
+                             "a text that writes and returns rows, in a mission with max_rows",
+                             "Send what writes by itself.");
 }
 
 bool judge_is_write(const PgQuery__Node *node)
