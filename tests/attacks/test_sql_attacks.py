@@ -136,7 +136,7 @@ CASES = [
     ("ts_stat_runs_sql", "nurse1", "SELECT * FROM ts_stat('SELECT 1')", NO),
     ("operator_of_another_schema", "nurse1", "SELECT 1 OPERATOR(public.+) 2", NO),
     ("sample_of_a_table", "nurse1", "SELECT count(*) FROM patients TABLESAMPLE bernoulli (100)", UNSUPPORTED),
-    ("row_locks", "nurse1", "SELECT 1 FROM (SELECT * FROM patients FOR UPDATE) p", UNSUPPORTED),
+    ("row_locks", "nurse1", "SELECT 1 FROM (SELECT * FROM patients FOR UPDATE) p", NO),
     ("select_into", "nurse1", "SELECT 1 INTO x", UNSUPPORTED),
     ("writing_with", "nurse1", "WITH x AS (DELETE FROM wards RETURNING 1) SELECT 1", NO),
     ("copy_to_a_file", "nurse1", "COPY (SELECT 1) TO '/tmp/x'", NO),

@@ -322,6 +322,45 @@ def test_prepared_statement_locks_for_whoever_runs_it(stack):
                 assert rows == expected
 
 
+def test_cursor_locks_as_it_is_read(stack, oracle):
+    """In SQL: what FETCH locks, and what PostgreSQL says of cursors that lock."""
+    query = "SELECT id FROM k.jobs WHERE state = 'ready' AND code LIKE 'c%' ORDER BY prio, id FOR UPDATE"
+    answers = []
+    for c, su in ((nurse(stack), stack.superuser()), (stack.cluster.superuser(oracle), stack.cluster.superuser(oracle))):
+        found = []
+        with c, su:
+            for declare in ("c CURSOR FOR", "c NO SCROLL CURSOR FOR", "c SCROLL CURSOR FOR", "c CURSOR WITH HOLD FOR", "c INSENSITIVE CURSOR FOR"):
+                c.execute("BEGIN")
+                try:
+                    c.execute("DECLARE %s %s" % (declare, query))
+                    for step in ("FETCH 2 FROM c", "FETCH FROM c", "MOVE 2 FROM c", "FETCH 1 FROM c", "FETCH BACKWARD 1 FROM c"):
+                        rows = c.execute(step)
+                        found.append((step, rows.fetchall() if rows.description else rows.statusmessage, sorted(locked_jobs(su))))
+                except psycopg.Error as error:
+                    found.append((declare, error.sqlstate))
+                c.execute("ROLLBACK")
+                assert not locked_jobs(su)
+        answers.append(found)
+    assert answers[0] == answers[1]
+    assert len(answers[0]) == 13 and len(answers[0][3][2]) == 6
+
+
+def test_copy_locks_what_it_returns(stack):
+    query = "SELECT id FROM k.jobs WHERE state = 'ready' AND code LIKE 'c%' ORDER BY prio, id LIMIT 3 FOR UPDATE"
+    with nurse(stack) as c, stack.superuser() as su:
+        c.execute("BEGIN")
+        rows = [r[0] for r in c.execute(query).fetchall()]
+        c.execute("ROLLBACK")
+        c.execute("BEGIN")
+        with c.cursor().copy("COPY (%s) TO STDOUT" % query) as copy:
+            assert [int(line) for line in b"".join(copy).split()] == rows
+        assert locked_jobs(su) == set(rows)
+        c.execute("ROLLBACK")
+        with pytest.raises(psycopg.Error) as error:
+            c.execute("COPY (SELECT id FROM k.removed FOR UPDATE) TO STDOUT")
+        assert error.value.sqlstate == "42501"
+
+
 def test_savepoint_gives_locks_back(stack):
     with nurse(stack) as c, stack.superuser() as su:
         c.execute("BEGIN")

@@ -101,6 +101,17 @@ STATEMENTS = [
     "UPDATE w.persons SET phone = current_setting('pgvigil.u_wards')",
     "UPDATE w.persons SET phone = 'x' WHERE ctid IS NOT NULL",
     "DELETE FROM w.persons WHERE xmin::text::int > 0",
+    # row locks
+    "SELECT * FROM w.persons WHERE phone::int > 0 FOR UPDATE",
+    "SELECT id FROM w.persons WHERE 1 / (amount - 3) > -100 ORDER BY name FOR UPDATE",
+    "SELECT id FROM w.persons ORDER BY 1 / (amount - 7) LIMIT 3 FOR SHARE",
+    "SELECT name FROM w.persons WHERE name LIKE 'ZZ%' FOR UPDATE NOWAIT",
+    "SELECT name AS n FROM w.persons WHERE ward > 2 ORDER BY n FOR KEY SHARE",
+    "SELECT persons, to_jsonb(persons) FROM w.persons WHERE tags @> '{ZZCANARYA}' OR id = 4 LIMIT 2 FOR UPDATE SKIP LOCKED",
+    "SELECT secret FROM w.persons ORDER BY secret LIMIT 1 FOR UPDATE",
+    "SELECT \"pgvigil keys\" FROM w.persons LIMIT 1 FOR UPDATE",
+    "SELECT label FROM w.items WHERE label LIKE 'ZZ%' ORDER BY length(label) DESC FOR UPDATE",
+    "UPDATE w.persons SET phone = 'l' WHERE id IN (SELECT id FROM w.persons WHERE name::text > 'A' ORDER BY name DESC LIMIT 2 FOR UPDATE SKIP LOCKED) RETURNING *",
     "BEGIN; UPDATE w.persons SET phone = 'tx'; SELECT count(*) FROM w.persons WHERE phone = 'tx'; ROLLBACK",
 ]
 LOOK = ["SELECT * FROM w.persons", "SELECT * FROM w.visits", "SELECT * FROM w.items", "SELECT * FROM w.devices"]
