@@ -280,7 +280,7 @@ static enum status edit_clauses(struct judge *judge, PgQuery__SelectStmt *select
                judge->tokens.tokens[index].kind != PG_QUERY__TOKEN__SHARE)
             index++;
         const char *of = judge_format(judge, " OF %s", frame->name);
-        if (index >= judge->tokens.count)
+        if (index >= judge->tokens.count || named == NULL)
             return judge_refuse(judge, ERR_INTERNAL, "XX000", "internal", "lock", SIZE_MAX,
                                 "a row lock was not found in the text");
         size_t word = judge->tokens.tokens[index].kind == PG_QUERY__TOKEN__UPDATE ? strlen("UPDATE")

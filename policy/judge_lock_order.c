@@ -66,7 +66,7 @@ static enum status wrap_node(struct order *order, PgQuery__Node **node)
     PgQuery__CaseWhen *when = arena_alloc(arena, sizeof(*when));
     if (made == NULL || expr == NULL || args == NULL || arg == NULL || when == NULL)
         return judge_no_memory(order->judge);
-    if (status != OK)
+    if (status != OK || order->wrapping == NULL)
         return status;
     pg_query__node__init(made);
     *arg = *order->wrapping->args[0];

@@ -134,7 +134,7 @@ static bool put_copy(struct buf *out, const struct judge *judge, const struct pi
             return false;
         buf_append(out, sql + at, edit->at - at);
         for (size_t k = 0; k < edit->piece_count; k++)
-            put(out, edit->pieces[k].text);
+            put(out, edit->pieces[k].text == NULL ? "" : edit->pieces[k].text);
         at = edit->at + edit->removed;
     }
     buf_append(out, sql + at, piece->to - at);
