@@ -58,6 +58,20 @@
 #define BY_OID_AND_NAME(name, returns)                                                             \
     ALWAYS_NULL(name "\"(oid)", returns), ALWAYS_NULL(name "\"(text)", returns)
 
+/* The forms that say for whom: the person, or nobody. `object` is the type of what the right is on;
+ * COLUMN also takes a column. */
+#define FOR_WHOM(name, object)                                                                     \
+    LOOKUP(name "\"(name, " object ", text)", "boolean",                                           \
+           "SELECT @.\"" name "\"($2, $3) WHERE $1 = " PERSON),                                    \
+        LOOKUP(name "\"(oid, " object ", text)", "boolean",                                        \
+               "SELECT @.\"" name "\"($2, $3) WHERE @.\"pg_get_userbyid\"($1) = " PERSON)
+#define FOR_WHOM_COLUMN(object, column)                                                            \
+    LOOKUP("has_column_privilege\"(name, " object ", " column ", text)", "boolean",                \
+           "SELECT @.\"has_column_privilege\"($2, $3, $4) WHERE $1 = " PERSON),                    \
+        LOOKUP("has_column_privilege\"(oid, " object ", " column ", text)", "boolean",             \
+               "SELECT @.\"has_column_privilege\"($2, $3, $4) WHERE @.\"pg_get_userbyid\"($1) "    \
+               "= " PERSON)
+
 static const char *const functions[] = {
     /* Does it exist for the pair? The views "classes" and "types" for one OID: true or NULL. */
     PROCEDURAL("is_class\"(oid)", "boolean",
@@ -490,16 +504,15 @@ static const char *const functions[] = {
            "k.what IN ('r', 's')"),
     LOOKUP("has_table_privilege\"(text, text)", "boolean",
            "SELECT @.\"has_table_privilege\"(@.\"regclass_in\"($1)::pg_catalog.oid, $2)"),
-    LOOKUP("has_table_privilege\"(name, text, text)", "boolean",
-           "SELECT @.\"has_table_privilege\"(@.\"regclass_in\"($2)::pg_catalog.oid, $3) WHERE $1 "
-           "= " PERSON),
-    LOOKUP("has_table_privilege\"(name, oid, text)", "boolean",
-           "SELECT @.\"has_table_privilege\"($2, $3) WHERE $1 = " PERSON),
+    FOR_WHOM("has_table_privilege", "text"),
+    FOR_WHOM("has_table_privilege", "oid"),
     LOOKUP("has_any_column_privilege\"(oid, text)", "boolean",
            "SELECT pg_catalog.has_any_column_privilege(v.guard, $2) FROM @.\"visible\" v WHERE "
            "v.oid = $1"),
     LOOKUP("has_any_column_privilege\"(text, text)", "boolean",
            "SELECT @.\"has_any_column_privilege\"(@.\"regclass_in\"($1)::pg_catalog.oid, $2)"),
+    FOR_WHOM("has_any_column_privilege", "text"),
+    FOR_WHOM("has_any_column_privilege", "oid"),
     LOOKUP(
         "has_column_privilege\"(oid, smallint, text)", "boolean",
         "SELECT pg_catalog.has_column_privilege(c.guard, c.guard_attnum, $3) FROM @.\"columns\" c\n"
@@ -510,27 +523,42 @@ static const char *const functions[] = {
         "WHERE c.relid = $1 AND c.attname = $2"),
     LOOKUP("has_column_privilege\"(text, text, text)", "boolean",
            "SELECT @.\"has_column_privilege\"(@.\"regclass_in\"($1)::pg_catalog.oid, $2, $3)"),
+    LOOKUP("has_column_privilege\"(text, smallint, text)", "boolean",
+           "SELECT @.\"has_column_privilege\"(@.\"regclass_in\"($1)::pg_catalog.oid, $2, $3)"),
+    FOR_WHOM_COLUMN("text", "text"),
+    FOR_WHOM_COLUMN("text", "smallint"),
+    FOR_WHOM_COLUMN("oid", "text"),
+    FOR_WHOM_COLUMN("oid", "smallint"),
     LOOKUP("has_schema_privilege\"(oid, text)", "boolean",
            "SELECT pg_catalog.upper($2) = 'USAGE' FROM @.\"schemas\" s WHERE s.oid = $1"),
     LOOKUP("has_schema_privilege\"(text, text)", "boolean",
            "SELECT @.\"has_schema_privilege\"(@.\"regnamespace_in\"($1)::pg_catalog.oid, $2)"),
-    LOOKUP("has_schema_privilege\"(name, text, text)", "boolean",
-           "SELECT @.\"has_schema_privilege\"(@.\"regnamespace_in\"($2)::pg_catalog.oid, $3) "
-           "WHERE $1 = " PERSON),
+    FOR_WHOM("has_schema_privilege", "text"),
+    FOR_WHOM("has_schema_privilege", "oid"),
     FUNCTION(
         "has_database_privilege\"(oid, text)", "boolean",
         "SELECT pg_catalog.upper($2) = 'CONNECT' FROM pg_catalog.pg_database d WHERE d.oid = $1\n"
         "AND d.datname = pg_catalog.current_database()"),
     FUNCTION("has_database_privilege\"(text, text)", "boolean",
              "SELECT pg_catalog.upper($2) = 'CONNECT' WHERE $1 = pg_catalog.current_database()"),
+    FOR_WHOM("has_database_privilege", "text"),
+    FOR_WHOM("has_database_privilege", "oid"),
     FUNCTION("has_function_privilege\"(oid, text)", "boolean",
              "SELECT pg_catalog.has_function_privilege($1, $2) WHERE " IS_ROUTINE),
+    LOOKUP("has_function_privilege\"(text, text)", "boolean",
+           "SELECT @.\"has_function_privilege\"(@.\"regprocedure_in\"($1)::pg_catalog.oid, $2)"),
+    FOR_WHOM("has_function_privilege", "text"),
+    FOR_WHOM("has_function_privilege", "oid"),
     FUNCTION("pg_has_role\"(name, text)", "boolean", "SELECT $1 = " PERSON),
     LOOKUP("pg_has_role\"(oid, text)", "boolean", "SELECT @.\"pg_get_userbyid\"($1) = " PERSON),
     FUNCTION("pg_has_role\"(name, name, text)", "boolean",
              "SELECT $1 = " PERSON " AND $2 = " PERSON),
     LOOKUP("pg_has_role\"(name, oid, text)", "boolean",
            "SELECT $1 = " PERSON " AND @.\"pg_get_userbyid\"($2) = " PERSON),
+    LOOKUP("pg_has_role\"(oid, name, text)", "boolean",
+           "SELECT @.\"pg_get_userbyid\"($1) = " PERSON " AND $2 = " PERSON),
+    LOOKUP("pg_has_role\"(oid, oid, text)", "boolean",
+           "SELECT @.\"pg_get_userbyid\"($1) = " PERSON " AND @.\"pg_get_userbyid\"($2) = " PERSON),
 };
 
 const char *const *guard_catalog_functions(size_t *count)

@@ -110,6 +110,17 @@ def test_every_guard_is_deployed_and_nothing_else_is_called_one(twins, catalog_s
     assert deployed - compiled <= helpers
 
 
+def test_guards_have_the_forms_of_the_functions_they_stand_for(twins, catalog_schema):
+    """Each overload, reg* as text; but for the one of age that counts transactions, and where a wider type takes the same values."""
+    wider = {("pg_database_size", ("name",)), ("pg_tablespace_size", ("name",)), ("pg_typeof", ('"any"',))}
+    overloads = """SELECT p.proname, ARRAY(SELECT CASE WHEN t::regtype::text LIKE 'reg%%' THEN 'text' ELSE t::regtype::text END FROM unnest(p.proargtypes) t)
+                   FROM pg_proc p WHERE p.pronamespace = %s::regnamespace AND p.proname = ANY(%s)"""
+    with twins.superuser("nurse_a") as c:
+        theirs = {(r[0], tuple(r[1])) for r in c.execute(overloads, ("pg_catalog", sorted(of_verdict("guard"))))}
+        mine = {(r[0], tuple(r[1])) for r in c.execute(overloads, ('"%s"' % catalog_schema, sorted(of_verdict("guard"))))}
+    assert theirs - mine == {("age", ("xid",))} | wider
+
+
 def ask(session, sql):
     messages = session.ask(sql, False)
     return wire.error_of(messages), wire.rows_of(messages)
