@@ -1,1 +1,1 @@
-SELECT *, id || '!' FROM jobs ORDER BY 2, 5, priority LIMIT 1 FOR UPDATE
+SELECT *, id || '!' FROM jobs ORDER BY 2, 5, priority LIMIT 1 FOR UPDATE 
