@@ -159,7 +159,7 @@ def test_error_is_postgresqls_own(sql, stack, sessions):  # noqa: F811
     ("42501", "COPY patients TO E'STDOUT'"), ("42501", "COPY (SELECT 1) TO $$STDOUT$$"), ("42501", "COPY patients FROM PROGRAM 'id'"),
     ("0A000", "COPY patients TO STDOUT (FREEZE)"), ("0A000", "COPY patients TO STDOUT (ENCODING 'LATIN1')"), ("0A000", "COPY patients TO STDOUT ENCODING 'SQL_ASCII'"),
     ("0A000", "COPY patients TO STDOUT (nosuch 'x')"), ("0A000", "COPY patients TO STDOUT (\"FORMAT\" csv)"), ("0A000", "COPY (SELECT 1 INTO x) TO STDOUT"),
-    ("0A000", "COPY BINARY patients TO STDOUT (DELIMITER ',')"), ("0A000", "COPY (SELECT * FROM patients FOR UPDATE) TO STDOUT"),
+    ("0A000", "COPY BINARY patients TO STDOUT (DELIMITER ',')"), ("42501", "COPY (SELECT * FROM patients FOR UPDATE) TO STDOUT"),
     ("42501", "COPY \"pgvigil:nurse/care@00000000\".\"public.patients\" TO STDOUT"), ("42501", "COPY pg_temp.x TO STDOUT"),
     ("42P01", "COPY \"pat\"\"ients\" TO STDOUT"), ("42P01", "COPY \"patients) TO STDOUT--\" TO STDOUT"),
     ("42703", "COPY patients (\"id\"\", nir\") TO STDOUT"), ("42703", "COPY patients (\"id) TO STDOUT; --\") TO STDOUT"),

@@ -361,7 +361,7 @@ def test_server_is_given_back_when_the_last_held_cursor_is_closed(make_stack):
 @pytest.mark.parametrize("sqlstate,sql", [
     ("42501", "DECLARE c CURSOR FOR SELECT * FROM staff_salaries"), ("42703", "DECLARE c CURSOR FOR SELECT nir FROM patients"),
     ("42501", "DECLARE c CURSOR FOR SELECT ctid FROM patients"), ("42501", "DECLARE c CURSOR FOR SELECT pg_sleep(1)"),
-    ("0A000", "DECLARE c CURSOR FOR SELECT * FROM patients FOR UPDATE"), ("0A000", "DECLARE c CURSOR FOR SELECT 1 INTO x"),
+    ("42501", "DECLARE c CURSOR FOR SELECT * FROM patients FOR UPDATE"), ("0A000", "DECLARE c CURSOR FOR SELECT 1 INTO x"),
     ("42602", 'DECLARE "pgvigil refused" CURSOR FOR SELECT 1'), ("42602", 'DECLARE U&"pgvigil\\0020refused" CURSOR FOR SELECT 1'),
     ("42501", "SELECT cursor_to_xml('c', 1, true, true, '')"), ("42501", "SELECT 'c'::refcursor"), ("42501", "SELECT * FROM pg_cursors"),
     ("34000", 'FETCH "<unnamed portal 1>"'), ("42601", 'FETCH ""'), ("42601", "DECLARE c CURSOR FOR SELECT 1; SELECT 2 FROM"),
