@@ -122,7 +122,7 @@ int main(int argc, char **argv)
     state = argc > 3 ? strtoul(argv[3], NULL, 10) | 1U : 20261125;
     for (size_t i = 0; i < seed_count; i++)
         run(seeds[i].bytes, seeds[i].len);
-    for (unsigned long i = 0; i < rounds; i++) {
+    for (unsigned long i = 0; i < rounds && seed_count > 0; i++) {
         const struct seed *seed = &seeds[next() % seed_count];
         size_t len = seed->len;
         memcpy(bytes, seed->bytes, len);
