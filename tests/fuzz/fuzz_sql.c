@@ -73,6 +73,7 @@ static void check_sent(const struct verdict *verdict)
         status = guard_tree_walk(&tree->base, check, &names);
     if (status == OK)
         status = guard_tree_walk(&tree->base, check_target, NULL);
+    assert_true(status == OK || status == ERR_LIMIT);
     arena_free(arena);
 }
 
