@@ -53,6 +53,10 @@
                "    ON o." schema_column " = p.oid AND o." name_column " = called\n"               \
                "    WHERE p.pos < mine AND @.\"" exists "\"(o.oid));\n"                            \
                "END")
+/* Of an expression that is text already, since a cast within it became a guard: nullif(x::regclass,
+ * y::regclass)::regclass. What it names must exist for the pair. */
+#define OUT_OF_TEXT(type)                                                                          \
+    LOOKUP(type "_out\"(text)", "text", "SELECT @.\"" type "_out\"(@.\"" type "_in\"($1))")
 #define ALWAYS_NULL(signature, returns) FUNCTION(signature, returns, "SELECT NULL::" returns)
 /* One argument by OID and by name, both resolved for the pair. */
 #define BY_OID_AND_NAME(name, returns)                                                             \
@@ -366,6 +370,14 @@ static const char *const functions[] = {
            "SELECT CASE WHEN $1 = 0 THEN '-' WHEN @.\"pg_get_userbyid\"($1) LIKE 'unknown "
            "(OID=%' THEN $1::text\n"
            "    ELSE pg_catalog.quote_ident(@.\"pg_get_userbyid\"($1)) END"),
+
+    OUT_OF_TEXT("regclass"),
+    OUT_OF_TEXT("regtype"),
+    OUT_OF_TEXT("regproc"),
+    OUT_OF_TEXT("regprocedure"),
+    OUT_OF_TEXT("regoperator"),
+    OUT_OF_TEXT("regnamespace"),
+    OUT_OF_TEXT("regrole"),
 
     /* Definitions */
     LOOKUP(
