@@ -53,7 +53,8 @@ struct catalog_builder {
     const char **types;
     size_t type_count, type_cap;
     uint32_t *type_oids;
-    size_t type_oid_count, type_oid_cap;
+    uint32_t *type_roots;
+    size_t type_oid_cap, type_root_cap;
     const char **operators;
     size_t operator_count, operator_cap;
     const char **typed_operators;
@@ -244,25 +245,25 @@ void catalog_add_function(struct catalog_builder *builder, const struct catalog_
                                   .is_volatile = function->is_volatile};
 }
 
-void catalog_add_type(struct catalog_builder *builder, const char *schema, const char *name)
+void catalog_add_type(struct catalog_builder *builder, const char *schema, const char *name,
+                      uint32_t oid, uint32_t root)
 {
     const char *joined = arena_printf(builder->arena, "%s.%s", schema, name);
-    if (joined == NULL) {
+    uint32_t *oids = more(builder, builder->type_oids, builder->type_count, &builder->type_oid_cap,
+                          sizeof(*oids));
+    uint32_t *roots = more(builder, builder->type_roots, builder->type_count,
+                           &builder->type_root_cap, sizeof(*roots));
+    if (oids != NULL)
+        builder->type_oids = oids;
+    if (roots != NULL)
+        builder->type_roots = roots;
+    if (joined == NULL || oids == NULL || roots == NULL) {
         builder->failed = true;
         return;
     }
+    oids[builder->type_count] = oid;
+    roots[builder->type_count] = root;
     add_name(builder, &builder->types, &builder->type_count, &builder->type_cap, joined);
-}
-
-void catalog_add_type_oid(struct catalog_builder *builder, uint32_t oid)
-{
-    uint32_t *grown = more(builder, builder->type_oids, builder->type_oid_count,
-                           &builder->type_oid_cap, sizeof(*grown));
-    if (grown == NULL) {
-        return;
-    }
-    builder->type_oids = grown;
-    grown[builder->type_oid_count++] = oid;
 }
 
 void catalog_add_operator(struct catalog_builder *builder, const char *name)
@@ -469,7 +470,7 @@ static struct catalog *fill(const struct catalog_builder *builder, struct catalo
         .types = builder->types,
         .type_count = builder->type_count,
         .type_oids = builder->type_oids,
-        .type_oid_count = builder->type_oid_count,
+        .type_roots = builder->type_roots,
         .operators = builder->operators,
         .operator_count = builder->operator_count,
         .typed_operators = builder->typed_operators,
@@ -641,12 +642,55 @@ bool catalog_has_type(const struct catalog *catalog, const char *schema, const c
     return map_get(catalog->private->types, key, len) != NULL;
 }
 
-bool catalog_has_type_oid(const struct catalog *catalog, uint32_t oid)
+/* What a type is made of; a builtin type is not in the snapshot: its own OID. */
+static uint32_t type_root(const struct catalog *catalog, uint32_t oid)
 {
-    for (size_t i = 0; i < catalog->type_oid_count; i++) {
-        if (catalog->type_oids[i] == oid) {
-            return true;
+    for (size_t i = 0; i < catalog->type_count; i++) {
+        if (catalog->type_oids[i] == oid)
+            return catalog->type_roots[i];
+    }
+    return oid;
+}
+
+static bool guard_shows_type(const struct catalog *catalog, const struct catalog_guard *guard,
+                             uint32_t root)
+{
+    const struct catalog_relation *base = catalog_find_oid(catalog, guard->base_oid);
+    for (size_t i = 0; base != NULL && i < base->column_count; i++) {
+        const struct catalog_column *column = &base->columns[i];
+        if (column->type_oid < 16384 || type_root(catalog, column->type_oid) != root)
+            continue;
+        for (size_t k = 0; k < guard->column_count; k++) {
+            if (guard->base_attnums[k] == column->attnum)
+                return true;
         }
+    }
+    return false;
+}
+
+bool catalog_pair_has_type_oid(const struct catalog *catalog, const char *pair, uint32_t oid)
+{
+    bool known = false;
+    for (size_t i = 0; i < catalog->type_count && !known; i++)
+        known = catalog->type_oids[i] == oid;
+    uint32_t root = type_root(catalog, oid);
+    for (size_t i = 0; known && i < catalog->guard_count; i++) {
+        if (strcmp(catalog->guards[i].pair, pair) == 0 &&
+            guard_shows_type(catalog, &catalog->guards[i], root))
+            return true;
+    }
+    return false;
+}
+
+bool catalog_pair_has_type(const struct catalog *catalog, const char *pair, const char *schema,
+                           const char *name)
+{
+    size_t schema_len = strlen(schema);
+    for (size_t i = 0; i < catalog->type_count; i++) {
+        const char *type = catalog->types[i];
+        if (strncmp(type, schema, schema_len) == 0 && type[schema_len] == '.' &&
+            strcmp(type + schema_len + 1, name) == 0)
+            return catalog_pair_has_type_oid(catalog, pair, catalog->type_oids[i]);
     }
     return false;
 }

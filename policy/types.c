@@ -153,6 +153,12 @@ static enum status named(struct judge *judge, PgQuery__TypeName *type, size_t at
     if (where == NULL || closed_schema(where) || !catalog_has_type(catalog, where, name) ||
         catalog_find(catalog, where, name) != NULL)
         return refuse(judge, name, at);
+    /* enum_range(NULL::hidden) lists its labels, 'x'::hidden tells what a domain's CHECK says. */
+    if (!catalog_pair_has_type(catalog, judge->verdict->pair, where, name)) {
+        enum status status = refuse(judge, name, at);
+        judge_hint(judge, "No column that is shown is of that type.");
+        return status;
+    }
     judge->foreign_type = true;
     return schema == NULL ? qualify(judge, type, where, at) : OK;
 }
@@ -188,10 +194,10 @@ static int compare_oid(const void *key, const void *entry)
  * by
  * ($1).* into the columns of a table that is hidden; an error tells which OIDs are types.
  */
-bool judge_parameter_type(const struct catalog *catalog, uint32_t oid)
+bool judge_parameter_type(const struct catalog *catalog, const char *pair, uint32_t oid)
 {
     return oid == 0 ||
            bsearch(&oid, builtin_oids, sizeof(builtin_oids) / sizeof(builtin_oids[0]),
                    sizeof(builtin_oids[0]), compare_oid) != NULL ||
-           (catalog != NULL && catalog_has_type_oid(catalog, oid));
+           (catalog != NULL && pair != NULL && catalog_pair_has_type_oid(catalog, pair, oid));
 }

@@ -115,8 +115,13 @@ static const char types_sql[] =
     "    UNION SELECT d.oid, d.typnamespace, d.typname, d.typtype FROM y JOIN pg_catalog.pg_type "
     "d\n"
     "    ON (d.typtype = 'd' AND d.typbasetype = y.oid) OR (d.typelem = y.oid AND d.typlen = -1))\n"
-    "SELECT n.nspname, y.typname, y.oid FROM y JOIN pg_catalog.pg_namespace n ON n.oid = "
-    "y.typnamespace\n"
+    "SELECT n.nspname, y.typname, y.oid, COALESCE(\n"
+    "    (SELECT CASE WHEN t.typelem <> 0 AND t.typlen = -1 THEN COALESCE((SELECT r.rngtypid FROM "
+    "pg_catalog.pg_range r\n"
+    "        WHERE r.rngmultitypid = t.typelem), t.typelem) END FROM pg_catalog.pg_type t WHERE "
+    "t.oid = y.oid),\n"
+    "    (SELECT r.rngtypid FROM pg_catalog.pg_range r WHERE r.rngmultitypid = y.oid), y.oid)\n"
+    "FROM y JOIN pg_catalog.pg_namespace n ON n.oid = y.typnamespace\n"
     "WHERE n.nspname <> 'pg_catalog' AND " REAL
     " ORDER BY n.nspname COLLATE \"C\", y.typname COLLATE \"C\"";
 
@@ -328,9 +333,8 @@ static enum status load_names(struct loader *loader)
         status = query(loader, types_sql, NULL, &result);
     }
     for (int row = 0; status == OK && row < PQntuples(result); row++) {
-        catalog_add_type(loader->builder, PQgetvalue(result, row, 0), PQgetvalue(result, row, 1));
-        catalog_add_type_oid(loader->builder,
-                             (uint32_t)strtoul(PQgetvalue(result, row, 2), NULL, 10));
+        catalog_add_type(loader->builder, PQgetvalue(result, row, 0), PQgetvalue(result, row, 1),
+                         oid_at(result, row, 2), oid_at(result, row, 3));
     }
     PQclear(result);
     result = NULL;
@@ -465,6 +469,11 @@ static bool same_names(const char *const *a, size_t a_count, const char *const *
     return same;
 }
 
+static bool same_oids(const uint32_t *a, const uint32_t *b, size_t count)
+{
+    return count == 0 || memcmp(a, b, count * sizeof(*a)) == 0;
+}
+
 static bool same_columns(const struct catalog_relation *a, const struct catalog_relation *b)
 {
     bool same = a->column_count == b->column_count;
@@ -512,6 +521,8 @@ bool catalog_load_equal(const struct catalog *a, const struct catalog *b)
                 strcmp(a->database, b->database) == 0 &&
                 strcmp(a->generation_digest, b->generation_digest) == 0 &&
                 same_names(a->types, a->type_count, b->types, b->type_count) &&
+                same_oids(a->type_oids, b->type_oids, a->type_count) &&
+                same_oids(a->type_roots, b->type_roots, a->type_count) &&
                 same_names(a->operators, a->operator_count, b->operators, b->operator_count) &&
                 same_names(a->typed_operators, a->typed_operator_count, b->typed_operators,
                            b->typed_operator_count) &&

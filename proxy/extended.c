@@ -174,23 +174,12 @@ static enum status ensure_prepared(struct session *session, struct statement *st
 
 /* ---- Parse ---- */
 
-static enum status parse_types(const struct session *session, const struct wire_parse *parse,
-                               uint32_t *types, struct refusal *refusal)
+static void parse_types(const struct wire_parse *parse, uint32_t *types)
 {
     struct wire_cursor cursor;
-    const struct catalog *catalog = session->world->databases[session->database_index].catalog;
     wire_cursor_init(&cursor, parse->types, (size_t)parse->type_count * 4);
-    for (size_t i = 0; i < parse->type_count; i++) {
+    for (size_t i = 0; i < parse->type_count; i++)
         types[i] = wire_get_u32(&cursor);
-        if (!session_unrestricted(session) && !judge_parameter_type(catalog, types[i])) {
-            *refusal = (struct refusal){
-                .sqlstate = "42501",
-                .message = "parameters of this type are not allowed",
-                .hint = "Leave the type to the server, or give the parameter the type text."};
-            return DENIED;
-        }
-    }
-    return OK;
 }
 
 static enum status judge_parse(struct session *session, const struct wire_parse *parse)
@@ -200,16 +189,14 @@ static enum status judge_parse(struct session *session, const struct wire_parse 
         return ERR_MEMORY;
     struct refusal refusal;
     struct statement *statement = NULL;
-    enum status status = parse_types(session, parse, types, &refusal);
-    if (status == OK) {
-        struct statement_source source = {.name = parse->statement,
-                                          .sql = parse->sql,
-                                          .len = parse->sql_len,
-                                          .types = types,
-                                          .type_count = parse->type_count,
-                                          .extended = true};
-        status = query_judge(session, &source, &statement, &refusal);
-    }
+    parse_types(parse, types);
+    struct statement_source source = {.name = parse->statement,
+                                      .sql = parse->sql,
+                                      .len = parse->sql_len,
+                                      .types = types,
+                                      .type_count = parse->type_count,
+                                      .extended = true};
+    enum status status = query_judge(session, &source, &statement, &refusal);
     free(types);
     if (status == DENIED)
         status = refuse(session, statement, &refusal, true);

@@ -300,6 +300,24 @@ static enum status run_judge(struct session *session, struct statement *statemen
     return DENIED;
 }
 
+/* The types that Parse gave its parameters, which the text does not show: for the pair of the
+ * moment, so again when the mission has changed. */
+static enum status judge_types(const struct session *session, const struct statement *statement,
+                               struct refusal *refusal)
+{
+    const struct catalog *catalog = session->world->databases[session->database_index].catalog;
+    for (size_t i = 0; i < statement->type_count; i++) {
+        if (judge_parameter_type(catalog, statement->verdict->pair, statement->types[i]))
+            continue;
+        *refusal = (struct refusal){
+            .sqlstate = "42501",
+            .message = "parameters of this type are not allowed",
+            .hint = "Leave the type to the server, or give the parameter the type text."};
+        return DENIED;
+    }
+    return OK;
+}
+
 enum status query_judge(struct session *session, const struct statement_source *source,
                         struct statement **out, struct refusal *refusal)
 {
@@ -315,6 +333,8 @@ enum status query_judge(struct session *session, const struct statement_source *
     statement->mission = session->identity.mission;
     statement->names_own = session_unrestricted(session);
     enum status status = run_judge(session, statement, source->extended, refusal);
+    if (status == OK && !session_unrestricted(session))
+        status = judge_types(session, statement, refusal);
     if (status != OK && status != DENIED) {
         statement_unref(statement);
         return status == ERR_MEMORY ? ERR_MEMORY : ERR_INTERNAL;

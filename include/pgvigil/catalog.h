@@ -86,8 +86,9 @@ struct catalog {
      * arrays of them; never the row type of a relation or an array of it. */
     const char *const *types;
     size_t type_count;
-    const uint32_t *type_oids; /* the same types' OIDs */
-    size_t type_oid_count;
+    const uint32_t *type_oids;    /* of each, its OID */
+    const uint32_t *type_roots;   /* and that of what it is made of: an array's element, a
+                                     multirange's range, else its own */
     const char *const *operators; /* names of operators that exist outside pg_catalog over types of
                                      pg_catalog alone (pg_trgm's %), once each */
     size_t operator_count;
@@ -130,7 +131,10 @@ const struct catalog_function *catalog_function_on_path(const struct catalog *ca
 const struct catalog_function *catalog_function_find(const struct catalog *catalog,
                                                      const char *schema, const char *name);
 bool catalog_has_type(const struct catalog *catalog, const char *schema, const char *name);
-bool catalog_has_type_oid(const struct catalog *catalog, uint32_t oid);
+/* The same, if a column that the pair sees is of that type, or of an array of it. */
+bool catalog_pair_has_type(const struct catalog *catalog, const char *pair, const char *schema,
+                           const char *name);
+bool catalog_pair_has_type_oid(const struct catalog *catalog, const char *pair, uint32_t oid);
 
 /* Builder, used by the loader and by tests: fill the plain structs (copied into the catalog's arena
  * by the add calls), then catalog_finish makes the lookups. ERR_MEMORY is sticky until finish. */
@@ -143,8 +147,8 @@ void catalog_add_relation(struct catalog_builder *builder, const struct catalog_
 void catalog_set_parent(struct catalog_builder *builder, uint32_t child_oid, uint32_t parent_oid);
 void catalog_add_guard(struct catalog_builder *builder, const struct catalog_guard *guard);
 void catalog_add_function(struct catalog_builder *builder, const struct catalog_function *function);
-void catalog_add_type(struct catalog_builder *builder, const char *schema, const char *name);
-void catalog_add_type_oid(struct catalog_builder *builder, uint32_t oid);
+void catalog_add_type(struct catalog_builder *builder, const char *schema, const char *name,
+                      uint32_t oid, uint32_t root);
 void catalog_add_operator(struct catalog_builder *builder, const char *name);
 void catalog_add_typed_operator(struct catalog_builder *builder, const char *name);
 void catalog_add_schema(struct catalog_builder *builder, const char *name);

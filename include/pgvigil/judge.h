@@ -158,8 +158,8 @@ struct verdict {
     const char *pair;               /* server-side role and guard schema; NULL for unrestricted */
 };
 
-/* May Parse give a parameter of a restricted session the type of that OID? */
-bool judge_parameter_type(const struct catalog *catalog, uint32_t oid);
+/* May Parse give a parameter of a session of the pair the type of that OID? */
+bool judge_parameter_type(const struct catalog *catalog, const char *pair, uint32_t oid);
 
 /*
  * OK: verdict->allowed. DENIED: refused, refusal says why. ERR_SYNTAX: the text does not parse,

@@ -24,6 +24,9 @@ OTHER_VERSIONS = {"binary_upgrade_set_next_attribute_versions": "never released;
 
 # The second as initdb would have made it: with an OID that is the server's own.
 UNLISTED = """
+CREATE TYPE app.zz_kind AS ENUM ('zzcanary', 'other');
+CREATE DOMAIN app.zz_code AS text CHECK (VALUE <> 'ZZCANARY');
+CREATE TABLE public.zz_kinds (id int PRIMARY KEY, kind app.zz_kind, code app.zz_code, rest app.zz_kind[]);
 CREATE FUNCTION pg_catalog.zz_of_a_superuser(text) RETURNS text LANGUAGE sql AS $$ SELECT 'ran' $$;
 CREATE FUNCTION pg_catalog.zz_of_a_newer_server(text) RETURNS text LANGUAGE sql AS $$ SELECT 'ran' $$;
 SET allow_system_table_mods = on;
@@ -139,6 +142,31 @@ def test_function_that_is_not_in_the_list_is_refused(name, twins, sessions):
         # The twin: a function that is in the list is not refused in these forms.
         for sql in ("SELECT lower('X')", "SELECT pg_catalog.lower('X')", "SELECT * FROM lower('X')", "SELECT ('x'::text).lower"):
             assert ask(session, sql) == (None, [(b"x",)]), sql
+
+
+def test_type_of_hidden_columns_alone_is_not_available(twins, sessions):
+    """Its labels, its CHECK: by name, as an array, and as the type of a parameter."""
+    with twins.superuser("nurse_a") as c:
+        hidden = [c.execute("SELECT %s::regtype::oid", (t,)).fetchone()[0] for t in ("app.zz_kind", "app.zz_kind[]", "app.zz_code", "app.nir")]
+        shown = [c.execute("SELECT %s::regtype::oid", (t,)).fetchone()[0] for t in ("app.sex", "app.sex[]", "app.postcode")]
+    for sql in ("SELECT enum_range(NULL::app.zz_kind)", "SELECT 'zzcanary'::app.zz_kind", "SELECT NULL::app.zz_kind[]", "SELECT NULL::app._zz_kind",
+                "SELECT 'ZZCANARY'::app.zz_code", "SELECT CAST('x' AS app.nir)", "SELECT app.zz_kind 'other'", "SELECT x FROM jsonb_to_record('{}') AS (x app.zz_kind)"):
+        error, rows = ask(sessions[0], sql)
+        assert error and error["C"] == "42501" and not rows, (sql, error, rows)
+    for sql in ("SELECT enum_range(NULL::app.sex)", "SELECT NULL::app.sex[]", "SELECT NULL::app._sex", "SELECT '69001'::app.postcode"):
+        assert ask(sessions[0], sql)[0] is None, sql
+    for oid in hidden + shown:
+        sessions[0].ask("SELECT 1", False)
+        raw = sessions[0].raw
+        raw.send(wire.parse("SELECT $1 IS NULL", types=[oid]) + wire.bind([None]) + wire.execute() + wire.SYNC)
+        error = wire.error_of(raw.until("Z"))
+        assert (error is None) == (oid in shown), (oid, error)
+
+
+def test_cast_of_a_cast_to_a_name_is_the_name(sessions):
+    for sql in ("SELECT CAST(CAST(c.oid AS regclass) AS regclass) FROM pg_class c WHERE c.relname = 'patients'", "SELECT 'patients'::regclass::oid::regclass::regclass"):
+        assert ask(sessions[0], sql) == (None, [(b"patients",)]), sql
+    assert ask(sessions[0], "SELECT (CAST(0 AS regclass))::regclass")[1] == [(b"-",)]
 
 
 def test_every_denied_function_is_refused_with_its_reason(sessions):

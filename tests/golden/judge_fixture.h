@@ -68,13 +68,18 @@ static void fixture_relation(struct catalog_builder *builder, char *line, bool p
     }
     for (char *word = strtok_r(NULL, " \n", &save); word != NULL;
          word = strtok_r(NULL, " \n", &save)) {
-        char *type = strchr(word, ':');
+        char *type = strchr(word, ':'); /* name:type, or name:OID of a type of the database */
+        uint32_t oid = type == NULL ? 25 : 1700;
         if (type != NULL)
             *type++ = '\0';
+        if (type != NULL && strspn(type, "0123456789") == strlen(type)) {
+            oid = (uint32_t)strtoul(type, NULL, 10);
+            type = NULL;
+        }
         columns[relation.column_count] =
             (struct catalog_column){.name = word,
                                     .attnum = (int16_t)(relation.column_count + 1),
-                                    .type_oid = type == NULL ? 25 : 1700,
+                                    .type_oid = oid,
                                     .type = type == NULL ? "text" : type,
                                     .base_type = type == NULL ? "text" : type};
         relation.column_count++;
@@ -106,9 +111,9 @@ static struct catalog_builder *fixture_read(void)
             struct catalog_function function = {
                 .schema = a, .name = a + strlen(a) + 1, .is_volatile = true};
             catalog_add_function(builder, &function);
-        } else if (sscanf(line, "type %127s", a) == 1) {
+        } else if (sscanf(line, "type %127s %u %u", a, &child, &up) == 3) {
             *strchr(a, '.') = '\0';
-            catalog_add_type(builder, a, a + strlen(a) + 1);
+            catalog_add_type(builder, a, a + strlen(a) + 1, child, up);
         } else if (sscanf(line, "operator %127s", a) == 1) {
             catalog_add_operator(builder, a);
         } else if (sscanf(line, "own-operator %127s", a) == 1) {

@@ -75,7 +75,7 @@ static struct catalog *sample(void)
     catalog_add_function(builder, &function);
     function.is_volatile = false;
     catalog_add_function(builder, &function);
-    catalog_add_type(builder, "public", "nir");
+    catalog_add_type(builder, "public", "nir", 70001, 70001);
     catalog_add_operator(builder, "===");
     catalog_add_operator(builder, "===");
     catalog_add_schema(builder, "public");

@@ -8,6 +8,12 @@ SELECT * FROM unlisted
 SELECT * FROM nowhere
 => refused 42P01 relation: relation "nowhere" does not exist
 
+SELECT NULL::hidden_kind
+=> refused 42501 type: type "hidden_kind" is not available for role "nurse" in mission "care"
+
+SELECT enum_range(NULL::public.hidden_kind)
+=> refused 42501 type: type "hidden_kind" is not available for role "nurse" in mission "care"
+
 SELECT * FROM public.nowhere
 => refused 42P01 relation: relation "public.nowhere" does not exist
 
