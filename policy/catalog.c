@@ -642,6 +642,19 @@ bool catalog_has_type(const struct catalog *catalog, const char *schema, const c
     return map_get(catalog->private->types, key, len) != NULL;
 }
 
+uint32_t catalog_type_oid(const struct catalog *catalog, const char *schema, const char *name)
+{
+    size_t schema_len = strlen(schema);
+    for (size_t i = 0; i < catalog->type_count; i++) {
+        const char *type = catalog->types[i];
+        if (strncmp(type, schema, schema_len) == 0 && type[schema_len] == '.' &&
+            strcmp(type + schema_len + 1, name) == 0) {
+            return catalog->type_oids[i];
+        }
+    }
+    return 0;
+}
+
 /* What a type is made of; a builtin type is not in the snapshot: its own OID. */
 static uint32_t type_root(const struct catalog *catalog, uint32_t oid)
 {
@@ -685,12 +698,6 @@ bool catalog_pair_has_type_oid(const struct catalog *catalog, const char *pair, 
 bool catalog_pair_has_type(const struct catalog *catalog, const char *pair, const char *schema,
                            const char *name)
 {
-    size_t schema_len = strlen(schema);
-    for (size_t i = 0; i < catalog->type_count; i++) {
-        const char *type = catalog->types[i];
-        if (strncmp(type, schema, schema_len) == 0 && type[schema_len] == '.' &&
-            strcmp(type + schema_len + 1, name) == 0)
-            return catalog_pair_has_type_oid(catalog, pair, catalog->type_oids[i]);
-    }
-    return false;
+    uint32_t oid = catalog_type_oid(catalog, schema, name);
+    return oid != 0 && catalog_pair_has_type_oid(catalog, pair, oid);
 }

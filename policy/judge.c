@@ -184,6 +184,7 @@ static bool applied_here(const struct verdict *verdict, const struct verdict_sta
                statement->setting_class == SETTING_PGVIGIL;
     case STATEMENT_DISCARD:
     case STATEMENT_DEALLOCATE:
+    case STATEMENT_PREPARE:
         return !verdict->unrestricted;
     case STATEMENT_EMPTY:
     case STATEMENT_SELECT:
@@ -192,6 +193,7 @@ static bool applied_here(const struct verdict *verdict, const struct verdict_sta
     case STATEMENT_DECLARE:
     case STATEMENT_FETCH:
     case STATEMENT_CLOSE:
+    case STATEMENT_EXECUTE:
     case STATEMENT_BEGIN:
     case STATEMENT_COMMIT:
     case STATEMENT_ROLLBACK:
@@ -204,16 +206,20 @@ static bool applied_here(const struct verdict *verdict, const struct verdict_sta
     return false;
 }
 
+static enum status refuse_mix(struct judge *judge, const struct verdict_statement *one)
+{
+    return judge_refuse(
+        judge, DENIED, "0A000", "statement", one->tag, one->start,
+        judge_format(judge, "%s%s%s must be sent by itself, not with other statements", one->tag,
+                     one->setting == NULL ? "" : " ", one->setting == NULL ? "" : one->setting));
+}
+
 static enum status check_mix(struct judge *judge, const struct verdict_statement *statements,
                              size_t count)
 {
     for (size_t i = 0; i < count && count > 1; i++) {
         if (applied_here(judge->verdict, &statements[i]))
-            return judge_refuse(
-                judge, DENIED, "0A000", "statement", statements[i].tag, statements[i].start,
-                judge_format(judge, "%s%s%s must be sent by itself, not with other statements",
-                             statements[i].tag, statements[i].setting == NULL ? "" : " ",
-                             statements[i].setting == NULL ? "" : statements[i].setting));
+            return refuse_mix(judge, &statements[i]);
     }
     return OK;
 }
@@ -251,6 +257,9 @@ static enum status all_statements(struct judge *judge, PgQuery__ParseResult *tre
         enum status status = one_statement(judge, tree->stmts[i], &statements[i]);
         judge->verdict->statements = statements; /* what was refused is named in the audit too */
         judge->verdict->statement_count = i + 1;
+        /* At once: what comes behind it may EXECUTE it. */
+        if (status == OK && count > 1 && statements[i].kind == STATEMENT_PREPARE)
+            status = refuse_mix(judge, &statements[i]);
         if (status != OK)
             return status;
     }

@@ -58,6 +58,7 @@ statements(struct keeper *keeper, const struct verdict_statement *from, size_t c
         for (size_t k = 0; values != NULL && k < one->value_count; k++)
             values[k] = text(keeper, values[k]);
         one->relations = relations(keeper, one);
+        one->types = bytes(keeper, one->types, one->type_count, sizeof(*one->types));
         one->tag = text(keeper, one->tag);
         one->setting = text(keeper, one->setting);
         one->target = text(keeper, one->target);

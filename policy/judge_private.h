@@ -158,6 +158,11 @@ NODISCARD enum status judge_fetch(struct judge *judge, const PgQuery__FetchStmt 
                                   struct verdict_statement *out);
 NODISCARD enum status judge_close(struct judge *judge, const PgQuery__ClosePortalStmt *close,
                                   struct verdict_statement *out);
+/* judge_prepare.c */
+NODISCARD enum status judge_prepare(struct judge *judge, PgQuery__PrepareStmt *prepare,
+                                    struct verdict_statement *out);
+NODISCARD enum status judge_execute(struct judge *judge, PgQuery__ExecuteStmt *execute,
+                                    struct verdict_statement *out);
 /* The kind of a statement and the setting it names, without a judgement. */
 NODISCARD enum status judge_outline(struct judge *judge, const PgQuery__Node *node,
                                     struct verdict_statement *out);
@@ -216,6 +221,9 @@ enum status judge_operator(struct judge *judge, PgQuery__Node **name, size_t cou
 NODISCARD enum status judge_collation(struct judge *judge, PgQuery__CollateClause *collate);
 /* types.c */
 NODISCARD enum status judge_type(struct judge *judge, PgQuery__TypeName *type);
+/* type_oid.c: of a type that judge_type has let through, for a parameter. */
+NODISCARD enum status judge_type_oid(struct judge *judge, const PgQuery__TypeName *type,
+                                     uint32_t *oid);
 NODISCARD enum status judge_cast(struct judge *judge, PgQuery__TypeCast *cast, PgQuery__Node *node);
 /* judge_reg.c: casts to regclass and its like. */
 NODISCARD enum status judge_reg_cast(struct judge *judge, PgQuery__TypeCast *cast,

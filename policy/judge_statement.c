@@ -236,6 +236,9 @@ enum status judge_outline(struct judge *judge, const PgQuery__Node *node,
     case PG_QUERY__NODE__NODE_DEALLOCATE_STMT:
         out->kind = STATEMENT_DEALLOCATE;
         return OK;
+    case PG_QUERY__NODE__NODE_PREPARE_STMT:
+        out->kind = STATEMENT_PREPARE;
+        return OK;
     default:
         return OK;
     }
@@ -249,9 +252,6 @@ static const char *why_not(int node_case)
                "... ON CONFLICT, or UPDATE and INSERT.";
     case PG_QUERY__NODE__NODE_EXPLAIN_STMT:
         return "Plans and row estimates tell of hidden rows; EXPLAIN is for unrestricted roles.";
-    case PG_QUERY__NODE__NODE_PREPARE_STMT:
-    case PG_QUERY__NODE__NODE_EXECUTE_STMT:
-        return "Use the protocol's prepared statements, as drivers do.";
     default:
         return "Changes of the database itself are for unrestricted roles.";
     }
@@ -278,6 +278,10 @@ enum status judge_statement(struct judge *judge, PgQuery__Node *node, struct ver
         return judge_fetch(judge, node->fetch_stmt, out);
     if (node->node_case == PG_QUERY__NODE__NODE_CLOSE_PORTAL_STMT)
         return judge_close(judge, node->close_portal_stmt, out);
+    if (node->node_case == PG_QUERY__NODE__NODE_PREPARE_STMT)
+        return judge_prepare(judge, node->prepare_stmt, out);
+    if (node->node_case == PG_QUERY__NODE__NODE_EXECUTE_STMT)
+        return judge_execute(judge, node->execute_stmt, out);
     return refuse_statement(judge, out->tag, why_not((int)node->node_case));
 }
 

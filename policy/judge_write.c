@@ -298,9 +298,10 @@ enum status judge_rows_or_writes(struct judge *judge, const struct verdict_state
     bool writes = false;
     for (size_t i = 0; i < count; i++) {
         enum statement_kind kind = statements[i].kind;
+        bool executes = kind == STATEMENT_EXECUTE;
         rows = rows || kind == STATEMENT_SELECT || kind == STATEMENT_COPY_TO ||
-               kind == STATEMENT_FETCH;
-        writes = writes || writes_rows(&statements[i]);
+               kind == STATEMENT_FETCH || (executes && !statements[i].writes);
+        writes = writes || writes_rows(&statements[i]) || (executes && statements[i].writes);
     }
     if (!rows || !writes || judge->verdict->unrestricted || !judge_rows_limited(judge))
         return OK;

@@ -40,6 +40,7 @@ bool command_is_local(const struct session *session, const struct verdict_statem
                 (statement->setting_class == SETTING_PATH || own_setting(statement->setting)));
     case STATEMENT_DISCARD:
     case STATEMENT_DEALLOCATE:
+    case STATEMENT_PREPARE:
         return restricted;
     case STATEMENT_EMPTY:
     case STATEMENT_SELECT:
@@ -48,6 +49,7 @@ bool command_is_local(const struct session *session, const struct verdict_statem
     case STATEMENT_DECLARE:
     case STATEMENT_FETCH:
     case STATEMENT_CLOSE:
+    case STATEMENT_EXECUTE:
     case STATEMENT_BEGIN:
     case STATEMENT_COMMIT:
     case STATEMENT_ROLLBACK:
@@ -244,6 +246,8 @@ enum status command_run(struct session *session, const struct command *command, 
     case STATEMENT_DECLARE:
     case STATEMENT_FETCH:
     case STATEMENT_CLOSE:
+    case STATEMENT_PREPARE:
+    case STATEMENT_EXECUTE:
     case STATEMENT_BEGIN:
     case STATEMENT_COMMIT:
     case STATEMENT_ROLLBACK:

@@ -260,6 +260,8 @@ enum status cursors_apply(struct cursors *cursors, const struct verdict_statemen
     case STATEMENT_WRITE:
     case STATEMENT_COPY_TO:
     case STATEMENT_FETCH:
+    case STATEMENT_PREPARE:
+    case STATEMENT_EXECUTE:
     case STATEMENT_BEGIN:
     case STATEMENT_SET:
     case STATEMENT_RESET:

@@ -11,6 +11,7 @@
 #include "proxy/query.h"
 
 #include "proxy/command.h"
+#include "proxy/prepared.h"
 #include "proxy/result.h"
 
 #include <stdio.h>
@@ -112,7 +113,7 @@ static bool parse_settled(const struct session *session, const struct statement 
     return statement->parsing == 0 || statement->parse_group == session->group;
 }
 
-static bool is_prepared(const struct session *session, const struct statement *statement)
+bool extended_is_prepared(const struct session *session, const struct statement *statement)
 {
     const struct server *server = session->server;
     /* An unrestricted session has a server of its own, where DEALLOCATE and PREPARE are the
@@ -125,7 +126,7 @@ static bool is_prepared(const struct session *session, const struct statement *s
     return map_get_str(server->prepared, name) != NULL;
 }
 
-static enum status send_parse(struct session *session, struct statement *statement, bool own)
+enum status extended_send_parse(struct session *session, struct statement *statement, bool own)
 {
     struct server *server = session->server;
     const char *name = upstream_name(statement);
@@ -149,10 +150,11 @@ static enum status send_parse(struct session *session, struct statement *stateme
 
 /* A Parse that gave the server this name is in flight from an earlier group: an error there would
  * have it skipped, and nothing known by the name. */
-static bool parse_in_doubt(const struct session *session, const char *name)
+bool extended_in_doubt(const struct session *session, const struct statement *statement)
 {
+    const char *name = upstream_name(statement);
     const struct request *request;
-    if (session->requests.parses == 0)
+    if (session->requests.parses == 0 || statement->names_own || name[0] == '\0')
         return false;
     TAILQ_FOREACH(request, &session->requests.list, link)
     {
@@ -166,10 +168,15 @@ static bool parse_in_doubt(const struct session *session, const char *name)
 /* OK; NEED_MORE: what is in flight must be answered first. */
 static enum status ensure_prepared(struct session *session, struct statement *statement)
 {
-    const char *name = upstream_name(statement);
-    if (!statement->names_own && name[0] != '\0' && parse_in_doubt(session, name))
+    enum status status = OK;
+    for (size_t i = 0; i < statement->execute_count && status == OK; i++)
+        status = ensure_prepared(session, statement->executes[i]); /* these execute nothing */
+    if (status != OK)
+        return status;
+    if (extended_in_doubt(session, statement))
         return query_drain(session);
-    return is_prepared(session, statement) ? OK : send_parse(session, statement, true);
+    return extended_is_prepared(session, statement) ? OK
+                                                    : extended_send_parse(session, statement, true);
 }
 
 /* ---- Parse ---- */
@@ -293,7 +300,7 @@ enum status extended_parse(struct session *session, const struct wire_message *m
         return refuse(session, statement, &refusal, false);
     if (status != OK)
         return status;
-    bool known = !statement->names_own && is_prepared(session, statement);
+    bool known = !statement->names_own && extended_is_prepared(session, statement);
     /* In a failed block PostgreSQL would refuse to parse; what is prepared already must not say
      * otherwise, and what is not answered yet may tell. */
     const struct request *head = requests_head(&session->requests);
@@ -304,7 +311,7 @@ enum status extended_parse(struct session *session, const struct wire_message *m
         return refuse_aborted(session);
     if (known)
         return parse_local(session, statement);
-    status = send_parse(session, statement, false);
+    status = extended_send_parse(session, statement, false);
     if (status != OK)
         return status;
     TAILQ_LAST(&session->requests.list, request_list)->displaced =
@@ -328,24 +335,15 @@ static enum status current_statement(struct session *session, const char *name,
             refuse_name(session, "26000", "prepared statement", name, "does not exist");
         return status == OK ? DENIED : status;
     }
-    if (statement->epoch == session->epoch)
+    if (statement->epoch == session->epoch && prepared_is_current(session, statement))
         return OK;
     struct refusal refusal;
     struct statement *again = NULL;
-    struct statement_source source = {.name = statement->name,
-                                      .sql = statement->sql,
-                                      .len = statement->len,
-                                      .types = statement->types,
-                                      .type_count = statement->type_count,
-                                      .extended = true};
-    enum status status = query_judge(session, &source, &again, &refusal);
+    enum status status = prepared_judge_again(session, statement, &again, &refusal);
     if (status == DENIED)
         status = refuse(session, again, &refusal, true) == OK ? DENIED : ERR_MEMORY;
-    if (status == OK) {
-        statement_name_upstream(again);
-        status = statements_put(session->statements, again);
+    if (status == OK)
         *found = statements_find(session->statements, name);
-    }
     statement_unref(again);
     return status;
 }
@@ -571,6 +569,10 @@ enum status extended_close(struct session *session, const struct wire_message *m
 
 static enum status execute_local(struct session *session, struct statement *statement)
 {
+    if (statement->verdict->statements[0].kind == STATEMENT_PREPARE) {
+        bool done = false;
+        return prepared_run(session, statement, PREPARED_EXTENDED, &done);
+    }
     enum status status = settle_local(session);
     if (status != OK)
         return status == DENIED ? OK : status;

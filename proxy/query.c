@@ -9,6 +9,7 @@
 #include "proxy/command.h"
 #include "proxy/mission.h"
 #include "proxy/pool.h"
+#include "proxy/prepared.h"
 #include "proxy/result.h"
 #include "proxy/script.h"
 
@@ -270,6 +271,7 @@ static enum status run_judge(struct session *session, struct statement *statemen
     if (identity->patient != NULL)
         settings[setting_count++] = "patient";
     int mission = identity->mission >= 0 ? identity->mission : (int)role->missions[0];
+    struct prepared_lookup lookup = {.session = session, .statement = statement};
     struct judge_request request = {.policy = session->world->policy,
                                     .catalog = catalog,
                                     .user = identity->user,
@@ -281,11 +283,17 @@ static enum status run_judge(struct session *session, struct statement *statemen
                                     .session_setting_count = setting_count,
                                     .sql = statement->sql,
                                     .len = statement->len,
-                                    .extended = extended};
+                                    .extended = extended,
+                                    .prepared = prepared_name,
+                                    .context = &lookup};
     enum status status = judge(&request, statement->arena, &statement->verdict);
     struct verdict *verdict = statement->verdict;
     if (verdict == NULL)
         return status == OK ? ERR_INTERNAL : status;
+    if (lookup.denied && !verdict->allowed) {
+        *refusal = lookup.refusal;
+        return DENIED;
+    }
     if (status == OK && verdict->allowed)
         return identity->mission >= 0 ? OK : no_mission(session, verdict, refusal);
     *refusal = (struct refusal){
@@ -403,11 +411,32 @@ void query_note_settings(struct session *session, const struct statement *statem
     }
 }
 
+/* The client's rows come behind the text, which must be done with by then. */
+static bool copies_in(const struct statement *statement)
+{
+    for (size_t i = 0; i < statement->verdict->statement_count; i++) {
+        const struct verdict_statement *one = &statement->verdict->statements[i];
+        if (one->kind == STATEMENT_OTHER && strcmp(one->tag, "COPY") == 0)
+            return true;
+    }
+    return false;
+}
+
 enum status query_forward(struct session *session, struct statement *statement, bool more,
                           bool *done)
 {
     struct refusal refusal;
     *done = true;
+    if (statement->local) /* PREPARE */
+        return prepared_run(session, statement, more ? PREPARED_PART : PREPARED_ALONE, done);
+    if (more && copies_in(statement)) {
+        refusal = (struct refusal){
+            .sqlstate = "0A000",
+            .message = "COPY must be the last statement of a text in which pgvigil has something "
+                       "to do itself",
+            .hint = "Send it as a statement of its own."};
+        return refuse_query(session, statement, &refusal);
+    }
     enum status status = use_plan(session, statement, &refusal);
     if (status == OK)
         status = query_need_server(session, &refusal);
@@ -415,6 +444,9 @@ enum status query_forward(struct session *session, struct statement *statement, 
         status = begin_records(session, statement, &refusal);
     if (status == DENIED)
         return refuse_query(session, statement, &refusal);
+    if (status != OK)
+        return status;
+    status = prepared_ahead(session, statement);
     if (status != OK)
         return status;
     *done = !more;
@@ -502,9 +534,9 @@ static enum status on_query(struct session *session, const struct wire_message *
         buf_free(&out);
         return status;
     }
-    if (statement->local)
-        return script_local(session, statement);
     bool done = false;
+    if (statement->local && statement->verdict->statements[0].kind != STATEMENT_PREPARE)
+        return script_local(session, statement);
     return query_forward(session, statement, false, &done);
 }
 
@@ -630,7 +662,8 @@ enum status query_next(struct session *session)
     statement_unref(session->pending);
     statement_unref(session->script);
     uses_unref(session->pending_uses);
-    session->pending = session->script = NULL;
+    statement_unref(session->preparing);
+    session->pending = session->script = session->preparing = NULL;
     session->pending_uses = NULL;
     session->pending_begun = false;
     if (status == OK)

@@ -71,6 +71,13 @@ NODISCARD enum status query_judge(struct session *session, const struct statemen
  * connection for the session, until it ends or discards all: the next person must not inherit it.
  * What drops prepared statements there makes their names unknown here. */
 void query_note_settings(struct session *session, const struct statement *statement);
+/* Does the server at hand know the statement, by the name that is sent? (extended.c) */
+bool extended_is_prepared(const struct session *session, const struct statement *statement);
+/* Is a Parse in flight that may fail, and leave the server without it? */
+bool extended_in_doubt(const struct session *session, const struct statement *statement);
+/* Sends its Parse; `own`: the answer is not the client's. ERR_MEMORY. */
+NODISCARD enum status extended_send_parse(struct session *session, struct statement *statement,
+                                          bool own);
 /* In a transaction block, or in the implicit transaction of a group that went upstream in part. */
 bool query_in_transaction(const struct session *session);
 

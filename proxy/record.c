@@ -98,8 +98,10 @@ static const struct audit_statement *record_with(struct statement *statement, si
     if (read == NULL)
         return NULL;
     /* A cursor that the protocol executes: there is no text but the one that declared it. */
-    *room = statement->verdict->statements[index].kind == STATEMENT_FETCH ? *record : *read;
-    room->kind = room->sql == read->sql ? "FETCH" : record->kind;
+    bool text =
+        use->kind != USE_CURSOR || statement->verdict->statements[index].kind == STATEMENT_FETCH;
+    *room = text ? *record : *read;
+    room->kind = text ? record->kind : "FETCH";
     room->relations = read->relations;
     room->relation_count = read->relation_count;
     room->rule = read->rule;

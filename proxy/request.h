@@ -37,6 +37,7 @@ struct request {
     TAILQ_ENTRY(request) link;
     enum request_kind kind;
     bool ready;    /* LOCAL: a ReadyForQuery with the status of its moment follows */
+    bool ahead;    /* an own Parse before a simple query, which gives no answer when it fails */
     bool own;      /* pgvigil's: the answer is swallowed */
     bool in_group; /* extended protocol: skipped by the server when an earlier one of its group
                       fails */

@@ -59,6 +59,15 @@ static void show_application(struct session *session)
         session->out.bytes.failed = true;
 }
 
+/* What a request has ready instead of the server's answer. */
+static void emit_canned(struct session *session, const struct request *request)
+{
+    size_t before = outbox_uncovered(&session->out);
+    if (!request->own && !session->muted)
+        buf_append(&session->out.bytes, request->canned, request->canned_len);
+    cover_if_clear(session, before);
+}
+
 static void emit_ready(struct session *session)
 {
     unsigned char shown = session->tx;
@@ -139,7 +148,8 @@ void result_drop_pending(struct session *session)
     session->pending_begun = false;
     statement_unref(session->pending);
     uses_unref(session->pending_uses);
-    session->pending = NULL;
+    statement_unref(session->preparing);
+    session->pending = session->preparing = NULL;
     session->pending_uses = NULL;
 }
 
@@ -195,6 +205,11 @@ static enum status skip_group(struct session *session)
         return ERR_MEMORY;
     requests_pop(&session->requests);
     requests_skip_group(&session->requests, skip_request, session);
+    struct request *next = requests_head(&session->requests);
+    if (next != NULL && next->more) { /* a part of a text: the others are not run */
+        next->more = false;
+        session->script_failed = true;
+    }
     bool synced = requests_head(&session->requests) != NULL;
     if (!synced && session->state != SESSION_SKIPPING) {
         result_drop_pending(session);
@@ -267,14 +282,12 @@ static enum status on_error(struct session *session, struct request *head,
     snprintf(sqlstate, sizeof sqlstate, "%s", report.sqlstate == NULL ? "XX000" : report.sqlstate);
     enum status status = OK;
     if (head->kind == REQUEST_FAIL) {
-        size_t before = outbox_uncovered(&session->out);
-        if (!head->own && !session->muted)
-            buf_append(&session->out.bytes, head->canned, head->canned_len);
-        cover_if_clear(session, before);
+        emit_canned(session, head);
     } else if (!head->failed) {
         status = put_report(session, head, &report, 'E');
         if (status == OK)
             status = cover_with(session, audited_error(session, head, sqlstate));
+        session->muted = session->muted || head->ahead;
     }
     if (status == OK)
         status = mission_failed(session);
@@ -448,13 +461,15 @@ static enum status on_ready(struct session *session, struct request *head,
     bool own = head->own;
     bool failed = head->failed || session->muted;
     bool part = head->more && !failed;
+    bool inner = head->kind == REQUEST_SYNC && (head->ahead || part);
     bool disagrees = tx == 'T' && session->muted && !session->poisoned;
     uint64_t group = head->group;
     if (own)
         session->poisoned = false;
     session->script_failed = session->script_failed || (head->more && failed);
     requests_pop(&session->requests);
-    enum status status = mission_ready(session, tx, failed);
+    /* A Sync of pgvigil's own in the middle of a text ends nothing that the client has begun. */
+    enum status status = inner && tx == 'I' ? OK : mission_ready(session, tx, failed);
     if (status != OK)
         return status;
     /* The client was given an error that the server knows nothing of. */
@@ -534,7 +549,9 @@ static enum status acknowledged(struct session *session, const struct request *h
 {
     if (message->type != expected)
         return ERR_PROTOCOL;
-    if (!head->own)
+    if (head->canned != NULL)
+        emit_canned(session, head);
+    else if (!head->own)
         emit_plain(session, message);
     if (head->kind == REQUEST_CLOSE && head->name != NULL)
         use_closed(session, head->name);

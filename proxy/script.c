@@ -184,7 +184,9 @@ enum status script_step(struct session *session)
         if (status != OK)
             return status == DENIED ? OK : status;
         bool done = false;
-        if (session->pending->local)
+        bool prepare = session->pending->local &&
+                       session->pending->verdict->statements[0].kind == STATEMENT_PREPARE;
+        if (session->pending->local && !prepare)
             status = run_local(session, session->pending, end == count, &done);
         else
             status = query_forward(session, session->pending, end < count, &done);
@@ -192,7 +194,8 @@ enum status script_step(struct session *session)
             return status;
         statement_unref(session->pending);
         uses_unref(session->pending_uses);
-        session->pending = NULL;
+        statement_unref(session->preparing);
+        session->pending = session->preparing = NULL;
         session->pending_uses = NULL;
         session->script_next = end;
     }

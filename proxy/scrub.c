@@ -247,6 +247,20 @@ static const char *client_position(const char *position, const struct statement 
     return mapped == 0 ? NULL : arena_printf(arena, "%zu", mapped + statement->skipped);
 }
 
+/* What EXECUTE calls a statement on the server is the client's name for it again. */
+static const char *client_names(const char *message, const struct statement *statement,
+                                struct arena *arena)
+{
+    for (size_t i = 0; statement != NULL && message != NULL && i < statement->execute_count; i++) {
+        const struct statement *executed = statement->executes[i];
+        const char *at = strstr(message, executed->server_name);
+        if (at != NULL)
+            message = arena_printf(arena, "%.*s%s%s", (int)(at - message), message, executed->name,
+                                   at + strlen(executed->server_name));
+    }
+    return message;
+}
+
 /* The judge qualifies builtins; a client that wrote them bare reads them bare. */
 static const char *unqualify(const char *message, const struct statement *statement,
                              struct arena *arena)
@@ -286,6 +300,7 @@ enum status scrub_report(struct wire_report *report, const struct statement *sta
     if (report->sqlstate != NULL && strcmp(report->sqlstate, "44000") == 0 && statement != NULL)
         report->hint = filter_hint(statement, arena);
     report->message = say_table(unqualify(report->message, statement, arena), arena);
+    report->message = client_names(report->message, statement, arena);
     if (report->message == NULL && arena_failed(arena))
         return ERR_MEMORY;
     if (report->sqlstate != NULL && strcmp(report->sqlstate, "42703") == 0 && statement != NULL) {

@@ -146,6 +146,7 @@ void session_free(struct session *session)
     statements_free(session->statements);
     statement_unref(session->pending);
     uses_unref(session->pending_uses);
+    statement_unref(session->preparing);
     cursors_free(session->cursors);
     statement_unref(session->script);
     scram_free(session->scram);

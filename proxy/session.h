@@ -112,8 +112,9 @@ struct session {
 
     struct statement
         *pending; /* the statement of the message at the head of `in`, judged already */
-    struct uses *pending_uses; /* what it reads by other statements' names, or NULL */
-    uint64_t pending_audit;    /* WAIT_AUDIT: id of its begin record */
+    struct uses *pending_uses;   /* what it reads by other statements' names, or NULL */
+    struct statement *preparing; /* what the PREPARE at hand holds, judged already; or NULL */
+    uint64_t pending_audit;      /* WAIT_AUDIT: id of its begin record */
     bool pending_begun;
     bool pending_failed;      /* the flush failed */
     struct statement *script; /* a text that is run in parts, see script.c; NULL: none */

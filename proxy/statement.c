@@ -71,6 +71,9 @@ void statement_unref(struct statement *statement)
 {
     if (statement == NULL || --statement->refs > 0)
         return;
+    for (size_t i = 0; i < statement->execute_count; i++)
+        statement_unref(statement->executes[i]);
+    free((void *)statement->executes);
     arena_free(statement->arena);
     world_unref(statement->world);
     free(statement);

@@ -42,7 +42,9 @@ struct statement {
     uint64_t *begun; /* simple query: for each statement 1 + the id of its begin record, or 0; NULL:
                         none */
     const struct audit_statement
-        *records;         /* what the audit says of each of the verdict's statements; made once */
+        *records; /* what the audit says of each of the verdict's statements; made once */
+    struct statement **executes; /* what its EXECUTEs run, in order: owned, with references */
+    size_t execute_count;
     uint64_t portal_rows; /* rows given since the last Bind, against the mission's max_rows */
     unsigned parsing; /* Parse messages in flight upstream; until they are answered the server may
                          skip them and go on knowing another text by the name */

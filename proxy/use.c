@@ -63,6 +63,8 @@ static bool kind_changes_names(enum statement_kind kind)
     case STATEMENT_WRITE:
     case STATEMENT_COPY_TO:
     case STATEMENT_FETCH:
+    case STATEMENT_EXECUTE:
+    case STATEMENT_PREPARE:
     case STATEMENT_SHOW:
         return false;
     case STATEMENT_DECLARE:
@@ -194,6 +196,26 @@ static enum status look_up(struct session *session, struct statement *statement,
     return OK;
 }
 
+/* The name was looked up when the text was judged. Since then another statement may have got it,
+ * and PostgreSQL would run that one. */
+static enum status look_up_prepared(struct session *session, struct statement *statement,
+                                    size_t index, struct use *use, struct refusal *refusal)
+{
+    const struct verdict_statement *one = &statement->verdict->statements[index];
+    size_t number = 0;
+    for (size_t i = 0; i < index; i++)
+        number += statement->verdict->statements[i].kind == STATEMENT_EXECUTE;
+    struct statement *executed =
+        number < statement->execute_count ? statement->executes[number] : NULL;
+    if (executed == NULL || statements_find(session->statements, one->target) != executed)
+        return refuse(
+            statement, refusal, "26000",
+            arena_printf(statement->arena, "prepared statement \"%s\" does not exist", one->target),
+            "It was deallocated or prepared anew since this EXECUTE was bound.");
+    *use = (struct use){.kind = USE_PREPARED, .statement = statement_ref(executed)};
+    return OK;
+}
+
 static enum status plan_one(struct session *session, struct statement *statement, size_t index,
                             struct cursors *ahead, struct use *use, struct refusal *refusal)
 {
@@ -205,6 +227,8 @@ static enum status plan_one(struct session *session, struct statement *statement
         status = use->cursor == NULL ? ERR_MEMORY : OK;
     } else if (one->kind == STATEMENT_FETCH || one->kind == STATEMENT_CLOSE) {
         status = look_up(session, statement, index, ahead, use, refusal);
+    } else if (one->kind == STATEMENT_EXECUTE) {
+        status = look_up_prepared(session, statement, index, use, refusal);
     }
     if (status == OK)
         status = cursors_apply(ahead, one, false, use->cursor);
@@ -238,7 +262,7 @@ static enum status plan(struct session *session, struct statement *statement, st
     return status;
 }
 
-static bool wanted(const struct session *session, const struct statement *statement)
+static bool names_cursors(const struct session *session, const struct statement *statement)
 {
     const struct verdict *verdict = statement->verdict;
     for (size_t i = 0; i < verdict->statement_count && !session_unrestricted(session); i++) {
@@ -251,9 +275,10 @@ static bool wanted(const struct session *session, const struct statement *statem
 
 enum status use_plan(struct session *session, struct statement *statement, struct refusal *refusal)
 {
-    if (session->pending_uses != NULL || !wanted(session, statement))
+    bool cursors = names_cursors(session, statement);
+    if (session->pending_uses != NULL || (!cursors && statement->execute_count == 0))
         return OK;
-    if (!settled(session, false)) {
+    if (cursors && !settled(session, false)) {
         enum status drained = query_drain(session);
         if (drained != OK)
             return drained;
@@ -269,9 +294,10 @@ enum status use_plan(struct session *session, struct statement *statement, struc
 enum status use_plan_portal(struct session *session, const char *portal,
                             struct statement *statement, struct refusal *refusal)
 {
-    if (session->pending_uses != NULL || !wanted(session, statement))
+    if (session->pending_uses != NULL)
         return OK;
-    if (statement->verdict->statements[0].kind != STATEMENT_FETCH)
+    if (statement->verdict->statement_count == 0 ||
+        statement->verdict->statements[0].kind != STATEMENT_FETCH || session_unrestricted(session))
         return use_plan(session, statement, refusal);
     struct uses *known = statements_portal_uses(session->statements, portal);
     if (known != NULL) {

@@ -1,10 +1,11 @@
 /*
  * use.h: what a statement reads that names another one.
  *
- * FETCH names a cursor or a portal: the query is not in its text. Before it is sent, the name is
- * looked up here, as the server will look it up; the record then tells what is read, its rows count
- * against the limit of what was declared, and a name that the session does not know is refused with
- * PostgreSQL's own error, so that nothing that somebody left on a server connection can be read.
+ * FETCH names a cursor or a portal, EXECUTE a prepared statement: the query is not in their text.
+ * Before it is sent, the name is looked up here, as the server will look it up; the record then
+ * tells what is read, its rows count against the limit of what was declared, and a name that the
+ * session does not know is refused with PostgreSQL's own error, so that nothing that somebody left
+ * on a server connection can be read.
  *
  * A struct uses belongs to one text that is sent (to its request, and before that to the session as
  * `pending_uses`), counted by reference.
@@ -22,7 +23,8 @@ enum use_kind {
     USE_NONE = 0, /* the statement says itself what it reads */
     USE_DECLARES, /* DECLARE: `cursor` becomes the session's when it succeeds */
     USE_CURSOR,   /* reads `cursor` */
-    USE_PORTAL    /* reads a portal that Bind made of `statement` */
+    USE_PORTAL,   /* reads a portal that Bind made of `statement` */
+    USE_PREPARED  /* EXECUTE: runs `statement` */
 };
 
 struct use {

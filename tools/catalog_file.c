@@ -416,6 +416,42 @@ static void column_word(const struct value *value, struct catalog_column *column
         load_report(value->loader, value_place(value), "\"%s\" is nothing that a column is", word);
 }
 
+/*
+ * A file holds names, and what asks whether a pair sees a column of a type compares OIDs: those of
+ * a file are made from the names, above all that a server gives. An array "_x" is made of "x".
+ */
+static uint32_t name_oid(const char *name)
+{
+    uint32_t hash = 2166136261U; /* FNV-1a */
+    for (; *name != '\0'; name++)
+        hash = (hash ^ (unsigned char)*name) * 16777619U;
+    return hash | 0x80000000U;
+}
+
+static uint32_t type_oid(const struct value *value, const char *const parts[2])
+{
+    const char *joined = arena_printf(value->loader->arena, "%s.%s", parts[0], parts[1]);
+    return joined == NULL ? 0 : name_oid(joined);
+}
+
+/* Of a column's type as format_type writes it: app.nir, app."Nir", app.nir[]. Zero for a builtin.
+ */
+static uint32_t column_type_oid(const struct value *value, const char *type)
+{
+    char *name = strchr(type, '.') == NULL ? NULL : arena_strdup(value->loader->arena, type);
+    size_t len = 0;
+    if (name == NULL)
+        return 0;
+    for (const char *from = type; *from != '\0' && *from != '['; from++) {
+        if (*from == '"' && from[1] == '"')
+            name[len++] = *from++;
+        else if (*from != '"')
+            name[len++] = *from;
+    }
+    name[len] = '\0';
+    return name_oid(name);
+}
+
 static void read_column(const struct value *value)
 {
     struct raw_relation *entry = value->entry;
@@ -427,6 +463,7 @@ static void read_column(const struct value *value)
     *column = (struct catalog_column){.name = parts[0],
                                       .attnum = (int16_t)entry->column_count,
                                       .type = parts[1],
+                                      .type_oid = column_type_oid(value, parts[1]),
                                       .base_type = parts[1]};
     for (size_t i = 2; i < count; i++)
         column_word(value, column, parts[i]);
@@ -505,8 +542,11 @@ static void read_type(const struct value *value)
 {
     const char *parts[2];
     size_t count = 0;
-    if (read_strings(value, 2, 2, parts, &count))
-        catalog_add_type(reading_of(value)->builder, parts[0], parts[1]);
+    if (!read_strings(value, 2, 2, parts, &count))
+        return;
+    const char *element = parts[1] + (parts[1][0] == '_' ? 1 : 0);
+    catalog_add_type(reading_of(value)->builder, parts[0], parts[1], type_oid(value, parts),
+                     type_oid(value, (const char *[]){parts[0], element}));
 }
 
 static void read_types(const struct value *value)

@@ -34,10 +34,8 @@ static struct catalog_builder *copy_catalog(const struct catalog *from, const ch
                                    : arena_strndup(catalog_builder_arena(builder), from->types[i],
                                                    (size_t)(dot - from->types[i]));
         if (schema != NULL)
-            catalog_add_type(builder, schema, dot + 1);
+            catalog_add_type(builder, schema, dot + 1, from->type_oids[i], from->type_roots[i]);
     }
-    for (size_t i = 0; i < from->type_oid_count; i++)
-        catalog_add_type_oid(builder, from->type_oids[i]);
     for (size_t i = 0; i < from->operator_count; i++)
         catalog_add_operator(builder, from->operators[i]);
     for (size_t i = 0; i < from->typed_operator_count; i++)

@@ -135,6 +135,8 @@ bool catalog_has_type(const struct catalog *catalog, const char *schema, const c
 bool catalog_pair_has_type(const struct catalog *catalog, const char *pair, const char *schema,
                            const char *name);
 bool catalog_pair_has_type_oid(const struct catalog *catalog, const char *pair, uint32_t oid);
+/* 0: not known. */
+uint32_t catalog_type_oid(const struct catalog *catalog, const char *schema, const char *name);
 
 /* Builder, used by the loader and by tests: fill the plain structs (copied into the catalog's arena
  * by the add calls), then catalog_finish makes the lookups. ERR_MEMORY is sticky until finish. */

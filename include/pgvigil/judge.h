@@ -35,6 +35,11 @@ struct judge_request {
     const char *sql; /* NUL-terminated at sql[len]; valid UTF-8 is checked here */
     size_t len;
     bool extended; /* Parse: at most one statement */
+    /* EXECUTE: the server's name of the statement that the session calls `name`, or NULL; *writes
+     * (false before): it may write. NULL:
+     * none is known. */
+    const char *(*prepared)(void *context, const char *name, bool *writes);
+    void *context;
 };
 
 enum statement_kind {
@@ -45,6 +50,9 @@ enum statement_kind {
     STATEMENT_DECLARE, /* DECLARE CURSOR: goes upstream rewritten */
     STATEMENT_FETCH,   /* FETCH, MOVE: as written; reads what its target was declared for */
     STATEMENT_CLOSE,   /* CLOSE: as written; target NULL for ALL */
+    STATEMENT_PREPARE, /* SQL's PREPARE: pgvigil's to do, by the protocol's Parse of what it holds
+                        */
+    STATEMENT_EXECUTE, /* SQL's EXECUTE: goes upstream with the server's name for its target */
     STATEMENT_BEGIN,   /* BEGIN, START TRANSACTION: as written */
     STATEMENT_COMMIT,  /* COMMIT, END */
     STATEMENT_ROLLBACK,
@@ -56,7 +64,7 @@ enum statement_kind {
     STATEMENT_RESET,
     STATEMENT_SHOW,
     STATEMENT_DISCARD,    /* DISCARD ALL: pgvigil's to apply */
-    STATEMENT_DEALLOCATE, /* protocol-level names only, pgvigil's to apply */
+    STATEMENT_DEALLOCATE, /* pgvigil's to apply */
     STATEMENT_OTHER       /* unrestricted roles only: anything else, unchanged */
 };
 
@@ -110,8 +118,12 @@ struct verdict_statement {
     const char *const
         *values; /* list for search_path; one otherwise; count 0 with SET TO DEFAULT */
     size_t value_count;
-    bool local;             /* SET LOCAL */
-    const char *target;     /* name of a savepoint, cursor or prepared statement; NULL for ALL */
+    bool local;            /* SET LOCAL */
+    const char *target;    /* name of a savepoint, cursor or prepared statement; NULL for ALL */
+    size_t held;           /* PREPARE: the byte where the statement starts that it holds; it ends
+                              with this one */
+    const uint32_t *types; /* PREPARE: OIDs of its parameters' types */
+    size_t type_count;
     bool hold;              /* DECLARE ... WITH HOLD */
     bool copy_header;       /* COPY: a line of column names comes before the rows */
     bool chain;             /* COMMIT, ROLLBACK: AND CHAIN */

@@ -60,3 +60,17 @@ def test_what_returns_no_rows_is_written(few, raw, sql):
 def test_fewer_rows_are_given(raw):
     assert len(wire.rows_of(raw.query("SELECT id FROM patients LIMIT 5; SELECT id FROM patients LIMIT 5"))) == 10
     assert wire.error_of(raw.query(MANY))["C"] == "54000"
+
+
+@pytest.mark.parametrize("sql", ["EXECUTE w; EXECUTE r", "EXECUTE r; EXECUTE w", "EXECUTE r; " + WRITE, "%s; EXECUTE r" % WRITE, "EXECUTE w; " + MANY,
+                                 "BEGIN; EXECUTE r; EXECUTE w; COMMIT", "PREPARE x AS %s; EXECUTE x; %s" % (WRITE, MANY)])
+def test_execute_writes_or_returns_rows_too(few, raw, sql):
+    for text in ("PREPARE w AS " + WRITE, "PREPARE r AS " + MANY):
+        assert wire.error_of(raw.query(text)) is None
+    error = wire.error_of(raw.query(sql))
+    assert error["C"] == "0A000" and "max_rows" in error["M"], error
+    assert written(few) == 0
+    assert wire.error_of(raw.query("PREPARE y AS %s RETURNING id" % WRITE))["C"] == "0A000"
+    assert wire.error_of(raw.query("EXECUTE w; EXECUTE w")) is None
+    assert written(few) == 9
+    assert wire.error_of(raw.query("EXECUTE r"))["C"] == "54000"

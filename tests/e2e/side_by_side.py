@@ -17,7 +17,7 @@ def shown(kind, body):
         return wire.row(body)
     if kind == "E":
         fields = wire.fields(body)
-        return fields["S"], fields["C"], fields["M"]
+        return fields["S"], fields["C"], fields["M"], fields.get("P")
     return body
 
 

@@ -209,6 +209,15 @@ struct fixture_session {
     bool extended;
 };
 
+/* What the session has prepared begins with a q, and writes when it begins with a Q. */
+__attribute__((unused)) static const char *fixture_prepared(void *context, const char *name,
+                                                            bool *writes)
+{
+    (void)context;
+    *writes = name[0] == 'Q';
+    return name[0] == 'q' || name[0] == 'Q' ? "pgv_00112233445566778899aabbccddeeff" : NULL;
+}
+
 __attribute__((unused)) static enum status fixture_judge(const struct fixture_session *session,
                                                          const char *sql, size_t len,
                                                          struct arena *arena,
@@ -229,6 +238,7 @@ __attribute__((unused)) static enum status fixture_judge(const struct fixture_se
         .sql = sql,
         .len = len,
         .extended = session->extended,
+        .prepared = fixture_prepared,
     };
     return judge(&request, arena, verdict);
 }

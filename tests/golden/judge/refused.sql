@@ -179,12 +179,6 @@ EXPLAIN SELECT 1
 COPY (SELECT 1) TO PROGRAM 'id'
 => refused 42501 statement: COPY with a program of the server is not available for role "nurse" in mission "care"
 
-PREPARE p AS SELECT 1
-=> refused 0A000 statement: PREPARE is not supported for role "nurse" in mission "care"
-
-EXECUTE p
-=> refused 0A000 statement: EXECUTE is not supported for role "nurse" in mission "care"
-
 LOCK TABLE patients
 => refused 0A000 statement: LOCK is not supported for role "nurse" in mission "care"
 
