@@ -185,6 +185,7 @@ static bool applied_here(const struct verdict *verdict, const struct verdict_sta
     case STATEMENT_DISCARD:
     case STATEMENT_DEALLOCATE:
     case STATEMENT_PREPARE:
+    case STATEMENT_COPY_FROM:
         return !verdict->unrestricted;
     case STATEMENT_EMPTY:
     case STATEMENT_SELECT:
@@ -266,7 +267,9 @@ static enum status all_statements(struct judge *judge, PgQuery__ParseResult *tre
     judge->verdict->statements = statements;
     judge->verdict->statement_count = count;
     enum status status = judge_rows_or_writes(judge, statements, count);
-    return status == OK ? check_mix(judge, statements, count) : status;
+    if (status == OK)
+        status = check_mix(judge, statements, count);
+    return status == OK ? judge_copy_around(judge, tree) : status;
 }
 
 static enum status prepare(struct judge *judge)

@@ -1,5 +1,5 @@
 /*
- * judge_copy.c: COPY TO STDOUT.
+ * judge_copy.c: COPY TO STDOUT, and what it shares with COPY FROM.
  *
  * A query is judged like any other. A table is read as PostgreSQL's COPY does: itself, without its
  * children, its generated columns left out; `COPY t (a) TO STDOUT` becomes
@@ -9,22 +9,12 @@
  * COPY TO '' from COPY TO STDOUT. So the word STDOUT (or STDIN, which means the same to the
  * grammar) must stand in the text; options are an allow-list.
  */
-#include "judge_private.h"
+#include "judge_copy.h"
 
 #include <pgvigil/buf.h>
 #include <pgvigil/text.h>
 #include <string.h>
 #include <strings.h>
-
-/* Where the words stand: indexes of tokens; SIZE_MAX where there is none. */
-struct copy_words {
-    size_t copy;
-    size_t binary; /* COPY BINARY t */
-    size_t name;
-    size_t open, close; /* of the column list, or of the query */
-    size_t stream;      /* STDIN, STDOUT */
-    size_t end;         /* behind it */
-};
 
 static bool is_token(const struct judge *judge, size_t index, int kind)
 {
@@ -216,26 +206,11 @@ struct copied {
     PgQuery__SelectStmt *select;
 };
 
-static enum status refuse_column(struct judge *judge, const struct copied *copied, const char *name)
-{
-    const struct catalog_relation *relation = copied->relation;
-    return judge_hidden_column(judge, relation, name, SIZE_MAX,
-                               judge_format(judge,
-                                            "column \"%s\" of relation \"%s\" does not exist", name,
-                                            relation->name));
-}
-
-/* As PostgreSQL checks the list of a COPY. */
-static enum status check_column(struct judge *judge, const struct copied *copied,
-                                PgQuery__Node **list, size_t index)
+enum status judge_copy_column(struct judge *judge, const struct catalog_relation *relation,
+                              PgQuery__Node **list, size_t index)
 {
     const char *name = tree_string(list[index]);
-    if (name == NULL)
-        return lost(judge, "the name of a column");
-    const struct catalog_column *column = catalog_column(copied->relation, name);
-    if (column == NULL || scope_column(copied->item, name) < 0)
-        return refuse_column(judge, copied, name);
-    if (column->generated) {
+    if (!judge_copy_lists(relation, name)) {
         enum status status =
             judge_refuse(judge, DENIED, "42P10", "column", name, SIZE_MAX,
                          judge_format(judge, "column \"%s\" is a generated column", name));
@@ -249,6 +224,26 @@ static enum status check_column(struct judge *judge, const struct copied *copied
                 judge_format(judge, "column \"%s\" specified more than once", name));
     }
     return judge_work(judge, index + 1);
+}
+
+bool judge_copy_lists(const struct catalog_relation *relation, const char *name)
+{
+    const struct catalog_column *column = catalog_column(relation, name);
+    return column == NULL || !column->generated;
+}
+
+static enum status check_column(struct judge *judge, const struct copied *copied,
+                                PgQuery__Node **list, size_t index)
+{
+    const char *name = tree_string(list[index]);
+    if (name == NULL)
+        return lost(judge, "the name of a column");
+    if (scope_column(copied->item, name) < 0)
+        return judge_hidden_column(judge, copied->relation, name, SIZE_MAX,
+                                   judge_format(judge,
+                                                "column \"%s\" of relation \"%s\" does not exist",
+                                                name, copied->relation->name));
+    return judge_copy_column(judge, copied->relation, list, index);
 }
 
 static enum status add_target(struct judge *judge, struct copied *copied, PgQuery__Node *value)
@@ -309,8 +304,7 @@ static enum status add_columns(struct judge *judge, struct copied *copied,
     if (copy->n_attlist == 0 && copied->item->use->guard == NULL)
         return add_star(judge, copied); /* a system catalog: its guard knows its columns */
     for (size_t i = 0; copy->n_attlist == 0 && i < all->count && status == OK; i++) {
-        const struct catalog_column *column = catalog_column(copied->relation, all->names[i]);
-        if (column == NULL || !column->generated)
+        if (judge_copy_lists(copied->relation, all->names[i]))
             status = add_column(judge, copied, all->names[i]);
     }
     return status;
@@ -425,14 +419,14 @@ enum status judge_copy(struct judge *judge, PgQuery__CopyStmt *copy, struct verd
     struct copy_words words;
     out->kind = STATEMENT_COPY_TO;
     enum status status = find_words(judge, copy, out->start, &words);
-    if (status == OK && copy->is_from)
-        status = judge_unsupported(judge, "statement", "COPY FROM", NULL);
     if (status == OK && copy->where_clause != NULL)
         status = judge_unsupported(judge, "statement", "COPY with WHERE", NULL);
     if (status == OK)
         status = options(judge, copy, out);
     if (status != OK)
         return status;
+    if (copy->is_from)
+        return judge_copy_from(judge, copy, out);
     if (copy->relation != NULL)
         return copy_table(judge, copy, &words);
     return judge_held(judge, copy->query, start_of(judge, words.open), out);

@@ -115,6 +115,7 @@ struct judge {
     size_t copied;      /* bytes of the client's text that are sent twice */
     unsigned reg_casts; /* rewritten so far */
     unsigned depth;
+    PgQuery__RawStmt *around[3]; /* COPY FROM: what stands before it, and behind it; or NULL */
 };
 
 /* judge_refuse.c. `at` is a byte offset in the client's text, or SIZE_MAX. Always returns `status`.
@@ -151,6 +152,8 @@ NODISCARD enum status judge_held(struct judge *judge, PgQuery__Node *query, size
 /* judge_copy.c */
 NODISCARD enum status judge_copy(struct judge *judge, PgQuery__CopyStmt *copy,
                                  struct verdict_statement *out);
+/* judge_copy_from.c: puts the statements that COPY FROM needs beside it. */
+NODISCARD enum status judge_copy_around(struct judge *judge, PgQuery__ParseResult *tree);
 /* judge_cursor.c */
 NODISCARD enum status judge_declare(struct judge *judge, PgQuery__DeclareCursorStmt *declare,
                                     struct verdict_statement *out);

@@ -46,7 +46,7 @@ static bool writable(const struct policy_rule *rule, enum write_kind kind)
 }
 
 /* Adds the target to the level, and says whether the pair may do this to any of its rows. */
-static enum status target(struct judge *judge, PgQuery__RangeVar *var, enum write_kind kind)
+enum status judge_write_target(struct judge *judge, PgQuery__RangeVar *var, enum write_kind kind)
 {
     size_t at = var->location < 0 ? SIZE_MAX : (size_t)var->location;
     enum status status = judge_from_target(judge, var);
@@ -222,7 +222,7 @@ static enum status insert_statement(struct judge *judge, PgQuery__InsertStmt *in
         status = judge_select(judge, insert->select_stmt->select_stmt, &columns);
     }
     if (status == OK)
-        status = target(judge, insert->relation, WRITE_INSERT);
+        status = judge_write_target(judge, insert->relation, WRITE_INSERT);
     if (status == OK)
         status = insert_columns(judge, insert, &columns);
     if (status == OK && insert->on_conflict_clause != NULL)
@@ -246,7 +246,7 @@ static enum status from_list(struct judge *judge, PgQuery__Node **nodes, size_t 
 
 static enum status update_statement(struct judge *judge, PgQuery__UpdateStmt *update)
 {
-    enum status status = target(judge, update->relation, WRITE_UPDATE);
+    enum status status = judge_write_target(judge, update->relation, WRITE_UPDATE);
     if (status == OK)
         status = from_list(judge, update->from_clause, update->n_from_clause);
     if (status == OK && update->where_clause != NULL)
@@ -257,7 +257,7 @@ static enum status update_statement(struct judge *judge, PgQuery__UpdateStmt *up
 
 static enum status delete_statement(struct judge *judge, PgQuery__DeleteStmt *delete)
 {
-    enum status status = target(judge, delete->relation, WRITE_DELETE);
+    enum status status = judge_write_target(judge, delete->relation, WRITE_DELETE);
     if (status == OK)
         status = from_list(judge, delete->using_clause, delete->n_using_clause);
     return status == OK && delete->where_clause != NULL ? judge_walk(judge, delete->where_clause)

@@ -17,6 +17,9 @@ bool judge_is_write(const PgQuery__Node *node);
 /* Judges one; *out are the columns of its RETURNING. */
 NODISCARD enum status judge_write(struct judge *judge, PgQuery__Node *node,
                                   struct column_list *out);
+/* Adds the target to the level, and says whether the pair may do this to any of its rows. */
+NODISCARD enum status judge_write_target(struct judge *judge, PgQuery__RangeVar *var,
+                                         enum write_kind kind);
 /* May the pair write this column of the target? Notes that it is written. */
 NODISCARD enum status judge_write_column(struct judge *judge, enum write_kind kind,
                                          const char *name, size_t at);

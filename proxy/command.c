@@ -46,6 +46,7 @@ bool command_is_local(const struct session *session, const struct verdict_statem
     case STATEMENT_SELECT:
     case STATEMENT_WRITE:
     case STATEMENT_COPY_TO:
+    case STATEMENT_COPY_FROM:
     case STATEMENT_DECLARE:
     case STATEMENT_FETCH:
     case STATEMENT_CLOSE:
@@ -243,6 +244,7 @@ enum status command_run(struct session *session, const struct command *command, 
     case STATEMENT_SELECT:
     case STATEMENT_WRITE:
     case STATEMENT_COPY_TO:
+    case STATEMENT_COPY_FROM:
     case STATEMENT_DECLARE:
     case STATEMENT_FETCH:
     case STATEMENT_CLOSE:

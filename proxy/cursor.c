@@ -259,6 +259,7 @@ enum status cursors_apply(struct cursors *cursors, const struct verdict_statemen
     case STATEMENT_SELECT:
     case STATEMENT_WRITE:
     case STATEMENT_COPY_TO:
+    case STATEMENT_COPY_FROM:
     case STATEMENT_FETCH:
     case STATEMENT_PREPARE:
     case STATEMENT_EXECUTE:

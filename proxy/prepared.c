@@ -24,6 +24,7 @@ static bool may_be_executed(const struct statement *statement)
         return true;
     case STATEMENT_EMPTY:
     case STATEMENT_COPY_TO:
+    case STATEMENT_COPY_FROM:
     case STATEMENT_DECLARE:
     case STATEMENT_FETCH:
     case STATEMENT_CLOSE:

@@ -416,7 +416,8 @@ static bool copies_in(const struct statement *statement)
 {
     for (size_t i = 0; i < statement->verdict->statement_count; i++) {
         const struct verdict_statement *one = &statement->verdict->statements[i];
-        if (one->kind == STATEMENT_OTHER && strcmp(one->tag, "COPY") == 0)
+        if (one->kind == STATEMENT_COPY_FROM ||
+            (one->kind == STATEMENT_OTHER && strcmp(one->tag, "COPY") == 0))
             return true;
     }
     return false;
@@ -575,6 +576,9 @@ static enum status on_copy(struct session *session, const struct wire_message *m
         return OK;
     if (session->server == NULL)
         return ERR_PROTOCOL;
+    struct request *head = requests_head(&session->requests);
+    if (head != NULL && message->type == 'd')
+        head->bytes += message->len + WIRE_HEADER_BYTES;
     wire_put_message(&session->server->out, message);
     worker_touch_server(session->worker, session->server);
     if (message->type != 'd')

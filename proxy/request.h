@@ -46,6 +46,8 @@ struct request {
     bool failed;    /* an ErrorResponse was seen */
     bool more;      /* QUERY: another part of the client's text follows, so no ReadyForQuery */
     bool copy_in;
+    unsigned copy_stage;         /* COPY FROM: how many of its statements are complete */
+    uint64_t copied;             /* COPY FROM: rows that went into the table */
     bool copy_out;               /* CopyData of the current statement is on its way to the client */
     bool copy_binary;            /* it is in binary format */
     bool copy_begun;             /* the first of it has been seen */

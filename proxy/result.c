@@ -442,9 +442,17 @@ static enum status on_command_complete(struct session *session, struct request *
     const char *tag = wire_get_cstr(&cursor);
     if (wire_end(&cursor) != OK)
         return ERR_PROTOCOL;
+    char room[COPY_TAG_MAX];
+    struct wire_message last = *message;
+    if (copy_from_runs(head)) {
+        if (!copy_from_step(head, &tag, room))
+            return OK; /* one of pgvigil's own */
+        last.body = (const unsigned char *)tag;
+        last.len = strlen(tag) + 1;
+    }
     if (head->rows == 0 || head->copy_out)
         head->rows = wire_tag_rows(tag);
-    enum status status = on_complete(session, head, message, tag);
+    enum status status = on_complete(session, head, &last, tag);
     if (status != OK || head->kind == REQUEST_QUERY)
         return status;
     return finish_head(session);

@@ -7,6 +7,7 @@
  */
 #include "proxy/scrub.h"
 
+#include "proxy/copy.h"
 #include "proxy/reload.h"
 
 #include <ctype.h>
@@ -279,8 +280,11 @@ static const char *unqualify(const char *message, const struct statement *statem
 enum status scrub_report(struct wire_report *report, const struct statement *statement,
                          struct arena *arena)
 {
+    const char *where = NULL;
+    if (copy_from_report(report, statement, &where, arena) != OK)
+        return ERR_MEMORY;
     report->detail = NULL;
-    report->where = NULL;
+    report->where = where;
     report->internal_query = NULL;
     report->internal_position = NULL;
     report->file = NULL;

@@ -62,6 +62,7 @@ static bool kind_changes_names(enum statement_kind kind)
     case STATEMENT_SELECT:
     case STATEMENT_WRITE:
     case STATEMENT_COPY_TO:
+    case STATEMENT_COPY_FROM:
     case STATEMENT_FETCH:
     case STATEMENT_EXECUTE:
     case STATEMENT_PREPARE:

@@ -22,6 +22,9 @@
 
 #define JUDGE_STACK_BYTES ((size_t)256 << 20)
 
+/* The temporary table of COPY FROM; nothing of the server's that names it may reach a client. */
+#define JUDGE_COPY_TABLE "pgvigil copy"
+
 struct judge_request {
     const struct policy *policy;
     const struct catalog *catalog;  /* may be NULL for an unrestricted role only */
@@ -44,17 +47,19 @@ struct judge_request {
 
 enum statement_kind {
     STATEMENT_EMPTY = 0,
-    STATEMENT_SELECT,  /* SELECT, VALUES, TABLE: goes upstream rewritten */
-    STATEMENT_WRITE,   /* INSERT, UPDATE, DELETE: the same */
-    STATEMENT_COPY_TO, /* COPY ... TO STDOUT, of a query: goes upstream rewritten */
-    STATEMENT_DECLARE, /* DECLARE CURSOR: goes upstream rewritten */
-    STATEMENT_FETCH,   /* FETCH, MOVE: as written; reads what its target was declared for */
-    STATEMENT_CLOSE,   /* CLOSE: as written; target NULL for ALL */
-    STATEMENT_PREPARE, /* SQL's PREPARE: pgvigil's to do, by the protocol's Parse of what it holds
-                        */
-    STATEMENT_EXECUTE, /* SQL's EXECUTE: goes upstream with the server's name for its target */
-    STATEMENT_BEGIN,   /* BEGIN, START TRANSACTION: as written */
-    STATEMENT_COMMIT,  /* COMMIT, END */
+    STATEMENT_SELECT,    /* SELECT, VALUES, TABLE: goes upstream rewritten */
+    STATEMENT_WRITE,     /* INSERT, UPDATE, DELETE: the same */
+    STATEMENT_COPY_TO,   /* COPY ... TO STDOUT, of a query: goes upstream rewritten */
+    STATEMENT_COPY_FROM, /* COPY ... FROM STDIN: goes upstream as four statements, the second of
+                            which is the COPY and the third tells the number of rows */
+    STATEMENT_DECLARE,   /* DECLARE CURSOR: goes upstream rewritten */
+    STATEMENT_FETCH,     /* FETCH, MOVE: as written; reads what its target was declared for */
+    STATEMENT_CLOSE,     /* CLOSE: as written; target NULL for ALL */
+    STATEMENT_PREPARE,   /* SQL's PREPARE: pgvigil's to do, by the protocol's Parse of what it holds
+                          */
+    STATEMENT_EXECUTE,   /* SQL's EXECUTE: goes upstream with the server's name for its target */
+    STATEMENT_BEGIN,     /* BEGIN, START TRANSACTION: as written */
+    STATEMENT_COMMIT,    /* COMMIT, END */
     STATEMENT_ROLLBACK,
     STATEMENT_SAVEPOINT,
     STATEMENT_RELEASE,

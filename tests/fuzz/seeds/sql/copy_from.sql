@@ -1,0 +1,1 @@
+COPY patients ("id", phone, U&"w\0061rd_id") FROM STDIN (FORMAT csv, HEADER match, FORCE_NULL (phone), NULL 'x') -- end  

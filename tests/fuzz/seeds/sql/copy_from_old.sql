@@ -1,0 +1,1 @@
+/* a */ copy binary public."stays"(id)from stdin delimiters '|' with null as '' ; -- b   

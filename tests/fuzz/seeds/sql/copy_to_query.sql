@@ -1,0 +1,1 @@
+COPY (WITH p AS (SELECT * FROM patients) SELECT upper(phone) FROM p) TO STDOUT (FORMAT csv, HEADER, FORCE_QUOTE *, ENCODING 'utf8') 

@@ -1,0 +1,1 @@
+COPY BINARY public.patients (id, "phone") TO STDOUT USING DELIMITERS 'x' WITH NULL AS 'y'   

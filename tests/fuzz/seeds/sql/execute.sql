@@ -1,0 +1,1 @@
+BEGIN; EXECUTE U&"q!0061" UESCAPE '!' (upper('a'), ARRAY[1]::int[], NULL); EXECUTE q; COMMIT

@@ -1,0 +1,1 @@
+PREPARE "q as" (int, text[], public.nir, timestamp with time zone) AS UPDATE patients SET phone = $2 WHERE id = $1 RETURNING id  
