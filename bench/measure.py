@@ -125,6 +125,8 @@ def main():
     table = report(results, targets, modes, clients)
     print("\nMedians of %d rounds of %d s:\n\n%s" % (options.rounds, options.seconds, table))
     if options.write:
+        with open(options.results) as f:
+            others = f.read().partition("\n# ")[1:]  # what other benchmarks have written
         with open(options.results, "w") as f:
             f.write("""# What pgvigil costs
 
@@ -135,8 +137,9 @@ throughput tells of the sum; "proxy CPU" is the proxy's own time for one stateme
 rounds of %d seconds. PgBouncer 1.18 cannot carry prepared statements under transaction pooling.
 
 %s
-""" % (processor(), options.rounds, options.seconds, table))
+%s""" % (processor(), options.rounds, options.seconds, table, "".join(others)))
         print("\nwritten to %s" % options.results)
 
 
-main()
+if __name__ == "__main__":
+    main()
