@@ -25,6 +25,7 @@ void record_session(struct buf *out, const struct audit_session *session)
     encode_field(out, "reason", session->reason);
     if (session->break_glass)
         encode_true(out, "break_glass");
+    encode_field(out, "patient", session->patient);
     encode_field(out, "address", session->address);
     if (session->address)
         encode_number(out, "port", session->port);

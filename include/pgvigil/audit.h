@@ -57,6 +57,7 @@ struct audit_session {
     const char *purpose;
     const char *reason;
     bool break_glass;
+    const char *patient; /* what such a mission was entered for */
     const char *address; /* client's */
     uint16_t port;
     const char *application;
@@ -96,7 +97,8 @@ struct audit_outcome {
 };
 
 /* Events that are not statements: "start", "stop", "reload", "reload-failed", "connect",
- * "auth-failed", "refused-connection", "disconnect", "mission", "cancel". `detail` is a sentence
+ * "auth-failed", "refused-connection", "disconnect", "mission", "break-glass-begin",
+ * "break-glass-end", "cancel". `detail` is a sentence
  * without values, or NULL. */
 NODISCARD enum status audit_event(struct audit *audit, const char *event,
                                   const struct audit_session *session, const char *detail);
