@@ -9,6 +9,19 @@
 #include <string.h>
 #include <strings.h>
 
+/* Settings that sessions have, see proxy/mission.c; a reason is always asked for. */
+static void check_break_glass(struct loader *loader, const struct policy_mission *mission)
+{
+    static const char *const known[] = {"patient"};
+    const struct policy_break_glass *glass = mission->break_glass;
+    for (size_t i = 0; glass != NULL && i < glass->require_count; i++)
+        if (strcmp(glass->require[i], known[0]) != 0)
+            load_report(loader, mission->place,
+                        "mission \"%s\": break_glass requires \"%s\", which sessions cannot give: "
+                        "\"%s\" is what they can (a reason is always asked for)",
+                        mission->name, glass->require[i], known[0]);
+}
+
 static void check_missions(struct loader *loader, struct map *seen)
 {
     struct raw_mission *raw = loader->missions.items;
@@ -25,6 +38,7 @@ static void check_missions(struct loader *loader, struct map *seen)
                 load_report(loader, mission.place,
                             "mission \"%s\" differs from \"%s\" only in case: name it otherwise",
                             mission.name, missions[k].name);
+        check_break_glass(loader, &mission);
         mission.allow_subject_aggregate = true;
         missions[count++] = mission;
     }
@@ -63,17 +77,26 @@ uint32_t *check_indexes(struct loader *loader, const struct raw_names *raw, cons
     return indexes;
 }
 
+/* Nobody gets into a break-glass mission without asking for it. */
 static void check_default(struct loader *loader, struct raw_role *raw, const char *const *names)
 {
+    const struct policy_mission *missions = loader->policy->missions;
     struct policy_role *role = &raw->role;
-    role->default_mission = role->mission_count == 1 ? (int)role->missions[0] : -1;
+    bool single = role->mission_count == 1 && missions[role->missions[0]].break_glass == NULL;
+    role->default_mission = single ? (int)role->missions[0] : -1;
     if (raw->fallback.text == NULL)
         return;
     for (size_t i = 0; i < role->mission_count; i++) {
-        if (strcmp(names[role->missions[i]], raw->fallback.text) == 0) {
+        if (strcmp(names[role->missions[i]], raw->fallback.text) != 0)
+            continue;
+        if (missions[role->missions[i]].break_glass != NULL)
+            load_report(loader, raw->fallback.place,
+                        "default \"%s\" of role \"%s\" is a break-glass mission, which must be "
+                        "entered with a reason: choose another, or none",
+                        raw->fallback.text, role->name);
+        else
             role->default_mission = (int)role->missions[i];
-            return;
-        }
+        return;
     }
     load_report(
         loader, raw->fallback.place,
@@ -170,13 +193,4 @@ void check_people(struct loader *loader)
     check_roles(loader, seen);
     check_functions(loader);
     map_free(seen);
-}
-
-void check_refuse_break_glass(struct loader *loader)
-{
-    for (size_t i = 0; i < loader->policy->mission_count; i++)
-        if (loader->policy->missions[i].break_glass != NULL)
-            load_report(loader, loader->policy->missions[i].place,
-                        "mission \"%s\": break_glass is not yet supported; leave the mission out",
-                        loader->policy->missions[i].name);
 }

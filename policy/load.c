@@ -245,7 +245,6 @@ static enum status load_all(struct loader *loader, const char *path)
     check_people(loader);
     check_users(loader);
     check_rules(loader);
-    check_refuse_break_glass(loader);
     if (arena_failed(loader->arena) || arena_failed(loader->errors->arena))
         return ERR_MEMORY;
     if (loader->reports.count > 0)

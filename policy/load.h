@@ -170,9 +170,6 @@ void check_users(struct loader *loader);
 void check_rules(struct loader *loader);
 void check_rule_pairs(
     struct loader *loader); /* two rules for one relation; what depends on which wins */
-/* Missions with break_glass are understood and checked, but not enforced yet: to be removed when
- * they are. */
-void check_refuse_break_glass(struct loader *loader);
 
 /* Names of things: [A-Za-z][A-Za-z0-9_-]*, up to 48 bytes. Reports and answers false. */
 bool check_name(struct loader *loader, struct policy_place place, const char *what,

@@ -111,7 +111,9 @@ BAD = {
     "user without role": ('missions = ( { name = "care"; title = "t"; purpose = "TREAT"; } );\nroles = ( { name = "nurse"; missions = [ "care" ]; } );\nusers = (\n  { name = "u"; auth = "cert"; certificate_cn = "x"; roles = [ ]; } );\n', ["bad.cfg:4:"]),
     "certificate twice": ('missions = ( { name = "care"; title = "t"; purpose = "TREAT"; } );\nroles = ( { name = "nurse"; missions = [ "care" ]; } );\nusers = (\n  { name = "u"; auth = "cert"; certificate_cn = "x"; roles = [ "nurse" ]; },\n'
                           '  { name = "v"; auth = "cert"; certificate_cn = "x"; roles = [ "nurse" ]; } );\n', ["bad.cfg:5:", '"x"']),
-    "break glass": ('missions = ( { name = "e"; title = "t"; purpose = "ETREAT";\n break_glass = { reason_min = 20; minutes = 60; require = [ "patient" ]; }; } );\n', ["bad.cfg:", "not yet supported"]),
+    "break glass": ('missions = ( { name = "e"; title = "t"; purpose = "ETREAT";\n break_glass = { reason_min = 20; minutes = 60; require = [ "ward" ]; }; } );\n', ["bad.cfg:", '"ward"', '"patient"']),
+    "break glass by default": ('missions = ( { name = "e"; break_glass = { reason_min = 20; minutes = 60; }; }, { name = "m"; } );\nroles = (\n{ name = "r"; missions = [ "e", "m" ]; default = "e"; } );\n',
+                               ["bad.cfg:3:", "break-glass"]),
 }
 
 
