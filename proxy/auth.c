@@ -123,6 +123,12 @@ static enum status apply_setting(struct session *session, const char *name, cons
         return OK; /* chosen before all others */
     if (strcasecmp(name, "pgvigil.mission") == 0) {
         *why = "this role may not take that mission, or there is none of that name";
+        int mission = policy_find_mission(session->world->policy, value);
+        if (mission >= 0 && session->world->policy->missions[mission].break_glass != NULL) {
+            *why = "a break-glass mission is entered in the session, with SET pgvigil.mission "
+                   "after SET pgvigil.reason";
+            return ERR_INVALID;
+        }
         return identity_choose_mission(identity, session->world->policy, value);
     }
     if (strcasecmp(name, "pgvigil.reason") == 0)

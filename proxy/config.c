@@ -16,6 +16,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #define MAKE_HINT "run certs/make for a development one, or give the path of yours"
@@ -73,6 +74,15 @@ static const struct config_field audit_field_list[] = {
     FIELD(FIELD_SIZE, struct audit_fields, file_bytes, .min = 65536, .max = (int64_t)1 << 40),
     {.name = NULL}};
 
+struct alert_fields {
+    const char *command;
+};
+
+static const struct config_field alert_field_list[] = {
+    FIELD(FIELD_FILE, struct alert_fields, command, .required = true,
+          .remedy = "give the path of a program; arguments are not possible"),
+    {.name = NULL}};
+
 struct top_fields {
     const char *policy;
     unsigned workers;
@@ -91,6 +101,7 @@ static const struct config_field top_field_list[] = {
     {.name = "databases", .form = FIELD_GROUP, .required = true},
     {.name = "audit", .form = FIELD_GROUP, .required = true},
     {.name = "limits", .form = FIELD_GROUP},
+    {.name = "alert", .form = FIELD_GROUP},
     {.name = NULL}};
 
 /* ---- groups ---- */
@@ -212,6 +223,23 @@ static void read_limits(struct config_reader *reader, const config_setting_t *ro
         config_read_fields(reader, group, limit_fields, limits);
 }
 
+static void read_alert(struct config_reader *reader, const config_setting_t *root,
+                       struct config *config)
+{
+    struct alert_fields fields = {0};
+    const config_setting_t *group = config_group(reader, root, "alert");
+    if (!group)
+        return;
+    config_read_fields(reader, group, alert_field_list, &fields);
+    config->alert_command = fields.command;
+    struct stat about;
+    if (fields.command && access(fields.command, R_OK) == 0 &&
+        (stat(fields.command, &about) != 0 || !S_ISREG(about.st_mode) ||
+         access(fields.command, X_OK) != 0))
+        config_complain(reader, group, "alert.command \"%s\" is not a program that can be run",
+                        fields.command);
+}
+
 static int read_log_level(struct config_reader *reader, const config_setting_t *root,
                           const char *name)
 {
@@ -247,6 +275,7 @@ static void read_top(struct config_reader *reader, const config_setting_t *root,
     read_databases(reader, root, config);
     read_audit(reader, root, &config->audit);
     read_limits(reader, root, &config->limits);
+    read_alert(reader, root, config);
     unsigned char key[CONFIG_PSEUDONYM_KEY_BYTES];
     struct buf why;
     buf_init(&why, 4096);

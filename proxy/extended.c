@@ -488,7 +488,10 @@ static enum status current_portal(struct session *session, const char *name,
     *found = statements_portal(session->statements, name);
     if (*found != NULL || (session_unrestricted(session) && session->server != NULL))
         return OK;
-    enum status status = refuse_name(session, "34000", "portal", name, "does not exist");
+    struct refusal refusal;
+    enum status status = query_glass_over(session, &refusal)
+                             ? refuse(session, NULL, &refusal, true)
+                             : refuse_name(session, "34000", "portal", name, "does not exist");
     return status == OK ? DENIED : status;
 }
 

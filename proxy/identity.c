@@ -6,6 +6,8 @@
  */
 #include "proxy/identity.h"
 
+#include "proxy/break_glass.h"
+
 #include <ctype.h>
 #include <pgvigil/text.h>
 #include <stdio.h>
@@ -43,6 +45,7 @@ void identity_clear_settings(struct identity *identity)
 
 void identity_free(struct identity *identity)
 {
+    break_glass_unref(identity->glass);
     free(identity->application);
     free(identity->reason);
     free(identity->patient);
@@ -342,6 +345,7 @@ enum status identity_copy(const struct identity *from, struct identity *to)
     to->user = from->user;
     to->role = from->role;
     to->mission = from->mission;
+    to->glass = break_glass_ref(from->glass);
     bool good = copy_text(&to->application, from->application) &&
                 copy_text(&to->reason, from->reason) && copy_text(&to->patient, from->patient);
     if (good && identity_set_path(to, (const char *const *)from->path, from->path_count) == OK)
@@ -372,8 +376,8 @@ static bool same_text(const char *a, const char *b)
 
 bool identity_same_standing(const struct identity *a, const struct identity *b)
 {
-    return a->role == b->role && a->mission == b->mission && same_text(a->reason, b->reason) &&
-           same_text(a->patient, b->patient);
+    return a->role == b->role && a->mission == b->mission && a->glass == b->glass &&
+           same_text(a->reason, b->reason) && same_text(a->patient, b->patient);
 }
 
 bool identity_same_path(const struct identity *a, const struct identity *b)

@@ -19,6 +19,8 @@
 #include <stdbool.h>
 #include <stddef.h>
 
+struct break_glass;
+
 struct identity_setting {
     char *name; /* lower case */
     char *value;
@@ -27,7 +29,9 @@ struct identity_setting {
 struct identity {
     const struct policy_user *user; /* borrowed from the session's world */
     int role;
-    int mission; /* -1: none chosen */
+    int mission;               /* -1: none chosen */
+    struct break_glass *glass; /* how such a mission was entered (break_glass.h), a reference; NULL
+                                  in all others */
     char *application;
     char *reason; /* NULL: not given */
     char *patient;

@@ -6,6 +6,9 @@
  */
 #include "proxy/mission.h"
 
+#include "proxy/alert.h"
+#include "proxy/break_glass.h"
+
 #include <pgvigil/log.h>
 #include <stdio.h>
 #include <string.h>
@@ -13,13 +16,44 @@
 
 /* ---- what a change means ---- */
 
+static enum status record(struct session *session, const char *event,
+                          const struct audit_session *who, const char *detail)
+{
+    return audit_event(session->worker->audit, event, who, detail) == OK ? OK : ERR_AUDIT;
+}
+
 static enum status record_change(struct session *session, const char *how)
 {
     char detail[240];
     snprintf(detail, sizeof detail, "role %s, mission %s%s", session->who.role,
              session->who.mission == NULL ? "none" : session->who.mission, how);
-    return audit_event(session->worker->audit, "mission", &session->who, detail) == OK ? OK
-                                                                                       : ERR_AUDIT;
+    return record(session, "mission", &session->who, detail);
+}
+
+/* Of an identity that the session no longer has. */
+static enum status record_end(struct session *session, const struct identity *identity,
+                              const char *how)
+{
+    struct audit_session who = session->who;
+    char detail[160];
+    session_fill_who(session, identity, &who);
+    snprintf(detail, sizeof detail, "of %u minutes%s", identity->glass->minutes, how);
+    return record(session, "break-glass-end", &who, detail);
+}
+
+static enum status record_begin(struct session *session, const char *how)
+{
+    struct break_glass *glass = session->identity.glass;
+    char detail[160];
+    snprintf(detail, sizeof detail, "%u minutes%s", glass->minutes, how);
+    enum status status = record(session, "break-glass-begin", &session->who, detail);
+    if (status != OK || how[0] != '\0')
+        return status;
+    /* Not one that an undo brought back. */
+    break_glass_unref(session->glass_entered);
+    session->glass_entered = break_glass_ref(glass);
+    return break_glass_registry_note(session->worker->process->reasons,
+                                     session->identity.user->name, glass->reason);
 }
 
 static bool unrestricted(const struct session *session, const struct identity *identity)
@@ -31,6 +65,9 @@ static bool unrestricted(const struct session *session, const struct identity *i
 static enum status changed(struct session *session, const struct identity *before, const char *how)
 {
     const struct identity *now = &session->identity;
+    bool other_glass = before->glass != now->glass;
+    if (other_glass && before->glass != NULL && record_end(session, before, how) != OK)
+        return ERR_AUDIT;
     if (unrestricted(session, before) != unrestricted(session, now)) {
         statements_clear(session->statements);
         session_fit_server(session);
@@ -45,7 +82,19 @@ static enum status changed(struct session *session, const struct identity *befor
     session_new_epoch(session);
     statements_end_portals(session->statements, UINT64_MAX);
     use_end(session);
-    return record_change(session, how);
+    enum status status = record_change(session, how);
+    return status == OK && other_glass && now->glass != NULL ? record_begin(session, how) : status;
+}
+
+static uint64_t monotonic(const struct session *session)
+{
+    return session->worker->now;
+}
+
+/* An identity whose entry does not hold any more for what it has become. */
+static void settle(const struct session *session, struct identity *identity)
+{
+    (void)break_glass_settle(session->world->policy, identity, monotonic(session));
 }
 
 enum status mission_start(struct session *session)
@@ -62,6 +111,7 @@ struct change {
     const char *value; /* NULL: back to the start */
     struct arena *arena;
     struct refusal *refusal;
+    struct break_glass *entered; /* borrowed from the session's identity, which got it first */
 };
 
 static enum status refuse(const struct change *change, const char *sqlstate, const char *message,
@@ -94,6 +144,43 @@ static char *mission_list(const struct policy *policy, int role_index, struct ar
     return list;
 }
 
+/* What a commit will leave takes the same entry as what is, where it fits there too. */
+static enum status enter_kept(const struct change *change, struct identity *identity, int mission)
+{
+    struct identity copy = *identity;
+    copy.mission = mission;
+    copy.glass = change->entered;
+    if (!break_glass_holds(change->session->world->policy, &copy, monotonic(change->session)))
+        return DENIED;
+    break_glass_unref(identity->glass);
+    identity->glass = break_glass_ref(change->entered);
+    identity->mission = mission;
+    return OK;
+}
+
+static enum status enter(const struct change *change, struct identity *identity, int mission)
+{
+    const struct policy *policy = change->session->world->policy;
+    if (identity->mission == mission &&
+        break_glass_holds(policy, identity, monotonic(change->session)))
+        return OK; /* it is not made longer */
+    if (change->entered != NULL)
+        return enter_kept(change, identity, mission);
+    struct break_glass_refusal why = {NULL, NULL};
+    struct break_glass *glass = NULL;
+    enum status status =
+        break_glass_enter(change->session->worker->process->reasons, policy, mission, identity,
+                          monotonic(change->session), change->arena, &why, &glass);
+    if (status == DENIED)
+        return refuse(change, "42501", why.message, why.hint);
+    if (status != OK)
+        return status;
+    break_glass_unref(identity->glass);
+    identity->glass = glass;
+    identity->mission = mission;
+    return OK;
+}
+
 static enum status set_mission(const struct change *change, struct identity *identity)
 {
     struct policy *policy = change->session->world->policy;
@@ -105,8 +192,9 @@ static enum status set_mission(const struct change *change, struct identity *ide
         return OK;
     }
     int mission = policy_find_mission(policy, change->value);
-    if (mission >= 0 && policy->missions[mission].break_glass != NULL)
-        return refuse(change, "0A000", "break-glass missions are not supported yet", NULL);
+    bool has = mission >= 0 && policy_role_has_mission(policy, identity->role, mission);
+    if (has && policy->missions[mission].break_glass != NULL)
+        return enter(change, identity, mission);
     if (identity_choose_mission(identity, policy, change->value) == OK)
         return OK;
     return refuse(change, "42501",
@@ -178,6 +266,7 @@ static enum status apply_kept(const struct change *change)
         change->statement->setting == NULL ? apply_all(change, kept) : apply(change, kept);
     if (status == DENIED)
         kept->mission = session->world->policy->roles[kept->role].default_mission;
+    settle(session, kept);
     return status == DENIED ? OK : status;
 }
 
@@ -233,15 +322,122 @@ enum status mission_set(struct session *session, const struct verdict_statement 
         identity_take(&session->identity, &before);
         return refuse_kind(&change);
     }
+    if (status == OK)
+        settle(session, &session->identity);
     bool local = statement->local && statement->kind == STATEMENT_SET;
     if (status == OK)
         status = transaction_touch(&session->transaction, &before, local);
+    if (session->identity.glass != before.glass)
+        change.entered = session->identity.glass;
     if (status == OK && !local)
         status = apply_kept(&change);
     if (status == OK)
         status = changed(session, &before, "");
+    if (status == OK && !identity_same_standing(&before, &session->identity))
+        session->glass_notice[0] = '\0';
     identity_free(&before);
     return status;
+}
+
+/* ---- the end of a broken glass ---- */
+
+struct leaving {
+    const struct policy *policy;
+    const struct break_glass *glass;
+};
+
+static void leave(struct identity *identity, void *context)
+{
+    const struct leaving *leaving = context;
+    (void)break_glass_leave(leaving->policy, identity, leaving->glass);
+}
+
+/* Nothing brings it back: it is taken out of what an undo or a commit would restore, too. */
+static enum status leave_everywhere(struct session *session, const char *how)
+{
+    struct identity before;
+    if (identity_copy(&session->identity, &before) != OK)
+        return ERR_MEMORY;
+    enum status status = OK;
+    bool open = session->transaction.block || session->transaction.count > 0 ||
+                query_in_transaction(session);
+    if (open)
+        status = transaction_touch(&session->transaction, &before, false);
+    if (status == OK) {
+        struct leaving leaving = {session->world->policy, before.glass};
+        transaction_visit(&session->transaction, leave, &leaving);
+        leave(&session->identity, &leaving);
+        status = changed(session, &before, how);
+    }
+    identity_free(&before);
+    return status;
+}
+
+enum status mission_check_time(struct session *session)
+{
+    const struct break_glass *glass = session->identity.glass;
+    if (glass == NULL || monotonic(session) < glass->until)
+        return OK;
+    enum status status = query_drain(session);
+    if (status != OK)
+        return status;
+    char how[64];
+    char name[64];
+    unsigned minutes = glass->minutes;
+    snprintf(how, sizeof how, ", its time is over");
+    snprintf(name, sizeof name, "%s", glass->mission);
+    status = leave_everywhere(session, how);
+    const char *mission = session->who.mission;
+    snprintf(session->glass_notice, sizeof session->glass_notice,
+             "break-glass mission \"%s\" has ended after its %u minutes; the session's mission is "
+             "%s now",
+             name, minutes, mission == NULL ? "none" : mission);
+    return status;
+}
+
+static void announce(struct session *session, const struct break_glass *glass)
+{
+    char person[160];
+    const struct audit_session *who = &session->who;
+    /* Not the reason and not the patient: they are the client's texts, and the audit's. */
+    log_event(LOG_LEVEL_WARNING,
+              "session=%lu event=break-glass person=%s role=%s mission=%s minutes=%u",
+              (unsigned long)session->id, log_quote(who->person, person, sizeof person),
+              glass->role, glass->mission, glass->minutes);
+    int mission = policy_find_mission(session->world->policy, glass->mission);
+    struct alert_facts facts = {.session = session->id,
+                                .event = "break-glass",
+                                .person = who->person,
+                                .login = who->login,
+                                .role = glass->role,
+                                .mission = glass->mission,
+                                .reason = glass->reason,
+                                .patient = glass->patient,
+                                .database = who->database,
+                                .address = who->address,
+                                .application = who->application,
+                                .minutes = glass->minutes};
+    if (mission >= 0)
+        facts.purpose = session->world->policy->missions[mission].purpose;
+    alert_post(session->worker->process->alert, &facts);
+}
+
+enum status mission_confirm(struct session *session, bool flushed)
+{
+    struct break_glass *glass = session->glass_entered;
+    enum status status = OK;
+    session->glass_entered = NULL;
+    if (flushed)
+        announce(session, glass);
+    else if (session->identity.glass == glass)
+        status = leave_everywhere(session, ", its record could not be written");
+    break_glass_unref(glass);
+    return status;
+}
+
+enum status mission_glass_over(struct session *session, const char *how)
+{
+    return session->identity.glass == NULL ? OK : record_end(session, &session->identity, how);
 }
 
 /* ---- the server's transactions ---- */
@@ -284,6 +480,29 @@ static enum status undo(struct session *session, enum undo undo, const char *nam
     return status;
 }
 
+/* An unrestricted session's RESET ALL or DISCARD ALL ran on its server: what is kept here follows,
+ * but for a role of the other kind. */
+static enum status reset_with_server(struct session *session)
+{
+    static const struct verdict_statement everything = {.kind = STATEMENT_RESET,
+                                                        .setting_class = SETTING_PGVIGIL};
+    struct change change = {.session = session, .statement = &everything};
+    struct identity before;
+    if (identity_copy(&session->identity, &before) != OK)
+        return ERR_MEMORY;
+    enum status status = transaction_touch(&session->transaction, &before, false);
+    if (status == OK)
+        status = apply_all(&change, &session->identity);
+    if (status == OK && !unrestricted(session, &session->identity)) {
+        session->identity.role = before.role;
+        session->identity.mission = session->world->policy->roles[before.role].default_mission;
+    }
+    if (status == OK)
+        status = changed(session, &before, "");
+    identity_free(&before);
+    return status;
+}
+
 static enum status end_block(struct session *session, enum undo how, bool chain)
 {
     enum status status = undo(session, how, NULL);
@@ -311,6 +530,10 @@ enum status mission_completed(struct session *session, const struct verdict_stat
         return undo(session, UNDO_ROLLBACK_TO, target);
     else if (strcmp(tag, "ROLLBACK") == 0)
         return end_block(session, UNDO_ROLLBACK, chain);
+    else if (strcmp(tag, "DISCARD ALL") == 0 ||
+             (strcmp(tag, "RESET") == 0 && statement != NULL &&
+              statement->kind == STATEMENT_RESET && statement->setting == NULL))
+        return reset_with_server(session);
     return OK;
 }
 

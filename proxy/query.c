@@ -215,26 +215,44 @@ static bool controls_transaction(enum statement_kind kind)
            kind == STATEMENT_ROLLBACK_TO;
 }
 
-static enum status no_mission(struct session *session, struct verdict *verdict,
-                              struct refusal *refusal)
+/* What a session may do that has no mission: choose one, and end its transaction. */
+bool query_harmless(const struct session *session, const struct verdict *verdict)
 {
     for (size_t i = 0; i < verdict->statement_count; i++) {
         enum statement_kind kind = verdict->statements[i].kind;
-        if (controls_transaction(kind))
-            continue;
         bool harmless = kind == STATEMENT_EMPTY || kind == STATEMENT_SHOW ||
                         kind == STATEMENT_DISCARD || kind == STATEMENT_DEALLOCATE ||
                         ((kind == STATEMENT_SET || kind == STATEMENT_RESET) &&
                          verdict->statements[i].setting_class == SETTING_PGVIGIL);
-        if (harmless && command_is_local(session, &verdict->statements[i]))
-            continue;
-        *refusal =
-            (struct refusal){.sqlstate = "42501",
-                             .message = "no mission is chosen, and the role has none by default",
-                             .hint = "Choose one first: SET pgvigil.mission = '...'"};
-        return DENIED;
+        if (!controls_transaction(kind) &&
+            !(harmless && command_is_local(session, &verdict->statements[i])))
+            return false;
     }
-    return OK;
+    return true;
+}
+
+static enum status no_mission(const struct session *session, const struct verdict *verdict,
+                              struct refusal *refusal)
+{
+    if (query_harmless(session, verdict))
+        return OK;
+    *refusal = (struct refusal){.sqlstate = "42501",
+                                .message = "no mission is chosen, and the role has none by default",
+                                .hint = "Choose one first: SET pgvigil.mission = '...'"};
+    return DENIED;
+}
+
+bool query_glass_over(struct session *session, struct refusal *refusal)
+{
+    if (session->glass_notice[0] == '\0')
+        return false;
+    memcpy(session->lost_message, session->glass_notice, sizeof session->glass_notice);
+    session->glass_notice[0] = '\0';
+    *refusal = (struct refusal){.sqlstate = "42501",
+                                .message = session->lost_message,
+                                .hint = "To break the glass again, give a new pgvigil.reason and "
+                                        "choose the mission."};
+    return true;
 }
 
 /* The reason names hosts and files: it is in the log, where the administrator is. */
@@ -294,6 +312,9 @@ static enum status run_judge(struct session *session, struct statement *statemen
         *refusal = lookup.refusal;
         return DENIED;
     }
+    bool harmless = status == OK && verdict->allowed && query_harmless(session, verdict);
+    if (!harmless && status != ERR_SYNTAX && query_glass_over(session, refusal))
+        return DENIED;
     if (status == OK && verdict->allowed)
         return identity->mission >= 0 ? OK : no_mission(session, verdict, refusal);
     *refusal = (struct refusal){
@@ -653,6 +674,8 @@ enum status query_next(struct session *session)
     if (session_quiet(session) && !session_refresh_world(session))
         return CLOSED;
     status = row->settled && session->unsettled ? query_drain(session) : OK;
+    if (status == OK && row->settled)
+        status = mission_check_time(session);
     if (status == OK)
         status = row->handle(session, &message);
     if (session->state == SESSION_DEAD || session->state == SESSION_CLOSING)

@@ -40,6 +40,10 @@ NODISCARD enum status query_forward(struct session *session, struct statement *s
                                     bool *done);
 /* Forgets session->pending when it was judged for what the session is no longer. */
 void query_drop_stale(struct session *session);
+/* Only what is free without a mission too: transaction control, pgvigil's own statements. */
+bool query_harmless(const struct session *session, const struct verdict *verdict);
+/* A break-glass mission has ended since the last statement: says so, once, in *refusal. */
+bool query_glass_over(struct session *session, struct refusal *refusal);
 /* What was just sent may undo an own setting that the transaction has changed. */
 void query_unsettle(struct session *session);
 

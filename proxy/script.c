@@ -9,6 +9,7 @@
 #include "proxy/script.h"
 
 #include "proxy/command.h"
+#include "proxy/mission.h"
 #include "proxy/result.h"
 
 /* Behind these an identity may be another one. */
@@ -177,6 +178,9 @@ enum status script_step(struct session *session)
             return stop(session);
         if (session->script_next == 0 && splits_transaction(session, session->script->verdict, &at))
             return refuse_split(session);
+        status = mission_check_time(session);
+        if (status != OK)
+            return status;
         query_drop_stale(session);
         size_t end = part_end(session, session->script_next);
         if (session->pending == NULL)

@@ -6,6 +6,8 @@
 #include "proxy/serve.h"
 
 #include "proxy/admission.h"
+#include "proxy/alert.h"
+#include "proxy/break_glass.h"
 #include "proxy/cancel.h"
 #include "proxy/connector.h"
 #include "proxy/listener.h"
@@ -68,10 +70,16 @@ static enum status open_shared(struct service *service, const struct config *con
         return status;
     process->cancels = cancel_registry_new();
     process->admission = admission_new(&config->limits);
+    process->reasons = break_glass_registry_new();
+    if (config->alert_command != NULL) {
+        status = alert_start(config->alert_command, &process->alert);
+        if (status != OK)
+            return status;
+    }
     service->workers = calloc(config->workers, sizeof *service->workers);
     service->base = event_base_new();
     bool complete = process->cancels != NULL && process->admission != NULL &&
-                    service->workers != NULL && service->base != NULL;
+                    process->reasons != NULL && service->workers != NULL && service->base != NULL;
     return complete ? OK : ERR_MEMORY;
 }
 
@@ -108,6 +116,8 @@ static void stop(struct service *service)
     reload_stop(service->process.reload);
     cancel_registry_free(service->process.cancels);
     admission_free(service->process.admission);
+    alert_stop(service->process.alert);
+    break_glass_registry_free(service->process.reasons);
     for (size_t i = 0; i < 3; i++)
         if (service->signals[i] != NULL)
             event_free(service->signals[i]);

@@ -8,6 +8,7 @@
 
 #include "proxy/admission.h"
 #include "proxy/auth.h"
+#include "proxy/break_glass.h"
 #include "proxy/cancel.h"
 #include "proxy/mission.h"
 #include "proxy/pool.h"
@@ -99,7 +100,8 @@ static void audit_disconnect(struct session *session, const char *reason)
     if (!session->connected)
         return;
     session->connected = false;
-    if (audit_event(session->worker->audit, "disconnect", &session->who, reason) != OK)
+    if (mission_glass_over(session, ", the session has ended") != OK ||
+        audit_event(session->worker->audit, "disconnect", &session->who, reason) != OK)
         log_event(LOG_LEVEL_ERROR, "session=%lu event=audit-failed", (unsigned long)session->id);
 }
 
@@ -154,6 +156,7 @@ void session_free(struct session *session)
     identity_free(&session->identity);
     identity_free(&session->start);
     free(session->shown_application);
+    break_glass_unref(session->glass_entered);
     tls_context_unref(session->tls);
     world_unref(session->world);
     arena_free(session->arena);
@@ -454,6 +457,10 @@ void session_settle(struct session *session, bool flushed)
 {
     if (session->state == SESSION_DEAD)
         return;
+    if (session->glass_entered != NULL && mission_confirm(session, flushed) != OK) {
+        session_fail(session, ERR_MEMORY, NULL, "out of memory");
+        return;
+    }
     if (flushed) {
         outbox_release(&session->out);
         session->welcomed = session->welcomed || session->connected;
@@ -534,6 +541,9 @@ void session_tick(struct session *session)
             session->last_active + limits->idle_seconds * 1000000ull < now)
             session_fail(session, CLOSED, "57P05",
                          "terminating connection due to idle-session timeout");
+        else if (session->requests.count == 0 && session->pending == NULL &&
+                 session->script == NULL && mission_check_time(session) != OK)
+            session_fail(session, ERR_MEMORY, NULL, "out of memory");
         return;
     case SESSION_CLOSING:
         /* A client that does not read its own end. */
@@ -679,6 +689,14 @@ bool session_refresh_world(struct session *session)
         session_fail(session, ERR_MEMORY, NULL, "out of memory");
         return false;
     }
+    /* A mission that breaks the glass in one of the two policies only is not the one that was
+     * entered. */
+    if (!break_glass_holds(world->policy, &session->identity, session->worker->now) &&
+        mission_glass_over(session, ", the policy has changed") != OK) {
+        session_fail(session, ERR_AUDIT, NULL, "the audit record could not be written");
+        return false;
+    }
+    (void)break_glass_settle(world->policy, &session->identity, session->worker->now);
     world_unref(session->world);
     session->world = world_ref(world);
     session_new_epoch(session);
@@ -699,19 +717,25 @@ struct pool *session_pool(const struct session *session)
     return &session->worker->pools[session->database_index * 2 + kind];
 }
 
-void session_update_who(struct session *session)
+void session_fill_who(const struct session *session, const struct identity *identity,
+                      struct audit_session *who)
 {
     const struct policy *policy = session->world->policy;
-    const struct identity *identity = &session->identity;
-    session->who.person = session->who.login = identity->user->name;
-    session->who.role = identity->role < 0 ? NULL : policy->roles[identity->role].name;
+    who->person = who->login = identity->user->name;
+    who->role = identity->role < 0 ? NULL : policy->roles[identity->role].name;
     const struct policy_mission *mission =
         identity->mission < 0 ? NULL : &policy->missions[identity->mission];
-    session->who.mission = mission == NULL ? NULL : mission->name;
-    session->who.purpose = mission == NULL ? NULL : mission->purpose;
-    session->who.break_glass = mission != NULL && mission->break_glass != NULL;
-    session->who.reason = identity->reason;
-    session->who.application = identity->application;
+    who->mission = mission == NULL ? NULL : mission->name;
+    who->purpose = mission == NULL ? NULL : mission->purpose;
+    who->break_glass = mission != NULL && mission->break_glass != NULL;
+    who->patient = who->break_glass ? identity->patient : NULL;
+    who->reason = identity->reason;
+    who->application = identity->application;
+}
+
+void session_update_who(struct session *session)
+{
+    session_fill_who(session, &session->identity, &session->who);
 }
 
 void session_new_epoch(struct session *session)

@@ -106,6 +106,8 @@ struct session {
                        answered */
     bool settings_sent;      /* settings that are not pgvigil's were changed on the server */
     char *shown_application; /* what the client was told last */
+    struct break_glass *glass_entered; /* its record is not flushed yet; a reference */
+    char glass_notice[200]; /* "" or what the next statement is refused with: its mission is over */
     bool muted; /* answers are dropped up to the next ReadyForQuery: an error was given for them */
     bool poisoned; /* the client was told that its transaction failed: a T is shown as E until it is
                       so */
@@ -183,6 +185,9 @@ bool session_unrestricted(const struct session *session);
 struct pool *session_pool(const struct session *session);
 /* Role and mission of the moment into `who`. */
 void session_update_who(struct session *session);
+/* The same of another identity; texts are borrowed from it. */
+void session_fill_who(const struct session *session, const struct identity *identity,
+                      struct audit_session *who);
 /* Something a verdict depends on has changed. */
 void session_new_epoch(struct session *session);
 /* Bytes of an answer that needs no record, in order behind what is there. */

@@ -32,6 +32,8 @@ struct pool;
 struct connector;
 struct cancel_registry;
 struct admission;
+struct break_glass_registry;
+struct alert;
 struct worker;
 
 TAILQ_HEAD(session_list, session);
@@ -44,6 +46,8 @@ struct process {
     struct connector *connector;
     struct cancel_registry *cancels;
     struct admission *admission;
+    struct break_glass_registry *reasons;
+    struct alert *alert; /* NULL: none configured */
 };
 
 typedef void worker_task_fn(struct worker *worker, void *context);

@@ -63,8 +63,9 @@ struct config {
     unsigned workers;          /* event loops; 0 was replaced by the number of cores */
     const char *pseudonym_key; /* file, or NULL; config_read_pseudonym_key reads it */
     struct config_limits limits;
-    int log_level;       /* enum log_level */
-    struct arena *arena; /* owns everything above */
+    const char *alert_command; /* program that is told of broken glasses, or NULL */
+    int log_level;             /* enum log_level */
+    struct arena *arena;       /* owns everything above */
 };
 
 /*

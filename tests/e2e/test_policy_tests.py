@@ -91,7 +91,7 @@ WIDER = {
     "rows that may be deleted": ("40-rules-care.cfg", 'update = [ "dose", "route", "ends_on" ];', 'update = [ "dose", "route", "ends_on" ]; delete = true;', {"physician: nor takes it from the file"}),
     "a relation opened": ("41-rules-office.cfg", 'tables = [ "public.invoices", "public.ActesCCAM" ]', 'tables = [ "public.invoices", "public.ActesCCAM", "public.prescriptions" ]', {"billing: no prescriptions"}),
     "a function opened": ("30-missions-roles.cfg", '{ name = "app.bmi"; roles = [ "physician", "nurse" ]; missions = [ "care" ]; }', '{ name = "app.bmi"; }', {"reception: no body mass index"}),
-    "a mission given": ("30-missions-roles.cfg", '{ name = "nurse";        missions = [ "care" ];             default', '{ name = "nurse";        missions = [ "care", "research" ]; default', {"nurse: no research"}),
+    "a mission given": ("30-missions-roles.cfg", 'missions = [ "care", "emergency" ];             default', 'missions = [ "care", "emergency", "research" ]; default', {"nurse: no research"}),
     "a pseudonym taken away": ("42-rules-research.cfg", 'columns = { id = "pseudonym"; sex', 'columns = { id = "show"; sex', {"physician in research: pseudonyms", "research: pseudonyms still join"}),
 }
 

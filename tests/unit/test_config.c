@@ -225,7 +225,7 @@ static void all_errors_are_told_at_once_with_their_lines(void **state)
         told(),
         "pgvigil.cfg:14: unknown key \"colour\"; known here: policy, workers, pseudonym_key, "
         "log_level, listen, "
-        "databases, audit, limits\n"
+        "databases, audit, limits, alert\n"
         "pgvigil.cfg:1: policy is missing\n"
         "pgvigil.cfg:2: port must be a number from 1 to 65535\n"
         "pgvigil.cfg:3: unknown key \"certificat\"; did you mean \"certificate\"?\n"
