@@ -54,6 +54,11 @@ check_essentials() {
     check_equal 'nurse1 sees the same names as PostgreSQL holds' \
         "$(direct "SELECT md5(string_agg(family_name || given_name || birth_date, ',' ORDER BY id)) FROM patients WHERE ward_id IN (1, 2)")" \
         "$(as nurse1 "SELECT md5(string_agg(family_name || given_name || birth_date, ',' ORDER BY id)) FROM patients")"
+    check_equal 'nurse1 breaks the glass for one patient of another ward' \
+        "$(direct "SELECT id, family_name, blood_group FROM patients WHERE id = 3")" \
+        "$(psql_as nurse1 -qAt -c "SET pgvigil.patient = '3'; SET pgvigil.reason = 'contrôle de la démonstration, patient 3'; SET pgvigil.mission = 'emergency'; SELECT id, family_name, blood_group FROM patients" 2>&1 || true)"
+    check_refused 'nurse1 does not break it without a reason' nurse1 "SET pgvigil.mission = 'emergency'" reason
+    check_refused 'reception1 has no such mission' reception1 "SET pgvigil.mission = 'emergency'" emergency
     check_refused 'nurse1 has no column nir' nurse1 'SELECT nir FROM patients' nir
     reads=$(as nurse1 'SELECT * FROM patients LIMIT 1' | awk -F'|' '{print NF}')
     check_equal 'nurse1: SELECT * has fifteen columns, nir and preferences not among them' 15 "$reads"
@@ -119,6 +124,12 @@ check_audit() {
     done
     lines=$(cat "$WORK"/audit/*.jsonl 2>/dev/null | grep -F '"person":"nurse1"' | grep -F '"decision":"deny"' | grep -cF staff_salaries || true)
     if [ "$lines" -gt 0 ]; then check_ok 'the audit has the refusals'; else check_failed 'the audit has the refusals'; fi
+    lines=$(cat "$WORK"/audit/*.jsonl 2>/dev/null | grep -F '"person":"nurse1"' | grep -F '"break_glass":true' | grep -F '"patient":"3"' | grep -cF '"statement":"SELECT","decision":"allow"' || true)
+    if [ "$lines" -gt 0 ] && grep -qF '"event":"break-glass-begin"' "$WORK"/audit/*.jsonl && grep -qF event=break-glass "$LOGS/pgvigil.log"; then
+        check_ok 'the audit and the log have the broken glass'
+    else
+        check_failed 'the audit and the log have the broken glass'
+    fi
     as nurse1 "SELECT count(*) FROM patients WHERE family_name = 'Zzyzx-literal'" >/dev/null
     if grep -rqF Zzyzx-literal "$WORK/audit" "$LOGS/pgvigil.log"; then
         check_failed 'neither the audit nor the log holds a literal of the clients'

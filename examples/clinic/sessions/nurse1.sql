@@ -12,3 +12,13 @@ WHERE s.discharged_at IS NULL AND o.label IN ('Température', 'SpO2') ORDER BY s
 SELECT app.bmi(72, 178);
 \echo '-- What no rule mentions does not exist:'
 SELECT * FROM staff_salaries;
+\echo '-- Patient 3 collapses before her. Breaking the glass takes a reason and a patient first:'
+SET pgvigil.mission = 'emergency';
+SET pgvigil.patient = '3';
+SET pgvigil.reason = 'malaise dans le couloir, le patient ne répond plus';
+SET pgvigil.mission = 'emergency';
+\echo '-- Of this one patient, for an hour at most, and the audit and somebody hear of it:'
+SELECT id, family_name, blood_group, allergies FROM patients;
+SELECT count(*) AS "patient 4" FROM patients WHERE id = 4;
+SET pgvigil.mission = 'care';
+SELECT count(*) AS "patient 3" FROM patients WHERE id = 3;
