@@ -3,6 +3,7 @@
  *
  * Trust boundary and ownership: as value.c. Secrets pass through here: no message holds a value.
  */
+#include "opening.h"
 #include "value.h"
 
 #include <string.h>
@@ -27,6 +28,66 @@ static void mission_purpose(const struct value *value)
 static void mission_max_rows(const struct value *value)
 {
     (void)value_count(value, 1, INT64_MAX, &((struct raw_mission *)value->entry)->mission.max_rows);
+}
+
+static void mission_rows_per_hour(const struct value *value)
+{
+    (void)value_count(value, 1, INT64_MAX,
+                      &((struct raw_mission *)value->entry)->mission.rows_per_hour);
+}
+
+static void mission_patients_per_hour(const struct value *value)
+{
+    load_report(
+        value->loader, value_place(value),
+        "\"patients_per_hour\" is not yet supported: leave it out; \"rows_per_hour\" limits "
+        "what one person reads");
+}
+
+static void mission_hours(const struct value *value)
+{
+    struct policy_mission *mission = &((struct raw_mission *)value->entry)->mission;
+    struct raw_names names = {0};
+    if (!value_names(value, &names))
+        return;
+    struct policy_hours *hours =
+        arena_zalloc(value->loader->arena, names.count + 1, sizeof(*hours));
+    if (names.count == 0)
+        load_report(value->loader, value_place(value),
+                    "\"hours\" is empty: the mission could never be used; leave it out for always");
+    for (size_t i = 0; hours != NULL && i < names.count; i++)
+        if (opening_read_hours(names.items[i].text, &hours[mission->hours_count]) == OK)
+            mission->hours_count++;
+        else
+            load_report(value->loader, names.items[i].place,
+                        "\"%s\" is no part of a day: write \"08:00-20:00\", with days "
+                        "\"mon-fri 08:00-20:00\" or \"sat,sun 22:00-06:00\"",
+                        names.items[i].text);
+    mission->hours = hours;
+}
+
+static void mission_addresses(const struct value *value)
+{
+    struct policy_mission *mission = &((struct raw_mission *)value->entry)->mission;
+    struct raw_names names = {0};
+    if (!value_names(value, &names))
+        return;
+    struct policy_network *networks =
+        arena_zalloc(value->loader->arena, names.count + 1, sizeof(*networks));
+    if (names.count == 0)
+        load_report(
+            value->loader, value_place(value),
+            "\"addresses\" is empty: the mission could be used from nowhere; leave it out for "
+            "everywhere");
+    for (size_t i = 0; networks != NULL && i < names.count; i++)
+        if (opening_read_network(names.items[i].text, &networks[mission->address_count]) == OK)
+            mission->address_count++;
+        else
+            load_report(value->loader, names.items[i].place,
+                        "\"%s\" is no range of addresses: write \"10.0.0.0/8\", \"192.0.2.7\" or "
+                        "\"2001:db8::/32\", with no bits behind the prefix",
+                        names.items[i].text);
+    mission->addresses = networks;
 }
 
 static void glass_reason_min(const struct value *value)
@@ -81,6 +142,10 @@ static const struct value_key mission_keys[] = {
     {"title", NULL, mission_title},
     {"purpose", NULL, mission_purpose},
     {"max_rows", NULL, mission_max_rows},
+    {"rows_per_hour", NULL, mission_rows_per_hour},
+    {"patients_per_hour", NULL, mission_patients_per_hour},
+    {"hours", NULL, mission_hours},
+    {"addresses", NULL, mission_addresses},
     {"break_glass", NULL, mission_break_glass},
 };
 

@@ -83,11 +83,30 @@ struct policy_break_glass {
     size_t require_count;
 };
 
+/* Part of a day, in minutes from midnight; from > to: over midnight into the next day. */
+struct policy_hours {
+    unsigned days; /* bit 0: Monday */
+    unsigned from, to;
+    const char *text; /* as written */
+};
+
+struct policy_network {
+    bool v6;
+    unsigned char bytes[16]; /* network order; the first four of IPv4 */
+    unsigned prefix;
+    const char *text;
+};
+
 struct policy_mission {
     const char *name;
-    const char *title;                            /* or NULL */
-    const char *purpose;                          /* HL7 v3 PurposeOfUse code, or NULL */
-    uint64_t max_rows;                            /* 0: no limit */
+    const char *title;                /* or NULL */
+    const char *purpose;              /* HL7 v3 PurposeOfUse code, or NULL */
+    uint64_t max_rows;                /* 0: no limit */
+    uint64_t rows_per_hour;           /* of one person; 0: no limit */
+    const struct policy_hours *hours; /* count 0: always */
+    size_t hours_count;
+    const struct policy_network *addresses; /* of clients; count 0: everywhere */
+    size_t address_count;
     const struct policy_break_glass *break_glass; /* NULL: an ordinary mission */
     bool allow_subject_aggregate;                 /* reserved for the audit of patients; true */
     struct policy_place place;
@@ -230,6 +249,10 @@ int policy_find_role(const struct policy *policy, const char *name);
 int policy_find_mission(const struct policy *policy, const char *name);
 const struct policy_user *policy_find_user(const struct policy *policy, const char *name);
 bool policy_role_has_mission(const struct policy *policy, int role, int mission);
+
+/* May the mission be used at that time (0: Monday; minutes from midnight), from that address? */
+bool policy_hours_open(const struct policy_mission *mission, unsigned weekday, unsigned minute);
+bool policy_address_open(const struct policy_mission *mission, const char *address);
 
 /* The one table entry that governs a relation (exact beats pattern), or NULL. */
 const struct policy_table *policy_table_for(const struct policy *policy, const char *schema,

@@ -96,6 +96,14 @@ static void dump_people(struct buf *out, const struct policy *policy)
         buf_printf(out, "mission %s title=%s purpose=%s max_rows=%llu", mission->name,
                    text(mission->title), text(mission->purpose),
                    (unsigned long long)mission->max_rows);
+        if (mission->rows_per_hour > 0)
+            buf_printf(out, " rows_per_hour=%llu", (unsigned long long)mission->rows_per_hour);
+        for (size_t k = 0; k < mission->hours_count; k++)
+            buf_printf(out, " hours=%02x:%u-%u", mission->hours[k].days, mission->hours[k].from,
+                       mission->hours[k].to);
+        for (size_t k = 0; k < mission->address_count; k++)
+            buf_printf(out, " from=%s(%u)", mission->addresses[k].text,
+                       mission->addresses[k].prefix);
         dump_place(out, mission->place);
     }
     for (size_t i = 0; i < policy->role_count; i++) {
@@ -167,6 +175,7 @@ static void good_policies_become_what_they_say(void **state)
         {FOLDER "design.cfg", FOLDER "design.dump"},
         {FOLDER "directory", FOLDER "directory.dump"},
         {FOLDER "crlf.cfg", FOLDER "crlf.dump"},
+        {FOLDER "limits.cfg", FOLDER "limits.dump"},
         {FOLDER "expressions.cfg", FOLDER "expressions.dump"},
         {FOLDER "empty.cfg", FOLDER "empty.dump"},
     };
