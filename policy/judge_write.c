@@ -269,17 +269,21 @@ static enum status delete_statement(struct judge *judge, PgQuery__DeleteStmt *de
 static enum status returning(struct judge *judge, PgQuery__Node **list, size_t count,
                              struct column_list *out)
 {
-    if (count > 0 && judge_rows_limited(judge))
-        return judge_unsupported(judge, "write", "RETURNING in a mission with max_rows",
+    const char *limit = judge_row_limit(judge);
+    if (count > 0 && limit != NULL)
+        return judge_unsupported(judge, "write",
+                                 judge_format(judge, "RETURNING in a mission with %s", limit),
                                  "Read the rows with SELECT when they are written.");
     judge->level->clause = CLAUSE_WHERE;
     enum status status = judge_walk_list(judge, list, count);
     return status == OK ? judge_output_columns(judge, list, count, out) : status;
 }
 
-bool judge_rows_limited(const struct judge *judge)
+const char *judge_row_limit(const struct judge *judge)
 {
-    return judge->request->policy->missions[judge->request->mission].max_rows > 0;
+    const struct policy_mission *mission =
+        &judge->request->policy->missions[judge->request->mission];
+    return mission->max_rows > 0 ? "max_rows" : mission->rows_per_hour > 0 ? "rows_per_hour" : NULL;
 }
 
 static bool writes_rows(const struct verdict_statement *statement)
@@ -303,11 +307,13 @@ enum status judge_rows_or_writes(struct judge *judge, const struct verdict_state
                kind == STATEMENT_FETCH || (executes && !statements[i].writes);
         writes = writes || writes_rows(&statements[i]) || (executes && statements[i].writes);
     }
-    if (!rows || !writes || judge->verdict->unrestricted || !judge_rows_limited(judge))
+    const char *limit = judge_row_limit(judge);
+    if (!rows || !writes || judge->verdict->unrestricted || limit == NULL)
         return OK;
-    return judge_unsupported(judge, "write",
-                             "a text that writes and returns rows, in a mission with max_rows",
-                             "Send what writes by itself.");
+    return judge_unsupported(
+        judge, "write",
+        judge_format(judge, "a text that writes and returns rows, in a mission with %s", limit),
+        "Send what writes by itself.");
 }
 
 bool judge_is_write(const PgQuery__Node *node)

@@ -27,11 +27,11 @@ NODISCARD enum status judge_write_column(struct judge *judge, enum write_kind ki
 NODISCARD enum status judge_assignments(struct judge *judge, PgQuery__Node **list, size_t count);
 
 /*
- * Has the mission max_rows? What writes may then return no rows, nor stand in a text that does:
- * rows come when all is written, and the error that takes their place would say of a write that it
- * failed, to the client and on record, which the server commits.
+ * Has the mission max_rows or rows_per_hour? What writes may then return no rows, nor stand in a
+ * text that does: rows come when all is written, and the error that takes their place would say of
+ * a write that it failed, to the client and on record, which the server commits.
  */
-bool judge_rows_limited(const struct judge *judge);
+const char *judge_row_limit(const struct judge *judge); /* which one; NULL: neither */
 /* The same for what the statements of a text do together. */
 NODISCARD enum status
 judge_rows_or_writes(struct judge *judge, const struct verdict_statement *statements, size_t count);

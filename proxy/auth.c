@@ -11,6 +11,7 @@
 #include "proxy/cancel.h"
 #include "proxy/certificate.h"
 #include "proxy/mission.h"
+#include "proxy/mission_limits.h"
 #include "proxy/parameter.h"
 #include "proxy/pool.h"
 #include "proxy/query.h"
@@ -129,7 +130,11 @@ static enum status apply_setting(struct session *session, const char *name, cons
                    "after SET pgvigil.reason";
             return ERR_INVALID;
         }
-        return identity_choose_mission(identity, session->world->policy, value);
+        enum status status = identity_choose_mission(identity, session->world->policy, value);
+        const char *hint = NULL;
+        return status == OK ? mission_limits_place(session, identity->role, identity->mission,
+                                                   session->arena, why, &hint)
+                            : status;
     }
     if (strcasecmp(name, "pgvigil.reason") == 0)
         return identity_replace(&identity->reason, value);

@@ -11,6 +11,7 @@
 #include "proxy/query.h"
 
 #include "proxy/command.h"
+#include "proxy/mission_limits.h"
 #include "proxy/prepared.h"
 #include "proxy/result.h"
 
@@ -601,7 +602,11 @@ static enum status execute_upstream(struct session *session, const char *portal,
                                     struct statement *statement, uint32_t max_rows)
 {
     struct refusal refusal;
-    enum status status = query_need_server(session, &refusal);
+    enum status status = mission_limits_statement(session, statement, &refusal);
+    if (status == DENIED)
+        return refuse(session, statement, &refusal, true);
+    if (status == OK)
+        status = query_need_server(session, &refusal);
     uint64_t id = 0;
     bool writes =
         (statement->verdict->statement_count > 0 && statement->verdict->statements[0].writes) ||

@@ -8,6 +8,7 @@
 
 #include "proxy/alert.h"
 #include "proxy/break_glass.h"
+#include "proxy/mission_limits.h"
 
 #include <pgvigil/log.h>
 #include <stdio.h>
@@ -193,6 +194,13 @@ static enum status set_mission(const struct change *change, struct identity *ide
     }
     int mission = policy_find_mission(policy, change->value);
     bool has = mission >= 0 && policy_role_has_mission(policy, identity->role, mission);
+    const char *message = NULL;
+    const char *hint = NULL;
+    enum status status = has ? mission_limits_place(change->session, identity->role, mission,
+                                                    change->arena, &message, &hint)
+                             : OK;
+    if (status != OK)
+        return status == DENIED ? refuse(change, "42501", message, hint) : status;
     if (has && policy->missions[mission].break_glass != NULL)
         return enter(change, identity, mission);
     if (identity_choose_mission(identity, policy, change->value) == OK)

@@ -8,6 +8,7 @@
 
 #include "proxy/command.h"
 #include "proxy/mission.h"
+#include "proxy/mission_limits.h"
 #include "proxy/pool.h"
 #include "proxy/prepared.h"
 #include "proxy/result.h"
@@ -307,7 +308,7 @@ static enum status run_judge(struct session *session, struct statement *statemen
     enum status status = judge(&request, statement->arena, &statement->verdict);
     struct verdict *verdict = statement->verdict;
     if (verdict == NULL)
-        return status == OK ? ERR_INTERNAL : status;
+        return status == ERR_MEMORY ? ERR_MEMORY : ERR_INTERNAL;
     if (lookup.denied && !verdict->allowed) {
         *refusal = lookup.refusal;
         return DENIED;
@@ -459,7 +460,9 @@ enum status query_forward(struct session *session, struct statement *statement, 
             .hint = "Send it as a statement of its own."};
         return refuse_query(session, statement, &refusal);
     }
-    enum status status = use_plan(session, statement, &refusal);
+    enum status status = mission_limits_statement(session, statement, &refusal);
+    if (status == OK)
+        status = use_plan(session, statement, &refusal);
     if (status == OK)
         status = query_need_server(session, &refusal);
     if (status == OK)
@@ -569,7 +572,9 @@ static enum status on_function(struct session *session, const struct wire_messag
                               .hint = "Call the function in a SELECT."};
     if (!session_unrestricted(session))
         return refuse_query(session, NULL, &refusal);
-    enum status status = query_need_server(session, &refusal);
+    enum status status = mission_limits_statement(session, NULL, &refusal);
+    if (status == OK)
+        status = query_need_server(session, &refusal);
     uint64_t id = 0;
     if (status == OK)
         status = query_begin_record(session, NULL, 0, true, &id, &refusal);

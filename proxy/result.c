@@ -9,6 +9,7 @@
 
 #include "proxy/copy.h"
 #include "proxy/mission.h"
+#include "proxy/mission_limits.h"
 #include "proxy/parameter.h"
 #include "proxy/pool.h"
 #include "proxy/scrub.h"
@@ -307,22 +308,11 @@ static enum status on_error(struct session *session, struct request *head,
 
 /* ---- rows ---- */
 
-static uint64_t max_rows(const struct session *session)
-{
-    int mission = session->identity.mission;
-    return session_unrestricted(session) || mission < 0
-               ? 0
-               : session->world->policy->missions[mission].max_rows;
-}
-
-static enum status over_limit(struct session *session, struct request *head)
+static enum status over_limit(struct session *session, struct request *head, const char *message)
 {
     head->over_limit = head->failed = true;
     if (outbox_drop_uncovered(&session->out) != OK)
         return ERR_PROTOCOL;
-    char message[128];
-    snprintf(message, sizeof message, "the mission allows %lu rows at most for a statement",
-             (unsigned long)max_rows(session));
     if (!session->muted)
         wire_put_error(&session->out.bytes, "ERROR", "54000", message,
                        "Ask for fewer rows, or for aggregates.", 0);
@@ -346,12 +336,15 @@ static uint64_t count_portal_row(struct request *head)
 
 static enum status count_row(struct session *session, struct request *head)
 {
-    uint64_t limit = max_rows(session);
+    char message[200];
     head->rows++;
-    if (limit == 0 || head->statement == NULL)
+    if (head->statement == NULL)
         return OK;
     uint64_t rows = count_portal_row(head);
-    return rows > limit && !head->over_limit ? over_limit(session, head) : OK;
+    if (head->over_limit)
+        return OK;
+    enum status status = mission_limits_row(session, rows, message, sizeof message);
+    return status == DENIED ? over_limit(session, head, message) : status;
 }
 
 static enum status hold_or_record(struct session *session, struct request *head)

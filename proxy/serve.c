@@ -11,6 +11,7 @@
 #include "proxy/cancel.h"
 #include "proxy/connector.h"
 #include "proxy/listener.h"
+#include "proxy/quota.h"
 #include "proxy/reload.h"
 #include "proxy/scram.h"
 #include "proxy/worker.h"
@@ -71,6 +72,7 @@ static enum status open_shared(struct service *service, const struct config *con
     process->cancels = cancel_registry_new();
     process->admission = admission_new(&config->limits);
     process->reasons = break_glass_registry_new();
+    process->quota = quota_new();
     if (config->alert_command != NULL) {
         status = alert_start(config->alert_command, &process->alert);
         if (status != OK)
@@ -79,7 +81,8 @@ static enum status open_shared(struct service *service, const struct config *con
     service->workers = calloc(config->workers, sizeof *service->workers);
     service->base = event_base_new();
     bool complete = process->cancels != NULL && process->admission != NULL &&
-                    process->reasons != NULL && service->workers != NULL && service->base != NULL;
+                    process->reasons != NULL && process->quota != NULL &&
+                    service->workers != NULL && service->base != NULL;
     return complete ? OK : ERR_MEMORY;
 }
 
@@ -118,6 +121,7 @@ static void stop(struct service *service)
     admission_free(service->process.admission);
     alert_stop(service->process.alert);
     break_glass_registry_free(service->process.reasons);
+    quota_free(service->process.quota);
     for (size_t i = 0; i < 3; i++)
         if (service->signals[i] != NULL)
             event_free(service->signals[i]);

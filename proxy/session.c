@@ -11,6 +11,7 @@
 #include "proxy/break_glass.h"
 #include "proxy/cancel.h"
 #include "proxy/mission.h"
+#include "proxy/mission_limits.h"
 #include "proxy/pool.h"
 #include "proxy/query.h"
 #include "proxy/result.h"
@@ -113,6 +114,7 @@ void session_end(struct session *session, const char *reason)
      */
     let_go_of_server(session);
     result_abandon(session);
+    mission_limits_settle(session);
     audit_disconnect(session, reason);
     char quoted[512];
     log_event(LOG_LEVEL_INFO, "session=%lu event=end reason=%s state=%s",
@@ -657,6 +659,7 @@ void session_maybe_release(struct session *session)
     if (session->requests.count > 0)
         return;
     session->unsettled = false;
+    mission_limits_settle(session);
     if (session->state == SESSION_WAIT_DRAIN) {
         session_enter(session, SESSION_READY);
         worker_touch(session->worker, session);

@@ -33,6 +33,7 @@ struct connector;
 struct cancel_registry;
 struct admission;
 struct break_glass_registry;
+struct quota;
 struct alert;
 struct worker;
 
@@ -47,6 +48,7 @@ struct process {
     struct cancel_registry *cancels;
     struct admission *admission;
     struct break_glass_registry *reasons;
+    struct quota *quota; /* rows_per_hour */
     struct alert *alert; /* NULL: none configured */
 };
 

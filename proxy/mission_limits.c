@@ -1,0 +1,143 @@
+/*
+ * mission_limits.c: a mission's limits, asked and counted (see mission_limits.h).
+ *
+ * Trust boundary: the client's address is the socket's; the time is the server's own, local.
+ */
+#include "proxy/mission_limits.h"
+
+#include "proxy/quota.h"
+
+#include <stdio.h>
+#include <string.h>
+#include <time.h>
+
+/* Rows taken from the hour's count at a time. */
+#define PORTION 64
+
+static const char *list_hours(const struct policy_mission *mission, struct arena *arena)
+{
+    const char *list = "";
+    for (size_t i = 0; list != NULL && i < mission->hours_count; i++)
+        list = arena_printf(arena, "%s%s%s", list, i == 0 ? "" : ", ", mission->hours[i].text);
+    return list;
+}
+
+enum status mission_limits_place(const struct session *session, int role, int mission,
+                                 struct arena *arena, const char **message, const char **hint)
+{
+    const struct policy *policy = session->world->policy;
+    if (mission < 0)
+        return OK;
+    const struct policy_mission *limits = &policy->missions[mission];
+    const char *role_name = policy->roles[role].name;
+    if (!policy_address_open(limits, session->address)) {
+        *message = arena_printf(arena,
+                                "mission \"%s\" of role \"%s\" may not be used from the address %s "
+                                "(addresses)",
+                                limits->name, role_name, session->address);
+        *hint = "The policy says from where: \"addresses\" of the mission.";
+        return *message == NULL ? ERR_MEMORY : DENIED;
+    }
+    if (limits->hours_count == 0)
+        return OK;
+    time_t now = time(NULL);
+    struct tm local;
+    if (localtime_r(&now, &local) != NULL &&
+        policy_hours_open(limits, (unsigned)(local.tm_wday + 6) % 7,
+                          (unsigned)(local.tm_hour * 60 + local.tm_min)))
+        return OK;
+    const char *open = list_hours(limits, arena);
+    *message =
+        open == NULL
+            ? NULL
+            : arena_printf(arena,
+                           "mission \"%s\" of role \"%s\" may be used at %s only (hours): it "
+                           "is %02d:%02d here",
+                           limits->name, role_name, open, local.tm_hour, local.tm_min);
+    *hint = "The policy says when: \"hours\" of the mission, in the server's local time.";
+    return *message == NULL ? ERR_MEMORY : DENIED;
+}
+
+static const struct policy_mission *row_limits(const struct session *session)
+{
+    int mission = session->identity.mission;
+    return session_unrestricted(session) || mission < 0
+               ? NULL
+               : &session->world->policy->missions[mission];
+}
+
+static enum status hour_is_used_up(const struct session *session,
+                                   const struct policy_mission *limits, char *message, size_t size)
+{
+    snprintf(message, size,
+             "mission \"%s\" of role \"%s\" gives a person %lu rows at most in an hour "
+             "(rows_per_hour)",
+             limits->name, session->who.role, (unsigned long)limits->rows_per_hour);
+    return DENIED;
+}
+
+/* Takes a portion when none is at hand. */
+static enum status take(struct session *session, const struct policy_mission *limits)
+{
+    if (session->rows_taken > 0)
+        return OK;
+    session->rows_mission = limits->name;
+    return quota_take(session->worker->process->quota, session->identity.user->name, limits->name,
+                      limits->rows_per_hour, PORTION, session->worker->now, &session->rows_taken);
+}
+
+enum status mission_limits_statement(struct session *session, const struct statement *statement,
+                                     struct refusal *refusal)
+{
+    if (statement != NULL && query_harmless(session, statement->verdict))
+        return OK;
+    const char *message = NULL;
+    const char *hint = NULL;
+    struct arena *arena = statement == NULL ? session->arena : statement->arena;
+    enum status status = mission_limits_place(session, session->identity.role,
+                                              session->identity.mission, arena, &message, &hint);
+    if (status == DENIED)
+        *refusal = (struct refusal){.sqlstate = "42501", .message = message, .hint = hint};
+    const struct policy_mission *limits = row_limits(session);
+    if (status != OK || limits == NULL || limits->rows_per_hour == 0)
+        return status;
+    status = take(session, limits);
+    if (status != OK || session->rows_taken > 0)
+        return status;
+    status = hour_is_used_up(session, limits, session->lost_message, sizeof session->lost_message);
+    *refusal = (struct refusal){.sqlstate = "54000",
+                                .message = session->lost_message,
+                                .hint = "They are used up; more come as the hour goes by."};
+    return status;
+}
+
+enum status mission_limits_row(struct session *session, uint64_t rows, char *message, size_t size)
+{
+    const struct policy_mission *limits = row_limits(session);
+    if (limits == NULL)
+        return OK;
+    if (limits->max_rows > 0 && rows > limits->max_rows) {
+        snprintf(message, size,
+                 "mission \"%s\" of role \"%s\" allows %lu rows at most for a statement (max_rows)",
+                 limits->name, session->who.role, (unsigned long)limits->max_rows);
+        return DENIED;
+    }
+    if (limits->rows_per_hour == 0)
+        return OK;
+    enum status status = take(session, limits);
+    if (status != OK)
+        return status;
+    if (session->rows_taken == 0)
+        return hour_is_used_up(session, limits, message, size);
+    session->rows_taken--;
+    return OK;
+}
+
+void mission_limits_settle(struct session *session)
+{
+    if (session->rows_taken == 0)
+        return;
+    quota_give_back(session->worker->process->quota, session->identity.user->name,
+                    session->rows_mission, session->rows_taken, session->worker->now);
+    session->rows_taken = 0;
+}

@@ -1,0 +1,127 @@
+/*
+ * quota.c: counters by person, mission and minute (see quota.h).
+ */
+#include "proxy/quota.h"
+
+#include <pgvigil/map.h>
+#include <pthread.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#define MINUTE 60000000u
+#define HOUR   60
+
+struct counter {
+    uint64_t minute; /* of the newest entry */
+    uint64_t total;
+    uint64_t counts[HOUR];
+};
+
+struct quota {
+    pthread_mutex_t lock;
+    struct map *counters; /* person, a byte 1, mission */
+};
+
+struct quota *quota_new(void)
+{
+    struct quota *quota = calloc(1, sizeof *quota);
+    if (quota == NULL)
+        return NULL;
+    quota->counters = map_new();
+    if (quota->counters == NULL) {
+        free(quota);
+        return NULL;
+    }
+    pthread_mutex_init(&quota->lock, NULL);
+    return quota;
+}
+
+void quota_free(struct quota *quota)
+{
+    if (quota == NULL)
+        return;
+    size_t cursor = 0;
+    const char *key;
+    size_t key_len;
+    void *value;
+    while (map_next(quota->counters, &cursor, &key, &key_len, &value))
+        free(value);
+    map_free(quota->counters);
+    pthread_mutex_destroy(&quota->lock);
+    free(quota);
+}
+
+/* Forgets what is an hour old. */
+static void advance(struct counter *counter, uint64_t minute)
+{
+    if (minute >= counter->minute + HOUR) {
+        memset(counter, 0, sizeof *counter);
+        counter->minute = minute;
+    }
+    while (counter->minute < minute) {
+        counter->minute++;
+        uint64_t *oldest = &counter->counts[counter->minute % HOUR];
+        counter->total -= *oldest;
+        *oldest = 0;
+    }
+}
+
+/* Under the lock. NULL: out of memory. */
+static struct counter *find(struct quota *quota, const char *person, const char *mission)
+{
+    size_t len = strlen(person) + 1 + strlen(mission);
+    char *key = malloc(len + 1);
+    if (key == NULL)
+        return NULL;
+    snprintf(key, len + 1, "%s\001%s", person, mission);
+    struct counter *counter = map_get(quota->counters, key, len);
+    if (counter == NULL) {
+        counter = calloc(1, sizeof *counter);
+        if (counter != NULL && map_put(quota->counters, key, len, counter) != OK) {
+            free(counter);
+            counter = NULL;
+        }
+    }
+    free(key);
+    return counter;
+}
+
+enum status quota_take(struct quota *quota, const char *person, const char *mission, uint64_t limit,
+                       uint64_t wanted, uint64_t now, uint64_t *granted)
+{
+    *granted = 0;
+    pthread_mutex_lock(&quota->lock);
+    struct counter *counter = find(quota, person, mission);
+    if (counter != NULL) {
+        /* Workers' clocks are read at different moments: never backwards. */
+        advance(counter, now / MINUTE);
+        uint64_t left = counter->total < limit ? limit - counter->total : 0;
+        /* The less is left the smaller, so that hardly any lies about in other sessions unused. */
+        uint64_t portion = left / 16 + (left > 0);
+        *granted = wanted < portion ? wanted : portion;
+        counter->counts[counter->minute % HOUR] += *granted;
+        counter->total += *granted;
+    }
+    pthread_mutex_unlock(&quota->lock);
+    return counter == NULL ? ERR_MEMORY : OK;
+}
+
+void quota_give_back(struct quota *quota, const char *person, const char *mission, uint64_t count,
+                     uint64_t now)
+{
+    pthread_mutex_lock(&quota->lock);
+    struct counter *counter = find(quota, person, mission);
+    if (counter != NULL) {
+        advance(counter, now / MINUTE);
+        /* Taken in this minute or in one before it: the newest first. */
+        for (unsigned i = 0; i < HOUR && count > 0; i++) {
+            uint64_t *at = &counter->counts[(counter->minute + HOUR - i) % HOUR];
+            uint64_t part = count < *at ? count : *at;
+            *at -= part;
+            counter->total -= part;
+            count -= part;
+        }
+    }
+    pthread_mutex_unlock(&quota->lock);
+}
