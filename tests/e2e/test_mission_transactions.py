@@ -371,3 +371,16 @@ def test_what_a_person_may_not_take_she_may_not_take_in_a_transaction_either(mak
                     c.execute(text % taken)
                 c.execute("ROLLBACK")
         assert c.execute("SHOW pgvigil.mission").fetchone() == ("care",)
+
+
+def test_unrestricted_reset_all_resets_what_is_pgvigils_too(stack):
+    with stack.connect("walker1", role="dba2") as c:
+        for reset in ("RESET ALL", "DISCARD ALL"):
+            c.execute("SET pgvigil.reason = 'for a while'")
+            c.execute(reset)
+            assert c.execute("SHOW pgvigil.reason").fetchone() == ("",) and c.execute("SHOW pgvigil.role").fetchone() == ("dba2",)
+        c.execute("SET pgvigil.reason = 'for longer'")
+        with c.transaction(force_rollback=True):
+            c.execute("RESET ALL")
+            assert c.execute("SHOW pgvigil.reason").fetchone() == ("",)
+        assert c.execute("SHOW pgvigil.reason").fetchone() == ("for longer",)
