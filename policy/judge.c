@@ -84,6 +84,8 @@ static void range_of(const struct judge *judge, const PgQuery__RawStmt *raw,
 static enum status describe(struct judge *judge, const PgQuery__Node *node,
                             struct verdict_statement *out)
 {
+    if (judge->request->sketch)
+        return OK;
     char *sql = arena_strndup(judge->arena, judge->request->sql + out->start, out->len);
     if (sql == NULL)
         return judge_no_memory(judge);
@@ -276,6 +278,11 @@ static enum status prepare(struct judge *judge)
 {
     const struct judge_request *request = judge->request;
     const struct policy *policy = request->policy;
+    if (request->unrestricted) {
+        judge->role = judge->mission = "";
+        judge->verdict->unrestricted = true;
+        return OK;
+    }
     if (request->role < 0 || (size_t)request->role >= policy->role_count || request->mission < 0 ||
         (size_t)request->mission >= policy->mission_count)
         return judge_refuse(judge, DENIED, "42501", "role", "role", SIZE_MAX,
@@ -306,7 +313,7 @@ static enum status run(struct judge *judge)
         status = all_statements(judge, tree);
     if (status == OK)
         status = rewrite_finish(judge);
-    if (status == OK)
+    if (status == OK && !judge->request->sketch)
         status = verify(judge, tree);
     return status;
 }
@@ -329,7 +336,9 @@ enum status judge(const struct judge_request *request, struct arena *arena,
     if (status == OK && arena_failed(scratch))
         status = ERR_MEMORY;
     judged->allowed = status == OK;
-    if (status != OK) {
+    judged->unknown = state.unknown;
+    judged->unknown_count = state.unknown_count;
+    if (status != OK || request->sketch) {
         judged->sql = NULL;
         judged->sql_len = 0;
     }

@@ -76,6 +76,19 @@ enum status judge_field(struct judge *judge, const char *name, size_t at)
     return system_column(name) ? refuse_system(judge, name, at) : OK;
 }
 
+enum status judge_unknown(struct judge *judge, const char *name, size_t at)
+{
+    if (!judge->request->wants_unknown || judge->unknown_count >= JUDGE_MAX_UNKNOWN)
+        return OK;
+    struct verdict_unknown *grown = arena_grow(judge->arena, judge->unknown, judge->unknown_count,
+                                               &judge->unknown_cap, sizeof(*grown));
+    if (grown == NULL)
+        return judge_no_memory(judge);
+    judge->unknown = grown;
+    judge->unknown[judge->unknown_count++] = (struct verdict_unknown){name, at};
+    return OK;
+}
+
 /* The parts of a reference: [[database.]schema.]item.column, [item.]column, or with a star. */
 struct reference {
     const char *database;
@@ -207,17 +220,20 @@ static enum status bare_column(struct judge *judge, const struct reference *ref)
                          judge_format(judge, "table reference \"%s\" is ambiguous", ref->column));
     }
     if (unsure)
-        return OK;
+        return judge_unknown(judge, ref->column, ref->at);
     if (own_name(ref->column))
         return judge_refuse(judge, DENIED, "42703", "column", ref->column, ref->at,
                             judge_format(judge, "column \"%s\" does not exist", ref->column));
     if (system_column(ref->column))
         return refuse_system(judge, ref->column, ref->at);
     const struct range_item *hiding = hiding_item(judge, ref->column);
-    return hiding == NULL ? OK
-                          : judge_hidden_column(
-                                judge, hiding->use->shown.relation, ref->column, ref->at,
-                                judge_format(judge, "column \"%s\" does not exist", ref->column));
+    if (hiding != NULL)
+        return judge_hidden_column(
+            judge, hiding->use->shown.relation, ref->column, ref->at,
+            judge_format(judge, "column \"%s\" does not exist", ref->column));
+    return judge->level->sorts && is_output(judge->level, ref->column)
+               ? OK
+               : judge_unknown(judge, ref->column, ref->at);
 }
 
 /* Writes the item's name in place of the qualifier, in the text and in the tree. */
@@ -330,6 +346,8 @@ static enum status qualified_column(struct judge *judge, PgQuery__ColumnRef *tre
         return judge_hidden_column(
             judge, item->use->shown.relation, ref->column, ref->at,
             judge_format(judge, "column %s.%s does not exist", ref->item, ref->column));
+    if (status == OK && ref->column != NULL && column < 0)
+        status = judge_unknown(judge, ref->column, ref->at);
     bool renamed = ref->schema != NULL || item->emitted != item->name;
     return status == OK && renamed ? requalify(judge, tree, item, ref->at) : status;
 }
@@ -345,4 +363,29 @@ enum status judge_column_ref(struct judge *judge, PgQuery__ColumnRef *tree, PgQu
     if (ref.column != NULL)
         return bare_column(judge, &ref);
     return use_everything(judge);
+}
+
+/* Only (item).field and (item.*).field can be told: of other expressions the type is not known. */
+enum status judge_field_of(struct judge *judge, const PgQuery__Node *argument, const char *field)
+{
+    const PgQuery__ColumnRef *ref =
+        argument != NULL && argument->node_case == PG_QUERY__NODE__NODE_COLUMN_REF
+            ? argument->column_ref
+            : NULL;
+    bool star = ref != NULL && ref->n_fields == 2 &&
+                ref->fields[1]->node_case == PG_QUERY__NODE__NODE_A_STAR;
+    const char *name =
+        ref != NULL && (ref->n_fields == 1 || star) ? tree_string(ref->fields[0]) : NULL;
+    if (name == NULL || judge->level == NULL)
+        return OK;
+    for (struct level *level = judge->level; !star && level != NULL; level = level->parent)
+        for (size_t i = level->low; i < level->high; i++)
+            if (!level->items[i].hidden && scope_column(&level->items[i], name) >= 0)
+                return OK; /* a column of a composite type */
+    struct level *level = NULL;
+    size_t matches = 0;
+    const struct range_item *item = scope_item(judge, NULL, name, &level, &matches);
+    return item == NULL || scope_column(item, field) >= 0
+               ? OK
+               : judge_unknown(judge, field, ref->location < 0 ? SIZE_MAX : (size_t)ref->location);
 }

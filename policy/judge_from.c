@@ -224,8 +224,12 @@ static enum status from_join(struct judge *judge, PgQuery__JoinExpr *join)
         status = use_natural(judge, start, middle);
     for (size_t i = 0; i < join->n_using_clause && status == OK; i++) {
         const char *name = tree_string(join->using_clause[i]);
-        if (name != NULL)
-            use_joined(level, start, name);
+        if (name == NULL)
+            continue;
+        use_joined(level, start, name);
+        if (!any_has(level, start, middle, name) ||
+            !any_has(level, middle, level->item_count, name))
+            status = judge_unknown(judge, name, SIZE_MAX);
     }
     if (status == OK && join->quals != NULL) {
         level->low = start;

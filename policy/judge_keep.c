@@ -68,6 +68,14 @@ statements(struct keeper *keeper, const struct verdict_statement *from, size_t c
     return copy;
 }
 
+static const struct verdict_unknown *unknown(struct keeper *keeper, const struct verdict *from)
+{
+    struct verdict_unknown *copy = bytes(keeper, from->unknown, from->unknown_count, sizeof(*copy));
+    for (size_t i = 0; copy != NULL && i < from->unknown_count; i++)
+        copy[i].name = text(keeper, copy[i].name);
+    return copy;
+}
+
 enum status judge_keep(const struct judge_request *request, const struct verdict *from,
                        struct arena *arena, struct verdict **verdict)
 {
@@ -79,6 +87,7 @@ enum status judge_keep(const struct judge_request *request, const struct verdict
     copy->outline = statements(&keeper, from->outline, from->outline_count);
     copy->sql = from->sql == request->sql ? request->sql : text(&keeper, from->sql);
     copy->edits = bytes(&keeper, from->edits, from->edit_count, sizeof(*from->edits));
+    copy->unknown = unknown(&keeper, from);
     copy->pair = text(&keeper, from->pair);
     copy->refusal.sqlstate = text(&keeper, from->refusal.sqlstate);
     copy->refusal.message = text(&keeper, from->refusal.message);

@@ -72,6 +72,7 @@ struct level {
     size_t low, high; /* the items that the expression being walked can see */
     enum clause clause;
     unsigned aggregate_depth;
+    bool sorts; /* a bare name may mean an output column: ORDER BY, GROUP BY, DISTINCT ON */
     const PgQuery__SelectStmt *select;
 };
 
@@ -111,6 +112,8 @@ struct judge {
     const char
         *foreign_operator; /* the first one that such a type may give another meaning, or NULL */
     size_t foreign_at;
+    struct verdict_unknown *unknown;
+    size_t unknown_count, unknown_cap;
     size_t work;        /* names compared, see judge_work */
     size_t copied;      /* bytes of the client's text that are sent twice */
     unsigned reg_casts; /* rewritten so far */
@@ -211,6 +214,11 @@ NODISCARD enum status judge_field(struct judge *judge, const char *field, size_t
 /* Refuses, 42703, with PostgreSQL's `message`; the hint says so where the policy hides it. */
 enum status judge_hidden_column(struct judge *judge, const struct catalog_relation *relation,
                                 const char *name, size_t at, const char *message);
+/* (argument).field, which has passed judge_field. */
+NODISCARD enum status judge_field_of(struct judge *judge, const PgQuery__Node *argument,
+                                     const char *field);
+/* No item has a column of that name. */
+NODISCARD enum status judge_unknown(struct judge *judge, const char *name, size_t at);
 /* judge_function.c */
 NODISCARD enum status judge_function(struct judge *judge, PgQuery__FuncCall *call);
 NODISCARD enum status judge_value_function(struct judge *judge, PgQuery__SQLValueFunction *function,

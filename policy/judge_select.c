@@ -189,6 +189,16 @@ static enum status clause(struct judge *judge, enum clause name, PgQuery__Node *
     return judge_walk_list(judge, nodes, count);
 }
 
+/* Where PostgreSQL takes a bare name for an output column too. */
+static enum status sorting(struct judge *judge, enum clause name, PgQuery__Node **nodes,
+                           size_t count)
+{
+    judge->level->sorts = true;
+    enum status status = clause(judge, name, nodes, count);
+    judge->level->sorts = false;
+    return status;
+}
+
 static enum status one(struct judge *judge, enum clause name, PgQuery__Node *node)
 {
     return node == NULL ? OK : clause(judge, name, &node, 1);
@@ -210,20 +220,20 @@ static enum status plain(struct judge *judge, PgQuery__SelectStmt *select)
     if (status == OK)
         status = one(judge, CLAUSE_WHERE, select->where_clause);
     if (status == OK)
-        status = clause(judge, CLAUSE_GROUP, select->group_clause, select->n_group_clause);
+        status = sorting(judge, CLAUSE_GROUP, select->group_clause, select->n_group_clause);
     if (status == OK)
         status = one(judge, CLAUSE_OUTPUT, select->having_clause);
     if (status == OK)
         status = clause(judge, CLAUSE_OUTPUT, select->window_clause, select->n_window_clause);
     if (status == OK)
-        status = clause(judge, CLAUSE_OUTPUT, select->distinct_clause, select->n_distinct_clause);
+        status = sorting(judge, CLAUSE_OUTPUT, select->distinct_clause, select->n_distinct_clause);
     return status;
 }
 
 /* What set operations and plain queries have in common. */
 static enum status tail(struct judge *judge, PgQuery__SelectStmt *select)
 {
-    enum status status = clause(judge, CLAUSE_OUTPUT, select->sort_clause, select->n_sort_clause);
+    enum status status = sorting(judge, CLAUSE_OUTPUT, select->sort_clause, select->n_sort_clause);
     if (status == OK)
         status = one(judge, CLAUSE_OUTPUT, select->limit_offset);
     if (status == OK)

@@ -141,6 +141,8 @@ static enum status walk_indirection(struct judge *judge, ProtobufCMessage *messa
     for (size_t i = 0; i < indirection->n_indirection; i++) {
         const char *field = tree_string(indirection->indirection[i]);
         enum status status = field == NULL ? OK : judge_field(judge, field, SIZE_MAX);
+        if (status == OK && field != NULL && i == 0)
+            status = judge_field_of(judge, indirection->arg, field);
         if (status != OK)
             return status;
     }

@@ -8,68 +8,9 @@
 
 #include "tools/catalog_file.h"
 
-#include <pgvigil/guard.h>
+#include <pgvigil/observe.h>
 #include <stdlib.h>
 #include <string.h>
-
-/* ---- guards ---- */
-
-/* All of a catalog but its guards. */
-static struct catalog_builder *copy_catalog(const struct catalog *from, const char *digest)
-{
-    struct catalog_builder *builder = catalog_builder_new();
-    if (builder == NULL)
-        return NULL;
-    for (size_t i = 0; i < from->relation_count; i++)
-        catalog_add_relation(builder, &from->relations[i]);
-    for (size_t i = 0; i < from->relation_count; i++)
-        if (from->relations[i].parent >= 0)
-            catalog_set_parent(builder, from->relations[i].oid,
-                               from->relations[from->relations[i].parent].oid);
-    for (size_t i = 0; i < from->function_count; i++)
-        catalog_add_function(builder, &from->functions[i]);
-    for (size_t i = 0; i < from->type_count; i++) {
-        const char *dot = strchr(from->types[i], '.');
-        char *schema = dot == NULL ? NULL
-                                   : arena_strndup(catalog_builder_arena(builder), from->types[i],
-                                                   (size_t)(dot - from->types[i]));
-        if (schema != NULL)
-            catalog_add_type(builder, schema, dot + 1, from->type_oids[i], from->type_roots[i]);
-    }
-    for (size_t i = 0; i < from->operator_count; i++)
-        catalog_add_operator(builder, from->operators[i]);
-    for (size_t i = 0; i < from->typed_operator_count; i++)
-        catalog_add_typed_operator(builder, from->typed_operators[i]);
-    for (size_t i = 0; i < from->schema_count; i++)
-        catalog_add_schema(builder, from->schemas[i]);
-    catalog_set_database(builder, from->database, from->server_version, digest);
-    return builder;
-}
-
-#define GUARD_OID 3000000000U
-
-static enum status add_planned(struct catalog_builder *builder, const struct guard_view *view,
-                               size_t index, struct arena *arena)
-{
-    int16_t *attnums = arena_zalloc(arena, view->column_count + 1, sizeof(*attnums));
-    if (attnums == NULL)
-        return ERR_MEMORY;
-    for (size_t i = 0; i < view->column_count; i++) {
-        const struct catalog_column *column = catalog_column(view->relation, view->columns[i]);
-        attnums[i] = column == NULL ? 0 : column->attnum;
-    }
-    struct catalog_guard guard = {.pair = view->pair,
-                                  .view = view->view,
-                                  .oid = GUARD_OID + 2 * (uint32_t)index,
-                                  .row_type_oid = GUARD_OID + 2 * (uint32_t)index + 1,
-                                  .base_oid = view->relation->oid,
-                                  .only = view->only,
-                                  .columns = view->columns,
-                                  .base_attnums = attnums,
-                                  .column_count = view->column_count};
-    catalog_add_guard(builder, &guard);
-    return OK;
-}
 
 void test_bench_live(const struct policy *policy, struct catalog *catalog, struct arena *arena,
                      struct test_bench *bench)
@@ -77,45 +18,18 @@ void test_bench_live(const struct policy *policy, struct catalog *catalog, struc
     *bench = (struct test_bench){.policy = policy, .catalog = catalog_ref(catalog), .arena = arena};
 }
 
-static void tell_findings(const struct guard_plan *plan, struct buf *why)
-{
-    for (size_t i = 0; i < plan->finding_count; i++) {
-        const struct guard_finding *finding = &plan->findings[i];
-        if (!finding->error)
-            continue;
-        if (finding->place.file != NULL)
-            buf_printf(why, "%s:%u: ", finding->place.file, finding->place.line);
-        buf_printf(why, "%s\n", finding->message);
-    }
-}
-
 enum status test_bench_make(const struct policy *policy, const struct catalog *saved,
                             struct arena *arena, struct test_bench *bench, struct buf *why)
 {
     *bench = (struct test_bench){.policy = policy, .arena = arena};
-    struct guard_plan plan;
-    struct arena *scratch = arena_new(0);
-    struct catalog_builder *builder = NULL;
-    struct catalog *whole = NULL;
-    enum status status = scratch == NULL ? ERR_MEMORY
-                                         : guard_plan_make(policy, saved, "pgvigil_owner",
-                                                           "pgvigil", scratch, &plan);
-    if (status == OK && plan.error_count > 0) {
-        tell_findings(&plan, why);
+    struct catalog *planned = NULL;
+    enum status status = observe_plan(policy, saved, &planned, why);
+    /* Here a policy that could not be deployed is wrong as a whole. */
+    if (status == OK && buf_len(why) > 0)
         status = ERR_INVALID;
-    }
-    if (status == OK) {
-        builder = copy_catalog(saved, policy->digest);
-        status = builder == NULL ? ERR_MEMORY : OK;
-        for (size_t i = 0; status == OK && i < plan.view_count; i++)
-            status = add_planned(builder, &plan.views[i], i, scratch);
-        enum status finished = builder == NULL ? OK : catalog_finish(builder, &whole);
-        status = status == OK ? finished : status;
-    }
     if (status == OK)
-        test_bench_live(policy, whole, arena, bench);
-    catalog_unref(whole);
-    arena_free(scratch);
+        test_bench_live(policy, planned, arena, bench);
+    catalog_unref(planned);
     return status;
 }
 

@@ -21,6 +21,7 @@
 #include <stdint.h>
 
 #define JUDGE_STACK_BYTES ((size_t)256 << 20)
+#define JUDGE_MAX_UNKNOWN ((size_t)1000)
 
 /* The temporary table of COPY FROM; nothing of the server's that names it may reach a client. */
 #define JUDGE_COPY_TABLE "pgvigil copy"
@@ -43,6 +44,11 @@ struct judge_request {
      * none is known. */
     const char *(*prepared)(void *context, const char *name, bool *writes);
     void *context;
+    /* As an unrestricted role, whatever the role is: what runs in observe mode. */
+    bool unrestricted;
+    bool wants_unknown; /* fills verdict->unknown */
+    bool sketch; /* only what the statement may and names: no normalised text, no fingerprint, and
+                    no text to send, which is not verified either */
 };
 
 enum statement_kind {
@@ -143,6 +149,13 @@ struct verdict_edit {
     size_t inserted; /* bytes in verdict->sql that stand for it */
 };
 
+/* A column that nothing in FROM has, by the names that are known here: PostgreSQL will say that it
+ * does not exist, or know it after all (the columns of a function, say). */
+struct verdict_unknown {
+    const char *name;
+    size_t at; /* byte offset in the client's text; SIZE_MAX: its place is not known */
+};
+
 /* Why not. Texts are complete sentences for the user; they name the object, the role and the
  * mission. */
 struct verdict_refusal {
@@ -171,6 +184,8 @@ struct verdict {
     size_t sql_len;
     const struct verdict_edit *edits;
     size_t edit_count;
+    const struct verdict_unknown *unknown; /* the first JUDGE_MAX_UNKNOWN of them */
+    size_t unknown_count;
     struct verdict_refusal refusal; /* when !allowed */
     const char *pair;               /* server-side role and guard schema; NULL for unrestricted */
 };
