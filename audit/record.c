@@ -72,6 +72,43 @@ static void relations(struct buf *out, const struct audit_statement *statement)
     buf_byte(out, ']');
 }
 
+static void observed_relations(struct buf *out, const struct audit_observed *observed)
+{
+    if (observed->relation_count == 0)
+        return;
+    buf_str(out, ",\"relations\":[");
+    for (size_t i = 0; i < observed->relation_count; i++) {
+        const struct audit_observed_relation *relation = &observed->relations[i];
+        buf_str(out, i ? ",{\"schema\":" : "{\"schema\":");
+        (void)encode_string(out, relation->schema ? relation->schema : "", ENCODE_VALUE_MAX);
+        encode_field(out, "name", relation->name ? relation->name : "");
+        encode_field(out, "rule", relation->rule);
+        names(out, ",\"shown\":[", relation->shown, relation->shown_count);
+        names(out, ",\"masked\":[", relation->masked, relation->masked_count);
+        names(out, ",\"hidden\":[", relation->hidden, relation->hidden_count);
+        if (relation->written)
+            names(out, ",\"written\":[", relation->written, relation->written_count);
+        if (relation->filtered)
+            encode_true(out, "filtered");
+        buf_byte(out, '}');
+    }
+    buf_byte(out, ']');
+}
+
+static void observation(struct buf *out, const struct audit_observed *observed)
+{
+    buf_str(out, ",\"observed\":{\"decision\":");
+    (void)encode_string(out, observed->decision, ENCODE_VALUE_MAX);
+    encode_field(out, "sqlstate", observed->sqlstate);
+    encode_field(out, "reason", observed->reason);
+    encode_field(out, "object", observed->object);
+    encode_field(out, "hint", observed->hint);
+    observed_relations(out, observed);
+    if (observed->rewritten)
+        encode_true(out, "rewritten");
+    buf_byte(out, '}');
+}
+
 void record_statement(struct buf *out, const struct audit_statement *statement)
 {
     encode_field(out, "statement", statement->kind);
@@ -79,6 +116,8 @@ void record_statement(struct buf *out, const struct audit_statement *statement)
     encode_field(out, "rule", statement->rule);
     encode_field(out, "refused", statement->refused);
     relations(out, statement);
+    if (statement->observed)
+        observation(out, statement->observed);
     encode_field(out, "fingerprint", statement->fingerprint);
     if (!statement->sql)
         return;

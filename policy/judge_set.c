@@ -102,7 +102,7 @@ enum status judge_set(struct judge *judge, const PgQuery__VariableSetStmt *set,
     out->tag = reset ? "RESET" : "SET";
     out->local = set->is_local;
     if (set->kind == PG_QUERY__VARIABLE_SET_KIND__VAR_RESET_ALL) {
-        out->setting_class = SETTING_PGVIGIL;
+        out->setting_class = judge->verdict->unrestricted ? SETTING_FORWARD : SETTING_PGVIGIL;
         return OK;
     }
     if (set->kind == PG_QUERY__VARIABLE_SET_KIND__VAR_SET_MULTI)

@@ -25,6 +25,13 @@ void observe_refusal(struct observation *out, const char *sqlstate, const char *
     out->hint = hint;
 }
 
+const char *observe_prepared(void *context, const char *name, bool *writes)
+{
+    (void)context;
+    *writes = true;
+    return name;
+}
+
 static void no_memory(struct observation *out)
 {
     *out = (struct observation){.verdict = out->verdict};

@@ -12,6 +12,7 @@
 #include "proxy/certificate.h"
 #include "proxy/mission.h"
 #include "proxy/mission_limits.h"
+#include "proxy/observed.h"
 #include "proxy/parameter.h"
 #include "proxy/pool.h"
 #include "proxy/query.h"
@@ -116,6 +117,16 @@ static bool certificate_fits(const struct session *session, const struct policy_
            strcmp(user->certificate_cn, session->common_name) == 0;
 }
 
+/* The client's business and the server's: its connection is opened with it. */
+static enum status apply_observed(struct session *session, const char *name, const char *value)
+{
+    struct identity *identity = &session->identity;
+    enum status status = strcasecmp(name, "application_name") == 0
+                             ? identity_replace(&identity->application, value)
+                             : OK;
+    return status == OK ? identity_set(identity, name, value) : status;
+}
+
 static enum status apply_setting(struct session *session, const char *name, const char *value,
                                  const char **why)
 {
@@ -140,8 +151,10 @@ static enum status apply_setting(struct session *session, const char *name, cons
         return identity_replace(&identity->reason, value);
     if (strcasecmp(name, "pgvigil.patient") == 0)
         return identity_replace(&identity->patient, value);
-    if (strcasecmp(name, "application_name") == 0)
+    if (strcasecmp(name, "application_name") == 0 && !session_observed(session))
         return identity_replace(&identity->application, value);
+    if (session_observed(session) && strncasecmp(name, "pgvigil.", 8) != 0)
+        return apply_observed(session, name, value);
     if (strcasecmp(name, "client_encoding") == 0) {
         *why = "only UTF8 is supported as client_encoding";
         bool utf8 = strcasecmp(value, "utf8") == 0 || strcasecmp(value, "utf-8") == 0 ||
@@ -194,7 +207,7 @@ static enum status apply_settings(struct session *session)
             continue;
         snprintf(message, sizeof message, "start-up setting \"%s\" refused: %s",
                  startup->settings[i].name, status == ERR_MEMORY ? "out of memory" : why);
-        session_fail(session, status, status == ERR_MEMORY ? "53200" : "42501", message);
+        session_fail(session, status, status == ERR_INVALID ? "42501" : NULL, message);
         return status;
     }
     return OK;
@@ -236,6 +249,11 @@ static enum status authenticated(struct session *session, const struct policy_us
     if (apply_settings(session) != OK)
         return ERR_INVALID;
     session_update_who(session);
+    enum status observed = observed_startup(session);
+    if (observed != OK) {
+        session_fail(session, observed, NULL, "the start of the session could not be recorded");
+        return observed;
+    }
     session->statements = statements_new();
     session->cursors = cursors_new();
     if (session->statements == NULL || session->cursors == NULL || mission_start(session) != OK) {
@@ -400,6 +418,16 @@ static void put_parameters(struct session *session, struct server *server, struc
                                                        : PQparameterStatus(server->conn, name);
         if (value != NULL)
             wire_put_parameter_status(out, name, value);
+    }
+    if (session_observed(session)) {
+        static const char *const own[] = {"application_name", "is_superuser",
+                                          "session_authorization"};
+        for (size_t i = 0; i < sizeof own / sizeof own[0]; i++) {
+            const char *value = server_parameter(server, own[i]);
+            if (value != NULL)
+                wire_put_parameter_status(out, own[i], value);
+        }
+        return;
     }
     wire_put_parameter_status(
         out, "application_name",

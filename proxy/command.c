@@ -100,6 +100,8 @@ static const char *shown_value(const struct session *session, const char *settin
         value = identity->reason;
     else if (strcasecmp(setting, "pgvigil.patient") == 0)
         value = identity->patient;
+    else if (strcasecmp(setting, "pgvigil.mode") == 0)
+        value = session->database->mode;
     else if (strcasecmp(setting, "application_name") == 0)
         value = identity->application;
     else if (strcasecmp(setting, "session_authorization") == 0)
@@ -115,6 +117,9 @@ static enum status run_show(struct session *session, const struct command *comma
     const char *setting = command->statement->setting;
     if (setting == NULL)
         return refuse(refusal, "0A000", "SHOW ALL is not supported through pgvigil", NULL);
+    if (strcasecmp(setting, "pgvigil.mode") == 0 && session_observed(session))
+        wire_put_notice(out, "WARNING", "01000",
+                        "this database is in observe mode: nothing is enforced");
     if (!command->extended)
         put_row_description(setting, out);
     struct buf path;

@@ -44,6 +44,7 @@ static const struct config_field database_fields[] = {
     FIELD(FIELD_CONNINFO, struct config_database, conninfo, .required = true),
     FIELD(FIELD_TEXT, struct config_database, owner, .required = true),
     FIELD(FIELD_CONNINFO, struct config_database, unrestricted),
+    FIELD(FIELD_TEXT, struct config_database, mode),
     {.name = NULL}};
 
 static const struct config_field limit_fields[] = {
@@ -134,6 +135,24 @@ static void read_listen(struct config_reader *reader, const config_setting_t *ro
         config_complain(reader, group, "listen.client_ca needs listen.certificate and listen.key");
 }
 
+static void read_mode(struct config_reader *reader, const config_setting_t *setting,
+                      struct config_database *database)
+{
+    const config_setting_t *mode = config_setting_get_member(setting, "mode");
+    if (!database->mode || strcmp(database->mode, "enforce") == 0) {
+        database->mode = "enforce";
+        return;
+    }
+    database->observe = strcmp(database->mode, "observe") == 0;
+    if (!database->observe)
+        config_complain(reader, mode, "mode is \"enforce\" or \"observe\", not \"%s\"",
+                        database->mode);
+    else if (!config_setting_get_member(setting, "unrestricted"))
+        config_complain(reader, mode,
+                        "mode = \"observe\" needs unrestricted: every statement runs as that "
+                        "login, with all its rights");
+}
+
 static void read_database(struct config_reader *reader, const config_setting_t *setting,
                           struct config_database *database)
 {
@@ -144,6 +163,7 @@ static void read_database(struct config_reader *reader, const config_setting_t *
         return;
     }
     config_read_fields(reader, setting, database_fields, database);
+    read_mode(reader, setting, database);
     if (database->name && !*database->name)
         config_complain(reader, setting, "a database's name is empty");
     if (!database->conninfo || !database->unrestricted)

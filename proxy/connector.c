@@ -28,6 +28,7 @@ struct job {
     char *set_role;
     char *digest;
     unsigned timeout_seconds;
+    bool plain;
     connector_opened_fn *opened;
     connector_cancelled_fn *cancelled;
     void *context;
@@ -79,11 +80,15 @@ static PGconn *open_with_options(struct job *job, const char *own_options)
 {
     char timeout[16];
     snprintf(timeout, sizeof timeout, "%u", job->timeout_seconds < 2 ? 2 : job->timeout_seconds);
-    const char *keywords[] = {
-        "dbname",  "gssencmode", "application_name", "client_encoding", "connect_timeout",
-        "options", NULL};
-    const char *values[] = {job->conninfo, "disable",   "pgvigil", "UTF8",
-                            timeout,       own_options, NULL};
+    const char *keywords[] = {"dbname",
+                              "gssencmode",
+                              "connect_timeout",
+                              "options",
+                              job->plain ? NULL : "application_name",
+                              "client_encoding",
+                              NULL};
+    const char *values[] = {job->conninfo, "disable", timeout, own_options,
+                            "pgvigil",     "UTF8",    NULL};
     return PQconnectdbParams(keywords, values, 1);
 }
 
@@ -292,6 +297,7 @@ enum status connector_open(struct connector *connector, struct worker *worker,
     job->kind = JOB_OPEN;
     job->worker = worker;
     job->timeout_seconds = open->timeout_seconds;
+    job->plain = open->plain;
     job->opened = done;
     job->context = context;
     if (!copy_text(open->conninfo, &job->conninfo) || !copy_text(open->options, &job->options) ||

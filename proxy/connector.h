@@ -34,6 +34,7 @@ struct connector_open {
     const char *set_role; /* SET ROLE to it where the login is a member; or NULL */
     const char *digest;   /* of the generation it works for (guard.h: GUARD_LOCK_CLASS); or NULL */
     unsigned timeout_seconds;
+    bool plain; /* nothing of pgvigil's own: no name, no encoding; the server's defaults hold */
 };
 /* Strings are copied. ERR_MEMORY: `done` is not called. */
 NODISCARD enum status connector_open(struct connector *connector, struct worker *worker,

@@ -330,7 +330,7 @@ static enum status current_statement(struct session *session, const char *name,
     struct statement *statement = statements_find(session->statements, name);
     *found = statement;
     if (statement == NULL) {
-        if (session_unrestricted(session) && name[0] != '\0')
+        if (session_observed(session) || (session_unrestricted(session) && name[0] != '\0'))
             return OK;
         enum status status =
             refuse_name(session, "26000", "prepared statement", name, "does not exist");
@@ -609,6 +609,7 @@ static enum status execute_upstream(struct session *session, const char *portal,
         status = query_need_server(session, &refusal);
     uint64_t id = 0;
     bool writes =
+        statement == NULL ||
         (statement->verdict->statement_count > 0 && statement->verdict->statements[0].writes) ||
         use_writes(uses_at(session->pending_uses, 0));
     if (status == OK)
@@ -623,7 +624,7 @@ static enum status execute_upstream(struct session *session, const char *portal,
     request->audit_id = id;
     request->uses = uses_ref(session->pending_uses);
     query_note_settings(session, statement);
-    if (ends_transaction(statement))
+    if (statement == NULL || ends_transaction(statement))
         query_unsettle(session);
     wire_put_execute(&session->server->out, portal, max_rows);
     return OK;
@@ -658,6 +659,8 @@ enum status extended_execute(struct session *session, const struct wire_message 
         return status;
     /* A portal whose text is not known here could be anything on record. What SQL declared for an
      * unrestricted role is read with FETCH. */
+    if (statement == NULL && session_observed(session))
+        return execute_upstream(session, portal, NULL, max_rows);
     if (statement == NULL)
         return refuse_name(session, "34000", "portal", portal, "does not exist");
     if (statement->local)

@@ -59,7 +59,8 @@ static enum status record_begin(struct session *session, const char *how)
 
 static bool unrestricted(const struct session *session, const struct identity *identity)
 {
-    return session->world->policy->roles[identity->role].unrestricted;
+    /* In observe mode all roles work alike. */
+    return session_observed(session) || session->world->policy->roles[identity->role].unrestricted;
 }
 
 /* The identity is another one than `before`. */
@@ -241,6 +242,9 @@ static enum status apply(const struct change *change, struct identity *identity)
         return set_text(change, &identity->reason, start->reason);
     if (strcasecmp(name, "pgvigil.patient") == 0)
         return set_text(change, &identity->patient, start->patient);
+    if (strcasecmp(name, "pgvigil.mode") == 0)
+        return refuse(change, "55P02", "parameter \"pgvigil.mode\" cannot be changed",
+                      "It stands in pgvigil's configuration.");
     if (change->statement->setting_class == SETTING_PGVIGIL)
         return refuse(
             change, "42704",

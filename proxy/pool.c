@@ -4,6 +4,7 @@
 #include "proxy/pool.h"
 
 #include "proxy/connector.h"
+#include "proxy/observed.h"
 #include "proxy/server.h"
 #include "proxy/session.h"
 
@@ -17,7 +18,13 @@
 struct opening {
     struct pool *pool;
     uint64_t policy_id;
+    uint64_t session_id; /* observe mode: whose it will be; 0: anybody's */
 };
+
+static bool is_own(const struct pool *pool)
+{
+    return pool->kind == POOL_UNRESTRICTED && pool->database->observe;
+}
 
 void pool_init(struct pool *pool, struct worker *worker, size_t database_index, enum pool_kind kind)
 {
@@ -30,9 +37,53 @@ void pool_init(struct pool *pool, struct worker *worker, size_t database_index, 
     pool->limit = (pool->database->pool + workers - 1) / workers;
     if (pool->limit == 0)
         pool->limit = 1;
+    if (is_own(pool))
+        pool->limit = worker->config->limits.connections;
     TAILQ_INIT(&pool->idle);
     TAILQ_INIT(&pool->all);
     TAILQ_INIT(&pool->waiting);
+}
+
+static struct session *find_waiting(const struct pool *pool, uint64_t id)
+{
+    struct session *session;
+    TAILQ_FOREACH(session, &pool->waiting, wait_link)
+    if (session->id == id)
+        return session;
+    return NULL;
+}
+
+/* What the server says of the client's own settings is the client's to hear; the rest names hosts
+ * and is in the log. */
+static void tell_owner(struct pool *pool, uint64_t id)
+{
+    static const struct {
+        const char *words;
+        const char *sqlstate;
+    } known[] = {{"invalid value for parameter", "22023"},
+                 {"unrecognized configuration parameter", "42704"},
+                 {"permission denied to set parameter", "42501"},
+                 {"too many clients", "53300"},
+                 {"too many connections", "53300"},
+                 {"remaining connection slots", "53300"}};
+    struct session *session = find_waiting(pool, id);
+    if (session == NULL)
+        return;
+    const char *sqlstate = "08006";
+    const char *message = "the database server cannot be reached";
+    const char *fatal = strstr(pool->error, "FATAL:  ");
+    for (size_t i = 0; fatal != NULL && i < sizeof known / sizeof known[0]; i++) {
+        if (strstr(fatal, known[i].words) == NULL)
+            continue;
+        sqlstate = known[i].sqlstate;
+        message = fatal + strlen("FATAL:  ");
+        char *more = strstr(pool->error, " DETAIL:  ");
+        if (more != NULL)
+            *more = '\0';
+    }
+    pool_forget(pool, session);
+    session->server_asked = false;
+    session_server_lost(session, sqlstate, message);
 }
 
 static void opened(struct worker *worker, PGconn *conn, const char *error, void *context)
@@ -40,6 +91,7 @@ static void opened(struct worker *worker, PGconn *conn, const char *error, void 
     struct opening *opening = context;
     struct pool *pool = opening->pool;
     uint64_t policy_id = opening->policy_id;
+    uint64_t session_id = opening->session_id;
     free(opening);
     pool->opening--;
     struct server *server = NULL;
@@ -50,6 +102,7 @@ static void opened(struct worker *worker, PGconn *conn, const char *error, void 
     if (conn != NULL)
         server = server_new(pool, conn, policy_id);
     if (server != NULL) {
+        server->made_for = session_id;
         pool->retry_at = 0;
         return;
     }
@@ -59,6 +112,10 @@ static void opened(struct worker *worker, PGconn *conn, const char *error, void 
     log_event(LOG_LEVEL_ERROR, "worker=%u database=%s event=server-open-failed why=%s",
               worker->index, log_quote(pool->database->name, name, sizeof name),
               log_quote(pool->error, quoted, sizeof quoted));
+    if (session_id != 0) {
+        tell_owner(pool, session_id);
+        return;
+    }
     pool->retry_at = worker->now + RETRY_MICROSECONDS;
     /* With no other connection to hope for, those who wait are told at once rather than after their
      * limit. */
@@ -71,7 +128,8 @@ static void opened(struct worker *worker, PGconn *conn, const char *error, void 
     }
 }
 
-static void open_one(struct pool *pool)
+/* `session` NULL: for whoever comes. */
+static void open_one(struct pool *pool, const struct session *session)
 {
     struct worker *worker = pool->worker;
     struct opening *opening = calloc(1, sizeof *opening);
@@ -79,6 +137,9 @@ static void open_one(struct pool *pool)
         return;
     opening->pool = pool;
     opening->policy_id = worker->world->policy_id;
+    opening->session_id = session == NULL ? 0 : session->id;
+    struct buf options;
+    buf_init(&options, 0);
     struct connector_open open = {.timeout_seconds = worker->config->limits.connect_seconds};
     if (pool->kind == POOL_PAIRS) {
         open.conninfo = pool->database->conninfo;
@@ -86,13 +147,34 @@ static void open_one(struct pool *pool)
         open.digest = worker->world->policy->digest;
     } else {
         open.conninfo = pool->database->unrestricted;
-        open.set_role = pool->database->owner;
+        open.set_role = session == NULL ? pool->database->owner : NULL;
+        open.plain = session != NULL;
     }
-    if (connector_open(worker->process->connector, worker, &open, opened, opening) != OK) {
+    if (session != NULL) {
+        observed_options(session, &options);
+        buf_byte(&options, '\0');
+        open.options = (const char *)options.data;
+    }
+    if (options.failed ||
+        connector_open(worker->process->connector, worker, &open, opened, opening) != OK)
         free(opening);
-        return;
+    else
+        pool->opening++;
+    buf_free(&options);
+}
+
+/* In observe mode: one for each session that waits. */
+static void open_own(struct pool *pool)
+{
+    struct session *session;
+    TAILQ_FOREACH(session, &pool->waiting, wait_link)
+    {
+        size_t before = pool->opening;
+        if (session->server_asked || pool->open + pool->opening >= pool->limit)
+            continue;
+        open_one(pool, session);
+        session->server_asked = pool->opening > before;
     }
-    pool->opening++;
 }
 
 static size_t waiting_count(const struct pool *pool)
@@ -108,10 +190,14 @@ static void open_where_needed(struct pool *pool)
 {
     if (pool->worker->now < pool->retry_at || pool->worker->stopping)
         return;
+    if (is_own(pool)) {
+        open_own(pool);
+        return;
+    }
     size_t wanted = waiting_count(pool);
     while (pool->opening < wanted && pool->open + pool->opening < pool->limit) {
         size_t before = pool->opening;
-        open_one(pool);
+        open_one(pool, NULL);
         if (pool->opening == before)
             return;
     }
@@ -138,8 +224,31 @@ static void close_old(struct pool *pool)
     }
 }
 
+static void serve_own(struct pool *pool)
+{
+    struct server *server = TAILQ_FIRST(&pool->idle);
+    while (server != NULL) {
+        struct server *next = TAILQ_NEXT(server, link);
+        struct session *session = find_waiting(pool, server->made_for);
+        if (session == NULL) {
+            server_close(server, "session-ended");
+        } else {
+            pool_forget(pool, session);
+            session->server_asked = false;
+            TAILQ_REMOVE(&pool->idle, server, link);
+            server_bind(server, session);
+        }
+        server = next;
+    }
+    open_where_needed(pool);
+}
+
 static void serve_waiting(struct pool *pool)
 {
+    if (is_own(pool)) {
+        serve_own(pool);
+        return;
+    }
     close_old(pool);
     struct session *session;
     while ((session = TAILQ_FIRST(&pool->waiting)) != NULL && !TAILQ_EMPTY(&pool->idle)) {

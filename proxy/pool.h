@@ -4,6 +4,10 @@
  * First come, first served; who waits longer than limits.connect_seconds is told so. A connection
  * is opened when someone waits, nothing is idle and the share (pool / workers, rounded up) is not
  * used up.
+ *
+ * In observe mode a session's connection is opened for it, with its own start-up options, and
+ * nobody has it before or after; there is no bound but limits.connections and PostgreSQL's own, as
+ * without pgvigil.
  */
 #ifndef PGVIGIL_PROXY_POOL_H
 #define PGVIGIL_PROXY_POOL_H

@@ -9,6 +9,7 @@
 #include "proxy/command.h"
 #include "proxy/mission.h"
 #include "proxy/mission_limits.h"
+#include "proxy/observed.h"
 #include "proxy/pool.h"
 #include "proxy/prepared.h"
 #include "proxy/result.h"
@@ -362,8 +363,10 @@ enum status query_judge(struct session *session, const struct statement_source *
     statement->role = session->identity.role;
     statement->mission = session->identity.mission;
     statement->names_own = session_unrestricted(session);
-    enum status status = run_judge(session, statement, source->extended, refusal);
-    if (status == OK && !session_unrestricted(session))
+    enum status status = session_observed(session)
+                             ? observed_judge(session, statement, source, refusal)
+                             : run_judge(session, statement, source->extended, refusal);
+    if (status == OK && !session_unrestricted(session) && !session_observed(session))
         status = judge_types(session, statement, refusal);
     if (status != OK && status != DENIED) {
         statement_unref(statement);
@@ -422,6 +425,8 @@ static void forget_names(struct session *session, const char *name)
 
 void query_note_settings(struct session *session, const struct statement *statement)
 {
+    if (statement == NULL)
+        return;
     for (size_t i = 0; i < statement->verdict->statement_count; i++) {
         const struct verdict_statement *one = &statement->verdict->statements[i];
         bool sets = one->kind == STATEMENT_SET || one->kind == STATEMENT_RESET;
@@ -597,9 +602,9 @@ static enum status on_function(struct session *session, const struct wire_messag
 static enum status on_copy(struct session *session, const struct wire_message *message)
 {
     /* Outside COPY PostgreSQL ignores these: a client may still be sending when the server has
-     * given up. */
+     * given up. Or it has not waited to be asked, and what is on its way is the COPY. */
     if (session->state != SESSION_COPY_IN)
-        return OK;
+        return query_drain(session);
     if (session->server == NULL)
         return ERR_PROTOCOL;
     struct request *head = requests_head(&session->requests);

@@ -4,6 +4,7 @@
  * The texts of a statement's record are made once and kept in its arena. No literal of the client's
  * enters a record: texts are the verdict's normalised ones.
  */
+#include "proxy/observed.h"
 #include "proxy/result.h"
 
 #include <pgvigil/log.h>
@@ -48,8 +49,8 @@ static const char *rule_place(const struct verdict_statement *statement, struct 
     return NULL;
 }
 
-static bool fill_record(const struct verdict_statement *from, struct arena *arena,
-                        struct audit_statement *record)
+static bool fill_record(const struct verdict_statement *from, const struct audit_observed *observed,
+                        struct arena *arena, struct audit_statement *record)
 {
     struct audit_relation *relations =
         arena_zalloc(arena, from->relation_count + 1, sizeof *relations);
@@ -65,6 +66,7 @@ static bool fill_record(const struct verdict_statement *from, struct arena *aren
     record->relation_count = from->relation_count;
     record->decision = "allow";
     record->rule = rule_place(from, arena);
+    record->observed = observed;
     return true;
 }
 
@@ -78,7 +80,9 @@ static const struct audit_statement *record_of(struct statement *statement, size
         size_t count = statement->verdict->statement_count;
         struct audit_statement *records = arena_zalloc(statement->arena, count, sizeof *records);
         for (size_t i = 0; records != NULL && i < count; i++)
-            if (!fill_record(&statement->verdict->statements[i], statement->arena, &records[i]))
+            if (!fill_record(&statement->verdict->statements[i],
+                             statement->observed == NULL ? NULL : &statement->observed[i],
+                             statement->arena, &records[i]))
                 records = NULL;
         statement->records = records;
     }
@@ -87,11 +91,14 @@ static const struct audit_statement *record_of(struct statement *statement, size
 
 /* The statement's own record; with the relations and the rule of what it reads by another's name.
  * In `room` where it is put together. */
-static const struct audit_statement *record_with(struct statement *statement, size_t index,
+static const struct audit_statement *record_with(const struct session *session,
+                                                 struct statement *statement, size_t index,
                                                  const struct use *use,
                                                  struct audit_statement *room)
 {
     const struct audit_statement *record = record_of(statement, index);
+    if (record == &unknown_record)
+        return session_observed(session) ? observed_unknown() : record;
     if (use == NULL || use->statement == NULL || record == NULL)
         return record;
     const struct audit_statement *read = record_of(use->statement, use->index);
@@ -112,9 +119,10 @@ enum status result_audit_begin(struct session *session, struct statement *statem
                                const struct use *use, uint64_t *id)
 {
     struct audit_statement room;
-    const struct audit_statement *record = record_with(statement, index, use, &room);
+    const struct audit_statement *record = record_with(session, statement, index, use, &room);
     if (record == NULL)
         return ERR_MEMORY;
+    observed_count(session, record);
     return audit_begin(session->worker->audit, &session->who, record, id);
 }
 
@@ -149,8 +157,12 @@ static uint64_t *begun_of(struct request *request)
     if (statement->begun == NULL)
         statement->begun = arena_zalloc(statement->arena, statement->verdict->statement_count + 1,
                                         sizeof *statement->begun);
-    if (statement->begun == NULL || request->index > statement->verdict->statement_count)
+    if (statement->begun == NULL)
         return NULL;
+    /* A text that only PostgreSQL could read (observe mode) holds more than the one statement that
+     * it counts as. */
+    if (request->index >= statement->verdict->statement_count)
+        return &request->audit_id;
     return &statement->begun[request->index];
 }
 
@@ -179,16 +191,20 @@ enum status result_audit_done(struct session *session, struct request *request,
                                           .bytes = request->bytes,
                                           .microseconds = clock_microseconds() - request->started,
                                           .unfinished = unfinished};
-    const uint64_t *begun = begun_of(request);
+    uint64_t *begun = begun_of(request);
     if (begun == NULL)
         return ERR_MEMORY;
-    if (*begun != 0)
-        return audit_end(session->worker->audit, &session->who, *begun - 1, &outcome);
+    uint64_t number = *begun;
+    if (begun == &request->audit_id)
+        *begun = 0;
+    if (number != 0)
+        return audit_end(session->worker->audit, &session->who, number - 1, &outcome);
     struct audit_statement room;
     const struct audit_statement *record = record_with(
-        request->statement, request->index, uses_at(request->uses, request->index), &room);
+        session, request->statement, request->index, uses_at(request->uses, request->index), &room);
     if (record == NULL)
         return ERR_MEMORY;
+    observed_count(session, record);
     return audit_whole(session->worker->audit, &session->who, record, &outcome);
 }
 

@@ -24,10 +24,13 @@
 #include <stdint.h>
 
 struct tls_context;
+struct observer;
 
 struct world_database {
-    struct catalog *catalog; /* a reference, or NULL: restricted roles are refused, `why` tells */
-    char *why;               /* owned sentence, or NULL */
+    struct catalog *catalog;   /* a reference, or NULL: restricted roles are refused, `why` tells */
+    char *why;                 /* owned sentence, or NULL */
+    struct observer *observer; /* owned; of a database in observe mode, whose catalog it holds; NULL
+                                  where there is none */
     char *keys; /* owned: "-c pgvigil.key_care=... ", the start-up options of pair connections;
                    secret */
 };

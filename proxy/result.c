@@ -10,6 +10,7 @@
 #include "proxy/copy.h"
 #include "proxy/mission.h"
 #include "proxy/mission_limits.h"
+#include "proxy/observed.h"
 #include "proxy/parameter.h"
 #include "proxy/pool.h"
 #include "proxy/scrub.h"
@@ -424,6 +425,8 @@ static enum status on_complete(struct session *session, struct request *head,
     /* Behind the record: it is of who did it, not of who is there when it is done. */
     if (status == OK && tag != NULL)
         status = mission_completed(session, statement, tag);
+    if (status == OK && tag != NULL && !head->failed)
+        status = observed_done(session, head->statement, statement);
     return status;
 }
 
@@ -500,8 +503,10 @@ static enum status on_copy_in(struct session *session, struct request *head,
     enum status status = OK;
     if (head->kind != REQUEST_QUERY ? head->audit_id == 0 : head->statement->begun == NULL)
         status = result_audit_more(session, head);
-    if (status == OK && session->state == SESSION_READY)
+    if (status == OK && (session->state == SESSION_READY || session->state == SESSION_WAIT_DRAIN)) {
         session_enter(session, SESSION_COPY_IN);
+        worker_touch(session->worker, session);
+    }
     return cover_with(session, status);
 }
 
@@ -622,7 +627,7 @@ static enum status on_parameter(struct session *session, const struct wire_messa
         return ERR_PROTOCOL;
     if (session_unrestricted(session) || parameter_passes(name))
         tell(session, message);
-    return OK;
+    return observed_parameter(session, name, value);
 }
 
 static enum status on_notice(struct session *session, const struct wire_message *message)

@@ -10,6 +10,7 @@
 #include "proxy/break_glass.h"
 #include "proxy/cancel.h"
 #include "proxy/connector.h"
+#include "proxy/figures.h"
 #include "proxy/listener.h"
 #include "proxy/quota.h"
 #include "proxy/reload.h"
@@ -19,6 +20,7 @@
 #include <pgvigil/log.h>
 #include <pthread.h>
 #include <signal.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -73,6 +75,7 @@ static enum status open_shared(struct service *service, const struct config *con
     process->admission = admission_new(&config->limits);
     process->reasons = break_glass_registry_new();
     process->quota = quota_new();
+    process->figures = figures_new();
     if (config->alert_command != NULL) {
         status = alert_start(config->alert_command, &process->alert);
         if (status != OK)
@@ -82,7 +85,7 @@ static enum status open_shared(struct service *service, const struct config *con
     service->base = event_base_new();
     bool complete = process->cancels != NULL && process->admission != NULL &&
                     process->reasons != NULL && process->quota != NULL &&
-                    service->workers != NULL && service->base != NULL;
+                    process->figures != NULL && service->workers != NULL && service->base != NULL;
     return complete ? OK : ERR_MEMORY;
 }
 
@@ -122,11 +125,30 @@ static void stop(struct service *service)
     alert_stop(service->process.alert);
     break_glass_registry_free(service->process.reasons);
     quota_free(service->process.quota);
+    figures_free(service->process.figures);
     for (size_t i = 0; i < 3; i++)
         if (service->signals[i] != NULL)
             event_free(service->signals[i]);
     if (service->base != NULL)
         event_base_free(service->base);
+}
+
+/* Loudly: whoever reads the log or the trail must not take observing for enforcing. */
+static void tell_observe_mode(struct service *service, const struct config *config)
+{
+    for (size_t i = 0; i < config->database_count; i++) {
+        char name[200];
+        char detail[320];
+        if (!config->databases[i].observe)
+            continue;
+        log_event(LOG_LEVEL_WARNING,
+                  "event=observe-mode database=%s detail=\"nothing is enforced: every client has "
+                  "all rights of the unrestricted login\"",
+                  log_quote(config->databases[i].name, name, sizeof name));
+        snprintf(detail, sizeof detail, "database %s: nothing is enforced",
+                 config->databases[i].name);
+        reload_audit_event(service->process.reload, "observe-mode", detail);
+    }
 }
 
 static enum status run(struct service *service, const struct config *config)
@@ -142,6 +164,7 @@ static enum status run(struct service *service, const struct config *config)
     if (status != OK)
         return status;
     reload_audit_event(service->process.reload, "start", PGVIGIL_VERSION);
+    tell_observe_mode(service, config);
     pthread_sigmask(SIG_SETMASK, &service->old_mask, NULL);
     log_event(LOG_LEVEL_INFO, "event=ready address=%s port=%u workers=%u version=%s",
               config->listen.address, config->listen.port, config->workers, PGVIGIL_VERSION);

@@ -487,7 +487,8 @@ static bool wanted_identity(const struct server *server, struct server_identity 
     enum status status = OK;
     if (server->pool->kind == POOL_PAIRS)
         status = session_identity_text(session, &person, &out->path_at);
-    if (status == OK)
+    /* In observe mode the connection was opened with them, see pool.c. */
+    if (status == OK && !session_observed(session))
         status = identity_preferences(&session->identity, &preferences);
     out->person = take_text(&person);
     out->preferences = take_text(&preferences);

@@ -64,8 +64,9 @@ struct server {
     bool reading; /* the read event is on */
     struct buf in;
     struct buf out;
-    struct session *session;         /* PREPARING, ACTIVE */
-    uint64_t policy_id;              /* the policy its start-up keys are of */
+    struct session *session; /* PREPARING, ACTIVE */
+    uint64_t policy_id;      /* the policy its start-up keys are of */
+    uint64_t made_for;       /* observe mode: the session whose start-up options it has; 0: any */
     struct server_identity applied;  /* what is in force */
     struct server_identity applying; /* PREPARING: what becomes so */
     bool doubtful; /* the person may have gone back to an earlier one: a transaction in which it was

@@ -708,10 +708,16 @@ bool session_refresh_world(struct session *session)
 
 /* ---- shared ---- */
 
+bool session_observed(const struct session *session)
+{
+    return session->database != NULL && session->database->observe;
+}
+
 bool session_unrestricted(const struct session *session)
 {
     return session->identity.role >= 0 &&
-           session->world->policy->roles[session->identity.role].unrestricted;
+           (session_observed(session) ||
+            session->world->policy->roles[session->identity.role].unrestricted);
 }
 
 struct pool *session_pool(const struct session *session)

@@ -54,6 +54,7 @@ struct session {
     TAILQ_ENTRY(session) wait_link;    /* a pool's waiting */
     bool touched;
     struct pool *waiting_in; /* not NULL: in that pool's queue */
+    bool server_asked;       /* observe mode: its own connection is being opened */
     uint64_t waiting_since;
 
     uint64_t id;
@@ -182,9 +183,13 @@ bool session_refresh_world(struct session *session);
 
 /* ---- shared helpers ---- */
 
+/* Its statements run as they are, on a server connection of its own: the role is unrestricted, or
+ * the database is in observe mode. */
 bool session_unrestricted(const struct session *session);
 /* The pool of the role's kind. */
 struct pool *session_pool(const struct session *session);
+/* Whatever its role may do, nothing is enforced: what would be is recorded (observed.h). */
+bool session_observed(const struct session *session);
 /* Role and mission of the moment into `who`. */
 void session_update_who(struct session *session);
 /* The same of another identity; texts are borrowed from it. */

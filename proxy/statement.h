@@ -21,6 +21,7 @@
 
 struct world;
 struct audit_statement;
+struct audit_observed;
 struct uses;
 
 #define STATEMENT_SERVER_NAME 40
@@ -45,6 +46,7 @@ struct statement {
         *records; /* what the audit says of each of the verdict's statements; made once */
     struct statement **executes; /* what its EXECUTEs run, in order: owned, with references */
     size_t execute_count;
+    const struct audit_observed *observed; /* the same of what enforcing would do; NULL: it does */
     uint64_t portal_rows; /* rows given since the last Bind, against the mission's max_rows */
     unsigned parsing; /* Parse messages in flight upstream; until they are answered the server may
                          skip them and go on knowing another text by the name */

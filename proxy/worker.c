@@ -6,6 +6,7 @@
  */
 #include "proxy/worker.h"
 
+#include "proxy/figures.h"
 #include "proxy/pool.h"
 #include "proxy/session.h"
 
@@ -208,6 +209,8 @@ static void tick(struct worker *worker)
     if (worker->now < worker->next_tick)
         return;
     worker->next_tick = worker->now + TICK_MICROSECONDS;
+    if (worker->index == 0)
+        figures_tick(worker->process->figures, worker->now);
     if (audit_tick(worker->audit) != OK)
         log_event(LOG_LEVEL_ERROR, "worker=%u event=audit-checkpoint-failed", worker->index);
     struct session *session = TAILQ_FIRST(&worker->sessions);

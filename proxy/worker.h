@@ -35,6 +35,7 @@ struct admission;
 struct break_glass_registry;
 struct quota;
 struct alert;
+struct figures;
 struct worker;
 
 TAILQ_HEAD(session_list, session);
@@ -50,6 +51,7 @@ struct process {
     struct break_glass_registry *reasons;
     struct quota *quota; /* rows_per_hour */
     struct alert *alert; /* NULL: none configured */
+    struct figures *figures;
 };
 
 typedef void worker_task_fn(struct worker *worker, void *context);

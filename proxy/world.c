@@ -14,6 +14,7 @@
 #include <openssl/evp.h>
 #include <openssl/hmac.h>
 #include <pgvigil/log.h>
+#include <pgvigil/observe.h>
 #include <pgvigil/text.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -48,6 +49,7 @@ void world_unref(struct world *world)
         struct world_database *database = &world->databases[i];
         if (database->catalog != NULL)
             catalog_unref(database->catalog);
+        observer_free(database->observer);
         free(database->why);
         if (database->keys != NULL)
             explicit_bzero(database->keys, strlen(database->keys));
@@ -199,9 +201,43 @@ static void set_why(struct world_database *database, const char *text)
     database->why = text == NULL ? NULL : strdup(text);
 }
 
+/* Where nothing is enforced nothing need be deployed: statements are judged by the guards that
+ * deploy would make. */
+static enum status plan_guards(const struct config_database *config, const struct world *world,
+                               bool tell, struct catalog **catalog)
+{
+    struct buf findings;
+    struct catalog *planned = NULL;
+    buf_init(&findings, 0);
+    enum status status = observe_plan(world->policy, *catalog, &planned, &findings);
+    buf_byte(&findings, '\0');
+    if (status == OK && tell && !findings.failed && buf_len(&findings) > 1) {
+        char name[200];
+        log_event(LOG_LEVEL_WARNING,
+                  "event=not-deployable database=%s detail=\"the policy could not be deployed here "
+                  "as it is; what follows has no guard and is observed as refused\"",
+                  log_quote(config->name, name, sizeof name));
+        log_lines(LOG_LEVEL_WARNING, "not-deployable", (const char *)buf_head(&findings));
+    }
+    buf_free(&findings);
+    if (status == OK) {
+        catalog_unref(*catalog);
+        *catalog = planned;
+    }
+    return status;
+}
+
+static enum status observe_catalog(const struct config_database *config, struct world *world,
+                                   bool tell, struct catalog **catalog, struct observer **observer)
+{
+    bool deployed = strcmp((*catalog)->generation_digest, world->policy->digest) == 0;
+    enum status status = deployed ? OK : plan_guards(config, world, tell, catalog);
+    return status == OK ? observer_new(world->policy, *catalog, observer) : status;
+}
+
 /* The guards of exactly this policy must be there: with those of another, a verdict would speak of
  * views that do not exist. */
-static enum status load_catalog(const struct config *config, const struct world *world,
+static enum status load_catalog(const struct config *config, struct world *world, bool tell,
                                 size_t index, struct world_database *database)
 {
     const struct config_database *database_config = &config->databases[index];
@@ -216,6 +252,13 @@ static enum status load_catalog(const struct config *config, const struct world 
                  database_config->name,
                  why.failed ? "out of memory" : (const char *)buf_head(&why));
         set_why(database, text);
+    } else if (database_config->observe) {
+        status = observe_catalog(database_config, world, tell, &catalog, &database->observer);
+        set_why(database, status == OK ? NULL : "the policy could not be planned: out of memory");
+        if (status != OK) {
+            catalog_unref(catalog);
+            catalog = NULL;
+        }
     } else if (strcmp(catalog->generation_digest, world->policy->digest) != 0) {
         snprintf(text, sizeof text,
                  "the guards of this policy (generation %s) are not deployed in database \"%s\"; "
@@ -243,19 +286,32 @@ static bool needs_guards(const struct policy *policy)
     return false;
 }
 
+/* What the world before knows of a database is good for the next one too. */
+static enum status keep_catalog(const struct config *config, struct world *world,
+                                const struct world_database *before, size_t index)
+{
+    struct world_database *database = &world->databases[index];
+    enum status status = config->databases[index].observe
+                             ? observer_new(world->policy, before->catalog, &database->observer)
+                             : OK;
+    if (status == OK)
+        database->catalog = catalog_ref(before->catalog);
+    return status;
+}
+
 static enum status load_catalogs(const struct config *config, struct world *world,
                                  const struct world *now, struct buf *why)
 {
     bool same_policy = now != NULL && now->policy == world->policy;
     for (size_t i = 0; needs_guards(world->policy) && i < world->database_count; i++) {
         struct world_database *database = &world->databases[i];
-        enum status status = load_catalog(config, world, i, database);
+        enum status status = load_catalog(config, world, !same_policy, i, database);
         if (status == OK)
             continue;
         buf_printf(why, "%s\n", database->why == NULL ? "out of memory" : database->why);
         /* Out of reach for a moment: what is known stays good, the guards themselves enforce. */
-        if (same_policy && status != DENIED && now->databases[i].catalog != NULL) {
-            database->catalog = catalog_ref(now->databases[i].catalog);
+        if (same_policy && status != DENIED && now->databases[i].catalog != NULL &&
+            keep_catalog(config, world, &now->databases[i], i) == OK) {
             set_why(database, NULL);
         } else if (now != NULL && !same_policy && now->databases[i].catalog != NULL) {
             buf_str(why, "The policy in force stays.\n");

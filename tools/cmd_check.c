@@ -88,6 +88,10 @@ static void advise(const struct config *config)
                config->listen.place.file, config->listen.place.line);
     for (size_t i = 0; i < config->database_count; i++) {
         const struct config_database *database = &config->databases[i];
+        if (database->observe)
+            printf("%s:%u: warning: \"%s\" is in observe mode: NOTHING IS ENFORCED, every client "
+                   "has all rights of the unrestricted login\n",
+                   database->place.file, database->place.line, database->name);
         advise_conninfo(database, "conninfo", database->conninfo);
         advise_conninfo(database, "unrestricted", database->unrestricted);
     }

@@ -75,6 +75,33 @@ struct audit_relation {
     size_t written_count;       /* 0 where rows are only deleted */
 };
 
+/* What enforcing would have made of a statement that was only observed. */
+struct audit_observed_relation {
+    const char *schema;
+    const char *name;
+    const char *rule; /* or NULL */
+    const char *const *shown;
+    size_t shown_count;
+    const char *const *masked;
+    size_t masked_count;
+    const char *const *hidden; /* the statement wants them and would not find them */
+    size_t hidden_count;
+    const char *const *written; /* NULL: no row of it is written */
+    size_t written_count;
+    bool filtered; /* some rows may not be there */
+};
+
+struct audit_observed {
+    const char *decision; /* "allow", "deny" */
+    const char *sqlstate; /* of a refusal, as the next three */
+    const char *reason;
+    const char *object;
+    const char *hint; /* what to change, or NULL */
+    const struct audit_observed_relation *relations;
+    size_t relation_count;
+    bool rewritten; /* another text would have been sent */
+};
+
 /* A statement, for begin and whole records. */
 struct audit_statement {
     const char *kind;        /* "SELECT", "BEGIN"... */
@@ -85,6 +112,7 @@ struct audit_statement {
     const char *decision; /* "allow", "deny" */
     const char *rule;     /* "clinic.cfg:120", or NULL */
     const char *refused;  /* refusal reason word and object, for deny: "relation public.x" */
+    const struct audit_observed *observed; /* NULL: the decision was enforced */
 };
 
 struct audit_outcome {
@@ -98,8 +126,7 @@ struct audit_outcome {
 
 /* Events that are not statements: "start", "stop", "reload", "reload-failed", "connect",
  * "auth-failed", "refused-connection", "disconnect", "mission", "break-glass-begin",
- * "break-glass-end", "cancel". `detail` is a sentence
- * without values, or NULL. */
+ * "break-glass-end", "cancel", "observe-mode". `detail` is a sentence without values, or NULL. */
 NODISCARD enum status audit_event(struct audit *audit, const char *event,
                                   const struct audit_session *session, const char *detail);
 /* One record for a statement that is done (or was refused). */

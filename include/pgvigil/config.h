@@ -38,6 +38,9 @@ struct config_database {
         *conninfo;     /* of the login that runs pairs' statements; gssencmode=disable is in it */
     const char *owner; /* NOLOGIN role that owns the guards */
     const char *unrestricted; /* conninfo for unrestricted roles, or NULL: they are refused */
+    const char *mode;         /* "enforce" (default) or "observe" */
+    bool observe; /* nothing is enforced: all statements run unchanged as the unrestricted login,
+                     and what would have become of them is on record */
     struct policy_place place;
 };
 

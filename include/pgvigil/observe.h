@@ -75,6 +75,10 @@ struct observation {
 void observe(const struct observer *observer, const struct judge_request *request,
              struct arena *arena, struct observation *out);
 
+/* For judge_request.prepared: any name is a statement's. What EXECUTE runs was observed at its
+ * PREPARE, and a name that there is not is PostgreSQL's to miss. */
+const char *observe_prepared(void *context, const char *name, bool *writes);
+
 /* An observation that is not judge()'s: something the proxy would refuse. */
 void observe_refusal(struct observation *out, const char *sqlstate, const char *reason,
                      const char *object, const char *message, const char *hint);

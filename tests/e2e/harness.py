@@ -428,11 +428,11 @@ class Stack:
 
     def __init__(self, cluster=None, databases=("records",), policy_dir=None, extra_policy=(), extra_sql="",
                  changes=None, patients=PATIENTS, config="", listen="", audit="", audit_dir=None, deploy=True,
-                 serve=True, unrestricted=True, env=None, pool=20):
+                 serve=True, unrestricted=True, env=None, pool=20, database=""):
         """
         databases: names, each a copy of the clinic; changes: {name: SQL that makes the copy differ}.
         policy_dir: instead of examples/clinic/policy; extra_policy: [(file name, text)] on top.
-        config, listen, audit: further lines for pgvigil.cfg, its listen and its audit group.
+        config, listen, audit, database: further lines for pgvigil.cfg, its listen, its audit group and each database.
         """
         self.own_cluster = cluster is None
         self.pool = pool
@@ -444,6 +444,7 @@ class Stack:
         self.port = free_port()
         self.certs = self.cluster.certs
         self.unrestricted = unrestricted
+        self.database_lines = database
         try:
             template = self.cluster.template(patients, extra_sql)
             for name in databases:
@@ -472,8 +473,9 @@ class Stack:
             unrestricted = ""
             if self.unrestricted:
                 unrestricted = '\n    unrestricted = "%s";' % self.cluster.conninfo(real, "pgvigil_dba", DBA_PASSWORD)
-            rows.append('  { name = "%s"; pool = %d;\n    conninfo = "%s";\n    owner = "pgvigil_owner";%s }'
-                        % (name, self.pool, self.cluster.conninfo(real, "pgvigil", LOGIN_PASSWORD), unrestricted))
+            rows.append('  { name = "%s"; pool = %d;\n    conninfo = "%s";\n    owner = "pgvigil_owner";%s %s }'
+                        % (name, self.pool, self.cluster.conninfo(real, "pgvigil", LOGIN_PASSWORD), unrestricted,
+                           self.database_lines))
         return """listen = { address = "127.0.0.1"; port = %d; certificate = "%s"; key = "%s"; client_ca = "%s"; %s };
 databases = (
 %s
