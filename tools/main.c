@@ -25,6 +25,7 @@ static const struct entry entries[] = {
     {"explain", cmd_explain, true, "what a statement may see, and what would run"},
     {"test", cmd_test, true, "run tests of a policy"},
     {"diff", cmd_diff, true, "who gains and who loses what between two policies"},
+    {"replay", cmd_replay, true, "what enforcing would do to the statements of a log"},
     {"passwd", cmd_passwd, false, "turn a password into a secret for a policy file"},
     {"deploy", cmd_deploy, true, "make, show or remove the guards in a database"},
     {"audit", cmd_audit, false, "verify the trail"},
