@@ -421,7 +421,8 @@ static struct known *judge_text(struct replay *replay, const struct logread_entr
                                           .session_settings = replay->options->settings,
                                           .session_setting_count = replay->options->setting_count,
                                           .sql = entry->text,
-                                          .len = entry->len};
+                                          .len = entry->len,
+                                          .prepared = observe_prepared};
     struct observation seen;
     arena_reset(replay->scratch);
     observe(replay->observer, &request, replay->scratch, &seen);

@@ -13,7 +13,9 @@ import oracle_schema
 import psycopg
 import pytest
 import test_drivers
+import test_write_oracle
 import wire
+import write_schema
 from hostile_statements import EXISTENCE, HOSTILE
 from oracle_statements import DENIED, STATEMENTS
 from side_by_side import extended
@@ -233,24 +235,20 @@ def enforcing(make_stack):
     return make_stack(**CLINIC)
 
 
-@pytest.mark.parametrize("pair", PAIRS)
-def test_records_say_what_enforcing_does(pair, stack, enforcing):
-    """Statement by statement: allowed ones run there, refused ones get the SQLSTATE that was foretold."""
-    user, mission = PAIRS[pair]
-    texts = [s.sql for s in STATEMENTS if not s.params] + [s for _, s in DENIED] + [s for _, s in HOSTILE] + EXISTENCE
-    texts = [t for t in dict.fromkeys(texts) if not OWN.search(t) and "pg_sleep" not in t and "backend(" not in t]
-    session, direct, enforced = Marked(stack, user, mission), {}, {}
+def compare(observing, enforcing, user, mission, texts, unforetold=lambda sql, code: False):
+    """Each text in both: (how many were observed as refused, where the record does not say what enforcing did)."""
+    session, direct, wrong, refused = Marked(observing, user, mission), {}, [], 0
     for sql in texts:
-        direct[sql] = session.ask(sql.replace("{db}", stack.databases["records"])), "%s-%d" % (user, session.number)
+        direct[sql] = session.ask(sql.replace("{db}", observing.databases["records"])), "%s-%d" % (user, session.number)
     session.raw.close()
-    raw = wire.open_session(enforcing, user, options="-cpgvigil.mission=" + mission)
+    enforced, raw = {}, wire.open_session(enforcing, user, options="-cpgvigil.mission=" + mission)
     for sql in texts:
         raw.query("BEGIN")
         enforced[sql] = wire.error_of(raw.query(sql.replace("{db}", enforcing.databases["records"])))
         raw.query("ROLLBACK")
     raw.close()
-    assert observed(stack, lambda r: r.get("application") == "%s-%d" % (user, session.number))
-    records, wrong, refused = by_mark(stack), [], 0
+    assert observed(observing, lambda r: r.get("application") == "%s-%d" % (user, session.number))
+    records = by_mark(observing)
     for sql in texts:
         error, mark = direct[sql]
         seen = records[mark]["observed"]
@@ -259,11 +257,32 @@ def test_records_say_what_enforcing_does(pair, stack, enforcing):
         if said == "deny":
             good = code == seen["sqlstate"] and records[mark]["decision"] == "allow" and seen["reason"] and seen["object"]
         else:  # an error of the statement's own is one with a policy and without
-            good = code is None or code == (error and error["C"]) or BY_VALUE.search(sql)
+            good = code is None or code == (error and error["C"]) or unforetold(sql, code)
         if not good:
             wrong.append((sql, said, seen.get("sqlstate"), code, error and error["C"]))
+    return refused, wrong
+
+
+@pytest.mark.parametrize("pair", PAIRS)
+def test_records_say_what_enforcing_does(pair, stack, enforcing):
+    """Statement by statement: allowed ones run there, refused ones get the SQLSTATE that was foretold."""
+    texts = [s.sql for s in STATEMENTS if not s.params] + [s for _, s in DENIED] + [s for _, s in HOSTILE] + EXISTENCE
+    texts = [t for t in dict.fromkeys(texts) if not OWN.search(t) and "pg_sleep" not in t and "backend(" not in t]
+    refused, wrong = compare(stack, enforcing, *PAIRS[pair], texts, lambda sql, code: BY_VALUE.search(sql))
     assert not wrong, wrong
     assert refused >= 100 and len(texts) - refused >= 100
+
+
+@pytest.mark.parametrize("pair", ["nurse", "receptionist"])
+def test_records_of_writes_say_what_enforcing_does(pair, make_stack):
+    """Not foretold: a row that the check option refuses (44000), which hangs on its values, and a column's DEFAULT in UPDATE, which a view
+    does not have (23502)."""
+    writes = {"extra_sql": write_schema.EXTRA_SQL, "extra_policy": [("90-write.cfg", write_schema.POLICY)]}
+    observing, enforcing = make_stack(database=OBSERVE, deploy=False, **writes), make_stack(**writes)
+    texts = [case[1].replace("{user}", "x") for case in test_write_oracle.STATEMENTS if pair in case[0]] + [sql for who, sql in test_write_oracle.DENIED if who == pair]
+    refused, wrong = compare(observing, enforcing, *PAIRS[pair], list(dict.fromkeys(texts)), lambda sql, code: code == "44000" or (code == "23502" and "DEFAULT" in sql))
+    assert not wrong, wrong
+    assert refused >= (20 if pair == "nurse" else 10) and len(texts) - refused >= 20
 
 
 def test_record_holds_columns_rows_and_rule(stack):
