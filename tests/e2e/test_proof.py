@@ -12,6 +12,7 @@ import pytest
 sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[1] / "proof"))
 
 import prove  # noqa: E402
+import ways  # noqa: E402
 
 UNIVERSES = range(1, 21)
 STATEMENTS = 250
@@ -29,3 +30,6 @@ def test_the_proof_was_not_of_nothing():
     if total["statements"] < STATEMENTS * len(UNIVERSES):
         pytest.skip("only a part of this file was run")
     assert total["fine"] > 4000 and total["writes"] > 800 and total["failed alike"] > 100, total
+    for way in ways.READS:
+        assert total["by " + way.__name__] > 150, total
+    assert total["by copy_in"] > 30, total

@@ -20,14 +20,15 @@ sys.path.insert(0, str(pathlib.Path(__file__).resolve().parent))
 
 import harness  # noqa: E402
 import psycopg  # noqa: E402
+import ways  # noqa: E402
 from psycopg import pq  # noqa: E402
 from statements import Statements  # noqa: E402
 from universe import Universe, q  # noqa: E402
+from ways import Answer  # noqa: E402
 
 # Refusals of pgvigil's own that PostgreSQL does not make: each is documented in docs/sql-support.md.
 NAMED = ("is not supported",)
 RESET_AFTER = 25  # writes
-NUMERIC = 1700  # its type's OID
 
 
 class Failure(Exception):
@@ -37,34 +38,6 @@ class Failure(Exception):
 def secrets():
     text = (harness.CLINIC / "policy" / "50-users.cfg").read_text(encoding="utf-8")
     return {name: re.search(r'name = "%s".*?secret = "([^"]+)"' % name, text, re.S).group(1) for name in ("nurse1", "admin1")}
-
-
-class Answer:
-    def __init__(self, result):
-        self.state = self.message = None
-        self.columns, self.rows, self.tag = [], [], b""
-        if result.status in (pq.ExecStatus.TUPLES_OK, pq.ExecStatus.COMMAND_OK):
-            self.columns = [result.fname(i).decode() for i in range(result.nfields)]
-            numeric = [result.ftype(i) == NUMERIC for i in range(result.nfields)]
-            self.rows = sorted(tuple(self.value(result.get_value(r, i), numeric[i]) for i in range(result.nfields)) for r in range(result.ntuples))
-            self.tag = result.command_status
-        else:
-            self.state = result.error_field(pq.DiagnosticField.SQLSTATE).decode()
-            self.message = result.error_field(pq.DiagnosticField.MESSAGE_PRIMARY).decode()
-            self.detail = result.error_field(pq.DiagnosticField.MESSAGE_DETAIL)
-
-    @staticmethod
-    def value(value, numeric):
-        """1.50 and 1.5 are equal: which of them a DISTINCT or INTERSECT keeps is the plan's choice."""
-        if numeric and value and b"." in value:
-            value = value.rstrip(b"0").rstrip(b".")
-        return repr(value)
-
-    def key(self):
-        return self.state, self.columns, self.rows, self.tag
-
-    def text(self):
-        return "%s %s" % (self.state, self.message) if self.state else "%s, %d rows %r" % (self.tag.decode(), len(self.rows), self.rows[:3])
 
 
 class World:
@@ -174,11 +147,6 @@ class _Fixed:
             object.__setattr__(self, name, value)
 
 
-def ask(connection, sql, extended):
-    raw = connection.pgconn
-    return Answer(raw.exec_params(sql.encode(), []) if extended else raw.exec_(sql.encode()))
-
-
 def compare(mine, theirs, counts):
     """None, or what differs."""
     if mine.state is None and theirs.state is None:
@@ -206,11 +174,16 @@ def run_universe(cluster, seed, count, report):
             world.reset(number, oracle)
             for index in range(each):
                 sql, theirs, kind = made.statement()
-                extended = index % 2 == 1
+                way = ways.choose((world.seed * 7 + number) * 100003 + index, kind)
                 counts["statements"] += 1
-                first = ask(mine, sql, extended)
-                second = ask(twin, sql, extended)
-                expected = ask(oracle, theirs, extended)
+                if kind == "copy":
+                    kind, data = "write", made.data
+                    first, second = (ways.copy_in(session.pgconn, sql, data) for session in (mine, twin))
+                    expected = ways.simple(oracle.pgconn, theirs)
+                    counts["by copy_in"] += 1
+                else:
+                    first, second, expected = (way(session.pgconn, text) for session, text in ((mine, sql), (twin, sql), (oracle, theirs)))
+                    counts["by " + way.__name__] += 1
                 wrong = compare(first, expected, counts)
                 if first.key() + (first.message,) != second.key() + (second.message,):
                     wrong = "the twins differ"
@@ -224,7 +197,7 @@ def run_universe(cluster, seed, count, report):
                     elif world.look(mine) != world.look(twin):
                         wrong = "the twins' rows differ afterwards"
                 if wrong:
-                    report({"seed": seed, "pair": number, "index": index, "wrong": wrong, "sql": sql, "oracle": theirs, "mine": first.text()[:600],
+                    report({"seed": seed, "pair": number, "index": index, "wrong": wrong, "way": way.__name__, "sql": sql, "oracle": theirs, "mine": first.text()[:600],
                             "expected": expected.text()[:600], "twin": second.text()[:600]})
                     counts["wrong"] += 1
                     for session in (mine, twin, oracle):

@@ -26,12 +26,17 @@ class Statements:
         self.aliases = 0
 
     def statement(self):
-        """(SQL for pgvigil, SQL for the oracle, does it write?)"""
+        """(SQL for pgvigil, SQL for the oracle, "read", "write" or "copy": its lines are in self.data)"""
         self.aliases = 0
         r = self.random.random()
-        if r < 0.72:
+        if r < 0.66:
             sql = self.query(0)
             kind = "read"
+        elif r < 0.72:
+            sql = self.locking_query() or self.query(0)
+            kind = "read"
+        elif r < 0.75 and (copied := self.copy_from()):
+            return copied + ("copy",)
         else:
             sql = self.write()
             kind = "write" if sql else "read"
@@ -160,11 +165,17 @@ class Statements:
         kind = self.random.choice(("int", "numeric", "date", "boolean", "text[]", "jsonb", "uuid", "bigint"))
         return self.expression(sources, kind, depth + 1)
 
+    def type_name(self, kind):
+        """A type of the database can be named where a column of it is shown."""
+        if kind != "mood":
+            return kind
+        return "public.mood" if any(c.kind == "mood" for _, columns in self.visible for c, _ in columns) else "text"
+
     def constant(self, kind):
         if self.random.random() < 0.1:
-            return "NULL::%s" % ("public.mood" if kind == "mood" else kind)
+            return "NULL::%s" % (self.type_name(kind))
         value = self.universe._value(kind)  # noqa: SLF001
-        return "%s::%s" % (literal(value), "public.mood" if kind == "mood" else kind)
+        return "%s::%s" % (literal(value), self.type_name(kind))
 
     def scalar(self, sources, kind):
         relation, columns = self.random.choice(self.visible)
@@ -265,6 +276,21 @@ class Statements:
         order = ", ".join("%d%s" % (n, r.choice(("", " DESC", " NULLS FIRST", " DESC NULLS LAST"))) for n in range(1, count + 1))
         cut = r.choice(("", " LIMIT %d" % r.randint(0, 9), " LIMIT 5 OFFSET %d" % r.randint(0, 5), " FETCH FIRST 3 ROWS ONLY"))
         return " ORDER BY " + order + cut
+
+    def locking_query(self):
+        """Rows of one table, locked: all that the condition finds, or as many as LIMIT says."""
+        found = self.writable("update")
+        if not found:
+            return None
+        r = self.random
+        relation, columns, _ = self.target(found)
+        alias = q(self.alias())
+        source = Source(alias, columns, relation)
+        targets = self.targets([source], r.randint(1, 2)) + [("key", "int", alias + "." + columns[0].q)]
+        where = " WHERE " + self.condition([source]) if r.random() < 0.7 else ""
+        tail = " ORDER BY %s.%s%s" % (alias, columns[0].q, r.choice(("", " DESC", " LIMIT 4"))) if r.random() < 0.5 and columns[0].name == "id" and not relation.children else ""
+        lock = r.choice(("UPDATE", "NO KEY UPDATE", "SHARE", "KEY SHARE")) + r.choice(("", "", " OF " + alias)) + r.choice(("", " NOWAIT", " SKIP LOCKED"))
+        return "SELECT %s FROM %s AS %s%s%s FOR %s" % (", ".join("%s AS %s" % (e, n) for n, _, e in targets), self.name_of(relation), alias, where, tail, lock)
 
     def star_query(self):
         text, sources = self.from_clause(1)
@@ -386,10 +412,32 @@ class Statements:
         body = "VALUES " + ", ".join(values(n) for n in range(r.randint(1, 3)))
         if r.random() < 0.25:
             text, sources = self.source(2, [])
-            body = "SELECT %s FROM %s LIMIT 0" % (", ".join("NULL::%s" % ("public.mood" if c.kind == "mood" else c.kind) for c in names), text)
+            body = "SELECT %s FROM %s LIMIT 0" % (", ".join("NULL::%s" % (self.type_name(c.kind)) for c in names), text)
             picked = [self.expression([sources], c.kind) if c.name not in ("id", "grp") else "%d" % start if c.name == "id" else "%d" % r.randint(1, 4) for c in names]
             body = "SELECT %s FROM (SELECT 1) AS one LEFT JOIN %s ON false" % (", ".join(picked), text)
         return "INSERT INTO %s AS %s (%s) %s%s%s" % (self.name_of(relation), alias, ", ".join(c.q for c in names), body, conflict, self.returning(alias, columns))
+
+    def copy_from(self):
+        """COPY FROM STDIN of some rows, and the INSERT that it means; None where there is no table for it."""
+        found = [f for f in self.writable("insert") if "id" in f[1].insert]
+        if not found:
+            return None
+        r = self.random
+        relation, columns, rule = self.target(found)
+        names = [c for c in columns if c.name in rule.insert]
+        r.shuffle(names)
+        start, rows = r.randint(2000, 900000), []
+        for number in range(r.randint(0, 4)):
+            rows.append([start + number if c.name == "id" else r.randint(1, 4) if c.name == "grp" else None if r.random() < 0.15 else
+                         self.universe._value(c.kind) for c in names])  # noqa: SLF001
+        csv = r.random() < 0.4
+        self.data = "".join((",".join("" if v is None else '"%s"' % str(v).replace('"', '""') for v in row) if csv else
+                             "\t".join("\\N" if v is None else str(v).replace("\\", "\\\\") for v in row)) + "\n" for row in rows)
+        listed = "%s (%s)" % (self.name_of(relation), ", ".join(c.q for c in names))
+        body = ", ".join("(%s)" % ", ".join("%s::%s" % (literal(v), self.type_name(c.kind)) for c, v in zip(names, row)) for row in rows)
+        if not rows:
+            body = "SELECT %s WHERE false" % ", ".join("NULL::%s" % (self.type_name(c.kind)) for c in names)
+        return ("COPY %s FROM STDIN%s" % (listed, " (FORMAT csv)" if csv else ""), "INSERT INTO %s %s%s" % (listed, "VALUES " if rows else "", body))
 
     def conflict(self, relation, rule, names, alias):
         r = self.random
