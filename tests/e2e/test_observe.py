@@ -9,6 +9,7 @@ import struct
 import time
 
 import harness
+import missions_walk
 import oracle_schema
 import psycopg
 import pytest
@@ -283,6 +284,39 @@ def test_records_of_writes_say_what_enforcing_does(pair, make_stack):
     refused, wrong = compare(observing, enforcing, *PAIRS[pair], list(dict.fromkeys(texts)), lambda sql, code: code == "44000" or (code == "23502" and "DEFAULT" in sql))
     assert not wrong, wrong
     assert refused >= (20 if pair == "nurse" else 10) and len(texts) - refused >= 20
+
+
+def test_execute_is_observed_at_its_prepare(stack):
+    with stack.connect("nurse1", application_name="by-sql") as c:
+        for sql in ("PREPARE hidden AS SELECT nir FROM patients", "EXECUTE hidden", "PREPARE fine (text) AS SELECT $1", "EXECUTE fine ('x')",
+                    "EXECUTE fine (current_setting('work_mem'))"):
+            c.execute(sql)
+        with pytest.raises(psycopg.errors.InvalidSqlStatementName):
+            c.execute("EXECUTE nothing")
+    assert observed(stack, lambda r: r.get("application") == "by-sql" and r["sql"] == "EXECUTE nothing")
+    seen = [(r["statement"], r["observed"]["decision"], r["observed"].get("reason")) for r in observed(stack, lambda r: r.get("application") == "by-sql")]
+    assert sorted(seen, key=str) == sorted([("PREPARE", "deny", "column"), ("EXECUTE", "allow", None), ("PREPARE", "allow", None), ("EXECUTE", "allow", None),
+                                            ("EXECUTE", "deny", "function"), ("EXECUTE", "allow", None)], key=str)
+
+
+LIMITED = """
+missions = ( { name = "elsewhere"; addresses = [ "10.0.0.0/8" ]; rows_per_hour = 5; }, { name = "here"; addresses = [ "127.0.0.0/8" ]; rows_per_hour = 5; } );
+roles = ( { name = "guest"; missions = [ "elsewhere" ]; default = "elsewhere"; }, { name = "visitor"; missions = [ "here" ]; default = "here"; } );
+rules = ( { roles = [ "guest", "visitor" ]; missions = [ "elsewhere", "here" ]; tables = [ "public.patients" ]; columns = { admin = "show"; }; } );
+users = ( { name = "guest1"; auth = "scram"; secret = "%s"; roles = [ "guest" ]; }, { name = "visitor1"; auth = "scram"; secret = "%s"; roles = [ "visitor" ]; } );
+""" % (missions_walk.secret("guest1"), missions_walk.secret("visitor1"))
+
+
+def test_limits_of_a_mission_are_observed_not_enforced(make_stack):
+    own = make_stack(database=OBSERVE, deploy=False, extra_policy=[("90-limited.cfg", LIMITED)])
+    for user in ("guest1", "visitor1"):
+        with own.connect(user, application_name=user) as c:
+            assert len(c.execute("SELECT id, nir FROM patients").fetchall()) == 600
+            assert len(c.execute("SELECT id FROM patients").fetchall()) == 600
+    (guest,) = [r for r in observed(own, lambda r: r.get("application") == "guest1") if "column" not in r["observed"].get("reason", "")]
+    assert guest["observed"]["decision"] == "deny" and guest["observed"]["reason"] == "mission" and guest["observed"]["object"] == "elsewhere"
+    (visitor,) = [r for r in observed(own, lambda r: r.get("application") == "visitor1") if "column" not in r["observed"].get("reason", "")]
+    assert visitor["observed"]["decision"] == "allow"
 
 
 def test_record_holds_columns_rows_and_rule(stack):
