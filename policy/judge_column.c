@@ -269,24 +269,15 @@ static enum status catalog_oid(struct judge *judge, PgQuery__ColumnRef *ref, PgQ
     const char *text = judge_format(judge, "%u", item->use->shown.relation->oid);
     PgQuery__TypeCast *cast = arena_alloc(judge->arena, sizeof(*cast));
     PgQuery__TypeName *type = arena_alloc(judge->arena, sizeof(*type));
-    PgQuery__Node *argument = arena_alloc(judge->arena, sizeof(*argument));
-    PgQuery__AConst *constant = arena_alloc(judge->arena, sizeof(*constant));
+    PgQuery__Node *argument = text == NULL ? NULL : tree_new_text(judge->arena, text);
     PgQuery__Node **names = tree_new_names(judge->arena, "pg_catalog", "oid");
-    PgQuery__Node *string = text == NULL ? NULL : tree_new_string(judge->arena, text);
-    if (cast == NULL || type == NULL || argument == NULL || constant == NULL || names == NULL ||
-        string == NULL)
+    if (cast == NULL || type == NULL || argument == NULL || names == NULL)
         return judge_no_memory(judge);
     if (end == 0)
         return judge_refuse(judge, ERR_INTERNAL, "XX000", "internal", "reference", at,
                             "a qualified column was not found in the text");
     pg_query__type_cast__init(cast);
     pg_query__type_name__init(type);
-    pg_query__node__init(argument);
-    pg_query__a__const__init(constant);
-    constant->val_case = PG_QUERY__A__CONST__VAL_SVAL;
-    constant->sval = string->string;
-    argument->node_case = PG_QUERY__NODE__NODE_A_CONST;
-    argument->a_const = constant;
     type->names = names;
     type->n_names = 2;
     type->typemod = -1;

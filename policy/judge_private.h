@@ -173,7 +173,7 @@ NODISCARD enum status judge_execute(struct judge *judge, PgQuery__ExecuteStmt *e
 NODISCARD enum status judge_outline(struct judge *judge, const PgQuery__Node *node,
                                     struct verdict_statement *out);
 /* judge_set.c */
-NODISCARD enum status judge_set(struct judge *judge, const PgQuery__VariableSetStmt *set,
+NODISCARD enum status judge_set(struct judge *judge, PgQuery__VariableSetStmt *set,
                                 struct verdict_statement *out);
 NODISCARD enum status judge_show(struct judge *judge, const PgQuery__VariableShowStmt *show,
                                  struct verdict_statement *out);

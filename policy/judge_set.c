@@ -6,6 +6,7 @@
  */
 #include "judge_private.h"
 
+#include <pgvigil/text.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -93,7 +94,44 @@ static enum status set_transaction(struct judge *judge, const PgQuery__VariableS
     return refuse_setting(judge, set->name, "may not be changed"); /* TRANSACTION SNAPSHOT */
 }
 
-enum status judge_set(struct judge *judge, const PgQuery__VariableSetStmt *set,
+static const char *start_value(const struct judge *judge, const char *name)
+{
+    for (size_t i = 0; i < judge->request->start_setting_count; i++)
+        if (strcmp(judge->request->start_settings[i].name, name) == 0)
+            return judge->request->start_settings[i].value;
+    return NULL;
+}
+
+/* RESET x and SET x TO DEFAULT of what the client asked for at its start: SET x to that. */
+static enum status to_start(struct judge *judge, PgQuery__VariableSetStmt *set,
+                            struct verdict_statement *out)
+{
+    const char *value = judge->verdict->unrestricted || out->setting_class != SETTING_FORWARD
+                            ? NULL
+                            : start_value(judge, out->setting);
+    if (value == NULL)
+        return OK;
+    struct buf text;
+    buf_init(&text, 0);
+    buf_str(&text, set->is_local ? "SET LOCAL " : "SET ");
+    text_quote_ident(&text, out->setting);
+    buf_str(&text, " TO ");
+    text_quote_literal(&text, value);
+    const char *kept =
+        text.failed ? NULL
+                    : arena_strndup(judge->arena, (const char *)buf_head(&text), buf_len(&text));
+    buf_free(&text);
+    set->name = arena_strdup(judge->arena, out->setting);
+    set->kind = PG_QUERY__VARIABLE_SET_KIND__VAR_SET_VALUE;
+    set->n_args = 0;
+    PgQuery__Node *constant = tree_new_text(judge->arena, value);
+    if (kept == NULL || set->name == NULL || constant == NULL ||
+        tree_insert(judge->arena, &set->args, &set->n_args, 0, constant) != OK)
+        return judge_no_memory(judge);
+    return rewrite_edit(judge, out->start, out->len, kept);
+}
+
+enum status judge_set(struct judge *judge, PgQuery__VariableSetStmt *set,
                       struct verdict_statement *out)
 {
     bool reset = set->kind == PG_QUERY__VARIABLE_SET_KIND__VAR_RESET ||
@@ -120,7 +158,7 @@ enum status judge_set(struct judge *judge, const PgQuery__VariableSetStmt *set,
         return read_values(judge, set, out);
     case PG_QUERY__VARIABLE_SET_KIND__VAR_SET_DEFAULT:
     case PG_QUERY__VARIABLE_SET_KIND__VAR_RESET:
-        return OK;
+        return to_start(judge, set, out);
     default:
         return judge->verdict->unrestricted && out->setting_class == SETTING_FORWARD
                    ? OK

@@ -220,6 +220,22 @@ PgQuery__Node *tree_new_string(struct arena *arena, const char *text)
     return node;
 }
 
+PgQuery__Node *tree_new_text(struct arena *arena, const char *text)
+{
+    PgQuery__Node *string = tree_new_string(arena, text);
+    PgQuery__Node *node = arena_alloc(arena, sizeof(*node));
+    PgQuery__AConst *constant = arena_alloc(arena, sizeof(*constant));
+    if (string == NULL || node == NULL || constant == NULL)
+        return NULL;
+    pg_query__node__init(node);
+    pg_query__a__const__init(constant);
+    constant->val_case = PG_QUERY__A__CONST__VAL_SVAL;
+    constant->sval = string->string;
+    node->node_case = PG_QUERY__NODE__NODE_A_CONST;
+    node->a_const = constant;
+    return node;
+}
+
 PgQuery__Node **tree_new_names(struct arena *arena, const char *schema, const char *name)
 {
     PgQuery__Node **names = arena_zalloc(arena, 2, sizeof(PgQuery__Node *));

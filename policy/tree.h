@@ -33,6 +33,8 @@ NODISCARD enum status tree_children(const ProtobufCMessage *message, tree_visit 
 const char *tree_string(const PgQuery__Node *node);
 /* New nodes; NULL when out of memory. Strings are borrowed. */
 PgQuery__Node *tree_new_string(struct arena *arena, const char *text);
+/* A constant of type text. */
+PgQuery__Node *tree_new_text(struct arena *arena, const char *text);
 PgQuery__Node *tree_new_column(struct arena *arena, const char *item, const char *column);
 /* The two strings of schema.name. */
 PgQuery__Node **tree_new_names(struct arena *arena, const char *schema, const char *name);

@@ -416,8 +416,11 @@ static void put_parameters(struct session *session, struct server *server, struc
         /* Of a connection that may be someone else's: as it was opened, without their settings. */
         const char *value = server->session == session ? server_parameter(server, name)
                                                        : PQparameterStatus(server->conn, name);
-        if (value != NULL)
-            wire_put_parameter_status(out, name, value);
+        if (value == NULL)
+            continue;
+        wire_put_parameter_status(out, name, value);
+        if (!parameters_start(&session->parameters, i, value, session->arena))
+            out->failed = true;
     }
     if (session_observed(session)) {
         static const char *const own[] = {"application_name", "is_superuser",

@@ -168,6 +168,7 @@ static enum status reset_all(struct session *session, const struct command *comm
     enum status status = mission_set(session, &everything, command->arena, refusal);
     if (status != OK || !pinned)
         return status;
+    session->reset_parameters = true;
     if (session->server != NULL)
         server_release(session->server, true);
     session->pinned = session->settings_sent = false;

@@ -9,9 +9,11 @@
  */
 #include "proxy/parameter.h"
 
+#include "proxy/wire.h"
+
 #include <string.h>
 
-static const char *const names[] = {"server_version",
+static const char *const names[PARAMETER_COUNT] = {"server_version",
                                     "server_encoding",
                                     "client_encoding",
                                     "DateStyle",
@@ -33,4 +35,29 @@ bool parameter_passes(const char *name)
 const char *parameter_name(size_t index)
 {
     return index < sizeof names / sizeof names[0] ? names[index] : NULL;
+}
+
+bool parameters_start(struct parameters *parameters, size_t index, const char *value,
+                      struct arena *arena)
+{
+    parameters->start[index] = arena_strdup(arena, value);
+    return parameters->start[index] != NULL;
+}
+
+void parameters_told(struct parameters *parameters, const char *name, const char *value)
+{
+    for (size_t i = 0; i < PARAMETER_COUNT; i++) {
+        const char *start = parameters->start[i];
+        if (start != NULL && strcmp(names[i], name) == 0)
+            parameters->other[i] = strcmp(start, value) != 0;
+    }
+}
+
+void parameters_reset(struct parameters *parameters, struct buf *out)
+{
+    for (size_t i = 0; i < PARAMETER_COUNT; i++) {
+        if (parameters->other[i])
+            wire_put_parameter_status(out, names[i], parameters->start[i]);
+        parameters->other[i] = false;
+    }
 }

@@ -4,13 +4,32 @@
 #ifndef PGVIGIL_PROXY_PARAMETER_H
 #define PGVIGIL_PROXY_PARAMETER_H
 
+#include <pgvigil/arena.h>
+#include <pgvigil/buf.h>
 #include <stdbool.h>
 #include <stddef.h>
+
+#define PARAMETER_COUNT 10
 
 /* Told as the server says it. False for what pgvigil says itself (parameter.c) and for all that is
  * not on the list. */
 bool parameter_passes(const char *name);
 /* The names for which that is true, from 0 on; NULL behind the last. */
 const char *parameter_name(size_t index);
+
+/* What a session's client was told: drivers read dates and times by it. RESET ALL gives the server
+ * connection back, and what the next one says of itself is no news to the client. Zeroed: nothing
+ * was told. */
+struct parameters {
+    const char *start[PARAMETER_COUNT]; /* at the session's start; in its arena */
+    bool other[PARAMETER_COUNT];        /* told another value since */
+};
+/* At the start. False: out of memory. */
+bool parameters_start(struct parameters *parameters, size_t index, const char *value,
+                      struct arena *arena);
+/* A ParameterStatus goes to the client. */
+void parameters_told(struct parameters *parameters, const char *name, const char *value);
+/* Tells the client that all are as at the start. */
+void parameters_reset(struct parameters *parameters, struct buf *out);
 
 #endif

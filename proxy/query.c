@@ -272,6 +272,17 @@ static enum status not_ready(const struct session *session, struct refusal *refu
     return DENIED;
 }
 
+static bool start_settings(const struct session *session, const struct statement *statement,
+                           struct judge_setting **settings)
+{
+    const struct identity *identity = &session->identity;
+    *settings = arena_zalloc(statement->arena, identity->setting_count + 1, sizeof **settings);
+    for (size_t i = 0; *settings != NULL && i < identity->setting_count; i++)
+        (*settings)[i] = (struct judge_setting){.name = identity->settings[i].name,
+                                                .value = identity->settings[i].value};
+    return *settings != NULL;
+}
+
 static enum status run_judge(struct session *session, struct statement *statement, bool extended,
                              struct refusal *refusal)
 {
@@ -291,6 +302,9 @@ static enum status run_judge(struct session *session, struct statement *statemen
     if (identity->patient != NULL)
         settings[setting_count++] = "patient";
     int mission = identity->mission >= 0 ? identity->mission : (int)role->missions[0];
+    struct judge_setting *start = NULL;
+    if (!start_settings(session, statement, &start))
+        return ERR_MEMORY;
     struct prepared_lookup lookup = {.session = session, .statement = statement};
     struct judge_request request = {.policy = session->world->policy,
                                     .catalog = catalog,
@@ -301,6 +315,8 @@ static enum status run_judge(struct session *session, struct statement *statemen
                                     .path_count = identity->path_count,
                                     .session_settings = settings,
                                     .session_setting_count = setting_count,
+                                    .start_settings = start,
+                                    .start_setting_count = identity->setting_count,
                                     .sql = statement->sql,
                                     .len = statement->len,
                                     .extended = extended,

@@ -77,6 +77,9 @@ static void emit_ready(struct session *session)
         shown = 'E';
     session->muted = false;
     show_application(session);
+    if (session->reset_parameters)
+        parameters_reset(&session->parameters, &session->out.bytes);
+    session->reset_parameters = false;
     wire_put_ready(&session->out.bytes, shown);
     outbox_cover(&session->out);
     worker_touch(session->worker, session);
@@ -430,6 +433,14 @@ static enum status on_complete(struct session *session, struct request *head,
     return status;
 }
 
+/* RESET to what the client asked for at its start is sent as SET. */
+static bool resets(const struct request *head)
+{
+    const struct verdict *verdict = head->statement == NULL ? NULL : head->statement->verdict;
+    return verdict != NULL && head->index < verdict->statement_count &&
+           verdict->statements[head->index].kind == STATEMENT_RESET;
+}
+
 static enum status on_command_complete(struct session *session, struct request *head,
                                        const struct wire_message *message)
 {
@@ -443,6 +454,11 @@ static enum status on_command_complete(struct session *session, struct request *
     if (copy_from_runs(head)) {
         if (!copy_from_step(head, &tag, room))
             return OK; /* one of pgvigil's own */
+        last.body = (const unsigned char *)tag;
+        last.len = strlen(tag) + 1;
+    }
+    if (strcmp(tag, "SET") == 0 && resets(head)) {
+        tag = "RESET";
         last.body = (const unsigned char *)tag;
         last.len = strlen(tag) + 1;
     }
@@ -625,8 +641,10 @@ static enum status on_parameter(struct session *session, const struct wire_messa
     const char *value;
     if (wire_parse_parameter_status(message, &name, &value) != OK)
         return ERR_PROTOCOL;
-    if (session_unrestricted(session) || parameter_passes(name))
+    if (session_unrestricted(session) || parameter_passes(name)) {
         tell(session, message);
+        parameters_told(&session->parameters, name, value);
+    }
     return observed_parameter(session, name, value);
 }
 

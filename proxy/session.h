@@ -14,6 +14,7 @@
 
 #include "proxy/identity.h"
 #include "proxy/outbox.h"
+#include "proxy/parameter.h"
 #include "proxy/request.h"
 #include "proxy/scram.h"
 #include "proxy/server.h"
@@ -86,6 +87,8 @@ struct session {
     uint64_t epoch;       /* grows when a verdict could come out otherwise */
     struct identity identity;
     struct identity start; /* as it was after the start-up settings: what RESET goes back to */
+    struct parameters parameters;   /* what the client was told of its server */
+    bool reset_parameters;          /* they are as at the start, which it is to hear */
     struct transaction transaction; /* what would undo changes of it */
     struct audit_session who;
     uint32_t key_id; /* BackendKeyData */

@@ -26,6 +26,12 @@
 /* The temporary table of COPY FROM; nothing of the server's that names it may reach a client. */
 #define JUDGE_COPY_TABLE "pgvigil copy"
 
+/* A forwarded setting that the client asked for at its start. */
+struct judge_setting {
+    const char *name; /* lower case */
+    const char *value;
+};
+
 struct judge_request {
     const struct policy *policy;
     const struct catalog *catalog;  /* may be NULL for an unrestricted role only */
@@ -36,6 +42,9 @@ struct judge_request {
     size_t path_count;
     const char *const *session_settings; /* names of :session.<setting>s that have a value */
     size_t session_setting_count;
+    const struct judge_setting *start_settings; /* what RESET of one goes back to: a server
+                                                   connection does not know them as its defaults */
+    size_t start_setting_count;
     const char *sql; /* NUL-terminated at sql[len]; valid UTF-8 is checked here */
     size_t len;
     bool extended; /* Parse: at most one statement */
