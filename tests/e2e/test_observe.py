@@ -80,7 +80,7 @@ def test_every_read_is_postgresqls_own_answer(stack):
     with Twice(stack) as both:
         texts = [s.sql.replace("{db}", stack.databases["records"]) for s in STATEMENTS if not s.params] + [s for _, s in DENIED] + [s for _, s in HOSTILE]
         for sql in texts:
-            if UNEQUAL.search(sql):
+            if UNEQUAL.search(sql) or "FROM STDIN" in sql:
                 continue
             both.run("BEGIN", sql, "ROLLBACK")
             both.run("BEGIN", extended(sql) + wire.SYNC, "ROLLBACK", extended(sql, formats=(1,)) + wire.SYNC if sql.startswith("SELECT") else "SELECT 1")
@@ -266,10 +266,11 @@ def compare(observing, enforcing, user, mission, texts, unforetold=lambda sql, c
 
 @pytest.mark.parametrize("pair", PAIRS)
 def test_records_say_what_enforcing_does(pair, stack, enforcing):
-    """Statement by statement: allowed ones run there, refused ones get the SQLSTATE that was foretold."""
+    """Statement by statement: allowed ones run there, refused ones get the SQLSTATE that was foretold. A name whose PREPARE is refused there
+    does not exist afterwards."""
     texts = [s.sql for s in STATEMENTS if not s.params] + [s for _, s in DENIED] + [s for _, s in HOSTILE] + EXISTENCE
     texts = [t for t in dict.fromkeys(texts) if not OWN.search(t) and "pg_sleep" not in t and "backend(" not in t]
-    refused, wrong = compare(stack, enforcing, *PAIRS[pair], texts, lambda sql, code: BY_VALUE.search(sql))
+    refused, wrong = compare(stack, enforcing, *PAIRS[pair], texts, lambda sql, code: BY_VALUE.search(sql) or (code == "26000" and re.match("EXECUTE|DEALLOCATE", sql)))
     assert not wrong, wrong
     assert refused >= 100 and len(texts) - refused >= 100
 

@@ -253,8 +253,13 @@ class Raw:
         return found
 
     def query(self, sql):
+        """What a simple query gets; one that asks for lines (COPY FROM STDIN) gets CopyFail."""
         self.send(query(sql))
-        return self.until("Z")
+        found = self.until("GZ")
+        while found[-1][0] == "G":
+            self.send(message("f", cstr("no lines")))
+            found += self.until("GZ")
+        return found
 
     def extended(self, sql, values=(), result_formats=()):
         """Parse, Describe statement, Bind, Describe portal, Execute, Sync."""
