@@ -162,6 +162,23 @@ def compare(mine, theirs, counts):
     return "one fails, the other does not"
 
 
+JOINS = ("enable_hashjoin", "enable_mergejoin", "enable_nestloop")
+
+
+def another_plan(way, oracle, sql, mine):
+    """Whether an error of a value (1/0) comes from a join with nothing is the plan's choice: does PostgreSQL, too, answer so?"""
+    try:
+        for keep in JOINS:
+            for name in JOINS:
+                oracle.execute("SET %s = %s" % (name, "on" if name == keep else "off"))
+            if way(oracle.pgconn, sql).key() == mine.key():
+                return True
+        return False
+    finally:
+        for name in JOINS:
+            oracle.execute("RESET " + name)
+
+
 def run_universe(cluster, seed, count, report):
     """Runs `count` statements; returns what was counted. report(failure as a dict)."""
     counts = collections.Counter()
@@ -185,6 +202,9 @@ def run_universe(cluster, seed, count, report):
                     first, second, expected = (way(session.pgconn, text) for session, text in ((mine, sql), (twin, sql), (oracle, theirs)))
                     counts["by " + way.__name__] += 1
                 wrong = compare(first, expected, counts)
+                if wrong and kind == "read" and (first.state or expected.state or "")[:2] == "22" and another_plan(way, oracle, theirs, first):
+                    wrong = None
+                    counts["another plan's error"] += 1
                 if first.key() + (first.message,) != second.key() + (second.message,):
                     wrong = "the twins differ"
                 if "CANARY" in str(second.rows) + str(second.message) or getattr(second, "detail", None):
