@@ -677,6 +677,11 @@ bool session_refresh_world(struct session *session)
     struct world *world = session->worker->world;
     if (session->world == world)
         return true;
+    /* One whose time is over ends as it would have without a new world. */
+    if (mission_check_time(session) != OK) {
+        session_fail(session, ERR_MEMORY, NULL, "out of memory");
+        return false;
+    }
     if (session->world->policy != world->policy &&
         identity_move(&session->identity, session->world->policy, world->policy) != OK) {
         session_fail(session, CLOSED, "57P01",
