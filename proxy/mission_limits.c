@@ -5,8 +5,6 @@
  */
 #include "proxy/mission_limits.h"
 
-#include "proxy/quota.h"
-
 #include <stdio.h>
 #include <string.h>
 #include <time.h>
@@ -76,11 +74,21 @@ static enum status hour_is_used_up(const struct session *session,
     return DENIED;
 }
 
-/* Takes a portion when none is at hand. */
+void mission_limits_settle(struct session *session)
+{
+    if (session->rows_taken.rows == 0)
+        return;
+    quota_give_back(session->worker->process->quota, session->identity.user->name,
+                    session->rows_mission, &session->rows_taken, session->worker->now);
+}
+
+/* Takes a portion when none of this minute is at hand: rows are counted when they leave, not when a
+ * result began that nobody read for an hour. */
 static enum status take(struct session *session, const struct policy_mission *limits)
 {
-    if (session->rows_taken > 0)
+    if (quota_is_fresh(&session->rows_taken, session->worker->now))
         return OK;
+    mission_limits_settle(session);
     session->rows_mission = limits->name;
     return quota_take(session->worker->process->quota, session->identity.user->name, limits->name,
                       limits->rows_per_hour, PORTION, session->worker->now, &session->rows_taken);
@@ -103,7 +111,7 @@ enum status mission_limits_statement(struct session *session, const struct state
     if (status != OK || limits == NULL || limits->rows_per_hour == 0)
         return status;
     status = take(session, limits);
-    if (status != OK || session->rows_taken > 0)
+    if (status != OK || session->rows_taken.rows > 0)
         return status;
     status = hour_is_used_up(session, limits, session->lost_message, sizeof session->lost_message);
     *refusal = (struct refusal){.sqlstate = "54000",
@@ -128,17 +136,8 @@ enum status mission_limits_row(struct session *session, uint64_t rows, char *mes
     enum status status = take(session, limits);
     if (status != OK)
         return status;
-    if (session->rows_taken == 0)
+    if (session->rows_taken.rows == 0)
         return hour_is_used_up(session, limits, message, size);
-    session->rows_taken--;
+    session->rows_taken.rows--;
     return OK;
-}
-
-void mission_limits_settle(struct session *session)
-{
-    if (session->rows_taken == 0)
-        return;
-    quota_give_back(session->worker->process->quota, session->identity.user->name,
-                    session->rows_mission, session->rows_taken, session->worker->now);
-    session->rows_taken = 0;
 }

@@ -88,9 +88,9 @@ static struct counter *find(struct quota *quota, const char *person, const char 
 }
 
 enum status quota_take(struct quota *quota, const char *person, const char *mission, uint64_t limit,
-                       uint64_t wanted, uint64_t now, uint64_t *granted)
+                       uint64_t wanted, uint64_t now, struct quota_portion *portion)
 {
-    *granted = 0;
+    *portion = (struct quota_portion){.rows = 0};
     pthread_mutex_lock(&quota->lock);
     struct counter *counter = find(quota, person, mission);
     if (counter != NULL) {
@@ -98,30 +98,38 @@ enum status quota_take(struct quota *quota, const char *person, const char *miss
         advance(counter, now / MINUTE);
         uint64_t left = counter->total < limit ? limit - counter->total : 0;
         /* The less is left the smaller, so that hardly any lies about in other sessions unused. */
-        uint64_t portion = left / 16 + (left > 0);
-        *granted = wanted < portion ? wanted : portion;
-        counter->counts[counter->minute % HOUR] += *granted;
-        counter->total += *granted;
+        uint64_t most = left / 16 + (left > 0);
+        *portion = (struct quota_portion){.rows = wanted < most ? wanted : most,
+                                          .minute = counter->minute};
+        counter->counts[counter->minute % HOUR] += portion->rows;
+        counter->total += portion->rows;
     }
     pthread_mutex_unlock(&quota->lock);
     return counter == NULL ? ERR_MEMORY : OK;
 }
 
-void quota_give_back(struct quota *quota, const char *person, const char *mission, uint64_t count,
-                     uint64_t now)
+bool quota_is_fresh(const struct quota_portion *portion, uint64_t now)
+{
+    return portion->rows > 0 && portion->minute >= now / MINUTE;
+}
+
+/* The attack: portions are held for an hour by results that nobody reads, are forgotten meanwhile
+ * as everything is that is an hour old, and are given back for rows that were read since. So a
+ * portion goes back to the minute that it came from, or nowhere. */
+void quota_give_back(struct quota *quota, const char *person, const char *mission,
+                     struct quota_portion *portion, uint64_t now)
 {
     pthread_mutex_lock(&quota->lock);
     struct counter *counter = find(quota, person, mission);
     if (counter != NULL) {
         advance(counter, now / MINUTE);
-        /* Taken in this minute or in one before it: the newest first. */
-        for (unsigned i = 0; i < HOUR && count > 0; i++) {
-            uint64_t *at = &counter->counts[(counter->minute + HOUR - i) % HOUR];
-            uint64_t part = count < *at ? count : *at;
-            *at -= part;
-            counter->total -= part;
-            count -= part;
-        }
+        uint64_t *at = &counter->counts[portion->minute % HOUR];
+        uint64_t rows = portion->minute + HOUR <= counter->minute ? 0
+                        : portion->rows < *at                     ? portion->rows
+                                                                  : *at;
+        *at -= rows;
+        counter->total -= rows;
     }
     pthread_mutex_unlock(&quota->lock);
+    portion->rows = 0;
 }

@@ -10,6 +10,7 @@
 #define PGVIGIL_PROXY_QUOTA_H
 
 #include <pgvigil/status.h>
+#include <stdbool.h>
 #include <stdint.h>
 
 struct quota;
@@ -17,11 +18,20 @@ struct quota;
 struct quota *quota_new(void); /* NULL when out of memory */
 void quota_free(struct quota *quota);
 
-/* Up to `wanted` of what `limit` leaves in the hour before `now` (monotonic microseconds). *granted
- * 0: nothing is left. ERR_MEMORY. */
+struct quota_portion {
+    uint64_t rows;
+    uint64_t minute; /* under which they are counted */
+};
+
+/* Up to `wanted` of what `limit` leaves in the hour before `now` (monotonic microseconds). No rows:
+ * nothing is left. ERR_MEMORY. */
 NODISCARD enum status quota_take(struct quota *quota, const char *person, const char *mission,
-                                 uint64_t limit, uint64_t wanted, uint64_t now, uint64_t *granted);
-void quota_give_back(struct quota *quota, const char *person, const char *mission, uint64_t count,
-                     uint64_t now);
+                                 uint64_t limit, uint64_t wanted, uint64_t now,
+                                 struct quota_portion *portion);
+/* Are rows left in it, counted under this minute? Later ones would be counted too early. */
+bool quota_is_fresh(const struct quota_portion *portion, uint64_t now);
+/* What is left of a portion, in which nothing is left then. */
+void quota_give_back(struct quota *quota, const char *person, const char *mission,
+                     struct quota_portion *portion, uint64_t now);
 
 #endif

@@ -15,6 +15,7 @@
 #include "proxy/identity.h"
 #include "proxy/outbox.h"
 #include "proxy/parameter.h"
+#include "proxy/quota.h"
 #include "proxy/request.h"
 #include "proxy/scram.h"
 #include "proxy/server.h"
@@ -111,7 +112,7 @@ struct session {
     bool settings_sent;      /* settings that are not pgvigil's were changed on the server */
     char *shown_application; /* what the client was told last */
     struct break_glass *glass_entered; /* its record is not flushed yet; a reference */
-    uint64_t rows_taken;               /* of the person's hour, not passed on yet */
+    struct quota_portion rows_taken;   /* of the person's hour, not passed on yet */
     const char *rows_mission;          /* which mission's; the policy's text */
     char glass_notice[200]; /* "" or what the next statement is refused with: its mission is over */
     bool muted; /* answers are dropped up to the next ReadyForQuery: an error was given for them */

@@ -123,8 +123,8 @@ MUTANTS = [
     ("hours", "the hours of a mission", "policy/opening.c", "    return mission->hours_count == 0;\n", "    return true;\n", "unit/test_opening|e2e/test_mission_limits", False),
     ("addresses", "the addresses of a mission", "policy/opening.c", "        if (inside(&mission->addresses[i], v6, bytes))", "        if (inside(&mission->addresses[i], v6, bytes) || true)",
      "unit/test_opening|e2e/test_mission_limits", False),
-    ("rows-hour", "the rows of an hour", "proxy/mission_limits.c", "    if (session->rows_taken == 0)\n        return hour_is_used_up(session, limits, message, size);\n    session->rows_taken--;",
-     "    if (session->rows_taken > 0)\n        session->rows_taken--;\n    (void)message;\n    (void)size;", "e2e/test_mission_limits", False),
+    ("rows-hour", "the rows of an hour", "proxy/mission_limits.c", "    if (session->rows_taken.rows == 0)\n        return hour_is_used_up(session, limits, message, size);\n    session->rows_taken.rows--;",
+     "    if (session->rows_taken.rows > 0)\n        session->rows_taken.rows--;\n    (void)message;\n    (void)size;", "e2e/test_mission_limits", False),
 ]
 
 

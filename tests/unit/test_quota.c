@@ -16,9 +16,9 @@
 static uint64_t take(struct quota *quota, const char *person, const char *mission, uint64_t limit,
                      uint64_t now)
 {
-    uint64_t granted = 0;
-    assert_int_equal(quota_take(quota, person, mission, limit, 64, now, &granted), OK);
-    return granted;
+    struct quota_portion portion;
+    assert_int_equal(quota_take(quota, person, mission, limit, 64, now, &portion), OK);
+    return portion.rows;
 }
 
 static uint64_t take_all(struct quota *quota, const char *person, uint64_t limit, uint64_t now)
@@ -28,6 +28,13 @@ static uint64_t take_all(struct quota *quota, const char *person, uint64_t limit
     while ((part = take(quota, person, "care", limit, now)) > 0)
         sum += part;
     return sum;
+}
+
+static void give_back(struct quota *quota, uint64_t rows, uint64_t taken, uint64_t now)
+{
+    struct quota_portion portion = {.rows = rows, .minute = taken / MINUTE};
+    quota_give_back(quota, "anna", "care", &portion, now);
+    assert_int_equal(portion.rows, 0);
 }
 
 static void quota_is_never_passed_and_comes_back_with_the_hour(void **state)
@@ -68,11 +75,48 @@ static void quota_given_back_can_be_taken_again(void **state)
     struct quota *quota = quota_new();
     assert_non_null(quota);
     assert_int_equal(take_all(quota, "anna", 100, START), 100);
-    quota_give_back(quota, "anna", "care", 7, START + MINUTE);
+    give_back(quota, 7, START, START + MINUTE);
     assert_int_equal(take_all(quota, "anna", 100, START + MINUTE), 7);
-    /* Never more than was taken. */
-    quota_give_back(quota, "anna", "care", 100000, START + 2 * MINUTE);
-    assert_int_equal(take_all(quota, "anna", 100, START + 2 * MINUTE), 100);
+    /* Never more than was taken in that minute. */
+    give_back(quota, 100000, START, START + 2 * MINUTE);
+    assert_int_equal(take_all(quota, "anna", 100, START + 2 * MINUTE), 93);
+    quota_free(quota);
+}
+
+static void quota_given_back_late_does_not_stand_for_rows_of_others(void **state)
+{
+    (void)state;
+    struct quota *quota = quota_new();
+    assert_non_null(quota);
+    /* Held by results that nobody reads, until the hour forgets it. */
+    assert_int_equal(take_all(quota, "anna", 100, START), 100);
+    assert_int_equal(take_all(quota, "anna", 100, START + 60 * MINUTE), 100);
+    give_back(quota, 100, START, START + 61 * MINUTE);
+    assert_int_equal(take_all(quota, "anna", 100, START + 61 * MINUTE), 0);
+    assert_int_equal(take_all(quota, "anna", 100, START + 119 * MINUTE), 0);
+    /* Nor, given back within the hour, for younger ones: those of minute 180 count until 240. */
+    assert_int_equal(take_all(quota, "anna", 50, START + 150 * MINUTE), 50);
+    assert_int_equal(take_all(quota, "anna", 100, START + 180 * MINUTE), 50);
+    give_back(quota, 50, START + 150 * MINUTE, START + 181 * MINUTE);
+    assert_int_equal(take_all(quota, "anna", 100, START + 181 * MINUTE), 50);
+    assert_int_equal(take_all(quota, "anna", 100, START + 239 * MINUTE), 0);
+    assert_int_equal(take_all(quota, "anna", 100, START + 240 * MINUTE), 50);
+    quota_free(quota);
+}
+
+static void quota_taken_in_another_minute_is_not_of_this_one(void **state)
+{
+    (void)state;
+    struct quota *quota = quota_new();
+    struct quota_portion portion;
+    assert_non_null(quota);
+    assert_int_equal(quota_take(quota, "anna", "care", 100, 64, START, &portion), OK);
+    assert_true(quota_is_fresh(&portion, START));
+    assert_true(quota_is_fresh(&portion, START + MINUTE - 1));
+    assert_true(quota_is_fresh(&portion, START - MINUTE)); /* a clock that was read earlier */
+    assert_false(quota_is_fresh(&portion, START + MINUTE));
+    portion.rows = 0;
+    assert_false(quota_is_fresh(&portion, START));
     quota_free(quota);
 }
 
@@ -85,13 +129,14 @@ static void *read_rows(void *context)
 {
     struct reader *reader = context;
     for (;;) {
-        uint64_t granted = 0;
-        if (quota_take(reader->quota, "anna", "care", 100000, 64, START, &granted) != OK ||
-            granted == 0)
+        struct quota_portion portion;
+        if (quota_take(reader->quota, "anna", "care", 100000, 64, START, &portion) != OK ||
+            portion.rows == 0)
             return NULL;
-        uint64_t used = granted / 2 + 1;
+        uint64_t used = portion.rows / 2 + 1;
         reader->got += used;
-        quota_give_back(reader->quota, "anna", "care", granted - used, START);
+        portion.rows -= used;
+        quota_give_back(reader->quota, "anna", "care", &portion, START);
     }
 }
 
@@ -123,6 +168,8 @@ int main(void)
         cmocka_unit_test(quota_is_never_passed_and_comes_back_with_the_hour),
         cmocka_unit_test(quota_is_a_persons_under_a_mission),
         cmocka_unit_test(quota_given_back_can_be_taken_again),
+        cmocka_unit_test(quota_given_back_late_does_not_stand_for_rows_of_others),
+        cmocka_unit_test(quota_taken_in_another_minute_is_not_of_this_one),
         cmocka_unit_test(quota_holds_for_several_threads_together),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
