@@ -365,7 +365,6 @@ static enum status bind_upstream(struct session *session, struct statement *stat
         return ERR_MEMORY;
     if (statement != NULL) {
         bind->statement = upstream_name(statement);
-        statement->portal_rows = 0;
         status = statements_bind(session->statements, bind->portal, session->group, statement);
     }
     wire_put_bind(&session->server->out, bind);
@@ -623,6 +622,7 @@ static enum status execute_upstream(struct session *session, const char *portal,
         return ERR_MEMORY;
     request->audit_id = id;
     request->uses = uses_ref(session->pending_uses);
+    request->portal_rows = portal_rows_ref(statements_portal_rows(session->statements, portal));
     query_note_settings(session, statement);
     if (statement == NULL || ends_transaction(statement))
         query_unsettle(session);

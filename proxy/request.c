@@ -69,6 +69,7 @@ void requests_remove(struct requests *requests, struct request *request)
     statement_unref(request->statement);
     statement_unref(request->displaced);
     uses_unref(request->uses);
+    portal_rows_unref(request->portal_rows);
     free(request->name);
     free(request->canned);
     free(request);

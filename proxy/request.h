@@ -56,6 +56,7 @@ struct request {
                                     it is skipped */
     char *name;        /* BIND, CLOSE: the portal, unless it is the unnamed one; else NULL */
     struct uses *uses; /* what its statements read by others' names, or NULL */
+    struct portal_rows *portal_rows; /* EXECUTE: of the portal; a reference, or NULL */
     uint64_t group;
     size_t index; /* QUERY: which of the verdict's statements is running */
     uint64_t

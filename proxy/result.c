@@ -333,9 +333,8 @@ static uint64_t count_portal_row(struct request *head)
     const struct use *use = uses_at(head->uses, head->index);
     if (use != NULL && use->kind == USE_CURSOR)
         return ++use->cursor->rows;
-    if (use != NULL && use->kind == USE_PORTAL)
-        return ++use->statement->portal_rows;
-    return head->kind == REQUEST_EXECUTE ? ++head->statement->portal_rows : head->rows;
+    struct portal_rows *rows = use != NULL && use->rows != NULL ? use->rows : head->portal_rows;
+    return rows == NULL ? head->rows : ++rows->count;
 }
 
 static enum status count_row(struct session *session, struct request *head)

@@ -22,6 +22,7 @@
 
 struct portal {
     struct statement *statement;
+    struct portal_rows *rows;
     struct uses *uses;
     uint64_t group;
 };
@@ -119,8 +120,28 @@ struct statements *statements_new(void)
     return statements;
 }
 
+struct portal_rows *portal_rows_ref(struct portal_rows *rows)
+{
+    if (rows != NULL)
+        rows->refs++;
+    return rows;
+}
+
+void portal_rows_unref(struct portal_rows *rows)
+{
+    if (rows != NULL && --rows->refs == 0)
+        free(rows);
+}
+
+static struct portal_rows *portal_rows_new(void)
+{
+    struct portal_rows *rows = calloc(1, sizeof *rows);
+    return portal_rows_ref(rows);
+}
+
 static void portal_free(struct portal *portal)
 {
+    portal_rows_unref(portal->rows);
     statement_unref(portal->statement);
     uses_unref(portal->uses);
     free(portal);
@@ -188,20 +209,23 @@ void statements_remove(struct statements *statements, const char *name)
 enum status statements_bind(struct statements *statements, const char *name, uint64_t group,
                             struct statement *statement)
 {
+    struct portal_rows *rows = portal_rows_new();
+    if (rows == NULL)
+        return ERR_MEMORY;
     if (name[0] == '\0') {
         statement_ref(statement);
         statements_close_portal(statements, "");
-        statements->unnamed_portal.statement = statement;
-        statements->unnamed_portal.group = group;
+        statements->unnamed_portal =
+            (struct portal){.statement = statement, .rows = rows, .group = group};
         return OK;
     }
-    if (map_count(statements->portals) >= PORTALS_MAX)
-        return ERR_LIMIT;
-    struct portal *portal = calloc(1, sizeof *portal);
-    if (portal == NULL)
-        return ERR_MEMORY;
-    portal->statement = statement_ref(statement);
-    portal->group = group;
+    struct portal *portal =
+        map_count(statements->portals) < PORTALS_MAX ? calloc(1, sizeof *portal) : NULL;
+    if (portal == NULL) {
+        portal_rows_unref(rows);
+        return map_count(statements->portals) < PORTALS_MAX ? ERR_MEMORY : ERR_LIMIT;
+    }
+    *portal = (struct portal){.statement = statement_ref(statement), .rows = rows, .group = group};
     struct portal *old = map_get_str(statements->portals, name);
     if (map_put_str(statements->portals, name, portal) != OK) {
         portal_free(portal);
@@ -232,6 +256,7 @@ void statements_close_portal(struct statements *statements, const char *name)
 {
     if (name[0] == '\0') {
         statement_unref(statements->unnamed_portal.statement);
+        portal_rows_unref(statements->unnamed_portal.rows);
         uses_unref(statements->unnamed_portal.uses);
         statements->unnamed_portal = (struct portal){.statement = NULL};
         return;
@@ -244,6 +269,12 @@ void statements_close_portal(struct statements *statements, const char *name)
 static struct portal *find_portal(struct statements *statements, const char *name)
 {
     return name[0] == '\0' ? &statements->unnamed_portal : map_get_str(statements->portals, name);
+}
+
+struct portal_rows *statements_portal_rows(struct statements *statements, const char *name)
+{
+    const struct portal *portal = find_portal(statements, name);
+    return portal == NULL ? NULL : portal->rows;
 }
 
 struct uses *statements_portal_uses(struct statements *statements, const char *name)

@@ -26,6 +26,15 @@ struct uses;
 
 #define STATEMENT_SERVER_NAME 40
 
+/* What a portal has given so far, against the mission's max_rows: shared by the portal's name and
+ * the requests that are still answered from it, since the name may be another's by then. */
+struct portal_rows {
+    unsigned refs;
+    uint64_t count;
+};
+struct portal_rows *portal_rows_ref(struct portal_rows *rows); /* accepts NULL */
+void portal_rows_unref(struct portal_rows *rows);              /* accepts NULL */
+
 struct statement {
     unsigned refs;
     struct arena *arena; /* owned */
@@ -47,7 +56,6 @@ struct statement {
     struct statement **executes; /* what its EXECUTEs run, in order: owned, with references */
     size_t execute_count;
     const struct audit_observed *observed; /* the same of what enforcing would do; NULL: it does */
-    uint64_t portal_rows; /* rows given since the last Bind, against the mission's max_rows */
     unsigned parsing; /* Parse messages in flight upstream; until they are answered the server may
                          skip them and go on knowing another text by the name */
     uint64_t parse_group; /* of the last one */
@@ -86,6 +94,8 @@ void statements_remove(struct statements *statements, const char *name);
 NODISCARD enum status statements_bind(struct statements *statements, const char *portal,
                                       uint64_t group, struct statement *statement);
 struct statement *statements_portal(const struct statements *statements, const char *portal);
+/* Borrowed; NULL: there is no such portal. */
+struct portal_rows *statements_portal_rows(struct statements *statements, const char *portal);
 /* Bound since that group began. */
 bool statements_portal_of_group(const struct statements *statements, const char *portal,
                                 uint64_t group);

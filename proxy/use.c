@@ -36,6 +36,7 @@ void uses_unref(struct uses *uses)
     for (size_t i = 0; i < uses->count; i++) {
         statement_unref(uses->items[i].statement);
         cursor_unref(uses->items[i].cursor);
+        portal_rows_unref(uses->items[i].rows);
     }
     free(uses);
 }
@@ -193,7 +194,10 @@ static enum status look_up(struct session *session, struct statement *statement,
                                    "%s of the portal \"%s\" is not supported: it holds no query",
                                    one->tag, one->target),
                       "Use Execute.");
-    *use = (struct use){.kind = USE_PORTAL, .statement = statement_ref(portal)};
+    *use = (struct use){
+        .kind = USE_PORTAL,
+        .statement = statement_ref(portal),
+        .rows = portal_rows_ref(statements_portal_rows(session->statements, one->target))};
     return OK;
 }
 

@@ -31,7 +31,8 @@ struct use {
     enum use_kind kind;
     struct statement *statement; /* what is read, a reference; NULL: none */
     size_t index;
-    struct cursor *cursor; /* a reference, or NULL */
+    struct cursor *cursor;    /* a reference, or NULL */
+    struct portal_rows *rows; /* PORTAL: what it has given; a reference, or NULL */
 };
 
 struct uses {
