@@ -5,6 +5,8 @@
  */
 #include "proxy/mission_limits.h"
 
+#include "proxy/break_glass.h"
+
 #include <stdio.h>
 #include <string.h>
 #include <time.h>
@@ -18,6 +20,15 @@ static const char *list_hours(const struct policy_mission *mission, struct arena
     for (size_t i = 0; list != NULL && i < mission->hours_count; i++)
         list = arena_printf(arena, "%s%s%s", list, i == 0 ? "" : ", ", mission->hours[i].text);
     return list;
+}
+
+static bool hours_open(const struct policy_mission *limits, struct tm *local)
+{
+    time_t now = time(NULL);
+    return limits->hours_count == 0 ||
+           (localtime_r(&now, local) != NULL &&
+            policy_hours_open(limits, (unsigned)(local->tm_wday + 6) % 7,
+                              (unsigned)(local->tm_hour * 60 + local->tm_min)));
 }
 
 enum status mission_limits_place(const struct session *session, int role, int mission,
@@ -36,13 +47,8 @@ enum status mission_limits_place(const struct session *session, int role, int mi
         *hint = "The policy says from where: \"addresses\" of the mission.";
         return *message == NULL ? ERR_MEMORY : DENIED;
     }
-    if (limits->hours_count == 0)
-        return OK;
-    time_t now = time(NULL);
-    struct tm local;
-    if (localtime_r(&now, &local) != NULL &&
-        policy_hours_open(limits, (unsigned)(local.tm_wday + 6) % 7,
-                          (unsigned)(local.tm_hour * 60 + local.tm_min)))
+    struct tm local = {.tm_hour = 0};
+    if (hours_open(limits, &local))
         return OK;
     const char *open = list_hours(limits, arena);
     *message =
@@ -54,6 +60,23 @@ enum status mission_limits_place(const struct session *session, int role, int mi
                            limits->name, role_name, open, local.tm_hour, local.tm_min);
     *hint = "The policy says when: \"hours\" of the mission, in the server's local time.";
     return *message == NULL ? ERR_MEMORY : DENIED;
+}
+
+bool mission_limits_timed(const struct session *session)
+{
+    int mission = session->identity.mission;
+    return !session_observed(session) && mission >= 0 &&
+           (session->identity.glass != NULL ||
+            session->world->policy->missions[mission].hours_count > 0);
+}
+
+bool mission_limits_over(const struct session *session)
+{
+    const struct break_glass *glass = session->identity.glass;
+    struct tm local;
+    return mission_limits_timed(session) &&
+           ((glass != NULL && session->worker->now >= glass->until) ||
+            !hours_open(&session->world->policy->missions[session->identity.mission], &local));
 }
 
 static const struct policy_mission *row_limits(const struct session *session)

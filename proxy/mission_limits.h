@@ -21,6 +21,11 @@ NODISCARD enum status mission_limits_place(const struct session *session, int ro
 NODISCARD enum status mission_limits_statement(struct session *session,
                                                const struct statement *statement,
                                                struct refusal *refusal);
+/* Does its time end, a broken glass's or the day's? What is sent under it must not wait on the
+ * server behind something slow. */
+bool mission_limits_timed(const struct session *session);
+/* Is that time over? */
+bool mission_limits_over(const struct session *session);
 /* One more row of a statement whose rows so far, with this one, are `rows`. OK; DENIED with a
  * sentence: it must not be passed on. ERR_MEMORY. */
 NODISCARD enum status mission_limits_row(struct session *session, uint64_t rows, char *message,

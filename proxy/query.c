@@ -633,6 +633,27 @@ static enum status on_copy(struct session *session, const struct wire_message *m
     return OK;
 }
 
+void query_end_overdue(struct session *session)
+{
+    struct server *server = session->server;
+    const struct request *head = requests_head(&session->requests);
+    if (head == NULL || server == NULL || server->state != SERVER_ACTIVE ||
+        !mission_limits_over(session))
+        return;
+    if (session->state == SESSION_COPY_IN) {
+        static const char why[] = "the mission's time is over";
+        const struct wire_message fail = {
+            .type = 'f', .body = (const unsigned char *)why, .len = sizeof why};
+        wire_put_message(&server->out, &fail);
+        worker_touch_server(session->worker, server);
+        session_enter(session, SESSION_READY);
+        worker_touch(session->worker, session);
+    } else if (head->kind == REQUEST_QUERY && !head->failed && server->cancels == 0 &&
+               head->index + 1 < head->statement->verdict->statement_count) {
+        server_cancel(server);
+    }
+}
+
 static enum status on_terminate(struct session *session, const struct wire_message *message)
 {
     (void)message;
@@ -649,15 +670,22 @@ static const struct message_row {
     bool when_skipping; /* also between a refused message and its Sync */
     bool in_copy;
     bool settled; /* not before it is known what of the identity was undone */
+    bool runs;    /* a statement, or a part of one */
     message_fn *handle;
 } message_rows[] = {
-    {'Q', false, false, true, on_query},         {'P', false, false, true, extended_parse},
-    {'B', false, false, true, extended_bind},    {'D', false, false, true, extended_describe},
-    {'E', false, false, true, extended_execute}, {'C', false, false, true, extended_close},
-    {'S', true, true, false, extended_sync},     {'H', false, true, false, extended_flush},
-    {'F', false, false, true, on_function},      {'d', false, true, false, on_copy},
-    {'c', false, true, false, on_copy},          {'f', false, true, false, on_copy},
-    {'X', true, true, false, on_terminate},
+    {'Q', false, false, true, true, on_query},
+    {'P', false, false, true, false, extended_parse},
+    {'B', false, false, true, false, extended_bind},
+    {'D', false, false, true, false, extended_describe},
+    {'E', false, false, true, true, extended_execute},
+    {'C', false, false, true, false, extended_close},
+    {'S', true, true, false, false, extended_sync},
+    {'H', false, true, false, false, extended_flush},
+    {'F', false, false, true, true, on_function},
+    {'d', false, true, false, false, on_copy},
+    {'c', false, true, false, false, on_copy},
+    {'f', false, true, false, false, on_copy},
+    {'X', true, true, false, false, on_terminate},
 };
 
 static const struct message_row *find_row(unsigned char code)
@@ -666,6 +694,22 @@ static const struct message_row *find_row(unsigned char code)
         if (message_rows[i].code == code)
             return &message_rows[i];
     return NULL;
+}
+
+/* The attack: a minute before the mission ends something slow is sent, and behind it what is to be
+ * read in the next hours. So under such a mission one thing is on its way at a time. */
+static enum status wait_for_running(struct session *session)
+{
+    const struct request *request;
+    if (!mission_limits_timed(session))
+        return OK;
+    TAILQ_FOREACH(request, &session->requests.list, link)
+    {
+        if (request->kind == REQUEST_QUERY || request->kind == REQUEST_EXECUTE ||
+            request->kind == REQUEST_FUNCTION)
+            return query_drain(session);
+    }
+    return OK;
 }
 
 static bool session_quiet(const struct session *session)
@@ -700,6 +744,8 @@ enum status query_next(struct session *session)
     if (session_quiet(session) && !session_refresh_world(session))
         return CLOSED;
     status = row->settled && session->unsettled ? query_drain(session) : OK;
+    if (status == OK && row->runs)
+        status = wait_for_running(session);
     if (status == OK && row->settled)
         status = mission_check_time(session);
     if (status == OK)

@@ -44,6 +44,10 @@ void query_drop_stale(struct session *session);
 bool query_harmless(const struct session *session, const struct verdict *verdict);
 /* A break-glass mission has ended since the last statement: says so, once, in *refusal. */
 bool query_glass_over(struct session *session, struct refusal *refusal);
+/* Once a second. Results that are under way finish when the mission's time is over; the statements
+ * that stand behind in the same text are not run any more, and no more rows are taken for a COPY.
+ */
+void query_end_overdue(struct session *session);
 /* What was just sent may undo an own setting that the transaction has changed. */
 void query_unsettle(struct session *session);
 

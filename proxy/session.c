@@ -526,6 +526,7 @@ void session_tick(struct session *session)
 {
     const struct config_limits *limits = &session->worker->config->limits;
     uint64_t now = session->worker->now;
+    query_end_overdue(session);
     switch (session->state) {
     case SESSION_ACCEPTED:
     case SESSION_TLS_HANDSHAKE:

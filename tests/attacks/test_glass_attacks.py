@@ -1,5 +1,9 @@
 """A broken glass in the hands of somebody who has a login and knows the source: it outlives its minutes, tells nobody, says nothing."""
+import time
+
 import missions_walk
+import pytest
+import wire
 
 GLASS = 'break_glass = { reason_min = 20; minutes = 60; require = [ "patient" ]; };'
 POLICY = """
@@ -21,6 +25,11 @@ def enter(c, mission="glass", reason=GOOD, patient=1):
     c.execute("SET pgvigil.patient = '%s'" % patient)
     c.execute("SET pgvigil.reason = '%s'" % reason)
     c.execute("SET pgvigil.mission = '%s'" % mission)
+
+
+@pytest.fixture(scope="module")
+def stack(make_stack):
+    return make_stack(extra_policy=[("80-glass.cfg", POLICY)], changes={"records": "GRANT INSERT ON public.care_team TO pgvigil_owner;"})
 
 
 def reload(own):
@@ -46,3 +55,56 @@ def test_policy_that_ends_a_glass_and_moves_all_names_is_survived_and_on_record(
         assert own.proxy.alive() and own.proxy.pid == pid
         ends = [r for r in own.audit_records() if r.get("event") == "break-glass-end"]
         assert [(r["person"], r["role"], r["mission"], r["patient"]) for r in ends] == [("medic0", "medic", "glass", "1")]
+
+
+SLOW = "UPDATE patients SET phone = phone WHERE id = 1"  # waits for a lock
+READ = "SELECT id, phone FROM patients"
+COPY = "COPY care_team (id, patient_id, practitioner, part, starts_on) FROM STDIN"
+
+
+def ran(sql):
+    return wire.parse(sql) + wire.bind() + wire.execute()
+
+
+def test_nothing_that_was_sent_ahead_runs_when_the_minutes_are_over(stack):
+    """Behind something slow in the same text, in the same group, in the next message; a COPY that was left open. And its twin in time."""
+    ways = {"text": wire.query(SLOW + "; " + READ), "block": wire.query("BEGIN; %s; %s; COMMIT" % (SLOW, READ)), "query": wire.query(SLOW) + wire.query(READ),
+            "group": ran(SLOW) + ran(READ) + wire.SYNC, "groups": ran(SLOW) + wire.SYNC + ran(READ) + wire.SYNC}
+    answers = {"text": 1, "block": 1, "query": 2, "group": 1, "groups": 2}
+    sessions = {}
+    with stack.superuser(autocommit=False) as su:
+        (rpps,) = su.execute("SELECT rpps FROM practitioners WHERE rpps NOT IN (SELECT practitioner FROM care_team WHERE patient_id = 1) LIMIT 1").fetchone()
+        su.execute("SELECT FROM patients WHERE id = 1 FOR UPDATE")
+        for number, (mission, way) in enumerate((m, w) for m in ("minute", "glass") for w in [*ways, "copy"]):
+            raw = wire.open_session(stack, "medic%d" % number)
+            raw.socket.settimeout(30)
+            for text in ("SET pgvigil.patient = '1'", "SET pgvigil.reason = '%s'" % GOOD, "SET pgvigil.mission = '%s'" % mission):
+                assert wire.error_of(raw.query(text)) is None
+            raw.send(ways.get(way, wire.query(COPY)))
+            if way == "copy":
+                raw.until("G")
+            sessions[mission, way] = raw
+        time.sleep(63)
+        su.rollback()
+    for mission in ("glass", "minute"):
+        for way in ways:
+            got = [m for _ in range(answers[way]) for m in sessions[mission, way].until("Z")]
+            rows = [int(r[0]) for r in wire.rows_of(got)]
+            assert rows == ([1] if mission == "glass" else []), (mission, way)
+            error = wire.error_of(got)
+            assert (error and error["C"]) == (None if mission == "glass" else "57014" if way in ("text", "block") else "42501"), (mission, way)
+        raw = sessions[mission, "copy"]
+        row = "\t".join(["9000001", "1", rpps, "attending", "2024-01-01"]) + "\n"
+        raw.send(wire.message("d", row.encode()) + wire.message("c"))
+        got = raw.until("Z")
+        with stack.superuser() as su:
+            count = su.execute("SELECT count(*) FROM care_team WHERE id = 9000001").fetchone()[0]
+            assert count == (1 if mission == "glass" else 0)
+            assert (wire.tag_of(got) == "COPY 1") == (mission == "glass"), got
+            su.execute("DELETE FROM care_team WHERE id = 9000001")
+        # What stands in the way of an answer is gone, and the mission with it.
+        raw.query("ROLLBACK")
+        got = raw.query("SHOW pgvigil.mission")
+        assert wire.rows_of(got) == [(b"glass" if mission == "glass" else b"plain",)]
+    for raw in sessions.values():
+        raw.close()
