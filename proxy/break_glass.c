@@ -10,14 +10,14 @@
  */
 #include "proxy/break_glass.h"
 
-#include <ctype.h>
+#include <locale.h>
 #include <openssl/evp.h>
 #include <pgvigil/map.h>
 #include <pgvigil/text.h>
 #include <pthread.h>
 #include <stdlib.h>
 #include <string.h>
-#include <strings.h>
+#include <wctype.h>
 
 #define WORDS_MIN 3
 #define WORDS_MAX 64 /* that are told apart */
@@ -40,23 +40,77 @@ void break_glass_unref(struct break_glass *glass)
     free(glass);
 }
 
+struct break_glass_registry {
+    pthread_mutex_t lock;
+    struct map *last; /* person -> 64 hexadecimal digits: the text itself is the audit's */
+    locale_t unicode; /* what a letter is, whatever the process's own locale says */
+};
+
 /* ---- reasons ---- */
 
-static bool in_word(unsigned char c)
+/* The character at `at`, which is valid UTF-8 (statements and start-up settings were looked at). */
+static uint32_t character(const unsigned char *at, size_t *len)
 {
-    return isalnum(c) || c >= 0x80;
+    unsigned char lead = at[0];
+    *len = lead < 0xC0 ? 1 : lead < 0xE0 ? 2 : lead < 0xF0 ? 3 : 4;
+    uint32_t code = *len == 1 ? lead : lead & (0xFFu >> (*len + 1));
+    for (size_t i = 1; i < *len; i++) {
+        if ((at[i] & 0xC0) != 0x80) {
+            *len = i;
+            return 0;
+        }
+        code = code << 6 | (at[i] & 0x3Fu);
+    }
+    return code;
 }
 
-/* Lower case, words with one space between them, nothing else: how two reasons are compared. */
-static char *plain_reason(const char *reason)
+/* UTF-8; `code` is a character. */
+static size_t put_character(char *out, uint32_t code)
 {
-    char *plain = malloc(strlen(reason) + 2);
+    size_t len = code < 0x80 ? 1 : code < 0x800 ? 2 : code < 0x10000 ? 3 : 4;
+    if (len == 1) {
+        out[0] = (char)code;
+        return 1;
+    }
+    for (size_t i = len - 1; i > 0; i--) {
+        out[i] = (char)(0x80 | (code & 0x3F));
+        code >>= 6;
+    }
+    out[0] = (char)((0xF00u >> len & 0xF0) | code);
+    return len;
+}
+
+/* Characters that nobody sees, and marks that stand over others: soft hyphen, joiners, directions,
+ * variation selectors, tags, the empty letters of Hangul. */
+static bool unseen(uint32_t code)
+{
+    static const struct {
+        uint32_t first, last;
+    } ranges[] = {{0xAD, 0xAD},     {0x300, 0x36F},   {0x115F, 0x1160}, {0x180B, 0x180F},
+                  {0x200B, 0x200F}, {0x202A, 0x202E}, {0x2060, 0x206F}, {0x3164, 0x3164},
+                  {0xFE00, 0xFE0F}, {0xFEFF, 0xFEFF}, {0xFFA0, 0xFFA0}, {0xE0000, 0xE0FFF}};
+    for (size_t i = 0; i < sizeof ranges / sizeof ranges[0]; i++)
+        if (code >= ranges[i].first && code <= ranges[i].last)
+            return true;
+    return false;
+}
+
+/* Lower case, words with one space between them, nothing else. The attack: a reason that nobody can
+ * see, or last time's with something in it that nobody can see; so letters are Unicode's. */
+static char *plain_reason(const struct break_glass_registry *registry, const char *reason)
+{
+    char *plain = malloc(4 * strlen(reason) + 2);
     size_t used = 0;
+    size_t len = 0;
     if (plain == NULL)
         return NULL;
-    for (const char *at = reason; *at != '\0'; at++) {
-        if (in_word((unsigned char)*at))
-            plain[used++] = (char)tolower((unsigned char)*at);
+    for (const unsigned char *at = (const unsigned char *)reason; *at != '\0'; at += len) {
+        uint32_t code = character(at, &len);
+        if (unseen(code))
+            continue;
+        if (iswalnum_l((wint_t)code, registry->unicode))
+            used +=
+                put_character(plain + used, (uint32_t)towlower_l((wint_t)code, registry->unicode));
         else if (used > 0 && plain[used - 1] != ' ')
             plain[used++] = ' ';
     }
@@ -77,8 +131,10 @@ static size_t characters(const char *text)
 /* "x", "aaaa": a word that says nothing. */
 static bool one_letter(const char *word, size_t len)
 {
-    for (size_t i = 1; i < len; i++)
-        if (word[i] != word[0])
+    size_t first = 0;
+    (void)character((const unsigned char *)word, &first);
+    for (size_t i = first; i < len; i++)
+        if (word[i] != word[i - first])
             return false;
     return true;
 }
@@ -106,21 +162,25 @@ static size_t different_words(const char *plain)
 
 /* ---- last reasons ---- */
 
-struct break_glass_registry {
-    pthread_mutex_t lock;
-    struct map *last; /* person -> 64 hexadecimal digits: the text itself is the audit's */
-};
-
 #define DIGEST_TEXT 65
 
+/* Of the letters alone: where a space stands tells two reasons apart as little as a comma does. */
 static bool digest(const char *plain, char out[DIGEST_TEXT])
 {
     unsigned char bytes[EVP_MAX_MD_SIZE];
     unsigned int size = 0;
-    if (EVP_Digest(plain, strlen(plain), bytes, &size, EVP_sha256(), NULL) != 1 || size != 32)
-        return false;
-    text_hex(bytes, size, out);
-    return true;
+    EVP_MD_CTX *context = EVP_MD_CTX_new();
+    bool done = context != NULL && EVP_DigestInit_ex(context, EVP_sha256(), NULL) == 1;
+    while (done && *plain != '\0') {
+        size_t len = strcspn(plain, " ");
+        done = EVP_DigestUpdate(context, plain, len) == 1;
+        plain += len + (plain[len] == ' ');
+    }
+    done = done && EVP_DigestFinal_ex(context, bytes, &size) == 1 && size == 32;
+    EVP_MD_CTX_free(context);
+    if (done)
+        text_hex(bytes, size, out);
+    return done;
 }
 
 struct break_glass_registry *break_glass_registry_new(void)
@@ -129,7 +189,13 @@ struct break_glass_registry *break_glass_registry_new(void)
     if (registry == NULL)
         return NULL;
     registry->last = map_new();
-    if (registry->last == NULL) {
+    registry->unicode = newlocale(LC_CTYPE_MASK, "C.UTF-8", (locale_t)0);
+    if (registry->unicode == (locale_t)0) /* of a system without it: ASCII */
+        registry->unicode = newlocale(LC_CTYPE_MASK, "C", (locale_t)0);
+    if (registry->last == NULL || registry->unicode == (locale_t)0) {
+        if (registry->unicode != (locale_t)0)
+            freelocale(registry->unicode);
+        map_free(registry->last);
         free(registry);
         return NULL;
     }
@@ -148,6 +214,7 @@ void break_glass_registry_free(struct break_glass_registry *registry)
     while (map_next(registry->last, &cursor, &key, &key_len, &value))
         free(value);
     map_free(registry->last);
+    freelocale(registry->unicode);
     pthread_mutex_destroy(&registry->lock);
     free(registry);
 }
@@ -155,7 +222,7 @@ void break_glass_registry_free(struct break_glass_registry *registry)
 enum status break_glass_registry_note(struct break_glass_registry *registry, const char *person,
                                       const char *reason)
 {
-    char *plain = plain_reason(reason);
+    char *plain = plain_reason(registry, reason);
     char *hex = calloc(1, DIGEST_TEXT);
     enum status status = ERR_MEMORY;
     if (plain != NULL && hex != NULL && digest(plain, hex)) {
@@ -212,7 +279,7 @@ static enum status check_reason(const struct entry *entry)
 {
     unsigned least = entry->mission->break_glass->reason_min;
     const char *reason = entry->identity->reason == NULL ? "" : entry->identity->reason;
-    char *plain = plain_reason(reason);
+    char *plain = plain_reason(entry->registry, reason);
     if (plain == NULL)
         return ERR_MEMORY;
     enum status status = OK;

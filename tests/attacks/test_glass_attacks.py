@@ -4,6 +4,7 @@ import time
 import missions_walk
 import pytest
 import wire
+from psycopg import errors
 
 GLASS = 'break_glass = { reason_min = 20; minutes = 60; require = [ "patient" ]; };'
 POLICY = """
@@ -55,6 +56,27 @@ def test_policy_that_ends_a_glass_and_moves_all_names_is_survived_and_on_record(
         assert own.proxy.alive() and own.proxy.pid == pid
         ends = [r for r in own.audit_records() if r.get("event") == "break-glass-end"]
         assert [(r["person"], r["role"], r["mission"], r["patient"]) for r in ends] == [("medic0", "medic", "glass", "1")]
+
+
+@pytest.mark.parametrize("reason", [
+    "\u200b\u200c\u200d\u2060\ufeff\u200b\u200c \u200c\u200b\u200d\u200b\u200c\u200d\u200b \u200d\u200c\u200d\u200b\u200c\u200d\u200b", "\u3164\uffa0" * 4 + " " + "\uffa0" * 8 + " " + "\u3164" * 8,
+    "\xe9" * 8 + " " + "\xe0" * 8 + " " + "\xe8" * 8, "urgence ur\u200bgence urg\u200bence", "\xa0\u2003" * 10])
+def test_reason_that_nobody_can_read_is_none(stack, reason):
+    with stack.connect("medic15") as c:
+        with pytest.raises(errors.InsufficientPrivilege, match="pgvigil.reason"):
+            enter(c, reason=reason)
+        assert c.execute("SHOW pgvigil.mission").fetchone() == ("plain",)
+
+
+def test_reason_of_the_last_time_is_not_another_by_what_nobody_sees(stack):
+    with stack.connect("medic16") as c:
+        enter(c, reason="arr\xeat cardiaque aux urgences")
+        for reason in ("ARR\xcaT cardiaque aux urgences", "arr\xeat\xa0cardiaque aux urgences", "arr\xeat car\u200bdiaque aux urgences\ufeff", "arr\xeat card iaque auxurgences"):
+            c.execute("SET pgvigil.mission = 'plain'")
+            with pytest.raises(errors.InsufficientPrivilege, match="last time"):
+                enter(c, reason=reason)
+        enter(c, reason="arr\xeat respiratoire aux urgences")
+        assert c.execute("SELECT id FROM patients").fetchall() == [(1,)]
 
 
 SLOW = "UPDATE patients SET phone = phone WHERE id = 1"  # waits for a lock

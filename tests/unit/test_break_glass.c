@@ -77,22 +77,31 @@ static enum status enter(int mission)
     return status;
 }
 
-#define GOOD "cardiac arrest in the emergency room"
+#define UNSEEN "\xe2\x80\x8b\xe2\x80\x8c\xe2\x81\xa0\xef\xbb\xbf\xef\xb8\x8f\xcd\x8f"
+#define GOOD   "cardiac arrest in the emergency room"
 
 static void reasons_that_say_nothing_are_refused(void **state)
 {
     (void)state;
-    static const char *const bad[] = {NULL,
-                                      "",
-                                      "                              ",
-                                      "urgence",
-                                      "a b c d e f g h i j k l m n o p",
-                                      "aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa",
-                                      "aaaaaaa bbbbbbbbb ccccccc ddddddd eeee",
-                                      "emergency emergency emergency emergency",
-                                      "emergency room Emergency ROOM emergency, room!",
-                                      "one . . . . . . . . . . . . two three",
-                                      "\xc3\xa9t\xc3\xa9 \xc3\xa0 \xc3\xaele \xc3\xa9t\xc3\xa9"};
+    static const char *const bad[] = {
+        NULL, "", "                              ", "urgence", "a b c d e f g h i j k l m n o p",
+        "aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa", "aaaaaaa bbbbbbbbb ccccccc ddddddd eeee",
+        "emergency emergency emergency emergency", "emergency room Emergency ROOM emergency, room!",
+        "one . . . . . . . . . . . . two three",
+        "\xc3\xa9t\xc3\xa9 \xc3\xa0 \xc3\xaele \xc3\xa9t\xc3\xa9",
+        /* "éééé" and the like; characters that nobody sees; spaces that
+         * are not ASCII's; words told apart by what is not seen. */
+        "\xc3\xa9\xc3\xa9\xc3\xa9\xc3\xa9\xc3\xa9\xc3\xa9\xc3\xa9 "
+        "\xc3\xa8\xc3\xa8\xc3\xa8\xc3\xa8\xc3\xa8\xc3\xa8\xc3\xa8 "
+        "\xc3\xa0\xc3\xa0\xc3\xa0\xc3\xa0\xc3\xa0\xc3\xa0\xc3\xa0",
+        UNSEEN UNSEEN UNSEEN " " UNSEEN "\xe2\x80\x8c " UNSEEN "\xe2\x80\x8d",
+        "\xe3\x85\xa4\xef\xbe\xa0\xe3\x85\xa4\xef\xbe\xa0 "
+        "\xef\xbe\xa0\xe3\x85\xa4\xe1\x85\x9f\xe1\x85\xa0\xe3\x85\xa4 "
+        "\xe1\x85\x9f\xe1\x85\xa0\xe3\x85\xa4\xe3\x85\xa4\xe3\x85\xa4 "
+        "\xe3\x85\xa4\xe3\x85\xa4\xe3\x85\xa4\xe3\x85\xa4\xe3\x85\xa4",
+        "urgence\xc2\xa0urgence\xe2\x80\x83urgence",
+        "urgence urg\xe2\x80\x8b"
+        "ence \xef\xbb\xbfurgence ur\xc2\xadgence"};
     for (size_t i = 0; i < sizeof bad / sizeof bad[0]; i++) {
         give(bad[i], "7");
         assert_int_equal(enter(1), DENIED);
@@ -101,6 +110,11 @@ static void reasons_that_say_nothing_are_refused(void **state)
     give(GOOD, "7");
     assert_int_equal(enter(1), OK);
     give("arr\xc3\xaat cardiaque, salle 3", "7");
+    assert_int_equal(enter(1), OK);
+    give("\xd0\xbe\xd1\x81\xd1\x82\xd0\xb0\xd0\xbd\xd0\xbe\xd0\xb2\xd0\xba\xd0\xb0 "
+         "\xd1\x81\xd0\xb5\xd1\x80\xd0\xb4\xd1\x86\xd0\xb0 \xd0\xb2 "
+         "\xd0\xbf\xd1\x80\xd0\xb8\xd1\x91\xd0\xbc\xd0\xbd\xd0\xbe\xd0\xbc",
+         "7");
     assert_int_equal(enter(1), OK);
 }
 
@@ -125,6 +139,18 @@ static void the_reason_of_the_last_time_is_refused(void **state)
     assert_int_equal(enter(1), DENIED);
     give("  Cardiac arrest,   in the emergency ROOM. ", "8");
     assert_int_equal(enter(1), DENIED);
+    /* What nobody can see, and where the spaces stand, does not make it another one. */
+    give("cardiac\xc2\xa0"
+         "arrest in the emer\xe2\x80\x8bgency room\xef\xbb\xbf",
+         "7");
+    assert_int_equal(enter(1), DENIED);
+    give("card iac arrest inthe emergency r o o m", "7");
+    assert_int_equal(enter(1), DENIED);
+    assert_int_equal(break_glass_registry_note(registry, "anna", "ARR\xc3\x8aT cardiaque subit"),
+                     OK);
+    give("arr\xc3\xaat cardiaque subit", "7");
+    assert_int_equal(enter(2), DENIED);
+    assert_int_equal(break_glass_registry_note(registry, "anna", GOOD), OK);
     give("cardiac arrest in the emergency corridor", "7");
     assert_int_equal(enter(1), OK);
     /* Somebody else may say the same. */
