@@ -121,9 +121,8 @@ static bool certificate_fits(const struct session *session, const struct policy_
 static enum status apply_observed(struct session *session, const char *name, const char *value)
 {
     struct identity *identity = &session->identity;
-    enum status status = strcasecmp(name, "application_name") == 0
-                             ? identity_replace(&identity->application, value)
-                             : OK;
+    enum status status =
+        strcasecmp(name, "application_name") == 0 ? identity_name_application(identity, value) : OK;
     return status == OK ? identity_set(identity, name, value) : status;
 }
 
@@ -147,12 +146,15 @@ static enum status apply_setting(struct session *session, const char *name, cons
                                                    session->arena, why, &hint)
                             : status;
     }
-    if (strcasecmp(name, "pgvigil.reason") == 0)
-        return identity_replace(&identity->reason, value);
-    if (strcasecmp(name, "pgvigil.patient") == 0)
-        return identity_replace(&identity->patient, value);
+    bool reason = strcasecmp(name, "pgvigil.reason") == 0;
+    if (reason || strcasecmp(name, "pgvigil.patient") == 0) {
+        *why = "it is longer than 4096 bytes";
+        return strlen(value) > IDENTITY_TEXT_MAX
+                   ? ERR_INVALID
+                   : identity_replace(reason ? &identity->reason : &identity->patient, value);
+    }
     if (strcasecmp(name, "application_name") == 0 && !session_observed(session))
-        return identity_replace(&identity->application, value);
+        return identity_name_application(identity, value);
     if (session_observed(session) && strncasecmp(name, "pgvigil.", 8) != 0)
         return apply_observed(session, name, value);
     if (strcasecmp(name, "client_encoding") == 0) {

@@ -25,6 +25,20 @@ enum status identity_replace(char **place, const char *value)
     return OK;
 }
 
+enum status identity_name_application(struct identity *identity, const char *value)
+{
+    char name[64];
+    if (value == NULL)
+        return identity_replace(&identity->application, NULL);
+    size_t len = strnlen(value, sizeof name - 1);
+    if (value[len] != '\0')
+        while (len > 0 && ((unsigned char)value[len] & 0xC0) == 0x80)
+            len--;
+    memcpy(name, value, len);
+    name[len] = '\0';
+    return identity_replace(&identity->application, name);
+}
+
 static void free_path(char **path, size_t count)
 {
     for (size_t i = 0; i < count; i++)

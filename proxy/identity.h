@@ -68,6 +68,13 @@ NODISCARD enum status identity_set(struct identity *identity, const char *name, 
 void identity_clear_settings(struct identity *identity);
 /* Replaces an owned string. ERR_MEMORY. */
 NODISCARD enum status identity_replace(char **place, const char *value);
+/* As PostgreSQL keeps it: its first 63 bytes, whole characters. ERR_MEMORY. */
+NODISCARD enum status identity_name_application(struct identity *identity, const char *value);
+
+/* Bytes of a reason, a patient, a search path. The attacks: every record holds the reason, every
+ * savepoint all of them; and the environment of the alert program has no room for a long one, so
+ * that nobody is told. A record shows a text of that length whole. */
+#define IDENTITY_TEXT_MAX ((size_t)4096)
 
 /* What makes a server connection this person's: one statement, no values in it but as literals;
  * all of it up to *path_at says who acts and why, the rest is the search path. `pair` NULL: nobody,

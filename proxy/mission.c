@@ -212,17 +212,32 @@ static enum status set_mission(const struct change *change, struct identity *ide
                   mission_list(policy, identity->role, change->arena));
 }
 
+static enum status too_long(const struct change *change)
+{
+    return refuse(change, "54000",
+                  arena_printf(change->arena, "the value of \"%s\" is longer than %zu bytes",
+                               change->statement->setting, IDENTITY_TEXT_MAX),
+                  NULL);
+}
+
 static enum status set_path(const struct change *change, struct identity *identity)
 {
     const struct verdict_statement *statement = change->statement;
     const struct identity *start = &change->session->start;
+    size_t bytes = 0;
     if (change->value == NULL)
         return identity_set_path(identity, (const char *const *)start->path, start->path_count);
+    for (size_t i = 0; i < statement->value_count && bytes <= IDENTITY_TEXT_MAX; i++)
+        bytes += strlen(statement->values[i]) + 1;
+    if (bytes > IDENTITY_TEXT_MAX)
+        return too_long(change);
     return identity_set_path(identity, statement->values, statement->value_count);
 }
 
 static enum status set_text(const struct change *change, char **place, const char *start)
 {
+    if (change->value != NULL && strlen(change->value) > IDENTITY_TEXT_MAX)
+        return too_long(change);
     return identity_replace(place, change->value != NULL ? change->value : start);
 }
 
@@ -233,7 +248,8 @@ static enum status apply(const struct change *change, struct identity *identity)
     if (change->statement->setting_class == SETTING_PATH)
         return set_path(change, identity);
     if (strcasecmp(name, "application_name") == 0)
-        return set_text(change, &identity->application, start->application);
+        return identity_name_application(identity, change->value != NULL ? change->value
+                                                                         : start->application);
     if (strcasecmp(name, "pgvigil.role") == 0)
         return set_role(change, identity);
     if (strcasecmp(name, "pgvigil.mission") == 0)

@@ -79,6 +79,34 @@ def test_reason_of_the_last_time_is_not_another_by_what_nobody_sees(stack):
         assert c.execute("SELECT id FROM patients").fetchall() == [(1,)]
 
 
+def test_reason_too_long_for_the_alert_program_breaks_no_glass(make_stack, tmp_path):
+    """One string of the environment has 128 KiB at most: with more nobody was told. As long as it may be, it is."""
+    program = tmp_path / "program"
+    program.write_text("#!/bin/sh\nenv -0 > %s/new && mv %s/new %s/told\n" % ((tmp_path,) * 3))
+    program.chmod(0o755)
+    own = make_stack(extra_policy=[("80-glass.cfg", POLICY)], config='alert = { command = "%s"; };' % program)
+    long = (GOOD + ", and so on, ") * 4000
+    with own.connect("medic0", application_name="a" * 60 + "\xe9" * 1000) as c:
+        assert c.execute("SHOW application_name").fetchone() == ("a" * 60 + "\xe9",)
+        for name, value in (("reason", long), ("patient", "1" * 4097)):
+            with pytest.raises(errors.ProgramLimitExceeded, match="pgvigil." + name):
+                c.execute("SET pgvigil.%s = '%s'" % (name, value))
+        with pytest.raises(errors.ProgramLimitExceeded, match="search_path"):
+            c.execute("SET search_path = " + ", ".join("public" for _ in range(1000)))
+        assert c.execute("SHOW search_path").fetchone() == ("public",)
+        c.execute("SET application_name = '%s'" % ("b" * 200000))
+        enter(c, reason=long[:4096])
+        assert c.execute("SELECT id FROM patients").fetchall() == [(1,)]
+        deadline = time.monotonic() + 20
+        while not (tmp_path / "told").exists() and time.monotonic() < deadline:
+            time.sleep(0.05)
+        facts = dict(pair.split("=", 1) for pair in (tmp_path / "told").read_text().split("\0") if pair)
+        assert facts["PGVIGIL_REASON"] == long[:4096] and facts["PGVIGIL_APPLICATION"] == "b" * 63
+        (begin,) = [r for r in own.audit_records() if r.get("event") == "break-glass-begin"]
+        assert begin["reason"] == long[:4096]
+    assert "alert-failed" not in own.proxy.log.read_text()
+
+
 SLOW = "UPDATE patients SET phone = phone WHERE id = 1"  # waits for a lock
 READ = "SELECT id, phone FROM patients"
 COPY = "COPY care_team (id, patient_id, practitioner, part, starts_on) FROM STDIN"
