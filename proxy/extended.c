@@ -415,8 +415,9 @@ enum status extended_bind(struct session *session, const struct wire_message *me
         return ERR_PROTOCOL;
     if (too_long(bind.portal) || too_long(bind.statement))
         return refuse_long(session);
-    /* A refused statement is made to fail upstream by executing what does not exist. */
-    if (strcmp(bind.portal, QUERY_FAILING_PORTAL) == 0)
+    /* A refused statement is made to fail upstream by executing what does not exist, and a mission
+     * that changes in a transaction is told to the server by a portal too. */
+    if (strncmp(bind.portal, QUERY_OWN_PORTALS, strlen(QUERY_OWN_PORTALS)) == 0)
         return refuse_name(session, "42602", "portal", bind.portal, "is a reserved name");
     enum status status = settle_name(session, bind.statement);
     struct cursor *cursor = NULL;

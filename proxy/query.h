@@ -13,6 +13,8 @@
 /* A portal that nobody has: executing it is the cheapest way to make a transaction fail on the
  * server. */
 #define QUERY_FAILING_PORTAL "pgvigil refused"
+/* How the names of pgvigil's own portals begin: no client's do. */
+#define QUERY_OWN_PORTALS "pgvigil "
 
 /* The next message of a session in READY, SKIPPING or COPY_IN. OK: handled, go on. NEED_MORE: no
  * whole message, or the session waits (its state says for what) and the message stands in `in`

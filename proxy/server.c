@@ -573,17 +573,20 @@ void server_bind(struct server *server, struct session *session)
 }
 
 /* The extended protocol, since a simple query would end the transaction of an open group; by a name
- * of its own, since the unnamed statement and portal are the client's. */
+ * of its own, since the unnamed statement and portal are the client's. What an exchange that failed
+ * has left goes first: it would have every later one fail, of whoever has the connection then. */
 static void put_exchange(struct server *server, const char *sql)
 {
     static const char name[] = "pgvigil identity";
     const struct wire_bind bind = {.portal = name, .statement = name};
+    wire_put_close(&server->out, 'P', name);
+    wire_put_close(&server->out, 'S', name);
     wire_put_parse(&server->out, name, sql, strlen(sql), NULL, 0);
     wire_put_bind(&server->out, &bind);
     wire_put_execute(&server->out, name, 0);
     wire_put_close(&server->out, 'P', name);
     wire_put_close(&server->out, 'S', name);
-    server->own_closes += 2;
+    server->own_closes += 4;
 }
 
 /* Role, mission, reason or patient differ, not the search path alone. */
