@@ -281,6 +281,8 @@ static enum status returning(struct judge *judge, PgQuery__Node **list, size_t c
 
 const char *judge_row_limit(const struct judge *judge)
 {
+    if (judge->request->mission < 0) /* observe mode */
+        return NULL;
     const struct policy_mission *mission =
         &judge->request->policy->missions[judge->request->mission];
     return mission->max_rows > 0 ? "max_rows" : mission->rows_per_hour > 0 ? "rows_per_hour" : NULL;
