@@ -105,6 +105,28 @@ static void check_default(struct loader *loader, struct raw_role *raw, const cha
         raw->fallback.text, role->name);
 }
 
+static void check_allow(struct loader *loader, const struct raw_names *words,
+                        struct policy_role *role)
+{
+    const char *known = "";
+    for (size_t i = 0; known != NULL && policy_allow_word(i) != NULL; i++)
+        known = arena_printf(loader->arena, "%s%s\"%s\"", known, i == 0 ? "" : ", ",
+                             policy_allow_word(i));
+    if (role->unrestricted && words->place.file != NULL)
+        load_report(loader, words->place,
+                    "role \"%s\" is unrestricted: \"allow\" would add nothing to it, leave it out",
+                    role->name);
+    for (size_t i = 0; known != NULL && !role->unrestricted && i < words->count; i++) {
+        enum policy_allow allow = policy_allow_find(words->items[i].text);
+        if (allow == ALLOW_NONE)
+            load_report(loader, words->items[i].place,
+                        "role \"%s\" allows \"%s\", which is no statement that can be allowed: "
+                        "those are %s",
+                        role->name, words->items[i].text, known);
+        role->allows |= (unsigned)allow;
+    }
+}
+
 static void check_roles(struct loader *loader, struct map *seen)
 {
     struct policy *policy = loader->policy;
@@ -124,6 +146,7 @@ static void check_roles(struct loader *loader, struct map *seen)
             load_report(loader, raw[i].missions.place,
                         "role \"%s\" has no mission: nobody could work under it", role->name);
         check_default(loader, &raw[i], missions);
+        check_allow(loader, &raw[i].allow, role);
         roles[count++] = *role;
     }
     policy->roles = roles;

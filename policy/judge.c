@@ -197,6 +197,7 @@ static bool applied_here(const struct verdict *verdict, const struct verdict_sta
     case STATEMENT_FETCH:
     case STATEMENT_CLOSE:
     case STATEMENT_EXECUTE:
+    case STATEMENT_UTILITY:
     case STATEMENT_BEGIN:
     case STATEMENT_COMMIT:
     case STATEMENT_ROLLBACK:

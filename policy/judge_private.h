@@ -169,6 +169,10 @@ NODISCARD enum status judge_prepare(struct judge *judge, PgQuery__PrepareStmt *p
                                     struct verdict_statement *out);
 NODISCARD enum status judge_execute(struct judge *judge, PgQuery__ExecuteStmt *execute,
                                     struct verdict_statement *out);
+/* judge_utility.c: what takes a word in the role's `allow`. `what`: "LOCK". */
+NODISCARD enum status judge_allows(struct judge *judge, enum policy_allow allow, const char *what);
+NODISCARD enum status judge_lock_table(struct judge *judge, PgQuery__LockStmt *lock,
+                                       struct verdict_statement *out);
 /* The kind of a statement and the setting it names, without a judgement. */
 NODISCARD enum status judge_outline(struct judge *judge, const PgQuery__Node *node,
                                     struct verdict_statement *out);

@@ -43,6 +43,7 @@ struct raw_role {
     struct policy_role role;
     struct raw_names missions;
     struct raw_name fallback; /* the key `default` */
+    struct raw_names allow;
 };
 struct raw_mission {
     struct policy_mission mission;

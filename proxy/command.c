@@ -51,6 +51,7 @@ bool command_is_local(const struct session *session, const struct verdict_statem
     case STATEMENT_FETCH:
     case STATEMENT_CLOSE:
     case STATEMENT_EXECUTE:
+    case STATEMENT_UTILITY:
     case STATEMENT_BEGIN:
     case STATEMENT_COMMIT:
     case STATEMENT_ROLLBACK:
@@ -256,6 +257,7 @@ enum status command_run(struct session *session, const struct command *command, 
     case STATEMENT_CLOSE:
     case STATEMENT_PREPARE:
     case STATEMENT_EXECUTE:
+    case STATEMENT_UTILITY:
     case STATEMENT_BEGIN:
     case STATEMENT_COMMIT:
     case STATEMENT_ROLLBACK:

@@ -263,6 +263,7 @@ enum status cursors_apply(struct cursors *cursors, const struct verdict_statemen
     case STATEMENT_FETCH:
     case STATEMENT_PREPARE:
     case STATEMENT_EXECUTE:
+    case STATEMENT_UTILITY:
     case STATEMENT_BEGIN:
     case STATEMENT_SET:
     case STATEMENT_RESET:

@@ -185,6 +185,26 @@ static const char *default_mission(const struct policy *policy, const struct pol
     return role->default_mission < 0 ? "none" : policy->missions[role->default_mission].name;
 }
 
+/* A role that is new or gone is told as a whole, but for what it may do beside its rules. */
+static void compare_allow(struct diff *diff, const char *role)
+{
+    int old = policy_find_role(diff->old, role);
+    int new = policy_find_role(diff->new, role);
+    for (size_t i = 0; policy_allow_word(i) != NULL; i++) {
+        enum policy_allow allow = policy_allow_find(policy_allow_word(i));
+        bool was = policy_role_allows(diff->old, old, allow);
+        bool is = policy_role_allows(diff->new, new, allow);
+        struct diff_item item = {.direction = gained(is),
+                                 .kind = DIFF_ALLOW,
+                                 .role = role,
+                                 .object = policy_allow_word(i),
+                                 .from = was ? "yes" : "no",
+                                 .to = is ? "yes" : "no"};
+        if (was != is)
+            diff_add(diff, &item);
+    }
+}
+
 static void compare_role(struct diff *diff, const char *name)
 {
     const struct policy_role *old = role_of(diff->old, name);
@@ -206,6 +226,7 @@ static void compare_role(struct diff *diff, const char *name)
     if (was != is)
         diff_add(diff, &unrestricted);
     role_missions(diff, name);
+    compare_allow(diff, name);
     if (old == NULL || new == NULL)
         return;
     struct diff_item fallback = {.direction = DIFF_OTHER,

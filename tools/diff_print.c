@@ -50,6 +50,9 @@ static const struct heading headings[DIFF_KINDS] = {
     [DIFF_DELETE] = {STYLE_THINGS,
                      {"rows that may be deleted", NULL, "rows that may no longer be deleted",
                       NULL}},
+    [DIFF_ALLOW] = {STYLE_THINGS,
+                    {"statements that a role may send", NULL,
+                     "statements that a role may no longer send", NULL}},
     [DIFF_FUNCTION] = {STYLE_THINGS,
                        {"functions that may be called", NULL,
                         "functions that may no longer be called", NULL}},
@@ -104,6 +107,7 @@ static const char *who_of(struct diff *diff, const struct diff_item *item)
     case DIFF_ATTRIBUTE:
         return "";
     case DIFF_ROLE_MISSION:
+    case DIFF_ALLOW:
         return item->role;
     case DIFF_MAX_ROWS:
     case DIFF_BREAK_GLASS:
@@ -153,6 +157,7 @@ static const char *thing_of(const struct diff_item *item)
     case DIFF_INSERT:
     case DIFF_UPDATE:
     case DIFF_DELETE:
+    case DIFF_ALLOW:
     case DIFF_FUNCTION:
     case DIFF_USER_ATTRIBUTE:
     case DIFF_ATTRIBUTE:

@@ -112,9 +112,13 @@ struct policy_mission {
     struct policy_place place;
 };
 
+/* What a role may do beside reading and writing rows, see allow.c. Bits. */
+enum policy_allow { ALLOW_NONE = 0, ALLOW_LOCK = 1 << 0 };
+
 struct policy_role {
     const char *name;
     bool unrestricted;
+    unsigned allows;          /* enum policy_allow; 0 for an unrestricted role */
     const uint32_t *missions; /* indexes */
     size_t mission_count;
     int default_mission; /* index, or -1 */
@@ -249,6 +253,13 @@ int policy_find_role(const struct policy *policy, const char *name);
 int policy_find_mission(const struct policy *policy, const char *name);
 const struct policy_user *policy_find_user(const struct policy *policy, const char *name);
 bool policy_role_has_mission(const struct policy *policy, int role, int mission);
+
+/* The words of `allow`. ALLOW_NONE: there is no such word. policy_allow_word: of each in turn, then
+ * NULL. */
+enum policy_allow policy_allow_find(const char *word);
+const char *policy_allow_word(size_t index);
+/* False for an unrestricted role: it is not asked. */
+bool policy_role_allows(const struct policy *policy, int role, enum policy_allow allow);
 
 /* May the mission be used at that time (0: Monday; minutes from midnight), from that address? */
 bool policy_hours_open(const struct policy_mission *mission, unsigned weekday, unsigned minute);

@@ -114,6 +114,9 @@ static void dump_people(struct buf *out, const struct policy *policy)
             buf_printf(out, " %s", policy->missions[role->missions[k]].name);
         buf_printf(out, " default=%s",
                    role->default_mission < 0 ? "-" : policy->missions[role->default_mission].name);
+        for (size_t k = 0; policy_allow_word(k) != NULL; k++)
+            if (policy_role_allows(policy, (int)i, policy_allow_find(policy_allow_word(k))))
+                buf_printf(out, " allow=%s", policy_allow_word(k));
         dump_place(out, role->place);
     }
 }
@@ -178,6 +181,7 @@ static void good_policies_become_what_they_say(void **state)
         {FOLDER "limits.cfg", FOLDER "limits.dump"},
         {FOLDER "expressions.cfg", FOLDER "expressions.dump"},
         {FOLDER "empty.cfg", FOLDER "empty.dump"},
+        {FOLDER "allow.cfg", FOLDER "allow.dump"},
     };
     for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
         struct policy *policy = NULL;

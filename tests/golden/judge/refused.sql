@@ -180,7 +180,7 @@ COPY (SELECT 1) TO PROGRAM 'id'
 => refused 42501 statement: COPY with a program of the server is not available for role "nurse" in mission "care"
 
 LOCK TABLE patients
-=> refused 0A000 statement: LOCK is not supported for role "nurse" in mission "care"
+=> refused 42501 statement: LOCK is not allowed for role "nurse" in mission "care"
 
 DO 'begin end'
 => refused 0A000 statement: DO is not supported for role "nurse" in mission "care"
