@@ -159,6 +159,11 @@ static void resolve_rule(struct loader *loader, struct raw_rule *raw, struct pol
     rule->insert = texts(loader, &raw->insert, &rule->insert_count);
     rule->update = texts(loader, &raw->update, &rule->update_count);
     rule->delete_rows = raw->delete_rows;
+    rule->truncate = raw->truncate;
+    if (rule->truncate && (raw->rows.text != NULL || raw->filter.text != NULL))
+        load_report(loader, raw->truncate_place,
+                    "\"truncate\" takes every row of a table, and this rule shows only some: leave "
+                    "it out, \"delete\" takes those that are shown");
 }
 
 void check_rules(struct loader *loader)

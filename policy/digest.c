@@ -201,6 +201,8 @@ static void put_rule(struct buf *out, const struct policy *policy, const void *l
     put_set(out, rule->insert, rule->insert_count);
     put_set(out, rule->update, rule->update_count);
     buf_byte(out, rule->delete_rows ? 1 : 0);
+    if (rule->truncate)
+        buf_byte(out, 1); /* nothing else: rules of before keep their generation */
 }
 
 static void put_function(struct buf *out, const struct policy *policy, const void *list,

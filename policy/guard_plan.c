@@ -397,18 +397,20 @@ static void plan_view_statements(struct planner *planner, struct guard_view *vie
     bool may_write = rule != NULL && strchr("rp", view->relation->kind) != NULL;
     bool may_insert = may_write && !view->only; /* there is no INSERT INTO ONLY */
     if (rule != NULL && !may_write &&
-        (rule->insert_count > 0 || rule->update_count > 0 || rule->delete_rows)) {
-        add_finding(planner, false, rule,
-                    arena_printf(planner->arena,
-                                 "%s/%s: %s.%s is not a table: it can be read only, whatever "
-                                 "insert, update and delete say; write to the tables below it",
-                                 planner->policy->roles[view->role].name,
-                                 planner->policy->missions[view->mission].name,
-                                 view->relation->schema, view->relation->name));
+        (rule->insert_count > 0 || rule->update_count > 0 || rule->delete_rows || rule->truncate)) {
+        add_finding(
+            planner, false, rule,
+            arena_printf(planner->arena,
+                         "%s/%s: %s.%s is not a table: it can be read only, whatever "
+                         "insert, update, delete and truncate say; write to the tables below it",
+                         planner->policy->roles[view->role].name,
+                         planner->policy->missions[view->mission].name, view->relation->schema,
+                         view->relation->name));
     }
     const char *insert = may_insert ? column_list(planner, table, rule, view, true) : NULL;
     const char *update = may_write ? column_list(planner, table, rule, view, false) : NULL;
     bool delete_rows = may_write && rule->delete_rows && view->column_count > 0;
+    bool truncate = may_insert && rule->truncate && rule->rows == NULL && view->column_count > 0;
     /*
      * The barrier keeps predicates that could tell of a row behind the row filter. Where every row
      * exists it would only cost indexes: a predicate then sees masked values of rows that are there
@@ -435,6 +437,10 @@ static void plan_view_statements(struct planner *planner, struct guard_view *vie
     }
     if (delete_rows) {
         add(planner, &list, about, "GRANT DELETE ON %s.%s TO %s", pair, name, pair);
+    }
+    /* A view cannot be truncated: this marks the table below it, which deploy grants by it. */
+    if (truncate) {
+        add(planner, &list, about, "GRANT TRUNCATE ON %s.%s TO %s", pair, name, pair);
     }
     if (insert != NULL) {
         plan_defaults(planner, &list, view, table, rule);

@@ -171,6 +171,8 @@ NODISCARD enum status judge_execute(struct judge *judge, PgQuery__ExecuteStmt *e
                                     struct verdict_statement *out);
 /* judge_utility.c: what takes a word in the role's `allow`. `what`: "LOCK". */
 NODISCARD enum status judge_allows(struct judge *judge, enum policy_allow allow, const char *what);
+NODISCARD enum status judge_truncate(struct judge *judge, PgQuery__TruncateStmt *truncate,
+                                     struct verdict_statement *out);
 NODISCARD enum status judge_lock_table(struct judge *judge, PgQuery__LockStmt *lock,
                                        struct verdict_statement *out);
 /* The kind of a statement and the setting it names, without a judgement. */

@@ -282,6 +282,8 @@ enum status judge_statement(struct judge *judge, PgQuery__Node *node, struct ver
         return judge_prepare(judge, node->prepare_stmt, out);
     if (node->node_case == PG_QUERY__NODE__NODE_EXECUTE_STMT)
         return judge_execute(judge, node->execute_stmt, out);
+    if (node->node_case == PG_QUERY__NODE__NODE_TRUNCATE_STMT)
+        return judge_truncate(judge, node->truncate_stmt, out);
     if (node->node_case == PG_QUERY__NODE__NODE_LOCK_STMT)
         return judge_lock_table(judge, node->lock_stmt, out);
     return refuse_statement(judge, out->tag, why_not((int)node->node_case));

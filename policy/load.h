@@ -65,6 +65,8 @@ struct raw_rule {
     struct raw_names insert;
     struct raw_names update;
     bool delete_rows;
+    bool truncate;
+    struct policy_place truncate_place;
     bool bad;       /* reported already: later checks would only repeat it */
     bool bad_masks; /* an unknown mask: what may be written cannot be told */
 };

@@ -92,6 +92,12 @@ static void rule_delete(const struct value *value)
     (void)value_bool(value, &rule_of(value)->delete_rows);
 }
 
+static void rule_truncate(const struct value *value)
+{
+    rule_of(value)->truncate_place = value_place(value);
+    (void)value_bool(value, &rule_of(value)->truncate);
+}
+
 static const struct value_key rule_keys[] = {
     {"roles", "whom it is for", rule_roles},
     {"missions", "under which missions", rule_missions},
@@ -102,6 +108,7 @@ static const struct value_key rule_keys[] = {
     {"insert", NULL, rule_insert},
     {"update", NULL, rule_update},
     {"delete", NULL, rule_delete},
+    {"truncate", NULL, rule_truncate},
 };
 
 void load_rules(struct loader *loader, const struct document *document, config_setting_t *list)

@@ -259,7 +259,7 @@ static void check_would_fail(struct check *check)
                     policy_rule_for(check->policy, (int)i, (int)role->missions[j], relation->schema,
                                     relation->name);
                 writes = rule != NULL && rule->insert_count + rule->update_count +
-                                                 (rule->delete_rows ? 1 : 0) >
+                                                 (rule->delete_rows || rule->truncate ? 1 : 0) >
                                              0
                              ? rule
                              : writes;

@@ -418,6 +418,10 @@ static enum status grant_names(struct deploy *deploy, const struct guard_plan *p
         "    JOIN pg_catalog.pg_attribute a ON a.attrelid = r.guard AND a.attnum > 0\n"
         "    JOIN pg_catalog.pg_type y ON y.oid = a.atttypid\n"
         "    JOIN pg_catalog.pg_namespace tn ON tn.oid = y.typnamespace\n"
+        "    UNION SELECT r.pair, n.nspname FROM %s.\"relations\" r\n"
+        "    JOIN pg_catalog.pg_class c ON c.oid = r.base\n"
+        "    JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace\n"
+        "    WHERE pg_catalog.has_table_privilege(r.pair, r.guard, 'TRUNCATE')\n"
         "    UNION SELECT f.pair, n.nspname FROM %s.\"functions\" f JOIN pg_catalog.pg_namespace n "
         "ON n.nspname = f.schema\n"
         ") w WHERE NOT pg_catalog.has_schema_privilege(w.pair, w.schema, 'USAGE')\n"
@@ -426,6 +430,11 @@ static enum status grant_names(struct deploy *deploy, const struct guard_plan *p
         "FROM %s.\"functions\" f JOIN pg_catalog.pg_namespace n ON n.nspname = f.schema\n"
         "JOIN pg_catalog.pg_proc p ON p.pronamespace = n.oid AND p.proname = f.name\n"
         "WHERE NOT pg_catalog.has_function_privilege(f.pair, p.oid, 'EXECUTE')\n"
+        /* TRUNCATE is of the table itself; the guard of who may has the right too, as a mark. */
+        "UNION ALL SELECT pg_catalog.format('GRANT TRUNCATE ON TABLE %%s TO %%I', r.base, r.pair)\n"
+        "FROM %s.\"relations\" r WHERE NOT r.is_only\n"
+        "AND pg_catalog.has_table_privilege(r.pair, r.guard, 'TRUNCATE')\n"
+        "AND NOT pg_catalog.has_table_privilege(r.pair, r.base, 'TRUNCATE')\n"
         /* The default of a column that the guard does not show runs with the pair's rights. */
         "UNION ALL SELECT DISTINCT pg_catalog.format('GRANT USAGE ON SEQUENCE %%s TO %%I', "
         "s.oid::pg_catalog.regclass, r.pair)\n"
@@ -439,7 +448,7 @@ static enum status grant_names(struct deploy *deploy, const struct guard_plan *p
         "AND NOT pg_catalog.has_sequence_privilege(r.pair, s.oid, 'USAGE')\n"
         "AND NOT EXISTS (SELECT FROM pg_catalog.pg_attribute g WHERE g.attrelid = r.guard\n"
         "    AND g.attname = a.attname AND g.atthasdef) ORDER BY 1",
-        schema, schema, schema, schema);
+        schema, schema, schema, schema, schema, schema);
     if (sql == NULL) {
         return ERR_MEMORY;
     }

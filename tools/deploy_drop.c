@@ -36,8 +36,8 @@ static const char schemas_sql[] =
     "'pg_namespace'),\n"
     "    'pgvigil ' || $1) ORDER BY n.nspname";
 
-/* What a pair's role holds outside its own schema: rights to name schemas, to call functions and to
- * draw from sequences. */
+/* What a pair's role holds outside its own schema: rights to name schemas, to call functions, to
+ * truncate tables and to draw from sequences. */
 static const char rights_sql[] =
     "SELECT DISTINCT pg_catalog.format('REVOKE ALL ON SCHEMA %I FROM %I', n.nspname, r.rolname)\n"
     "FROM pg_catalog.pg_namespace n CROSS JOIN LATERAL pg_catalog.aclexplode(n.nspacl) a\n"
@@ -48,6 +48,13 @@ static const char rights_sql[] =
     "p.oid::pg_catalog.regprocedure, r.rolname)\n"
     "FROM pg_catalog.pg_proc p CROSS JOIN LATERAL pg_catalog.aclexplode(p.proacl) a\n"
     "JOIN pg_catalog.pg_roles r ON r.oid = a.grantee WHERE r.rolname LIKE 'pgvigil:%'\n"
+    "AND pg_catalog.starts_with(pg_catalog.shobj_description(r.oid, 'pg_authid'), 'pgvigil ' || "
+    "$1)\n"
+    "UNION SELECT pg_catalog.format('REVOKE ALL ON TABLE %s FROM %I', "
+    "s.oid::pg_catalog.regclass, r.rolname)\n"
+    "FROM pg_catalog.pg_class s CROSS JOIN LATERAL pg_catalog.aclexplode(s.relacl) a\n"
+    "JOIN pg_catalog.pg_roles r ON r.oid = a.grantee WHERE s.relkind IN ('r', 'p') AND r.rolname "
+    "LIKE 'pgvigil:%'\n"
     "AND pg_catalog.starts_with(pg_catalog.shobj_description(r.oid, 'pg_authid'), 'pgvigil ' || "
     "$1)\n"
     "UNION SELECT pg_catalog.format('REVOKE ALL ON SEQUENCE %s FROM %I', "

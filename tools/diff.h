@@ -42,6 +42,7 @@ enum diff_kind {
     DIFF_INSERT,
     DIFF_UPDATE,
     DIFF_DELETE,
+    DIFF_TRUNCATE,
     DIFF_ALLOW, /* a word of a role's `allow` */
     DIFF_FUNCTION,
     DIFF_MAX_ROWS, /* of a mission */

@@ -447,19 +447,21 @@ static void compare_writes(struct pair *pair, enum diff_kind kind, const struct 
         add_columns(pair, kind, relation, columns, names->count);
 }
 
-static bool may_delete(const struct relation *relation, const struct view *view)
+/* All rows of it, by DELETE or by TRUNCATE. */
+static bool may_empty(const struct relation *relation, const struct view *view, enum diff_kind kind)
 {
-    return view->rule != NULL && view->rule->delete_rows &&
+    return view->rule != NULL &&
+           (kind == DIFF_DELETE ? view->rule->delete_rows : view->rule->truncate) &&
            (relation->known == NULL || strchr("rp", relation->known->kind) != NULL);
 }
 
-static void compare_delete(struct pair *pair, const struct relation *relation,
+static void compare_delete(struct pair *pair, enum diff_kind kind, const struct relation *relation,
                            const struct view *old, const struct view *new)
 {
-    bool was = may_delete(relation, old);
-    bool is = may_delete(relation, new);
+    bool was = may_empty(relation, old, kind);
+    bool is = may_empty(relation, new, kind);
     struct diff_item item = {.direction = is ? DIFF_GAIN : DIFF_LOSS,
-                             .kind = DIFF_DELETE,
+                             .kind = kind,
                              .role = pair->role,
                              .mission = pair->mission,
                              .object = relation->full,
@@ -549,7 +551,8 @@ static void compare_relation(struct pair *pair, const struct relation *relation)
     }
     compare_writes(pair, DIFF_INSERT, relation, &old, &new, &names);
     compare_writes(pair, DIFF_UPDATE, relation, &old, &new, &names);
-    compare_delete(pair, relation, &old, &new);
+    compare_delete(pair, DIFF_DELETE, relation, &old, &new);
+    compare_delete(pair, DIFF_TRUNCATE, relation, &old, &new);
 }
 
 static bool function_of(const struct side *side, const char *schema, const char *name)

@@ -50,6 +50,9 @@ static const struct heading headings[DIFF_KINDS] = {
     [DIFF_DELETE] = {STYLE_THINGS,
                      {"rows that may be deleted", NULL, "rows that may no longer be deleted",
                       NULL}},
+    [DIFF_TRUNCATE] = {STYLE_THINGS,
+                       {"tables that may be truncated", NULL,
+                        "tables that may no longer be truncated", NULL}},
     [DIFF_ALLOW] = {STYLE_THINGS,
                     {"statements that a role may send", NULL,
                      "statements that a role may no longer send", NULL}},
@@ -127,6 +130,7 @@ static const char *who_of(struct diff *diff, const struct diff_item *item)
     case DIFF_INSERT:
     case DIFF_UPDATE:
     case DIFF_DELETE:
+    case DIFF_TRUNCATE:
     case DIFF_FUNCTION:
         return diff_format(diff, "%s/%s", item->role, item->mission);
     case DIFF_KINDS:
@@ -157,6 +161,7 @@ static const char *thing_of(const struct diff_item *item)
     case DIFF_INSERT:
     case DIFF_UPDATE:
     case DIFF_DELETE:
+    case DIFF_TRUNCATE:
     case DIFF_ALLOW:
     case DIFF_FUNCTION:
     case DIFF_USER_ATTRIBUTE:

@@ -155,6 +155,7 @@ struct policy_rule {
     const char *const *update;
     size_t update_count;
     bool delete_rows;
+    bool truncate; /* never with `rows` */
     struct policy_place place;
 };
 

@@ -2,6 +2,8 @@
 Tables and a policy for what a role's `allow` opens (LOCK TABLE, TRUNCATE, NOTIFY...): the nurse has every word, the receptionist none;
 and the same for PostgreSQL itself: views written from the policy by hand, with the rights that the rules give, for a login of its own.
 """
+import wire
+from side_by_side import Both
 
 EXTRA_SQL = """
 CREATE SCHEMA u;
@@ -16,6 +18,9 @@ CREATE TABLE u.tools (id int PRIMARY KEY, label text);
 CREATE TABLE u.drills (speed int) INHERITS (u.tools);
 CREATE TABLE u.closed (id int);
 CREATE TABLE u."Odd Name" (id int);
+CREATE TABLE u.wards (id int PRIMARY KEY);
+CREATE TABLE u.rooms (id int, ward int REFERENCES u.wards);
+CREATE TABLE u.numbered (id serial, note text);
 CREATE VIEW u.seen AS SELECT id, label FROM u.beds;
 INSERT INTO u.beds SELECT n, 1 + n % 4, 'bed ' || n FROM generate_series(1, 8) n;
 INSERT INTO u.notes SELECT n, 'note ' || n FROM generate_series(1, 8) n;
@@ -33,6 +38,8 @@ tables = (
   { name = "u.stays"; columns = { all = [ "id", "ward" ]; }; },
   { name = "u.logs"; columns = { all = [ "id", "region", "what" ]; }; },
   { name = "u.tools"; columns = { all = [ "id", "label" ]; }; },
+  { name = "u.wards"; columns = { all = [ "id" ]; }; },
+  { name = "u.numbered"; columns = { all = [ "id", "note" ]; }; },
   { name = "u.closed"; columns = { all = [ "id" ]; }; },
   { name = "u.Odd Name"; columns = { all = [ "id" ]; }; }
 );
@@ -42,7 +49,9 @@ rules = (
   { roles = [ "nurse" ]; missions = [ "care" ]; tables = [ "u.notes" ]; columns = { all = "show"; }; update = [ "all" ]; insert = [ "all" ]; },
   { roles = [ "nurse" ]; missions = [ "care" ]; tables = [ "u.stays" ];
     rows = "EXISTS (SELECT 1 FROM u.teams t WHERE t.ward = stays.ward)"; columns = { all = "show"; }; delete = true; },
-  { roles = [ "nurse", "receptionist" ]; missions = [ "care", "admission" ]; tables = [ "u.logs", "u.tools", "u.Odd Name" ];
+  { roles = [ "nurse" ]; missions = [ "care" ]; tables = [ "u.logs", "u.tools", "u.Odd Name", "u.wards", "u.numbered" ];
+    columns = { all = "show"; }; insert = [ "all" ]; delete = true; truncate = true; },
+  { roles = [ "receptionist" ]; missions = [ "admission" ]; tables = [ "u.logs", "u.tools", "u.Odd Name" ];
     columns = { all = "show"; }; insert = [ "all" ]; delete = true; }
 );
 """
@@ -68,6 +77,16 @@ GRANT DELETE ON u.beds, u.stays, u.logs, u.logs_1, u.tools, u."Odd Name" TO plai
 """
 
 
+# The same rights on the tables themselves.
+TABLES_SQL = """
+CREATE ROLE plain_t LOGIN PASSWORD 'plain-test';
+GRANT USAGE ON SCHEMA u TO plain_t;
+GRANT SELECT, INSERT, DELETE, TRUNCATE ON u.logs, u.logs_1, u.logs_2, u.tools, u.drills, u."Odd Name", u.wards, u.numbered TO plain_t;
+GRANT SELECT (id, ward, label), DELETE ON u.beds TO plain_t;
+GRANT SELECT, INSERT, UPDATE ON u.notes TO plain_t;
+"""
+
+
 def policy(stack):
     """The nurse's `allow`, in a stack that is not served yet."""
     path = stack.policy / "30-missions-roles.cfg"
@@ -86,12 +105,25 @@ def make(make_stack, **more):
     return stack
 
 
-def make_oracle(stack, name):
-    stack.cluster.create(name, stack.cluster.template(extra_sql=EXTRA_SQL), ORACLE_SQL)
-    return name
+class Sides(Both):
+    """A session of the nurse's, and one of PostgreSQL's own with her rights."""
+
+    def __init__(self, stack, oracle, user="nurse1"):
+        self.mine = wire.open_session(stack, user)
+        self.theirs = wire.Raw(stack.cluster.port, stack.tls_context())
+        got = self.theirs.login(*oracle, "plain-test")
+        assert got[-1][0] == "Z", got
+        self.answers = []
 
 
-def drop_oracle(stack, name):
-    stack.cluster.drop(name)
+def make_oracle(stack, name, sql=ORACLE_SQL):
+    """(login, database)"""
+    login = "plain_u" if sql == ORACLE_SQL else "plain_t"
+    stack.cluster.create(name, stack.cluster.template(extra_sql=EXTRA_SQL), sql)
+    return login, name
+
+
+def drop_oracle(stack, oracle):
+    stack.cluster.drop(oracle[1])
     with stack.cluster.superuser() as c:
-        c.execute("DROP ROLE plain_u")
+        c.execute("DROP ROLE " + oracle[0])

@@ -8,7 +8,8 @@ import time
 import allow_schema
 import pytest
 import wire
-from side_by_side import Both, extended
+from allow_schema import Sides
+from side_by_side import extended
 from test_cursors import reads, records
 
 SYNC = wire.SYNC
@@ -22,18 +23,9 @@ def stack(make_stack):
 
 @pytest.fixture(scope="module")
 def oracle(stack):
-    name = allow_schema.make_oracle(stack, "oracle_lock_table")
-    yield name
-    allow_schema.drop_oracle(stack, name)
-
-
-class Sides(Both):
-    def __init__(self, stack, oracle, user="nurse1"):
-        self.mine = wire.open_session(stack, user)
-        self.theirs = wire.Raw(stack.cluster.port, stack.tls_context())
-        got = self.theirs.login("plain_u", oracle, "plain-test")
-        assert got[-1][0] == "Z", got
-        self.answers = []
+    made = allow_schema.make_oracle(stack, "oracle_lock_table")
+    yield made
+    allow_schema.drop_oracle(stack, made)
 
 
 SCRIPTS = {

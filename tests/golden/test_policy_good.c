@@ -67,6 +67,7 @@ static void dump_rule(struct buf *out, const struct policy *policy, const struct
     dump_names(out, "tables", rule->tables, rule->table_count);
     dump_names(out, "insert", rule->insert, rule->insert_count);
     dump_names(out, "update", rule->update, rule->update_count);
+    buf_str(out, rule->truncate ? " truncate" : "");
     buf_printf(out, " delete=%d filter=%s", rule->delete_rows, text(rule->filter_name));
     dump_place(out, rule->place);
     buf_printf(out, " rows: %s\n", text(rule->rows));

@@ -198,7 +198,7 @@ DROP TABLE patients
 => refused 0A000 statement: DROP TABLE is not supported for role "nurse" in mission "care"
 
 TRUNCATE patients
-=> refused 0A000 statement: TRUNCATE is not supported for role "nurse" in mission "care"
+=> refused 42501 write: relation "public.patients" may not be truncated for role "nurse" in mission "care"
 
 GRANT SELECT ON patients TO public
 => refused 0A000 statement: GRANT is not supported for role "nurse" in mission "care"
