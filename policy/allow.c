@@ -7,12 +7,15 @@
  * Trust boundary: none; names are the policy's, and what a client names is compared with them.
  */
 #include <pgvigil/policy.h>
+#include <pgvigil/text.h>
 #include <string.h>
 
 static const struct word {
     const char *word;
     enum policy_allow allow;
 } words[] = {
+    {"listen", ALLOW_LISTEN},
+    {"notify", ALLOW_NOTIFY},
     {"lock", ALLOW_LOCK},
 };
 
@@ -33,4 +36,14 @@ bool policy_role_allows(const struct policy *policy, int role, enum policy_allow
 {
     return role >= 0 && (size_t)role < policy->role_count && !policy->roles[role].unrestricted &&
            (policy->roles[role].allows & allow) != 0;
+}
+
+bool policy_channel_open(const struct policy *policy, int role, const char *channel)
+{
+    if (role < 0 || (size_t)role >= policy->role_count)
+        return false;
+    for (size_t i = 0; i < policy->roles[role].channel_count; i++)
+        if (text_matches(policy->roles[role].channels[i], channel))
+            return true;
+    return false;
 }

@@ -127,6 +127,36 @@ static void check_allow(struct loader *loader, const struct raw_names *words,
     }
 }
 
+/* PostgreSQL cuts longer names off, and compares what is left. */
+#define CHANNEL_MAX 63
+
+static void check_channels(struct loader *loader, const struct raw_names *names,
+                           struct policy_role *role)
+{
+    bool heard = (role->allows & (ALLOW_LISTEN | ALLOW_NOTIFY)) != 0;
+    const char **channels = arena_alloc(loader->arena, (names->count + 1) * sizeof(*channels));
+    for (size_t i = 0; channels != NULL && i < names->count; i++) {
+        const char *name = names->items[i].text;
+        if (name[0] == '\0' || strlen(name) > CHANNEL_MAX)
+            load_report(loader, names->items[i].place,
+                        "\"%s\" of role \"%s\" is no name of a channel: it has 1 to %d bytes", name,
+                        role->name, CHANNEL_MAX);
+        channels[role->channel_count++] = name;
+    }
+    role->channels = channels;
+    if (heard && names->count == 0)
+        load_report(loader, names->place.file != NULL ? names->place : role->place,
+                    "role \"%s\" allows \"listen\" or \"notify\" on no channel: name them, "
+                    "channels = [ \"lab_results\" ]",
+                    role->name);
+    if (!heard && names->place.file != NULL)
+        load_report(
+            loader, names->place,
+            "role \"%s\" has channels and may use none: add \"listen\" or \"notify\" to its "
+            "\"allow\", or leave them out",
+            role->name);
+}
+
 static void check_roles(struct loader *loader, struct map *seen)
 {
     struct policy *policy = loader->policy;
@@ -147,6 +177,7 @@ static void check_roles(struct loader *loader, struct map *seen)
                         "role \"%s\" has no mission: nobody could work under it", role->name);
         check_default(loader, &raw[i], missions);
         check_allow(loader, &raw[i].allow, role);
+        check_channels(loader, &raw[i].channels, role);
         roles[count++] = *role;
     }
     policy->roles = roles;

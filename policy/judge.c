@@ -197,6 +197,8 @@ static bool applied_here(const struct verdict *verdict, const struct verdict_sta
     case STATEMENT_FETCH:
     case STATEMENT_CLOSE:
     case STATEMENT_EXECUTE:
+    case STATEMENT_LISTEN:
+    case STATEMENT_UNLISTEN:
     case STATEMENT_UTILITY:
     case STATEMENT_BEGIN:
     case STATEMENT_COMMIT:

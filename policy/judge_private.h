@@ -171,6 +171,15 @@ NODISCARD enum status judge_execute(struct judge *judge, PgQuery__ExecuteStmt *e
                                     struct verdict_statement *out);
 /* judge_utility.c: what takes a word in the role's `allow`. `what`: "LOCK". */
 NODISCARD enum status judge_allows(struct judge *judge, enum policy_allow allow, const char *what);
+NODISCARD enum status judge_listen(struct judge *judge, const PgQuery__ListenStmt *listen,
+                                   struct verdict_statement *out);
+NODISCARD enum status judge_unlisten(struct judge *judge, const PgQuery__UnlistenStmt *unlisten,
+                                     struct verdict_statement *out);
+NODISCARD enum status judge_notify(struct judge *judge, const PgQuery__NotifyStmt *notify,
+                                   struct verdict_statement *out);
+/* pg_notify(channel, payload): the channel is asked about here where it stands in the text, and
+ * else by PostgreSQL. */
+NODISCARD enum status judge_notify_call(struct judge *judge, PgQuery__FuncCall *call);
 NODISCARD enum status judge_truncate(struct judge *judge, PgQuery__TruncateStmt *truncate,
                                      struct verdict_statement *out);
 NODISCARD enum status judge_lock_table(struct judge *judge, PgQuery__LockStmt *lock,

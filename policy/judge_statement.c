@@ -282,6 +282,12 @@ enum status judge_statement(struct judge *judge, PgQuery__Node *node, struct ver
         return judge_prepare(judge, node->prepare_stmt, out);
     if (node->node_case == PG_QUERY__NODE__NODE_EXECUTE_STMT)
         return judge_execute(judge, node->execute_stmt, out);
+    if (node->node_case == PG_QUERY__NODE__NODE_LISTEN_STMT)
+        return judge_listen(judge, node->listen_stmt, out);
+    if (node->node_case == PG_QUERY__NODE__NODE_UNLISTEN_STMT)
+        return judge_unlisten(judge, node->unlisten_stmt, out);
+    if (node->node_case == PG_QUERY__NODE__NODE_NOTIFY_STMT)
+        return judge_notify(judge, node->notify_stmt, out);
     if (node->node_case == PG_QUERY__NODE__NODE_TRUNCATE_STMT)
         return judge_truncate(judge, node->truncate_stmt, out);
     if (node->node_case == PG_QUERY__NODE__NODE_LOCK_STMT)

@@ -44,6 +44,7 @@ struct raw_role {
     struct raw_names missions;
     struct raw_name fallback; /* the key `default` */
     struct raw_names allow;
+    struct raw_names channels;
 };
 struct raw_mission {
     struct policy_mission mission;

@@ -183,12 +183,18 @@ static void role_allow(const struct value *value)
     (void)value_names(value, &((struct raw_role *)value->entry)->allow);
 }
 
+static void role_channels(const struct value *value)
+{
+    (void)value_names(value, &((struct raw_role *)value->entry)->channels);
+}
+
 static const struct value_key role_keys[] = {
     {"name", "what rules and users call it", role_name},
     {"missions", "the missions it may work under", role_missions},
     {"default", NULL, role_default},
     {"unrestricted", NULL, role_unrestricted},
     {"allow", NULL, role_allow},
+    {"channels", NULL, role_channels},
 };
 
 void load_roles(struct loader *loader, const struct document *document, config_setting_t *list)

@@ -51,6 +51,8 @@ bool command_is_local(const struct session *session, const struct verdict_statem
     case STATEMENT_FETCH:
     case STATEMENT_CLOSE:
     case STATEMENT_EXECUTE:
+    case STATEMENT_LISTEN:
+    case STATEMENT_UNLISTEN:
     case STATEMENT_UTILITY:
     case STATEMENT_BEGIN:
     case STATEMENT_COMMIT:
@@ -166,6 +168,10 @@ static enum status reset_all(struct session *session, const struct command *comm
             "of PostgreSQL's",
             "Reset settings one by one, or after the transaction.");
     bool pinned = session->settings_sent && !session_unrestricted(session);
+    if (pinned && session->listening && command->statement->kind == STATEMENT_RESET)
+        return refuse(refusal, "0A000",
+                      "RESET ALL is not supported through pgvigil while the session listens",
+                      "Reset settings one by one, or UNLISTEN * first.");
     enum status status = mission_set(session, &everything, command->arena, refusal);
     if (status != OK || !pinned)
         return status;
@@ -257,6 +263,8 @@ enum status command_run(struct session *session, const struct command *command, 
     case STATEMENT_CLOSE:
     case STATEMENT_PREPARE:
     case STATEMENT_EXECUTE:
+    case STATEMENT_LISTEN:
+    case STATEMENT_UNLISTEN:
     case STATEMENT_UTILITY:
     case STATEMENT_BEGIN:
     case STATEMENT_COMMIT:

@@ -263,6 +263,8 @@ enum status cursors_apply(struct cursors *cursors, const struct verdict_statemen
     case STATEMENT_FETCH:
     case STATEMENT_PREPARE:
     case STATEMENT_EXECUTE:
+    case STATEMENT_LISTEN:
+    case STATEMENT_UNLISTEN:
     case STATEMENT_UTILITY:
     case STATEMENT_BEGIN:
     case STATEMENT_SET:

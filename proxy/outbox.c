@@ -61,7 +61,7 @@ static bool message_stays(unsigned char type)
 }
 
 /* Copies what stays of a covered run, with one error for each group of answers. */
-static enum status withdraw_run(const unsigned char *run, size_t len, const void *error,
+static enum status withdraw_run(const unsigned char *run, size_t len, bool drops, const void *error,
                                 size_t error_len, struct buf *kept, bool *in_group,
                                 bool *in_transaction)
 {
@@ -74,6 +74,10 @@ static enum status withdraw_run(const unsigned char *run, size_t len, const void
         if (size > len - at)
             return ERR_PROTOCOL;
         unsigned char type = run[at];
+        if (type == 'A' && drops) { /* nobody waits for it */
+            at += size;
+            continue;
+        }
         if (!message_stays(type) && !*in_group) {
             buf_append(kept, error, error_len);
             *in_group = true;
@@ -107,8 +111,9 @@ enum status outbox_withdraw(struct outbox *outbox, const void *error, size_t err
     const unsigned char *head = buf_head(&outbox->bytes);
     size_t len = buf_len(&outbox->bytes);
     buf_append(&kept, head, outbox->safe);
-    enum status status = withdraw_run(head + outbox->safe, outbox->covered - outbox->safe, error,
-                                      error_len, &kept, in_group, in_transaction);
+    enum status status = withdraw_run(head + outbox->safe, outbox->covered - outbox->safe,
+                                      outbox->recorded_notifications, error, error_len, &kept,
+                                      in_group, in_transaction);
     if (status == OK) {
         size_t safe = buf_len(&kept);
         if (!*in_group)

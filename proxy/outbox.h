@@ -27,7 +27,8 @@ struct outbox {
     size_t safe;    /* bytes from the head that may leave */
     size_t covered; /* bytes from the head whose record is appended; never below safe */
     size_t open;    /* bytes still to come of the message at the tail */
-    bool cut;       /* the last byte that became safe was in the middle of a message */
+    bool recorded_notifications; /* NotificationResponses stand for a record too */
+    bool cut;                    /* the last byte that became safe was in the middle of a message */
 };
 
 void outbox_init(struct outbox *outbox, size_t limit);

@@ -30,6 +30,8 @@ static bool may_be_executed(const struct statement *statement)
     case STATEMENT_CLOSE:
     case STATEMENT_PREPARE:
     case STATEMENT_EXECUTE:
+    case STATEMENT_LISTEN:
+    case STATEMENT_UNLISTEN:
     case STATEMENT_UTILITY:
     case STATEMENT_BEGIN:
     case STATEMENT_COMMIT:

@@ -9,6 +9,7 @@
 #include "proxy/command.h"
 #include "proxy/mission.h"
 #include "proxy/mission_limits.h"
+#include "proxy/notification.h"
 #include "proxy/observed.h"
 #include "proxy/pool.h"
 #include "proxy/prepared.h"
@@ -447,6 +448,8 @@ void query_note_settings(struct session *session, const struct statement *statem
         const struct verdict_statement *one = &statement->verdict->statements[i];
         bool sets = one->kind == STATEMENT_SET || one->kind == STATEMENT_RESET;
         session->settings_sent = session->settings_sent || sets;
+        if (!session_unrestricted(session))
+            notification_sent(session, one);
         if (sets && !one->local)
             session->pinned = true;
         if (one->kind == STATEMENT_DEALLOCATE || one->kind == STATEMENT_DISCARD)

@@ -10,6 +10,7 @@
 #include "proxy/copy.h"
 #include "proxy/mission.h"
 #include "proxy/mission_limits.h"
+#include "proxy/notification.h"
 #include "proxy/observed.h"
 #include "proxy/parameter.h"
 #include "proxy/pool.h"
@@ -283,6 +284,7 @@ static enum status on_error(struct session *session, struct request *head,
     }
     watch_guards(session, &report);
     cursors_failed(session->cursors);
+    notification_failed(session);
     char sqlstate[6];
     snprintf(sqlstate, sizeof sqlstate, "%s", report.sqlstate == NULL ? "XX000" : report.sqlstate);
     enum status status = OK;
@@ -427,6 +429,8 @@ static enum status on_complete(struct session *session, struct request *head,
     /* Behind the record: it is of who did it, not of who is there when it is done. */
     if (status == OK && tag != NULL)
         status = mission_completed(session, statement, tag);
+    if (status == OK && tag != NULL)
+        notification_done(session, statement, tag);
     if (status == OK && tag != NULL && !head->failed)
         status = observed_done(session, head->statement, statement);
     return status;
@@ -670,11 +674,7 @@ enum status result_message(struct session *session, struct wire_message *message
         status = on_notice(session, message);
         break;
     case 'A':
-        /* A restricted role cannot LISTEN. That a function did, for whoever had the connection
-         * before, must not tell this session what others notify. */
-        if (session_unrestricted(session))
-            tell(session, message);
-        status = OK;
+        status = notification_message(session, message);
         break;
     default:
         if (head == NULL)

@@ -8,6 +8,7 @@
 #include "proxy/server.h"
 
 #include "proxy/connector.h"
+#include "proxy/notification.h"
 #include "proxy/result.h"
 #include "proxy/session.h"
 #include "proxy/upstream_cancel.h"
@@ -220,8 +221,13 @@ static void own_message(struct server *server, const struct wire_message *messag
         if (wire_parse_parameter_status(message, &name, &value) == OK)
             remember_parameter(server, name, value);
         return;
-    case 'N':
     case 'A':
+        /* While it follows its session to another mission, say. */
+        if (server->state == SERVER_PREPARING && server->session->listening &&
+            notification_message(server->session, message) != OK)
+            server_lost(server, "53200", "the database server's answer could not be handled");
+        return;
+    case 'N':
         return;
     case 'E':
         own_error(server, message);
@@ -639,8 +645,9 @@ void server_release(struct server *server, bool reset)
     /* An answer that is still owed would be given to the next session. */
     bool owes = session->requests.remote > 0 || session->tx != 'I' || session->group_forwarded ||
                 server->piece_left > 0;
-    reset = reset || server->stale_cursors || cursors_held(session->cursors);
+    reset = reset || server->stale_cursors || server->listened || cursors_held(session->cursors);
     cursors_clear(session->cursors);
+    notification_end(session);
     session->server = NULL;
     server->session = NULL;
     server_read(server, true);
@@ -655,7 +662,7 @@ void server_release(struct server *server, bool reset)
         return;
     }
     server_enter(server, SERVER_RESETTING);
-    server->own_failed = server->stale_cursors = false;
+    server->own_failed = server->stale_cursors = server->listened = false;
     static const char discard[] = "DISCARD ALL";
     wire_put_query(&server->out, discard, sizeof discard - 1);
     map_clear(server->prepared);

@@ -79,6 +79,7 @@ struct server {
     char own_message[256];
     size_t piece_left; /* of a long row that is passed on in pieces */
     unsigned char piece_type;
+    bool listened; /* LISTEN was sent: it is reset before another session gets it */
     bool
         stale_cursors; /* declared WITH HOLD in a mission that has ended: closed before its next use
                         */

@@ -12,6 +12,7 @@
 #include "proxy/cancel.h"
 #include "proxy/mission.h"
 #include "proxy/mission_limits.h"
+#include "proxy/notification.h"
 #include "proxy/pool.h"
 #include "proxy/query.h"
 #include "proxy/result.h"
@@ -570,7 +571,7 @@ void session_tick(struct session *session)
 /* Something on the server connection is the session's own and lasts. */
 static bool keeps_server(const struct session *session)
 {
-    return session->pinned || cursors_hold(session->cursors);
+    return session->pinned || session->listening || cursors_hold(session->cursors);
 }
 
 enum status session_identity_text(struct session *session, struct buf *out, size_t *path_at)
@@ -610,7 +611,7 @@ void session_server_lost(struct session *session, const char *sqlstate, const ch
     if (session->state == SESSION_DEAD || session->state == SESSION_CLOSING)
         return;
     if (session->state == SESSION_WAIT_SERVER && session->tx == 'I' && !session->group_forwarded &&
-        session->requests.remote == 0) {
+        session->requests.remote == 0 && !session->listening) {
         snprintf(session->lost_sqlstate, sizeof session->lost_sqlstate, "%s", sqlstate);
         snprintf(session->lost_message, sizeof session->lost_message, "%s", message);
         session->pinned = false;
@@ -667,7 +668,10 @@ void session_maybe_release(struct session *session)
     }
     struct server *server = session->server;
     if (server == NULL || server->state != SERVER_ACTIVE || session->tx != 'I' ||
-        session->group_forwarded || keeps_server(session) || session_unrestricted(session))
+        session->group_forwarded)
+        return;
+    notification_settle(session);
+    if (keeps_server(session) || session_unrestricted(session))
         return;
     server_release(server, false);
 }

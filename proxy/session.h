@@ -109,6 +109,8 @@ struct session {
     bool group_forwarded;    /* something went upstream since the last Sync */
     bool unsettled; /* what was sent last may undo an own setting: nothing is judged before it is
                        answered */
+    bool listening; /* LISTEN was sent: keeps its server, see notification.h */
+    bool unlistens; /* UNLISTEN * has run in the transaction that is open */
     bool settings_sent;      /* settings that are not pgvigil's were changed on the server */
     char *shown_application; /* what the client was told last */
     struct break_glass *glass_entered; /* its record is not flushed yet; a reference */

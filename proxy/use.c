@@ -66,6 +66,8 @@ static bool kind_changes_names(enum statement_kind kind)
     case STATEMENT_COPY_FROM:
     case STATEMENT_FETCH:
     case STATEMENT_EXECUTE:
+    case STATEMENT_LISTEN:
+    case STATEMENT_UNLISTEN:
     case STATEMENT_UTILITY:
     case STATEMENT_PREPARE:
     case STATEMENT_SHOW:

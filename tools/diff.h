@@ -43,7 +43,8 @@ enum diff_kind {
     DIFF_UPDATE,
     DIFF_DELETE,
     DIFF_TRUNCATE,
-    DIFF_ALLOW, /* a word of a role's `allow` */
+    DIFF_CHANNEL, /* of a role */
+    DIFF_ALLOW,   /* a word of a role's `allow` */
     DIFF_FUNCTION,
     DIFF_MAX_ROWS, /* of a mission */
     DIFF_BREAK_GLASS,

@@ -185,6 +185,44 @@ static const char *default_mission(const struct policy *policy, const struct pol
     return role->default_mission < 0 ? "none" : policy->missions[role->default_mission].name;
 }
 
+static bool has_channel(const struct policy *policy, const char *role, const char *channel)
+{
+    int found = policy_find_role(policy, role);
+    for (size_t i = 0; found >= 0 && i < policy->roles[found].channel_count; i++)
+        if (strcmp(policy->roles[found].channels[i], channel) == 0)
+            return true;
+    return false;
+}
+
+static void add_channels(struct diff *diff, struct diff_names *names, const struct policy *policy,
+                         const char *role)
+{
+    int found = policy_find_role(policy, role);
+    for (size_t i = 0; found >= 0 && i < policy->roles[found].channel_count; i++)
+        diff_names_add(diff, names, policy->roles[found].channels[i]);
+}
+
+/* As they are written: of two patterns nobody knows which one holds more. */
+static void compare_channels(struct diff *diff, const char *role)
+{
+    struct diff_names names = {0};
+    add_channels(diff, &names, diff->old, role);
+    add_channels(diff, &names, diff->new, role);
+    diff_names_sort(&names);
+    for (size_t i = 0; i < names.count; i++) {
+        bool was = has_channel(diff->old, role, names.items[i]);
+        bool is = has_channel(diff->new, role, names.items[i]);
+        struct diff_item item = {.direction = gained(is),
+                                 .kind = DIFF_CHANNEL,
+                                 .role = role,
+                                 .object = names.items[i],
+                                 .from = was ? "yes" : "no",
+                                 .to = is ? "yes" : "no"};
+        if (was != is)
+            diff_add(diff, &item);
+    }
+}
+
 /* A role that is new or gone is told as a whole, but for what it may do beside its rules. */
 static void compare_allow(struct diff *diff, const char *role)
 {
@@ -227,6 +265,7 @@ static void compare_role(struct diff *diff, const char *name)
         diff_add(diff, &unrestricted);
     role_missions(diff, name);
     compare_allow(diff, name);
+    compare_channels(diff, name);
     if (old == NULL || new == NULL)
         return;
     struct diff_item fallback = {.direction = DIFF_OTHER,

@@ -53,6 +53,9 @@ static const struct heading headings[DIFF_KINDS] = {
     [DIFF_TRUNCATE] = {STYLE_THINGS,
                        {"tables that may be truncated", NULL,
                         "tables that may no longer be truncated", NULL}},
+    [DIFF_CHANNEL] = {STYLE_THINGS,
+                      {"channels that a role may use", NULL,
+                       "channels that a role may no longer use", NULL}},
     [DIFF_ALLOW] = {STYLE_THINGS,
                     {"statements that a role may send", NULL,
                      "statements that a role may no longer send", NULL}},
@@ -111,6 +114,7 @@ static const char *who_of(struct diff *diff, const struct diff_item *item)
         return "";
     case DIFF_ROLE_MISSION:
     case DIFF_ALLOW:
+    case DIFF_CHANNEL:
         return item->role;
     case DIFF_MAX_ROWS:
     case DIFF_BREAK_GLASS:
@@ -163,6 +167,7 @@ static const char *thing_of(const struct diff_item *item)
     case DIFF_DELETE:
     case DIFF_TRUNCATE:
     case DIFF_ALLOW:
+    case DIFF_CHANNEL:
     case DIFF_FUNCTION:
     case DIFF_USER_ATTRIBUTE:
     case DIFF_ATTRIBUTE:

@@ -73,8 +73,10 @@ enum statement_kind {
     STATEMENT_PREPARE,   /* SQL's PREPARE: pgvigil's to do, by the protocol's Parse of what it holds
                           */
     STATEMENT_EXECUTE,   /* SQL's EXECUTE: goes upstream with the server's name for its target */
-    STATEMENT_UTILITY,   /* LOCK, TRUNCATE: goes upstream rewritten, gives no rows, changes nothing that is
-                            tracked */
+    STATEMENT_LISTEN,    /* as written; target is the channel */
+    STATEMENT_UNLISTEN,  /* as written; target NULL for * */
+    STATEMENT_UTILITY,   /* LOCK, TRUNCATE, NOTIFY: goes upstream rewritten, gives no rows, changes
+                            nothing   that is   tracked */
     STATEMENT_BEGIN,     /* BEGIN, START TRANSACTION: as written */
     STATEMENT_COMMIT,    /* COMMIT, END */
     STATEMENT_ROLLBACK,

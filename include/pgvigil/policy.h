@@ -113,12 +113,19 @@ struct policy_mission {
 };
 
 /* What a role may do beside reading and writing rows, see allow.c. Bits. */
-enum policy_allow { ALLOW_NONE = 0, ALLOW_LOCK = 1 << 0 };
+enum policy_allow {
+    ALLOW_NONE = 0,
+    ALLOW_LOCK = 1 << 0,
+    ALLOW_LISTEN = 1 << 1,
+    ALLOW_NOTIFY = 1 << 2
+};
 
 struct policy_role {
     const char *name;
     bool unrestricted;
-    unsigned allows;          /* enum policy_allow; 0 for an unrestricted role */
+    unsigned allows;             /* enum policy_allow; 0 for an unrestricted role */
+    const char *const *channels; /* of LISTEN and NOTIFY: names or patterns */
+    size_t channel_count;
     const uint32_t *missions; /* indexes */
     size_t mission_count;
     int default_mission; /* index, or -1 */
@@ -261,6 +268,9 @@ enum policy_allow policy_allow_find(const char *word);
 const char *policy_allow_word(size_t index);
 /* False for an unrestricted role: it is not asked. */
 bool policy_role_allows(const struct policy *policy, int role, enum policy_allow allow);
+
+/* Is it one of the role's channels? */
+bool policy_channel_open(const struct policy *policy, int role, const char *channel);
 
 /* May the mission be used at that time (0: Monday; minutes from midnight), from that address? */
 bool policy_hours_open(const struct policy_mission *mission, unsigned weekday, unsigned minute);

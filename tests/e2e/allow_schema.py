@@ -55,7 +55,8 @@ rules = (
     columns = { all = "show"; }; insert = [ "all" ]; delete = true; }
 );
 """
-ALLOW = ["lock"]
+ALLOW = ["lock", "listen", "notify"]
+CHANNELS = ["lab_results", "ward_*", "Été.+(x)"]
 
 # For PostgreSQL: who may do on views what the policy gives the nurse on tables.
 ORACLE_SQL = """
@@ -94,7 +95,7 @@ def policy(stack):
     words = ", ".join('"%s"' % word for word in ALLOW)
     old = '{ name = "nurse";        missions = [ "care", "emergency" ];             default = "care"; }'
     assert old in text
-    path.write_text(text.replace(old, old[:-1] + "allow = [ %s ]; }" % words), encoding="utf-8")
+    path.write_text(text.replace(old, old[:-1] + "allow = [ %s ]; channels = [ %s ]; }" % (words, ", ".join('"%s"' % c for c in CHANNELS))), encoding="utf-8")
 
 
 def make(make_stack, **more):

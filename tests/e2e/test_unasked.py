@@ -118,7 +118,7 @@ def test_notification_reaches_who_may_listen_and_nobody_else(own):
     restricted = nurses(own)
     for raw in restricted:
         error = wire.error_of(raw.query("LISTEN ward"))
-        assert error and error["C"] == "0A000", error
+        assert error and error["C"] == "42501", error
         # A function of the database's does what the session may not.
         assert wire.rows_of(raw.query("SELECT app.hear()")) == [(b"heard",)]
     with own.superuser() as c:

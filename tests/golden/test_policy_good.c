@@ -118,6 +118,8 @@ static void dump_people(struct buf *out, const struct policy *policy)
         for (size_t k = 0; policy_allow_word(k) != NULL; k++)
             if (policy_role_allows(policy, (int)i, policy_allow_find(policy_allow_word(k))))
                 buf_printf(out, " allow=%s", policy_allow_word(k));
+        for (size_t k = 0; k < role->channel_count; k++)
+            buf_printf(out, " channel=%s", role->channels[k]);
         dump_place(out, role->place);
     }
 }

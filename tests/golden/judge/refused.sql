@@ -204,10 +204,10 @@ GRANT SELECT ON patients TO public
 => refused 0A000 statement: GRANT is not supported for role "nurse" in mission "care"
 
 LISTEN x
-=> refused 0A000 statement: LISTEN is not supported for role "nurse" in mission "care"
+=> refused 42501 statement: LISTEN is not allowed for role "nurse" in mission "care"
 
 NOTIFY x
-=> refused 0A000 statement: NOTIFY is not supported for role "nurse" in mission "care"
+=> refused 42501 statement: NOTIFY is not allowed for role "nurse" in mission "care"
 
 VACUUM
 => refused 0A000 statement: VACUUM is not supported for role "nurse" in mission "care"
