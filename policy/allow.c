@@ -17,6 +17,7 @@ static const struct word {
     {"listen", ALLOW_LISTEN},
     {"notify", ALLOW_NOTIFY},
     {"lock", ALLOW_LOCK},
+    {"prepared-transactions", ALLOW_PREPARED_TRANSACTIONS},
 };
 
 enum policy_allow policy_allow_find(const char *word)

@@ -180,6 +180,9 @@ NODISCARD enum status judge_notify(struct judge *judge, const PgQuery__NotifyStm
 /* pg_notify(channel, payload): the channel is asked about here where it stands in the text, and
  * else by PostgreSQL. */
 NODISCARD enum status judge_notify_call(struct judge *judge, PgQuery__FuncCall *call);
+/* judge_two_phase.c: PREPARE TRANSACTION, COMMIT PREPARED, ROLLBACK PREPARED. */
+NODISCARD enum status judge_two_phase(struct judge *judge, PgQuery__TransactionStmt *statement,
+                                      struct verdict_statement *out);
 NODISCARD enum status judge_truncate(struct judge *judge, PgQuery__TruncateStmt *truncate,
                                      struct verdict_statement *out);
 NODISCARD enum status judge_lock_table(struct judge *judge, PgQuery__LockStmt *lock,

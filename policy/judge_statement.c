@@ -91,7 +91,7 @@ static enum status transaction_options(struct judge *judge,
     return OK;
 }
 
-static enum status transaction(struct judge *judge, const PgQuery__TransactionStmt *statement,
+static enum status transaction(struct judge *judge, PgQuery__TransactionStmt *statement,
                                struct verdict_statement *out)
 {
     switch ((int)statement->kind) {
@@ -129,7 +129,7 @@ static enum status transaction(struct judge *judge, const PgQuery__TransactionSt
             out->writes = true;
             return OK;
         }
-        return refuse_statement(judge, out->tag, "Two-phase commit leaves the session's hands.");
+        return judge_two_phase(judge, statement, out);
     }
     out->target = arena_strdup(judge->arena, statement->savepoint_name);
     return out->target == NULL ? judge_no_memory(judge) : OK;
@@ -207,6 +207,8 @@ static enum statement_kind outline_transaction(const PgQuery__TransactionStmt *s
         return STATEMENT_RELEASE;
     case PG_QUERY__TRANSACTION_STMT_KIND__TRANS_STMT_ROLLBACK_TO:
         return STATEMENT_ROLLBACK_TO;
+    case PG_QUERY__TRANSACTION_STMT_KIND__TRANS_STMT_PREPARE:
+        return STATEMENT_PREPARE_TRANSACTION;
     default:
         return STATEMENT_OTHER;
     }

@@ -242,6 +242,7 @@ enum status cursors_apply(struct cursors *cursors, const struct verdict_statemen
         close_some(cursors, done->target);
         return OK;
     case STATEMENT_COMMIT:
+    case STATEMENT_PREPARE_TRANSACTION:
         end_transaction(cursors, !rolled_back);
         return OK;
     case STATEMENT_ROLLBACK:

@@ -15,7 +15,8 @@
 /* Behind these an identity may be another one. */
 static bool goes_back(enum statement_kind kind)
 {
-    return kind == STATEMENT_COMMIT || kind == STATEMENT_ROLLBACK || kind == STATEMENT_ROLLBACK_TO;
+    return kind == STATEMENT_COMMIT || kind == STATEMENT_PREPARE_TRANSACTION ||
+           kind == STATEMENT_ROLLBACK || kind == STATEMENT_ROLLBACK_TO;
 }
 
 bool script_needed(const struct session *session, const struct statement *statement)
@@ -47,7 +48,8 @@ static bool splits_transaction(const struct session *session, const struct verdi
                 return true;
         } else if (one->kind == STATEMENT_BEGIN) {
             block = true;
-        } else if (one->kind == STATEMENT_COMMIT || one->kind == STATEMENT_ROLLBACK) {
+        } else if (one->kind == STATEMENT_COMMIT || one->kind == STATEMENT_PREPARE_TRANSACTION ||
+                   one->kind == STATEMENT_ROLLBACK) {
             block = one->chain;
             begun = false;
         } else {

@@ -262,6 +262,24 @@ static const char *client_names(const char *message, const struct statement *sta
     return message;
 }
 
+/* A prepared transaction's name begins with its owner's hash on the server, or is one. */
+static const char *client_transaction(const char *message, const struct statement *statement,
+                                      struct arena *arena)
+{
+    const char *first = message == NULL ? NULL : strstr(message, "\"pgv/");
+    const char *last = first == NULL ? NULL : strrchr(first + 1, '"');
+    if (last == NULL)
+        return message;
+    const char *name = "";
+    for (size_t i = 0; statement != NULL && i < statement->verdict->statement_count; i++) {
+        const struct verdict_statement *one = &statement->verdict->statements[i];
+        if ((one->kind == STATEMENT_PREPARE_TRANSACTION || one->kind == STATEMENT_UTILITY) &&
+            one->target != NULL)
+            name = one->target;
+    }
+    return arena_printf(arena, "%.*s\"%s%s", (int)(first - message), message, name, last);
+}
+
 /* The judge qualifies builtins; a client that wrote them bare reads them bare. */
 static const char *unqualify(const char *message, const struct statement *statement,
                              struct arena *arena)
@@ -305,6 +323,7 @@ enum status scrub_report(struct wire_report *report, const struct statement *sta
         report->hint = filter_hint(statement, arena);
     report->message = say_table(unqualify(report->message, statement, arena), arena);
     report->message = client_names(report->message, statement, arena);
+    report->message = client_transaction(report->message, statement, arena);
     if (report->message == NULL && arena_failed(arena))
         return ERR_MEMORY;
     if (report->sqlstate != NULL && strcmp(report->sqlstate, "42703") == 0 && statement != NULL) {

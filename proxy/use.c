@@ -76,6 +76,7 @@ static bool kind_changes_names(enum statement_kind kind)
     case STATEMENT_CLOSE:
     case STATEMENT_BEGIN:
     case STATEMENT_COMMIT:
+    case STATEMENT_PREPARE_TRANSACTION:
     case STATEMENT_ROLLBACK:
     case STATEMENT_SAVEPOINT:
     case STATEMENT_RELEASE:
@@ -247,7 +248,8 @@ static enum status plan_one(struct session *session, struct statement *statement
 
 static bool ends_failure(enum statement_kind kind)
 {
-    return kind == STATEMENT_ROLLBACK || kind == STATEMENT_ROLLBACK_TO || kind == STATEMENT_COMMIT;
+    return kind == STATEMENT_ROLLBACK || kind == STATEMENT_ROLLBACK_TO ||
+           kind == STATEMENT_COMMIT || kind == STATEMENT_PREPARE_TRANSACTION;
 }
 
 /* Runs the text on a copy of the names: what it declares it may read, what it ends it may not. */
@@ -366,7 +368,9 @@ enum status use_done(struct session *session, const struct request *request, con
         statements_close_portal(session->statements, done->target);
     else if (done->kind == STATEMENT_CLOSE)
         statements_end_portals(session->statements, UINT64_MAX);
-    bool rolled_back = done->kind == STATEMENT_COMMIT && strcmp(tag, "ROLLBACK") == 0;
+    bool rolled_back =
+        (done->kind == STATEMENT_COMMIT || done->kind == STATEMENT_PREPARE_TRANSACTION) &&
+        strcmp(tag, "ROLLBACK") == 0;
     return cursors_apply(session->cursors, done, rolled_back, declared);
 }
 

@@ -75,10 +75,12 @@ enum statement_kind {
     STATEMENT_EXECUTE,   /* SQL's EXECUTE: goes upstream with the server's name for its target */
     STATEMENT_LISTEN,    /* as written; target is the channel */
     STATEMENT_UNLISTEN,  /* as written; target NULL for * */
-    STATEMENT_UTILITY,   /* LOCK, TRUNCATE, NOTIFY: goes upstream rewritten, gives no rows, changes
-                            nothing   that is   tracked */
-    STATEMENT_BEGIN,     /* BEGIN, START TRANSACTION: as written */
-    STATEMENT_COMMIT,    /* COMMIT, END */
+    STATEMENT_PREPARE_TRANSACTION, /* with a name that is the person's; ends a transaction as COMMIT
+                                      does */
+    STATEMENT_UTILITY, /* LOCK, TRUNCATE, NOTIFY, COMMIT PREPARED: goes upstream rewritten, gives no
+                          rows, changes nothing   that is   tracked */
+    STATEMENT_BEGIN,   /* BEGIN, START TRANSACTION: as written */
+    STATEMENT_COMMIT,  /* COMMIT, END */
     STATEMENT_ROLLBACK,
     STATEMENT_SAVEPOINT,
     STATEMENT_RELEASE,
@@ -142,10 +144,11 @@ struct verdict_statement {
     const char *const
         *values; /* list for search_path; one otherwise; count 0 with SET TO DEFAULT */
     size_t value_count;
-    bool local;            /* SET LOCAL */
-    const char *target;    /* name of a savepoint, cursor or prepared statement; NULL for ALL */
-    size_t held;           /* PREPARE: the byte where the statement starts that it holds; it ends
-                              with this one */
+    bool local; /* SET LOCAL */
+    const char
+        *target; /* name of a savepoint, cursor, prepared statement or transaction; NULL for ALL */
+    size_t held; /* PREPARE: the byte where the statement starts that it holds; it ends
+                    with this one */
     const uint32_t *types; /* PREPARE: OIDs of its parameters' types */
     size_t type_count;
     bool hold;              /* DECLARE ... WITH HOLD */

@@ -117,7 +117,8 @@ enum policy_allow {
     ALLOW_NONE = 0,
     ALLOW_LOCK = 1 << 0,
     ALLOW_LISTEN = 1 << 1,
-    ALLOW_NOTIFY = 1 << 2
+    ALLOW_NOTIFY = 1 << 2,
+    ALLOW_PREPARED_TRANSACTIONS = 1 << 3
 };
 
 struct policy_role {

@@ -219,10 +219,10 @@ ALTER SYSTEM SET x = 1
 => refused 0A000 statement: ALTER SYSTEM is not supported for role "nurse" in mission "care"
 
 PREPARE TRANSACTION 'x'
-=> refused 0A000 statement: PREPARE TRANSACTION is not supported for role "nurse" in mission "care"
+=> refused 42501 statement: PREPARE TRANSACTION is not allowed for role "nurse" in mission "care"
 
 COMMIT PREPARED 'x'
-=> refused 0A000 statement: COMMIT PREPARED is not supported for role "nurse" in mission "care"
+=> refused 42501 statement: COMMIT PREPARED is not allowed for role "nurse" in mission "care"
 
 SET ROLE postgres
 => refused 42501 setting: setting "role" may not be changed for role "nurse" in mission "care"
