@@ -44,6 +44,7 @@ struct catalog_builder {
     bool failed;
     struct catalog_relation *relations;
     size_t relation_count, relation_cap;
+    size_t constraint_cap; /* of the last relation */
     struct parent_link *parents;
     size_t parent_count, parent_cap;
     struct catalog_guard *guards;
@@ -176,6 +177,9 @@ void catalog_add_relation(struct catalog_builder *builder, const struct catalog_
     copy->owner = keep(builder, relation->owner != NULL ? relation->owner : "");
     copy->definition = keep(builder, relation->definition);
     copy->parent = -1;
+    copy->constraints = NULL;
+    copy->constraint_count = 0;
+    builder->constraint_cap = 0;
     struct catalog_column *columns =
         keep_bytes(builder, relation->columns, relation->column_count, sizeof(*columns));
     copy->columns = columns;
@@ -191,6 +195,33 @@ void catalog_add_relation(struct catalog_builder *builder, const struct catalog_
         columns[i].default_expression = keep(builder, columns[i].default_expression);
     }
     builder->relation_count++;
+    for (size_t i = 0; i < relation->constraint_count; i++) {
+        catalog_add_constraint(builder, &relation->constraints[i]);
+    }
+}
+
+void catalog_add_constraint(struct catalog_builder *builder,
+                            const struct catalog_constraint *constraint)
+{
+    struct catalog_relation *relation =
+        builder->relation_count == 0 ? NULL : &builder->relations[builder->relation_count - 1];
+    if (relation == NULL || builder->failed) {
+        builder->failed = true;
+        return;
+    }
+    struct catalog_constraint *grown =
+        more(builder, (void *)relation->constraints, relation->constraint_count,
+             &builder->constraint_cap, sizeof(*grown));
+    if (grown == NULL) {
+        return;
+    }
+    relation->constraints = grown;
+    grown[relation->constraint_count++] = (struct catalog_constraint){
+        .name = keep(builder, constraint->name),
+        .kind = constraint->kind,
+        .columns = keep_bytes(builder, constraint->columns, constraint->column_count,
+                              sizeof(*constraint->columns)),
+        .column_count = constraint->column_count};
 }
 
 void catalog_set_parent(struct catalog_builder *builder, uint32_t child_oid, uint32_t parent_oid)
@@ -578,6 +609,17 @@ const struct catalog_column *catalog_column(const struct catalog_relation *relat
     for (size_t i = 0; i < relation->column_count; i++) {
         if (strcmp(relation->columns[i].name, name) == 0) {
             return &relation->columns[i];
+        }
+    }
+    return NULL;
+}
+
+const struct catalog_constraint *catalog_constraint(const struct catalog_relation *relation,
+                                                    const char *name)
+{
+    for (size_t i = 0; i < relation->constraint_count; i++) {
+        if (strcmp(relation->constraints[i].name, name) == 0) {
+            return &relation->constraints[i];
         }
     }
     return NULL;

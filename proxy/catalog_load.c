@@ -69,6 +69,26 @@ static const char columns_sql[] =
     "\n"
     "ORDER BY n.nspname COLLATE \"C\", c.relname COLLATE \"C\", a.attnum";
 
+/*
+ * ON CONFLICT (columns) takes every unique index on just these columns, in any order, so a
+ * constraint that is not the only one is not what its columns mean. Partial and invalid ones count
+ * as well: one may become valid, and what a predicate implies is PostgreSQL's to say.
+ */
+static const char constraints_sql[] =
+    "SELECT k.conrelid, k.conname, CASE WHEN k.contype = 'x' THEN 'x' WHEN EXISTS (\n"
+    "        SELECT FROM pg_catalog.pg_index i WHERE i.indrelid = k.conrelid\n"
+    "        AND i.indexrelid <> k.conindid AND i.indisunique AND\n"
+    "        (SELECT pg_catalog.array_agg(DISTINCT u.n ORDER BY u.n) FROM\n"
+    "            pg_catalog.unnest((i.indkey::pg_catalog.int2[])[0:i.indnkeyatts - 1]) AS u(n)) =\n"
+    "        (SELECT pg_catalog.array_agg(DISTINCT u.n ORDER BY u.n) FROM\n"
+    "            pg_catalog.unnest(k.conkey) AS u(n))) THEN 's' ELSE 'u' END,\n"
+    "    pg_catalog.array_to_string(k.conkey, ',')\n"
+    "FROM pg_catalog.pg_constraint k JOIN pg_catalog.pg_class c ON c.oid = k.conrelid\n"
+    "JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace\n"
+    "WHERE k.contype IN ('p', 'u', 'x') AND c.relkind IN ('r', 'p')\n"
+    "AND n.nspname NOT IN ('pg_catalog', 'information_schema') AND " REAL "\n"
+    "ORDER BY n.nspname COLLATE \"C\", c.relname COLLATE \"C\", k.conname COLLATE \"C\"";
+
 static const char parents_sql[] =
     "SELECT inhrelid, inhparent FROM pg_catalog.pg_inherits ORDER BY 1, inhseqno, 2";
 
@@ -222,6 +242,24 @@ static size_t collect_columns(const PGresult *columns, uint32_t oid, int *row,
     return count;
 }
 
+/* The same for its constraints. */
+static void add_constraints(struct loader *loader, const PGresult *constraints, uint32_t oid,
+                            int *row)
+{
+    for (; *row < PQntuples(constraints) && oid_at(constraints, *row, 0) == oid; (*row)++) {
+        int16_t key[32];
+        char kind = PQgetvalue(constraints, *row, 2)[0];
+        struct catalog_constraint constraint = {.name = PQgetvalue(constraints, *row, 1),
+                                                .kind = kind == 'x'   ? CONSTRAINT_EXCLUSION
+                                                        : kind == 'u' ? CONSTRAINT_UNIQUE
+                                                                      : CONSTRAINT_SHARED,
+                                                .columns = key,
+                                                .column_count =
+                                                    parse_key(text_at(constraints, *row, 3), key)};
+        catalog_add_constraint(loader->builder, &constraint);
+    }
+}
+
 #define COLUMNS_MAX                                                                                \
     1664 /* PostgreSQL's own limits are 1600 for tables and 1664 for target lists                  \
           */
@@ -230,12 +268,17 @@ static enum status load_relations(struct loader *loader)
 {
     PGresult *relations = NULL;
     PGresult *columns = NULL;
+    PGresult *constraints = NULL;
     struct catalog_column *room = calloc(COLUMNS_MAX, sizeof(*room));
     enum status status = room == NULL ? ERR_MEMORY : query(loader, relations_sql, NULL, &relations);
     if (status == OK) {
         status = query(loader, columns_sql, NULL, &columns);
     }
+    if (status == OK) {
+        status = query(loader, constraints_sql, NULL, &constraints);
+    }
     int at = 0;
+    int constraint_at = 0;
     for (int row = 0; status == OK && row < PQntuples(relations); row++) {
         int16_t key[32];
         struct catalog_relation relation = {
@@ -255,15 +298,17 @@ static enum status load_relations(struct loader *loader)
         };
         relation.column_count = collect_columns(columns, relation.oid, &at, room, COLUMNS_MAX);
         catalog_add_relation(loader->builder, &relation);
+        add_constraints(loader, constraints, relation.oid, &constraint_at);
     }
-    /* Both queries have one order, so what is left over was read of a relation that is not there:
+    /* The queries have one order, so what is left over was read of a relation that is not there:
      * impossible. */
-    if (status == OK && at != PQntuples(columns)) {
+    if (status == OK && (at != PQntuples(columns) || constraint_at != PQntuples(constraints))) {
         buf_str(loader->why, "the catalog's columns do not match its relations");
         status = ERR_UPSTREAM;
     }
     PQclear(relations);
     PQclear(columns);
+    PQclear(constraints);
     free(room);
     return status;
 }
@@ -490,6 +535,19 @@ static bool same_columns(const struct catalog_relation *a, const struct catalog_
     return same;
 }
 
+static bool same_constraints(const struct catalog_relation *a, const struct catalog_relation *b)
+{
+    bool same = a->constraint_count == b->constraint_count;
+    for (size_t i = 0; same && i < a->constraint_count; i++) {
+        const struct catalog_constraint *x = &a->constraints[i];
+        const struct catalog_constraint *y = &b->constraints[i];
+        same = strcmp(x->name, y->name) == 0 && x->kind == y->kind &&
+               x->column_count == y->column_count &&
+               memcmp(x->columns, y->columns, x->column_count * sizeof(*x->columns)) == 0;
+    }
+    return same;
+}
+
 static bool same_relation(const struct catalog_relation *a, const struct catalog_relation *b)
 {
     return a->oid == b->oid && a->row_type_oid == b->row_type_oid &&
@@ -501,7 +559,7 @@ static bool same_relation(const struct catalog_relation *a, const struct catalog
            a->primary_key_count == b->primary_key_count &&
            memcmp(a->primary_key, b->primary_key, a->primary_key_count * sizeof(*a->primary_key)) ==
                0 &&
-           same_columns(a, b);
+           same_constraints(a, b) && same_columns(a, b);
 }
 
 static bool same_guard(const struct catalog_guard *a, const struct catalog_guard *b)

@@ -108,6 +108,28 @@ static void put_key(struct buf *out, const struct catalog_relation *relation)
     buf_byte(out, ';');
 }
 
+static const char *const constraint_words[] = {[CONSTRAINT_SHARED] = "shared",
+                                               [CONSTRAINT_UNIQUE] = "unique",
+                                               [CONSTRAINT_EXCLUSION] = "exclusion"};
+
+/* [ name, word, columns ]; an expression's column is "". */
+static void put_constraints(struct buf *out, const struct catalog_relation *relation)
+{
+    if (relation->constraint_count == 0)
+        return;
+    buf_str(out, "\n    constraints = (");
+    for (size_t i = 0; i < relation->constraint_count; i++) {
+        const struct catalog_constraint *constraint = &relation->constraints[i];
+        const char *names[34] = {constraint->name, constraint_words[constraint->kind]};
+        size_t count = 2;
+        for (size_t k = 0; k < constraint->column_count && count < 34; k++)
+            names[count++] = name_of_attnum(relation, constraint->columns[k]);
+        buf_str(out, i == 0 ? "\n      " : ",\n      ");
+        put_strings(out, names, count);
+    }
+    buf_str(out, " );");
+}
+
 static bool of_the_system(const struct catalog_relation *relation)
 {
     return strcmp(relation->schema, "pg_catalog") == 0 ||
@@ -171,6 +193,7 @@ static void put_relation(struct buf *out, const struct catalog *catalog,
         put_string(out, relation->definition);
         buf_byte(out, ';');
     }
+    put_constraints(out, relation);
     put_columns(out, relation);
     buf_str(out, " }");
 }
@@ -267,6 +290,11 @@ enum status catalog_file_write(const struct catalog *catalog, const char *path, 
 
 /* ---- reading ---- */
 
+struct raw_constraint {
+    const char *parts[34];
+    size_t count;
+};
+
 struct raw_relation {
     const char *schema;
     const char *name;
@@ -274,6 +302,8 @@ struct raw_relation {
     const char *owner;
     const char *definition;
     struct raw_names key;
+    struct raw_constraint *constraints;
+    size_t constraint_count;
     const char *parent[2];
     bool partition;
     bool has_children;
@@ -481,6 +511,34 @@ static void relation_columns(const struct value *value)
     read_list(value, read_column);
 }
 
+static void read_constraint(const struct value *value)
+{
+    struct raw_relation *entry = value->entry;
+    struct raw_constraint *raw = &entry->constraints[entry->constraint_count];
+    if (!read_strings(value, 3, 34, raw->parts, &raw->count))
+        return;
+    for (size_t i = 0; i < sizeof constraint_words / sizeof constraint_words[0]; i++) {
+        if (strcmp(raw->parts[1], constraint_words[i]) == 0) {
+            entry->constraint_count++;
+            return;
+        }
+    }
+    load_report(value->loader, value_place(value), "\"%s\" is nothing that a constraint is",
+                raw->parts[1]);
+}
+
+static void relation_constraints(const struct value *value)
+{
+    struct raw_relation *entry = value->entry;
+    int length = config_setting_length(value->setting);
+    entry->constraints = arena_zalloc(value->loader->arena, length < 0 ? 1 : (size_t)length + 1,
+                                      sizeof(*entry->constraints));
+    if (entry->constraints == NULL)
+        return;
+    entry->constraint_count = 0;
+    read_list(value, read_constraint);
+}
+
 static void relation_names(const struct value *value)
 {
     struct raw_relation *entry = value->entry;
@@ -507,6 +565,7 @@ static const struct value_key relation_keys[] = {
     {"has_children", NULL, relation_has_children},
     {"update_trigger", NULL, relation_update_trigger},
     {"definition", NULL, relation_definition},
+    {"constraints", NULL, relation_constraints},
     {"columns", NULL, relation_columns},
     {"names", NULL, relation_names},
 };
@@ -624,6 +683,19 @@ static bool column_number(const struct raw_relation *raw, const char *name, int1
     return false;
 }
 
+static void add_constraint(struct reading *reading, const struct raw_relation *raw,
+                           const struct raw_constraint *constraint)
+{
+    int16_t columns[32] = {0};
+    struct catalog_constraint made = {.name = constraint->parts[0], .columns = columns};
+    for (size_t i = 0; i < sizeof constraint_words / sizeof constraint_words[0]; i++)
+        if (strcmp(constraint->parts[1], constraint_words[i]) == 0)
+            made.kind = (enum catalog_constraint_kind)i;
+    for (size_t i = 2; i < constraint->count; i++)
+        (void)column_number(raw, constraint->parts[i], &columns[made.column_count++]);
+    catalog_add_constraint(reading->builder, &made);
+}
+
 static void add_relation(struct reading *reading, const struct raw_relation *raw, uint32_t oid)
 {
     int16_t key[32];
@@ -644,6 +716,8 @@ static void add_relation(struct reading *reading, const struct raw_relation *raw
         if (column_number(raw, raw->key.items[i].text, &key[relation.primary_key_count]))
             relation.primary_key_count++;
     catalog_add_relation(reading->builder, &relation);
+    for (size_t i = 0; i < raw->constraint_count; i++)
+        add_constraint(reading, raw, &raw->constraints[i]);
 }
 
 static uint32_t oid_of(size_t index)

@@ -31,6 +31,22 @@ struct catalog_column {
     bool operand; /* of a type that has operators of its own outside pg_catalog */
 };
 
+/* A constraint that has an index: ON CONFLICT ON CONSTRAINT can name it. */
+enum catalog_constraint_kind {
+    CONSTRAINT_SHARED = 0, /* UNIQUE or PRIMARY KEY, and another unique index has its columns too:
+                              these alone would not say which is meant */
+    CONSTRAINT_UNIQUE,     /* UNIQUE or PRIMARY KEY: ON CONFLICT (its columns) takes its index and
+                              no other */
+    CONSTRAINT_EXCLUSION
+};
+
+struct catalog_constraint {
+    const char *name;
+    enum catalog_constraint_kind kind;
+    const int16_t *columns; /* attnums; 0 for an expression */
+    size_t column_count;
+};
+
 struct catalog_relation {
     uint32_t oid;
     uint32_t row_type_oid;
@@ -42,6 +58,8 @@ struct catalog_relation {
     size_t column_count;
     const int16_t *primary_key; /* attnums; count 0: none, or a deferrable one */
     size_t primary_key_count;
+    const struct catalog_constraint *constraints; /* of its own */
+    size_t constraint_count;
     int parent; /* index of the relation it is a partition or the (single) inheritance child of, or
                    -1 */
     bool partition;      /* pg_class.relispartition */
@@ -118,6 +136,9 @@ const struct catalog_relation *catalog_resolve(const struct catalog *catalog,
                                                const char *name);
 const struct catalog_column *catalog_column(const struct catalog_relation *relation,
                                             const char *name);
+/* The relation's own constraint of that name, or NULL. */
+const struct catalog_constraint *catalog_constraint(const struct catalog_relation *relation,
+                                                    const char *name);
 const struct catalog_guard *catalog_guard_for(const struct catalog *catalog, const char *pair,
                                               uint32_t base_oid, bool only);
 /* The guard whose view has this OID (RowDescription, errors), or NULL. */
@@ -145,6 +166,9 @@ struct catalog_builder *catalog_builder_new(void);
 struct arena *
 catalog_builder_arena(struct catalog_builder *builder); /* strings put here need no copy */
 void catalog_add_relation(struct catalog_builder *builder, const struct catalog_relation *relation);
+/* One more of the relation that was added last. */
+void catalog_add_constraint(struct catalog_builder *builder,
+                            const struct catalog_constraint *constraint);
 /* Parents are given by OID once all relations are in. */
 void catalog_set_parent(struct catalog_builder *builder, uint32_t child_oid, uint32_t parent_oid);
 void catalog_add_guard(struct catalog_builder *builder, const struct catalog_guard *guard);

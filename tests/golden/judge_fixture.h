@@ -87,6 +87,22 @@ static void fixture_relation(struct catalog_builder *builder, char *line, bool p
     catalog_add_relation(builder, &relation);
 }
 
+/* constraint name unique|shared|exclusion a,b: of the relation above it */
+static void fixture_constraint(struct catalog_builder *builder, char *line)
+{
+    int16_t key[4];
+    char *save = NULL;
+    (void)strtok_r(line, " \n", &save);
+    struct catalog_constraint constraint = {.name = strtok_r(NULL, " \n", &save), .columns = key};
+    char kind = strtok_r(NULL, " \n", &save)[0];
+    constraint.kind = kind == 'u'   ? CONSTRAINT_UNIQUE
+                      : kind == 'e' ? CONSTRAINT_EXCLUSION
+                                    : CONSTRAINT_SHARED;
+    for (char *at = strtok_r(NULL, " \n", &save); *at != '\0'; at += *at == ',')
+        key[constraint.column_count++] = (int16_t)strtol(at, &at, 10);
+    catalog_add_constraint(builder, &constraint);
+}
+
 static struct catalog_builder *fixture_read(void)
 {
     struct catalog_builder *builder = catalog_builder_new();
@@ -100,6 +116,8 @@ static struct catalog_builder *fixture_read(void)
         unsigned up = 0;
         if (strncmp(line, "relation ", 9) == 0) {
             fixture_relation(builder, line, strstr(line, " p pk=") != NULL);
+        } else if (strncmp(line, "constraint ", 11) == 0) {
+            fixture_constraint(builder, line);
         } else if (sscanf(line, "parent %u %u", &child, &up) == 2) {
             catalog_set_parent(builder, child, up);
         } else if (sscanf(line, "function %127s", a) == 1) {
