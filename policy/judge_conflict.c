@@ -148,12 +148,128 @@ static enum status check_filter(struct judge *judge, const PgQuery__OnConflictCl
     return OK;
 }
 
+/* ---- ON CONSTRAINT ---- */
+
+/* The answer for a constraint that is there and has a hidden column is the same: its name would
+ * tell of it. */
+static enum status no_constraint(struct judge *judge, const PgQuery__InferClause *infer,
+                                 const struct relation_use *use, const char *hint)
+{
+    size_t at = infer->location < 0 ? SIZE_MAX : (size_t)infer->location;
+    enum status status =
+        judge_refuse(judge, DENIED, "42704", "constraint", infer->conname, at,
+                     judge_format(judge, "constraint \"%s\" for table \"%s\" does not exist",
+                                  infer->conname, use->shown.relation->name));
+    if (hint != NULL)
+        judge_hint(judge, hint);
+    return status;
+}
+
+/* The name of a column that the guard shows as it is. PostgreSQL looks for an index on what the
+ * guard computes, and of a masked column finds none, or another one. */
+static const char *plain_column(const struct judge *judge, const struct relation_use *use,
+                                int16_t attnum)
+{
+    const struct catalog_relation *relation = use->shown.relation;
+    for (size_t i = 0; i < relation->column_count; i++) {
+        const struct catalog_column *column = &relation->columns[i];
+        if (column->attnum == attnum &&
+            policy_mask_for(judge->request->policy, use->shown.table, use->shown.rule, column->name)
+                    ->kind == MASK_SHOW)
+            return column->name;
+    }
+    return NULL;
+}
+
+static PgQuery__Node *new_element(struct judge *judge, const char *name)
+{
+    PgQuery__Node *node = arena_zalloc(judge->arena, 1, sizeof(*node));
+    PgQuery__IndexElem *element = arena_zalloc(judge->arena, 1, sizeof(*element));
+    if (node == NULL || element == NULL)
+        return NULL;
+    pg_query__node__init(node);
+    pg_query__index_elem__init(element);
+    element->name = arena_strdup(judge->arena, name);
+    element->ordering = PG_QUERY__SORT_BY_DIR__SORTBY_DEFAULT;
+    element->nulls_ordering = PG_QUERY__SORT_BY_NULLS__SORTBY_NULLS_DEFAULT;
+    node->node_case = PG_QUERY__NODE__NODE_INDEX_ELEM;
+    node->index_elem = element;
+    return element->name == NULL ? NULL : node;
+}
+
+/* ON CONSTRAINT name becomes (columns): bytes of the text, and the tree. */
+static enum status write_columns(struct judge *judge, PgQuery__InferClause *infer,
+                                 const char *const *names, size_t count)
+{
+    size_t at = infer->location < 0 ? SIZE_MAX : (size_t)infer->location;
+    size_t index = at == SIZE_MAX ? SIZE_MAX : scan_find(&judge->tokens, at);
+    size_t next = 0;
+    size_t end = index == SIZE_MAX || index + 2 >= judge->tokens.count
+                     ? 0
+                     : scan_name_end(&judge->tokens, index + 2, &next);
+    if (end == 0 || judge->tokens.tokens[index].kind != PG_QUERY__TOKEN__ON ||
+        judge->tokens.tokens[index + 1].kind != PG_QUERY__TOKEN__CONSTRAINT)
+        return judge_refuse(judge, ERR_INTERNAL, "XX000", "internal", "constraint", at,
+                            "the name of a constraint was not found in the text");
+    const char *text = "";
+    PgQuery__Node **elements = arena_zalloc(judge->arena, count + 1, sizeof(*elements));
+    for (size_t i = 0; i < count && elements != NULL && text != NULL; i++) {
+        const char *quoted = rewrite_quote(judge, names[i]);
+        elements[i] = new_element(judge, names[i]);
+        text = quoted == NULL || elements[i] == NULL
+                   ? NULL
+                   : judge_format(judge, "%s%s%s", text, i == 0 ? "" : ", ", quoted);
+    }
+    if (elements == NULL || text == NULL)
+        return judge_no_memory(judge);
+    infer->conname = (char *)protobuf_c_empty_string;
+    infer->index_elems = elements;
+    infer->n_index_elems = count;
+    return rewrite_edit(judge, at, end - at, judge_format(judge, "(%s)", text));
+}
+
+/*
+ * A view has no constraints: the name becomes the columns, for which PostgreSQL looks up the index
+ * again. It must be that one: PostgreSQL takes every unique index on just these columns, and a
+ * conflict with another one is an error where ON CONSTRAINT names one of two.
+ */
+static enum status on_constraint(struct judge *judge, PgQuery__InferClause *infer)
+{
+    const struct relation_use *use = judge->level->items[0].use;
+    const struct catalog_constraint *constraint =
+        catalog_constraint(use->shown.relation, infer->conname);
+    const char *names[32];
+    if (constraint == NULL || constraint->column_count > 32)
+        return no_constraint(judge, infer, use, NULL);
+    for (size_t i = 0; i < constraint->column_count; i++) {
+        names[i] = plain_column(judge, use, constraint->columns[i]);
+        if (names[i] == NULL)
+            return no_constraint(judge, infer, use,
+                                 "The policy hides or masks one of its columns.");
+    }
+    if (constraint->kind == CONSTRAINT_EXCLUSION)
+        return refuse(judge,
+                      judge_format(judge,
+                                   "ON CONFLICT ON CONSTRAINT \"%s\", an exclusion constraint,",
+                                   infer->conname),
+                      "ON CONFLICT DO NOTHING without a constraint asks all of them.");
+    if (constraint->kind != CONSTRAINT_UNIQUE)
+        return refuse(judge,
+                      judge_format(judge,
+                                   "ON CONFLICT ON CONSTRAINT \"%s\", which is not the only unique "
+                                   "index on its columns,",
+                                   infer->conname),
+                      "Name the columns instead: PostgreSQL then asks all of these indexes.");
+    return write_columns(judge, infer, names, constraint->column_count);
+}
+
 /* ---- the clause ---- */
 
-static enum status infer(struct judge *judge, const PgQuery__InferClause *infer)
+static enum status infer(struct judge *judge, PgQuery__InferClause *infer)
 {
-    if (infer->conname[0] != '\0')
-        return refuse(judge, "ON CONFLICT ON CONSTRAINT", "Name the constraint's columns instead.");
+    enum status named = infer->conname[0] == '\0' ? OK : on_constraint(judge, infer);
+    if (named != OK)
+        return named;
     for (size_t i = 0; i < infer->n_index_elems; i++) {
         PgQuery__IndexElem *element =
             infer->index_elems[i]->node_case == PG_QUERY__NODE__NODE_INDEX_ELEM

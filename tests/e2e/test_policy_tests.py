@@ -406,7 +406,8 @@ def test_files_that_are_not_there(tmp_path):
 
 @pytest.mark.parametrize("text,wanted", [
     ("format = 2;", "from 1 to 1"), ("relations = ( { schema = \"a\"; } );", '"kind"'), ("relations = ( { schema = \"a\"; name = \"b\"; kind = \"x\"; } );", "relkind"),
-    ("relations = ( { schema = \"a\"; name = \"b\"; kind = \"r\"; columns = ( [ \"c\", \"text\", \"shiny\" ] ); } );", "shiny"), ("tables = ( );", "unknown key")])
+    ("relations = ( { schema = \"a\"; name = \"b\"; kind = \"r\"; columns = ( [ \"c\", \"text\", \"shiny\" ] ); } );", "shiny"),
+    ("relations = ( { schema = \"a\"; name = \"b\"; kind = \"r\"; constraints = ( [ \"c\", \"glossy\", \"d\" ] ); } );", "glossy"), ("tables = ( );", "unknown key")])
 def test_a_bad_catalog_is_2(text, wanted, tmp_path):
     (tmp_path / "catalog.cfg").write_text(text)
     status, out, err = pgvigil("test", "--catalog", tmp_path / "catalog.cfg", TESTS)
@@ -493,26 +494,31 @@ ODD = r'"Odd Sché\ma"'
 ODD_TABLE = ODD + r'."a.b \ c"'
 ODD_SQL = r"""
 CREATE SCHEMA @;
-CREATE TABLE @."a.b \ c" (id bigint PRIMARY KEY, "Libellé "" long" text, secret text DEFAULT 'x', nir app.nir, "text" text);
+CREATE TABLE @."a.b \ c" (id bigint CONSTRAINT "p \ k" PRIMARY KEY, "Libellé "" long" text, secret text DEFAULT 'x', nir app.nir, "text" text);
 CREATE VIEW @.v AS SELECT id, secret FROM @."a.b \ c" WHERE "text" <> E'\n';
-CREATE TABLE public.parts (id int NOT NULL, kind int NOT NULL, PRIMARY KEY (id, kind)) PARTITION BY LIST (kind);
+CREATE TABLE public.parts (id int NOT NULL, kind int NOT NULL, label text, PRIMARY KEY (id, kind), CONSTRAINT twice UNIQUE (kind, label), UNIQUE (label, kind)) PARTITION BY LIST (kind);
 CREATE TABLE public.parts_1 PARTITION OF public.parts FOR VALUES IN (1);
 CREATE FUNCTION app.eq(text, text) RETURNS boolean LANGUAGE sql AS $$ SELECT true $$;
 CREATE OPERATOR app.=== (LEFTARG = text, RIGHTARG = text, FUNCTION = app.eq);
 GRANT USAGE ON SCHEMA @ TO pgvigil_owner;
 GRANT SELECT ON ALL TABLES IN SCHEMA @ TO pgvigil_owner;
-GRANT SELECT ON public.parts, public.parts_1 TO pgvigil_owner;
+GRANT SELECT, INSERT ON public.parts, public.parts_1 TO pgvigil_owner;
 """.replace("@", ODD)
 ODD_POLICY = r"""
 tables = ( { name = "Odd Sché\\ma.a.b \\ c"; columns = { admin = [ "id", "Libellé \" long", "text" ]; identifier = [ "nir" ]; private = [ "secret" ]; }; },
-           { name = "public.parts"; columns = { admin = [ "id", "kind" ]; }; } );
-rules = ( { roles = [ "biller" ]; missions = [ "billing" ]; tables = [ "Odd Sché\\ma.a.b \\ c", "public.parts" ]; columns = { admin = "show"; }; } );
+           { name = "public.parts"; columns = { admin = [ "id", "kind", "label" ]; }; } );
+rules = ( { roles = [ "biller" ]; missions = [ "billing" ]; tables = [ "Odd Sché\\ma.a.b \\ c" ]; columns = { admin = "show"; }; },
+          { roles = [ "biller" ]; missions = [ "billing" ]; tables = [ "public.parts" ]; columns = { admin = "show"; }; insert = [ "admin" ]; } );
 """
 ODD_CASES = [
     ("SELECT * FROM " + ODD_TABLE, r'gives = { relations = [ "Odd Sché\\ma.a.b \\ c" ]; shown = [ "id", "Libellé \" long", "text" ]; hidden = [ "secret", "nir" ]; };'),
     ("SELECT nir FROM " + ODD_TABLE, r'refused = { reason = "column"; object = "Odd Sché\\ma.a.b \\ c.nir"; };'),
     ("SELECT * FROM %s.v" % ODD, 'gives = { shown = [ "id" ]; };'),
     ('SELECT "text" FROM %s GROUP BY id' % ODD_TABLE, "gives = { };"),
+    ("INSERT INTO parts (id, kind) VALUES (1, 1) ON CONFLICT ON CONSTRAINT parts_pkey DO NOTHING", 'gives = { relations = [ "public.parts" ]; };'),
+    ('INSERT INTO %s (id) VALUES (1) ON CONFLICT ON CONSTRAINT "p \\ k" DO NOTHING' % ODD_TABLE, 'refused = { reason = "write"; };'),
+    ("INSERT INTO parts (id, kind) VALUES (1, 1) ON CONFLICT ON CONSTRAINT twice DO NOTHING", 'refused = { reason = "write"; };'),
+    ("INSERT INTO parts (id, kind) VALUES (1, 1) ON CONFLICT ON CONSTRAINT parts_key DO NOTHING", 'refused = { reason = "constraint"; };'),
     ("SELECT id FROM parts_1", 'gives = { relations = [ "public.parts_1" ]; };'),
     ("SELECT id FROM ONLY parts", 'gives = { relations = [ "public.parts" ]; };'),
     ("SELECT 'a' OPERATOR(app.===) 'b'", 'refused = { reason = "operator"; };'),

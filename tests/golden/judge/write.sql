@@ -122,7 +122,43 @@ INSERT INTO patients (id, phone) VALUES (1, '06') ON CONFLICT (id) DO UPDATE SET
 => refused 42703 column: column "nir" of relation "patients" does not exist
 
 INSERT INTO patients (id, phone) VALUES (1, '06') ON CONFLICT ON CONSTRAINT patients_pkey DO NOTHING
-=> refused 0A000 write: ON CONFLICT ON CONSTRAINT is not supported for role "nurse" in mission "writing"
+=> INSERT INTO "G:"."public.patients" AS "patients" (id, phone) VALUES (1, '06') ON CONFLICT ("id") DO NOTHING
+-- public.patients(id& phone+)
+
+INSERT INTO patients (id, phone) VALUES (1, '06') ON CONFLICT ON CONSTRAINT phone_and_ward /* two */ DO UPDATE SET phone = excluded.phone RETURNING id
+=> INSERT INTO "G:"."public.patients" AS "patients" (id, phone) VALUES (1, '06') ON CONFLICT ("ward_id", "phone") /* two */ DO UPDATE SET phone = excluded.phone RETURNING id
+-- public.patients(id& ward_id phone&)
+
+INSERT INTO patients (id, phone) VALUES (1, '06') ON CONFLICT ON CONSTRAINT U&"ph!006fne_and_ward" UESCAPE '!' DO UPDATE SET ward_id = 1
+=> refused 0A000 write: ON CONFLICT DO UPDATE SET "ward_id" is not supported for role "nurse" in mission "writing"
+
+INSERT INTO patients (id, phone) VALUES (1, '06') ON CONFLICT ON CONSTRAINT "patients_pkey" DO UPDATE SET phone = patients.phone
+=> refused 0A000 write: a reference to the existing row in ON CONFLICT DO UPDATE is not supported for role "nurse" in mission "writing"
+
+INSERT INTO patients (id, phone) VALUES (1, '06') ON CONFLICT ON CONSTRAINT patients_nir_key DO NOTHING
+=> refused 42704 constraint: constraint "patients_nir_key" for table "patients" does not exist
+
+INSERT INTO patients (id, phone) VALUES (1, '06') ON CONFLICT ON CONSTRAINT patients_name_key DO NOTHING
+=> refused 42704 constraint: constraint "patients_name_key" for table "patients" does not exist
+
+INSERT INTO patients (id, phone) VALUES (1, '06') ON CONFLICT ON CONSTRAINT phone_key DO NOTHING
+=> refused 0A000 write: ON CONFLICT ON CONSTRAINT "phone_key", which is not the only unique index on its columns, is not supported for role "nurse" in mission "writing"
+
+INSERT INTO patients (id, phone) VALUES (1, '06') ON CONFLICT ON CONSTRAINT wards_apart DO NOTHING
+=> refused 0A000 write: ON CONFLICT ON CONSTRAINT "wards_apart", an exclusion constraint, is not supported for role "nurse" in mission "writing"
+
+INSERT INTO patients (id, phone) VALUES (1, '06') ON CONFLICT ON CONSTRAINT nosuch DO NOTHING
+=> refused 42704 constraint: constraint "nosuch" for table "patients" does not exist
+
+INSERT INTO patients (id, phone) VALUES (1, '06') ON CONFLICT ON CONSTRAINT stays_pkey DO NOTHING
+=> refused 42704 constraint: constraint "stays_pkey" for table "patients" does not exist
+
+INSERT INTO patients (id, phone) VALUES (1, '06') ON CONFLICT ON CONSTRAINT Patients_PKey DO NOTHING
+=> INSERT INTO "G:"."public.patients" AS "patients" (id, phone) VALUES (1, '06') ON CONFLICT ("id") DO NOTHING
+-- public.patients(id& phone+)
+
+INSERT INTO patients (id, phone) VALUES (1, '06') ON CONFLICT ON CONSTRAINT excluded DO NOTHING
+=> refused 42704 constraint: constraint "excluded" for table "patients" does not exist
 
 INSERT INTO patients (id, phone) VALUES (1, '06') ON CONFLICT (lower(phone)) WHERE ward_id > 2 DO NOTHING
 => refused 42501 function: function "public.lower" is not available for role "nurse" in mission "writing"
