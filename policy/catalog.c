@@ -29,6 +29,7 @@ struct catalog_private {
     struct map *guard_oids;     /* oid -> catalog_guard */
     struct map *functions;      /* schema NUL name -> catalog_function */
     struct map *function_names; /* name -> the first catalog_function of that name: a quick no */
+    struct map *sequences;      /* schema NUL name -> catalog_sequence */
     struct map *types;          /* schema NUL name -> the string */
     struct map *operators;      /* name -> the string */
     struct map *typed_operators;
@@ -51,6 +52,8 @@ struct catalog_builder {
     size_t guard_count, guard_cap;
     struct catalog_function *functions;
     size_t function_count, function_cap;
+    struct catalog_sequence *sequences;
+    size_t sequence_count, sequence_cap;
     const char **types;
     size_t type_count, type_cap;
     uint32_t *type_oids;
@@ -276,6 +279,20 @@ void catalog_add_function(struct catalog_builder *builder, const struct catalog_
                                   .is_volatile = function->is_volatile};
 }
 
+void catalog_add_sequence(struct catalog_builder *builder, const struct catalog_sequence *sequence)
+{
+    struct catalog_sequence *grown = more(builder, builder->sequences, builder->sequence_count,
+                                          &builder->sequence_cap, sizeof(*grown));
+    if (grown == NULL) {
+        return;
+    }
+    builder->sequences = grown;
+    struct catalog_sequence *copy = &grown[builder->sequence_count++];
+    *copy = *sequence;
+    copy->schema = keep(builder, sequence->schema);
+    copy->name = keep(builder, sequence->name);
+}
+
 void catalog_add_type(struct catalog_builder *builder, const char *schema, const char *name,
                       uint32_t oid, uint32_t root)
 {
@@ -421,6 +438,18 @@ static enum status index_functions(struct catalog_builder *builder, struct catal
     return OK;
 }
 
+static enum status index_sequences(struct catalog_builder *builder, struct catalog_private *private)
+{
+    char key[NAME_MAX_BYTES];
+    enum status status = OK;
+    for (size_t i = 0; i < builder->sequence_count && status == OK; i++) {
+        struct catalog_sequence *sequence = &builder->sequences[i];
+        size_t len = name_key(key, sequence->schema, sequence->name);
+        status = put_new(private->sequences, key, len, sequence);
+    }
+    return status;
+}
+
 /* Names into a map; a name that is there twice is dropped from the list. */
 static enum status put_names(struct map *map, const char **names, size_t *count)
 {
@@ -462,6 +491,7 @@ static void private_free(struct catalog_private *private)
     map_free(private->guard_oids);
     map_free(private->functions);
     map_free(private->function_names);
+    map_free(private->sequences);
     map_free(private->types);
     map_free(private->operators);
     map_free(private->typed_operators);
@@ -476,13 +506,14 @@ static bool make_maps(struct catalog_private *private)
     private->guard_oids = map_new();
     private->functions = map_new();
     private->function_names = map_new();
+    private->sequences = map_new();
     private->types = map_new();
     private->operators = map_new();
     private->typed_operators = map_new();
     return private->relations != NULL && private->relation_oids != NULL &&
            private->guards != NULL && private->guard_oids != NULL && private->functions != NULL &&
-           private->function_names != NULL && private->types != NULL &&
-           private->operators != NULL && private->typed_operators != NULL;
+           private->function_names != NULL && private->sequences != NULL &&
+           private->types != NULL && private->operators != NULL && private->typed_operators != NULL;
 }
 
 static struct catalog *fill(const struct catalog_builder *builder, struct catalog_private *private)
@@ -498,6 +529,8 @@ static struct catalog *fill(const struct catalog_builder *builder, struct catalo
         .guard_count = builder->guard_count,
         .functions = builder->functions,
         .function_count = builder->function_count,
+        .sequences = builder->sequences,
+        .sequence_count = builder->sequence_count,
         .types = builder->types,
         .type_count = builder->type_count,
         .type_oids = builder->type_oids,
@@ -538,6 +571,9 @@ enum status catalog_finish(struct catalog_builder *builder, struct catalog **cat
     }
     if (status == OK) {
         status = index_functions(builder, private);
+    }
+    if (status == OK) {
+        status = index_sequences(builder, private);
     }
     if (status == OK) {
         status = index_names(builder, private);
@@ -654,6 +690,14 @@ const struct catalog_function *catalog_function_find(const struct catalog *catal
     char key[NAME_MAX_BYTES];
     size_t len = name_key(key, schema, name);
     return len == 0 ? NULL : map_get(catalog->private->functions, key, len);
+}
+
+const struct catalog_sequence *catalog_find_sequence(const struct catalog *catalog,
+                                                     const char *schema, const char *name)
+{
+    char key[NAME_MAX_BYTES];
+    size_t len = name_key(key, schema, name);
+    return len == 0 ? NULL : map_get(catalog->private->sequences, key, len);
 }
 
 const struct catalog_function *catalog_function_on_path(const struct catalog *catalog,

@@ -1,5 +1,5 @@
 /*
- * check_people.c: missions, roles and functions: from raw entries to the policy's lists.
+ * check_people.c: missions, roles, functions and sequences: from raw entries to the policy's lists.
  */
 #include "load.h"
 #include "private.h"
@@ -184,18 +184,21 @@ static void check_roles(struct loader *loader, struct map *seen)
     policy->role_count = count;
 }
 
-static void check_functions(struct loader *loader)
+/* Functions, or sequences: `word`. */
+static void check_named(struct loader *loader, const struct pile *pile, const char *word,
+                        const struct policy_function **out, size_t *out_count)
 {
     struct policy *policy = loader->policy;
-    struct raw_function *raw = loader->functions.items;
+    struct raw_function *raw = pile->items;
     struct policy_function *functions =
-        arena_alloc(loader->arena, (loader->functions.count + 1) * sizeof(*functions));
+        arena_alloc(loader->arena, (pile->count + 1) * sizeof(*functions));
+    const char *what = arena_printf(loader->arena, "a %s", word);
     const char **roles = role_names(loader);
     const char **missions = mission_names(loader);
     size_t count = 0;
-    if (functions == NULL || roles == NULL || missions == NULL)
+    if (functions == NULL || roles == NULL || missions == NULL || what == NULL)
         return;
-    for (size_t i = 0; i < loader->functions.count; i++) {
+    for (size_t i = 0; i < pile->count; i++) {
         struct policy_function *function = &functions[count];
         *function = (struct policy_function){.place = raw[i].name.place};
         function->roles = check_indexes(loader, &raw[i].roles, "role", roles, policy->role_count,
@@ -206,20 +209,21 @@ static void check_functions(struct loader *loader)
          */
         if (raw[i].roles.place.file != NULL && raw[i].roles.count == 0)
             load_report(loader, raw[i].roles.place,
-                        "\"roles\" is empty: leave it out to allow every role, or the function to "
-                        "allow none");
+                        "\"roles\" is empty: leave it out to allow every role, or the %s to "
+                        "allow none",
+                        word);
         if (raw[i].missions.place.file != NULL && raw[i].missions.count == 0)
-            load_report(
-                loader, raw[i].missions.place,
-                "\"missions\" is empty: leave it out to allow every mission, or the function "
-                "to allow none");
+            load_report(loader, raw[i].missions.place,
+                        "\"missions\" is empty: leave it out to allow every mission, or the %s "
+                        "to allow none",
+                        word);
         const char *name = raw[i].name.text;
-        if (name == NULL || !check_relation_name(loader, function->place, "a function", name))
+        if (name == NULL || !check_relation_name(loader, function->place, what, name))
             continue;
         if (policy_is_pattern(name) || strchr(name, '(') != NULL) {
-            load_report(
-                loader, function->place,
-                "\"%s\": name one function, without arguments; patterns are for tables only", name);
+            load_report(loader, function->place,
+                        "\"%s\": name one %s, without arguments; patterns are for tables only",
+                        name, word);
             continue;
         }
         const char *dot = strchr(name, '.');
@@ -227,12 +231,12 @@ static void check_functions(struct loader *loader)
         function->name = dot + 1;
         if (function->schema != NULL && strcmp(function->schema, "pg_catalog") == 0)
             load_report(loader, function->place,
-                        "\"%s\" is built in: pgvigil's own list decides on pg_catalog functions",
-                        name);
+                        "\"%s\" is built in: pgvigil's own list decides on pg_catalog %ss", name,
+                        word);
         count++;
     }
-    policy->functions = functions;
-    policy->function_count = count;
+    *out = functions;
+    *out_count = count;
 }
 
 void check_people(struct loader *loader)
@@ -245,6 +249,10 @@ void check_people(struct loader *loader)
     check_missions(loader, seen);
     map_clear(seen);
     check_roles(loader, seen);
-    check_functions(loader);
+    struct policy *policy = loader->policy;
+    check_named(loader, &loader->functions, "function", &policy->functions,
+                &policy->function_count);
+    check_named(loader, &loader->sequences, "sequence", &policy->sequences,
+                &policy->sequence_count);
     map_free(seen);
 }

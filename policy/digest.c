@@ -228,6 +228,9 @@ enum status policy_digest(struct policy *policy)
     put_items(&out, policy, policy->filters, policy->filter_count, put_filter);
     put_items(&out, policy, policy->rules, policy->rule_count, put_rule);
     put_items(&out, policy, policy->functions, policy->function_count, put_function);
+    /* A policy without any keeps the digest that it had before there were such entries. */
+    if (policy->sequence_count > 0)
+        put_items(&out, policy, policy->sequences, policy->sequence_count, put_function);
     enum status status = out.failed ? ERR_MEMORY : OK;
     if (status == OK) {
         text_hash128(buf_head(&out), buf_len(&out), policy->digest);

@@ -79,7 +79,8 @@ struct top_key {
 static const struct top_key top_keys[] = {
     {"tables", load_tables},     {"masks", load_masks},         {"attributes", load_attributes},
     {"missions", load_missions}, {"roles", load_roles},         {"filters", load_filters},
-    {"rules", load_rules},       {"functions", load_functions}, {"users", load_users},
+    {"rules", load_rules},       {"functions", load_functions}, {"sequences", load_sequences},
+    {"users", load_users},
 };
 #define TOP_KEY_COUNT (sizeof(top_keys) / sizeof(top_keys[0]))
 
@@ -106,7 +107,7 @@ void load_document(struct loader *loader, const struct document *document, confi
             load_report(
                 loader, place,
                 "unknown key \"%s\"; known are: tables, masks, attributes, missions, roles, "
-                "filters, rules, functions, users",
+                "filters, rules, functions, sequences, users",
                 name);
     }
 }

@@ -122,6 +122,7 @@ struct loader {
     struct pile filters;    /* struct policy_filter */
     struct pile rules;      /* struct raw_rule */
     struct pile functions;  /* struct raw_function */
+    struct pile sequences;  /* struct raw_function */
     struct pile users;      /* struct raw_user */
     struct pile known;      /* struct policy_table: every exact relation named, for the checks */
 };
@@ -164,12 +165,13 @@ void load_attributes(struct loader *loader, const struct document *document,
 void load_missions(struct loader *loader, const struct document *document, config_setting_t *list);
 void load_roles(struct loader *loader, const struct document *document, config_setting_t *list);
 void load_functions(struct loader *loader, const struct document *document, config_setting_t *list);
+void load_sequences(struct loader *loader, const struct document *document, config_setting_t *list);
 void load_users(struct loader *loader, const struct document *document, config_setting_t *list);
 void load_rules(struct loader *loader, const struct document *document, config_setting_t *list);
 
 /* check_*.c: each fills its part of the policy. The order is that of this list. */
 void check_data(struct loader *loader);   /* attributes, masks, filters, tables */
-void check_people(struct loader *loader); /* missions, roles, functions */
+void check_people(struct loader *loader); /* missions, roles, functions, sequences */
 void check_users(struct loader *loader);
 void check_rules(struct loader *loader);
 void check_rule_pairs(

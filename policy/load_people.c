@@ -1,5 +1,5 @@
 /*
- * load_people.c: the keys that say who works and why: missions, roles, functions, users.
+ * load_people.c: the keys that say who works and why: missions, roles, functions, sequences, users.
  *
  * Trust boundary and ownership: as value.c. Secrets pass through here: no message holds a value.
  */
@@ -232,6 +232,19 @@ void load_functions(struct loader *loader, const struct document *document, conf
 {
     struct value value = {.loader = loader, .document = document, .setting = list};
     value_entries(&value, "a function", KEYS(function_keys), &loader->functions,
+                  sizeof(struct raw_function), offsetof(struct raw_function, name.place));
+}
+
+static const struct value_key sequence_keys[] = {
+    {"name", "\"schema.sequence\"", function_name},
+    {"roles", NULL, function_roles},
+    {"missions", NULL, function_missions},
+};
+
+void load_sequences(struct loader *loader, const struct document *document, config_setting_t *list)
+{
+    struct value value = {.loader = loader, .document = document, .setting = list};
+    value_entries(&value, "a sequence", KEYS(sequence_keys), &loader->sequences,
                   sizeof(struct raw_function), offsetof(struct raw_function, name.place));
 }
 

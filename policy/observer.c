@@ -34,6 +34,8 @@ static struct catalog_builder *copy_catalog(const struct catalog *from, const ch
                                from->relations[from->relations[i].parent].oid);
     for (size_t i = 0; i < from->function_count; i++)
         catalog_add_function(builder, &from->functions[i]);
+    for (size_t i = 0; i < from->sequence_count; i++)
+        catalog_add_sequence(builder, &from->sequences[i]);
     for (size_t i = 0; i < from->type_count; i++) {
         const char *dot = strchr(from->types[i], '.');
         char *schema = dot == NULL ? NULL

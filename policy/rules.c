@@ -336,17 +336,28 @@ static bool has_index(const uint32_t *list, size_t count, int index)
     return count == 0;
 }
 
-bool policy_function_allowed(const struct policy *policy, int role, int mission, const char *schema,
-                             const char *name)
+static bool allowed(const struct policy *policy, const struct policy_function *list, size_t count,
+                    int role, int mission, const char *schema, const char *name)
 {
     if (!is_pair(policy, role, mission))
         return false;
-    for (size_t i = 0; i < policy->function_count; i++) {
-        const struct policy_function *function = &policy->functions[i];
-        if (strcmp(function->schema, schema) == 0 && strcmp(function->name, name) == 0 &&
-            has_index(function->roles, function->role_count, role) &&
-            has_index(function->missions, function->mission_count, mission))
+    for (size_t i = 0; i < count; i++) {
+        if (strcmp(list[i].schema, schema) == 0 && strcmp(list[i].name, name) == 0 &&
+            has_index(list[i].roles, list[i].role_count, role) &&
+            has_index(list[i].missions, list[i].mission_count, mission))
             return true;
     }
     return false;
+}
+
+bool policy_function_allowed(const struct policy *policy, int role, int mission, const char *schema,
+                             const char *name)
+{
+    return allowed(policy, policy->functions, policy->function_count, role, mission, schema, name);
+}
+
+bool policy_sequence_allowed(const struct policy *policy, int role, int mission, const char *schema,
+                             const char *name)
+{
+    return allowed(policy, policy->sequences, policy->sequence_count, role, mission, schema, name);
 }

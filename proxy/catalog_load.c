@@ -124,6 +124,16 @@ static const char functions_sql[] =
     "WHERE n.nspname <> 'information_schema' AND " REAL "\n"
     "GROUP BY n.nspname, p.proname ORDER BY n.nspname COLLATE \"C\", p.proname COLLATE \"C\"";
 
+/* Owned by a column: by a dependency of kind a (serial, OWNED BY) or i (identity). */
+static const char sequences_sql[] =
+    "SELECT n.nspname, c.relname, COALESCE(d.refobjid, 0), COALESCE(d.refobjsubid, 0)\n"
+    "FROM pg_catalog.pg_class c JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace\n"
+    "LEFT JOIN LATERAL (SELECT d.refobjid, d.refobjsubid FROM pg_catalog.pg_depend d\n"
+    "    WHERE d.classid = 'pg_catalog.pg_class'::pg_catalog.regclass AND d.objid = c.oid\n"
+    "    AND d.objsubid = 0 AND d.refclassid = 'pg_catalog.pg_class'::pg_catalog.regclass\n"
+    "    AND d.refobjsubid > 0 AND d.deptype IN ('a', 'i') LIMIT 1) d ON true\n"
+    "WHERE c.relkind = 'S' AND " REAL " ORDER BY n.nspname COLLATE \"C\", c.relname COLLATE \"C\"";
+
 /* Domains, enums, ranges and base types, and arrays of them. Never a row type, nor its array:
  * ((NULL
  * ::_t)[1]).* lists the columns of a hidden table. Nor a domain over such, or over reg* types. */
@@ -405,6 +415,22 @@ static enum status load_names(struct loader *loader)
     return status;
 }
 
+static enum status load_sequences(struct loader *loader)
+{
+    PGresult *result = NULL;
+    enum status status = query(loader, sequences_sql, NULL, &result);
+    for (int row = 0; status == OK && row < PQntuples(result); row++) {
+        struct catalog_sequence sequence = {
+            .schema = PQgetvalue(result, row, 0),
+            .name = PQgetvalue(result, row, 1),
+            .owner_oid = oid_at(result, row, 2),
+            .owner_attnum = (int16_t)strtol(PQgetvalue(result, row, 3), NULL, 10)};
+        catalog_add_sequence(loader->builder, &sequence);
+    }
+    PQclear(result);
+    return status;
+}
+
 /* The generation stands when the catalog schema, which is finished last, says this policy's digest.
  */
 static enum status load_generation(struct loader *loader, const struct policy *policy)
@@ -455,6 +481,9 @@ enum status catalog_load_conn(PGconn *conn, const struct policy *policy, struct 
     }
     if (status == OK) {
         status = load_names(&loader);
+    }
+    if (status == OK) {
+        status = load_sequences(&loader);
     }
     if (status == OK) {
         status = load_generation(&loader, policy);
@@ -575,8 +604,8 @@ static bool same_guard(const struct catalog_guard *a, const struct catalog_guard
 bool catalog_load_equal(const struct catalog *a, const struct catalog *b)
 {
     bool same = a->relation_count == b->relation_count && a->guard_count == b->guard_count &&
-                a->function_count == b->function_count && a->server_version == b->server_version &&
-                strcmp(a->database, b->database) == 0 &&
+                a->function_count == b->function_count && a->sequence_count == b->sequence_count &&
+                a->server_version == b->server_version && strcmp(a->database, b->database) == 0 &&
                 strcmp(a->generation_digest, b->generation_digest) == 0 &&
                 same_names(a->types, a->type_count, b->types, b->type_count) &&
                 same_oids(a->type_oids, b->type_oids, a->type_count) &&
@@ -590,6 +619,12 @@ bool catalog_load_equal(const struct catalog *a, const struct catalog *b)
     }
     for (size_t i = 0; same && i < a->guard_count; i++) {
         same = same_guard(&a->guards[i], &b->guards[i]);
+    }
+    for (size_t i = 0; same && i < a->sequence_count; i++) {
+        same = strcmp(a->sequences[i].schema, b->sequences[i].schema) == 0 &&
+               strcmp(a->sequences[i].name, b->sequences[i].name) == 0 &&
+               a->sequences[i].owner_oid == b->sequences[i].owner_oid &&
+               a->sequences[i].owner_attnum == b->sequences[i].owner_attnum;
     }
     for (size_t i = 0; same && i < a->function_count; i++) {
         same = strcmp(a->functions[i].schema, b->functions[i].schema) == 0 &&

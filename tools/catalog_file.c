@@ -214,6 +214,21 @@ static void put_type(struct buf *out, const char *type)
     put_strings(out, names, 2);
 }
 
+/* [ schema, name ], or with the schema, name and column of its owner. */
+static void put_sequence(struct buf *out, const struct catalog *catalog,
+                         const struct catalog_sequence *sequence)
+{
+    const char *parts[5] = {sequence->schema, sequence->name};
+    size_t count = 2;
+    const struct catalog_relation *owner = catalog_find_oid(catalog, sequence->owner_oid);
+    if (owner != NULL) {
+        parts[count++] = owner->schema;
+        parts[count++] = owner->name;
+        parts[count++] = name_of_attnum(owner, sequence->owner_attnum);
+    }
+    put_strings(out, parts, count);
+}
+
 static void put_catalog(struct buf *out, const struct catalog *catalog)
 {
     buf_printf(out,
@@ -239,6 +254,11 @@ static void put_catalog(struct buf *out, const struct catalog *catalog)
             parts[count++] = "volatile";
         buf_str(out, i == 0 ? "\n  " : ",\n  ");
         put_strings(out, parts, count);
+    }
+    buf_str(out, " );\nsequences = (");
+    for (size_t i = 0; i < catalog->sequence_count; i++) {
+        buf_str(out, i == 0 ? "\n  " : ",\n  ");
+        put_sequence(out, catalog, &catalog->sequences[i]);
     }
     buf_str(out, " );\ntypes = (");
     for (size_t i = 0; i < catalog->type_count; i++) {
@@ -313,9 +333,16 @@ struct raw_relation {
     struct policy_place place;
 };
 
+struct raw_sequence {
+    const char *parts[5];
+    size_t count;
+};
+
 struct reading {
     struct catalog_builder *builder;
     struct pile relations; /* struct raw_relation */
+    struct raw_sequence *sequences;
+    size_t sequence_count;
     const char *database;
     uint64_t format;
     uint64_t server_version;
@@ -597,6 +624,30 @@ static void read_functions(const struct value *value)
     read_list(value, read_function);
 }
 
+static void read_sequence(const struct value *value)
+{
+    struct reading *reading = reading_of(value);
+    struct raw_sequence *raw = &reading->sequences[reading->sequence_count];
+    if (!read_strings(value, 2, 5, raw->parts, &raw->count))
+        return;
+    if (raw->count == 2 || raw->count == 5)
+        reading->sequence_count++;
+    else
+        load_report(value->loader, value_place(value),
+                    "a sequence is its schema and name, and its owner's schema, name and column");
+}
+
+static void read_sequences(const struct value *value)
+{
+    struct reading *reading = reading_of(value);
+    int length = config_setting_length(value->setting);
+    reading->sequences = arena_zalloc(value->loader->arena, length < 0 ? 1 : (size_t)length + 1,
+                                      sizeof(*reading->sequences));
+    reading->sequence_count = 0;
+    if (reading->sequences != NULL)
+        read_list(value, read_sequence);
+}
+
 static void read_type(const struct value *value)
 {
     const char *parts[2];
@@ -661,6 +712,7 @@ static const struct value_key top_keys[] = {
     {"operators", "those outside pg_catalog", read_operators},
     {"typed_operators", "those outside pg_catalog", read_typed_operators},
     {"functions", "those outside pg_catalog", read_functions},
+    {"sequences", NULL, read_sequences},
     {"types", "those outside pg_catalog", read_types},
     {"relations", "what can be read", read_relations},
 };
@@ -726,8 +778,8 @@ static uint32_t oid_of(size_t index)
 }
 
 /* A partition whose parent is not in the file has none: it is then closed, unless a rule names it.
- */
-static void link_parents(struct reading *reading, struct arena *arena)
+ * A sequence without its owner is one that nothing owns. */
+static void link_relations(struct reading *reading, struct arena *arena)
 {
     const struct raw_relation *all = reading->relations.items;
     struct map *known = map_new();
@@ -743,6 +795,16 @@ static void link_parents(struct reading *reading, struct arena *arena)
         const struct raw_relation *parent = key == NULL ? NULL : map_get_str(known, key);
         if (parent != NULL)
             catalog_set_parent(reading->builder, oid_of(i), oid_of((size_t)(parent - all)));
+    }
+    for (size_t i = 0; known != NULL && i < reading->sequence_count; i++) {
+        const struct raw_sequence *raw = &reading->sequences[i];
+        struct catalog_sequence sequence = {.schema = raw->parts[0], .name = raw->parts[1]};
+        const char *key =
+            raw->count < 5 ? NULL : text_qualified(arena, raw->parts[2], raw->parts[3]);
+        const struct raw_relation *owner = key == NULL ? NULL : map_get_str(known, key);
+        if (owner != NULL && column_number(owner, raw->parts[4], &sequence.owner_attnum))
+            sequence.owner_oid = oid_of((size_t)(owner - all));
+        catalog_add_sequence(reading->builder, &sequence);
     }
     map_free(known);
 }
@@ -761,7 +823,7 @@ enum status catalog_file_read(const char *path, struct catalog **catalog,
     for (size_t i = 0; status == OK && i < reading.relations.count; i++)
         add_relation(&reading, &all[i], oid_of(i));
     if (status == OK) {
-        link_parents(&reading, arena);
+        link_relations(&reading, arena);
         catalog_set_database(reading.builder, reading.database, (uint32_t)reading.server_version,
                              "");
     }

@@ -215,6 +215,13 @@ static void check_names(struct check *check)
                 function->schema, function->name);
         }
     }
+    for (size_t i = 0; i < check->policy->sequence_count; i++) {
+        const struct policy_function *sequence = &check->policy->sequences[i];
+        if (catalog_find_sequence(check->catalog, sequence->schema, sequence->name) == NULL)
+            check_say(check, CHECK_ERROR, &sequence->place,
+                      "there is no sequence %s.%s in the database", sequence->schema,
+                      sequence->name);
+    }
 }
 
 /* ---- expressions ---- */

@@ -46,6 +46,7 @@ enum diff_kind {
     DIFF_CHANNEL, /* of a role */
     DIFF_ALLOW,   /* a word of a role's `allow` */
     DIFF_FUNCTION,
+    DIFF_SEQUENCE,
     DIFF_MAX_ROWS, /* of a mission */
     DIFF_BREAK_GLASS,
     DIFF_USER,

@@ -555,50 +555,64 @@ static void compare_relation(struct pair *pair, const struct relation *relation)
     compare_delete(pair, DIFF_TRUNCATE, relation, &old, &new);
 }
 
-static bool function_of(const struct side *side, const char *schema, const char *name)
+/* The functions, or the sequences, that a policy names. */
+struct named {
+    const struct policy_function *items;
+    size_t count;
+};
+
+static struct named named_of(const struct policy *policy, enum diff_kind kind)
 {
-    return side->role >= 0 &&
-           policy_function_allowed(side->policy, side->role, side->mission, schema, name);
+    return kind == DIFF_FUNCTION ? (struct named){policy->functions, policy->function_count}
+                                 : (struct named){policy->sequences, policy->sequence_count};
 }
 
-static void compare_function(struct pair *pair, const struct policy_function *function)
+static bool may_use(const struct side *side, enum diff_kind kind,
+                    const struct policy_function *named)
 {
-    bool was = function_of(&pair->old, function->schema, function->name);
-    bool is = function_of(&pair->new, function->schema, function->name);
+    if (side->role < 0)
+        return false;
+    return kind == DIFF_FUNCTION ? policy_function_allowed(side->policy, side->role, side->mission,
+                                                           named->schema, named->name)
+                                 : policy_sequence_allowed(side->policy, side->role, side->mission,
+                                                           named->schema, named->name);
+}
+
+static void compare_one(struct pair *pair, enum diff_kind kind, const struct policy_function *named)
+{
+    bool was = may_use(&pair->old, kind, named);
+    bool is = may_use(&pair->new, kind, named);
     struct diff_item item = {.direction = is ? DIFF_GAIN : DIFF_LOSS,
-                             .kind = DIFF_FUNCTION,
+                             .kind = kind,
                              .role = pair->role,
                              .mission = pair->mission,
-                             .object =
-                                 diff_format(pair->diff, "%s.%s", function->schema, function->name),
+                             .object = diff_format(pair->diff, "%s.%s", named->schema, named->name),
                              .from = was ? "yes" : "no",
                              .to = is ? "yes" : "no"};
     if (was != is)
         diff_add(pair->diff, &item);
 }
 
-static bool has_function(const struct policy *policy, size_t count,
-                         const struct policy_function *function)
+static bool has_named(const struct named *list, size_t count, const struct policy_function *named)
 {
     for (size_t i = 0; i < count; i++)
-        if (strcmp(policy->functions[i].schema, function->schema) == 0 &&
-            strcmp(policy->functions[i].name, function->name) == 0)
+        if (strcmp(list->items[i].schema, named->schema) == 0 &&
+            strcmp(list->items[i].name, named->name) == 0)
             return true;
     return false;
 }
 
-/* Each function once, though entries for it may be many. */
-static void compare_functions(struct pair *pair)
+/* Each once, though entries for it may be many. */
+static void compare_named(struct pair *pair, enum diff_kind kind)
 {
-    const struct policy *old = pair->diff->old;
-    const struct policy *new = pair->diff->new;
-    for (size_t i = 0; i < old->function_count; i++)
-        if (!has_function(old, i, &old->functions[i]))
-            compare_function(pair, &old->functions[i]);
-    for (size_t i = 0; i < new->function_count; i++)
-        if (!has_function(new, i, &new->functions[i]) &&
-            !has_function(old, old->function_count, &new->functions[i]))
-            compare_function(pair, &new->functions[i]);
+    struct named old = named_of(pair->diff->old, kind);
+    struct named new = named_of(pair->diff->new, kind);
+    for (size_t i = 0; i < old.count; i++)
+        if (!has_named(&old, i, &old.items[i]))
+            compare_one(pair, kind, &old.items[i]);
+    for (size_t i = 0; i < new.count; i++)
+        if (!has_named(&new, i, &new.items[i]) && !has_named(&old, old.count, &new.items[i]))
+            compare_one(pair, kind, &new.items[i]);
 }
 
 static struct side side_of(const struct policy *policy, const char *role, const char *mission)
@@ -651,7 +665,8 @@ void diff_pairs(struct diff *diff)
                 continue;
             for (size_t i = 0; i < relations.count; i++)
                 compare_relation(&pair, &relations.items[i]);
-            compare_functions(&pair);
+            compare_named(&pair, DIFF_FUNCTION);
+            compare_named(&pair, DIFF_SEQUENCE);
         }
     }
 }

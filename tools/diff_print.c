@@ -62,6 +62,9 @@ static const struct heading headings[DIFF_KINDS] = {
     [DIFF_FUNCTION] = {STYLE_THINGS,
                        {"functions that may be called", NULL,
                         "functions that may no longer be called", NULL}},
+    [DIFF_SEQUENCE] = {STYLE_THINGS,
+                       {"sequences that may be drawn from", NULL,
+                        "sequences that may no longer be drawn from", NULL}},
     [DIFF_MAX_ROWS] = {STYLE_CHANGE,
                        {"more rows for a statement", NULL, "fewer rows for a statement", NULL}},
     [DIFF_BREAK_GLASS] = {STYLE_CHANGE,
@@ -136,6 +139,7 @@ static const char *who_of(struct diff *diff, const struct diff_item *item)
     case DIFF_DELETE:
     case DIFF_TRUNCATE:
     case DIFF_FUNCTION:
+    case DIFF_SEQUENCE:
         return diff_format(diff, "%s/%s", item->role, item->mission);
     case DIFF_KINDS:
         break;
@@ -169,6 +173,7 @@ static const char *thing_of(const struct diff_item *item)
     case DIFF_ALLOW:
     case DIFF_CHANNEL:
     case DIFF_FUNCTION:
+    case DIFF_SEQUENCE:
     case DIFF_USER_ATTRIBUTE:
     case DIFF_ATTRIBUTE:
     case DIFF_SUBJECT:

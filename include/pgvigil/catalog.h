@@ -93,6 +93,13 @@ struct catalog_function {
     bool is_volatile; /* may answer otherwise each time, or change something */
 };
 
+struct catalog_sequence {
+    const char *schema;
+    const char *name;
+    uint32_t owner_oid;   /* of the relation whose column owns it (serial, identity), or 0 */
+    int16_t owner_attnum; /* that column */
+};
+
 struct catalog {
     const struct catalog_relation *relations;
     size_t relation_count;
@@ -100,6 +107,8 @@ struct catalog {
     size_t guard_count;
     const struct catalog_function *functions; /* not of the reviewed list */
     size_t function_count;
+    const struct catalog_sequence *sequences;
+    size_t sequence_count;
     /* "schema.name" (raw names) outside pg_catalog of what holds values: domains, enums, ranges,
      * arrays of them; never the row type of a relation or an array of it. */
     const char *const *types;
@@ -151,6 +160,8 @@ const struct catalog_function *catalog_function_on_path(const struct catalog *ca
                                                         const char *name);
 const struct catalog_function *catalog_function_find(const struct catalog *catalog,
                                                      const char *schema, const char *name);
+const struct catalog_sequence *catalog_find_sequence(const struct catalog *catalog,
+                                                     const char *schema, const char *name);
 bool catalog_has_type(const struct catalog *catalog, const char *schema, const char *name);
 /* The same, if a column that the pair sees is of that type, or of an array of it. */
 bool catalog_pair_has_type(const struct catalog *catalog, const char *pair, const char *schema,
@@ -173,6 +184,7 @@ void catalog_add_constraint(struct catalog_builder *builder,
 void catalog_set_parent(struct catalog_builder *builder, uint32_t child_oid, uint32_t parent_oid);
 void catalog_add_guard(struct catalog_builder *builder, const struct catalog_guard *guard);
 void catalog_add_function(struct catalog_builder *builder, const struct catalog_function *function);
+void catalog_add_sequence(struct catalog_builder *builder, const struct catalog_sequence *sequence);
 void catalog_add_type(struct catalog_builder *builder, const char *schema, const char *name,
                       uint32_t oid, uint32_t root);
 void catalog_add_operator(struct catalog_builder *builder, const char *name);

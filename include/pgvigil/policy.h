@@ -19,7 +19,7 @@ struct buf;
 
 /* Part of the digest: raise it when the same policy begins to make other guards, so that those of
  * an older pgvigil are not taken for this one's. */
-#define POLICY_GUARD_FORMAT 2
+#define POLICY_GUARD_FORMAT 3
 
 /* Where something stands in the files, for messages. */
 struct policy_place {
@@ -167,6 +167,7 @@ struct policy_rule {
     struct policy_place place;
 };
 
+/* A function outside pg_catalog that may be called, or a sequence that may be drawn from. */
 struct policy_function {
     const char *schema;
     const char *name;
@@ -205,7 +206,7 @@ struct policy_user {
 struct policy {
     const char *path; /* as configured */
     /* 8 hex digits over everything that guards depend on (tables, masks, attributes, missions,
-     * roles, filters, rules, functions; not users): the generation in guard names. */
+     * roles, filters, rules, functions, sequences; not users): the generation in guard names. */
     char generation[9];
     char digest[33]; /* the same, 128 bits: written beside the guards and compared before use */
     const struct policy_table *tables;
@@ -224,6 +225,8 @@ struct policy {
     size_t rule_count;
     const struct policy_function *functions;
     size_t function_count;
+    const struct policy_function *sequences;
+    size_t sequence_count;
     const struct policy_user *users;
     size_t user_count;
     struct policy_private *private; /* arena, reference count, name maps */
@@ -299,6 +302,9 @@ bool policy_may_insert(const struct policy_table *table, const struct policy_rul
 bool policy_may_update(const struct policy_table *table, const struct policy_rule *rule,
                        const char *column);
 bool policy_function_allowed(const struct policy *policy, int role, int mission, const char *schema,
+                             const char *name);
+/* By an entry of `sequences`; a rule's `insert` allows those of its columns besides. */
+bool policy_sequence_allowed(const struct policy *policy, int role, int mission, const char *schema,
                              const char *name);
 
 /* Placeholders in an expression, in order of first use. */

@@ -148,6 +148,12 @@ static void dump_policy(struct buf *out, const struct policy *policy)
                    function->role_count, function->mission_count);
         dump_place(out, function->place);
     }
+    for (size_t i = 0; i < policy->sequence_count; i++) {
+        const struct policy_function *sequence = &policy->sequences[i];
+        buf_printf(out, "sequence %s . %s roles=%zu missions=%zu", sequence->schema, sequence->name,
+                   sequence->role_count, sequence->mission_count);
+        dump_place(out, sequence->place);
+    }
     for (size_t i = 0; i < policy->user_count; i++)
         dump_user(out, policy, &policy->users[i]);
     buf_printf(out, "digest %s\n", policy->digest);
@@ -182,6 +188,7 @@ static void good_policies_become_what_they_say(void **state)
         {FOLDER "directory", FOLDER "directory.dump"},
         {FOLDER "crlf.cfg", FOLDER "crlf.dump"},
         {FOLDER "limits.cfg", FOLDER "limits.dump"},
+        {FOLDER "sequences.cfg", FOLDER "sequences.dump"},
         {FOLDER "expressions.cfg", FOLDER "expressions.dump"},
         {FOLDER "empty.cfg", FOLDER "empty.dump"},
         {FOLDER "allow.cfg", FOLDER "allow.dump"},
