@@ -69,8 +69,8 @@ static const char *const aggregates[] = {
 };
 
 /* Sorted. Of those that may be called: what answers otherwise each time, within one statement. */
-static const char *const volatiles[] = {"clock_timestamp", "gen_random_uuid", "random",
-                                        "timeofday"};
+static const char *const volatiles[] = {"clock_timestamp", "currval", "gen_random_uuid", "lastval",
+                                        "nextval",         "random",  "timeofday"};
 
 static int entry_compare(const void *key, const void *entry)
 {

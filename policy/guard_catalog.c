@@ -43,6 +43,7 @@ static const char *const guard_functions[] = {
     "has_function_privilege",
     "has_schema_privilege",
     "has_table_privilege",
+    "lastval",
     "obj_description",
     "oidvectortypes",
     "pg_collation_is_visible",

@@ -116,6 +116,14 @@ static const char *const functions[] = {
            "SELECT p.nspname FROM @.\"path\" p JOIN @.\"schemas\" s ON s.oid = p.oid\n"
            "WHERE p.pos > 0 ORDER BY p.pos LIMIT 1"),
 
+    /* What was drawn last may be of a sequence that does not exist for the pair: PostgreSQL's own
+     * refusal would name it. */
+    "CREATE FUNCTION @.\"lastval\"() RETURNS bigint LANGUAGE plpgsql VOLATILE AS $f$\n"
+    "BEGIN RETURN pg_catalog.lastval();\n"
+    "EXCEPTION WHEN insufficient_privilege THEN\n"
+    "    RAISE EXCEPTION 'lastval is not yet defined in this session' USING ERRCODE = '55000';\n"
+    "END $f$",
+
     /* Settings */
     PROCEDURAL("current_setting\"(text, boolean)", "text",
                "BEGIN\n"

@@ -22,6 +22,8 @@ static const char *const helpers[] = {
     "is_only boolean NOT NULL, hash text NOT NULL, PRIMARY KEY (pair, base, is_only))",
     "CREATE TABLE @.\"functions\" (pair name NOT NULL, schema name NOT NULL, name name NOT NULL, "
     "PRIMARY KEY (pair, schema, name))",
+    "CREATE TABLE @.\"sequences\" (pair name NOT NULL, schema name NOT NULL, name name NOT NULL, "
+    "PRIMARY KEY (pair, schema, name))",
     "CREATE VIEW @.\"visible\" WITH (security_barrier=true) AS\n"
     "SELECT r.base::oid AS oid, r.guard::oid AS guard FROM @.\"relations\" r\n"
     "WHERE r.pair = current_user AND NOT r.is_only",
@@ -59,6 +61,9 @@ static const char *const helpers[] = {
     "    JOIN @.\"columns\" c ON c.relid = d.refobjid AND c.attnum = d.refobjsubid\n"
     "    WHERE d.classid = 'pg_class'::regclass AND d.refclassid = 'pg_class'::regclass\n"
     "    AND d.objsubid = 0 AND d.deptype IN ('a', 'i')\n"
+    "UNION SELECT k.oid, 'S' FROM @.\"sequences\" s JOIN pg_namespace n ON n.nspname = s.schema\n"
+    "    JOIN pg_class k ON k.relnamespace = n.oid AND k.relname = s.name AND k.relkind = 'S'\n"
+    "    WHERE s.pair = current_user\n"
     "UNION ALL SELECT k.oid, 'c' FROM pg_class k JOIN @.\"types\" u ON u.oid = k.reltype\n"
     "    WHERE k.relkind = 'c'",
     /* Primary keys, unique and foreign keys; the expressions of CHECK and EXCLUDE quote values. */
@@ -81,7 +86,9 @@ static const char *const helpers[] = {
     "    OR EXISTS (SELECT FROM @.\"functions\" f WHERE f.pair = current_user AND f.schema = "
     "n.nspname)\n"
     "    OR EXISTS (SELECT FROM @.\"columns\" c JOIN pg_type y ON y.oid = c.atttypid\n"
-    "        WHERE y.typnamespace = n.oid)",
+    "        WHERE y.typnamespace = n.oid)\n"
+    "    OR EXISTS (SELECT FROM @.\"sequences\" s WHERE s.pair = current_user AND s.schema = "
+    "n.nspname)",
     /* The session's search path as it was set by pgvigil; pg_catalog first unless it is named. */
     "CREATE VIEW @.\"path\" AS\n"
     "SELECT n.oid, n.nspname, min(p.pos) AS pos FROM (\n"

@@ -248,23 +248,26 @@ static void plan_catalog_view(struct planner *planner, const struct guard_catalo
         quoted(planner, name), literal(planner, comment));
 }
 
-/* The functions that the policy allows, so that \df shows those and no others. */
-static void plan_function_registry(struct planner *planner)
+typedef bool allowed_fn(const struct policy *policy, int role, int mission, const char *schema,
+                        const char *name);
+
+/* What the policy allows by name, so that \df and \ds show those and no others. */
+static void plan_registry(struct planner *planner, const char *table,
+                          const struct policy_function *list, size_t count, allowed_fn *allowed)
 {
     const struct policy *policy = planner->policy;
-    for (size_t i = 0; i < policy->function_count; i++) {
-        const struct policy_function *function = &policy->functions[i];
+    for (size_t i = 0; i < count; i++) {
         for (size_t r = 0; r < policy->role_count; r++) {
             for (size_t m = 0; m < policy->roles[r].mission_count && !policy->roles[r].unrestricted;
                  m++) {
                 int mission = (int)policy->roles[r].missions[m];
                 const char *pair = guard_pair_name(policy, (int)r, mission, planner->arena);
-                if (pair != NULL && policy_function_allowed(policy, (int)r, mission,
-                                                            function->schema, function->name)) {
+                if (pair != NULL &&
+                    allowed(policy, (int)r, mission, list[i].schema, list[i].name)) {
                     add(planner, &planner->built_in, "catalog guards",
-                        "INSERT INTO %s.\"functions\" VALUES (%s, %s, %s) ON CONFLICT DO NOTHING",
-                        planner->schema, literal(planner, pair), literal(planner, function->schema),
-                        literal(planner, function->name));
+                        "INSERT INTO %s.\"%s\" VALUES (%s, %s, %s) ON CONFLICT DO NOTHING",
+                        planner->schema, table, literal(planner, pair),
+                        literal(planner, list[i].schema), literal(planner, list[i].name));
                 }
             }
         }
@@ -291,7 +294,11 @@ static void plan_built_in(struct planner *planner)
     for (size_t i = 0; i < count; i++) {
         add(planner, &planner->built_in, about, "%s", with_schema(planner, helpers[i]));
     }
-    plan_function_registry(planner);
+    const struct policy *policy = planner->policy;
+    plan_registry(planner, "functions", policy->functions, policy->function_count,
+                  policy_function_allowed);
+    plan_registry(planner, "sequences", policy->sequences, policy->sequence_count,
+                  policy_sequence_allowed);
     /* Views and functions stand on each other: the bodies are looked at when they are called (and
      * by the tests). */
     add(planner, &planner->built_in, about, "SET LOCAL check_function_bodies = off");
@@ -315,8 +322,8 @@ static void plan_built_in(struct planner *planner)
         planner->schema, pairs);
     /* The registries tell of other pairs: only the views over them are read. */
     add(planner, &planner->built_in, about,
-        "REVOKE ALL ON %s.\"relations\", %s.\"functions\" FROM %s", planner->schema,
-        planner->schema, pairs);
+        "REVOKE ALL ON %s.\"relations\", %s.\"functions\", %s.\"sequences\" FROM %s",
+        planner->schema, planner->schema, planner->schema, pairs);
     add(planner, &planner->built_in, about, "GRANT EXECUTE ON ALL FUNCTIONS IN SCHEMA %s TO %s",
         planner->schema, pairs);
 }

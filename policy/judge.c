@@ -156,6 +156,7 @@ static enum status one_statement(struct judge *judge, const PgQuery__RawStmt *ra
     judge->use_count = judge->use_cap = 0;
     judge->level = NULL;
     judge->calls_foreign_function = judge->writes = false;
+    judge->sequences = judge->draws = false;
     judge->foreign_type = false;
     judge->foreign_operator = NULL;
     range_of(judge, raw, out);
@@ -172,6 +173,8 @@ static enum status one_statement(struct judge *judge, const PgQuery__RawStmt *ra
                               "the statement has no kind");
     if (status == OK)
         status = judge_foreign_operator(judge);
+    out->writes = out->writes || judge->draws;
+    out->sequences = judge->sequences;
     return status == OK ? collect_relations(judge, out) : status;
 }
 

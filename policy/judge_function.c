@@ -75,6 +75,12 @@ static enum status builtin(struct judge *judge, PgQuery__FuncCall *call, const c
     }
     if (status != OK)
         return status;
+    if (judge_is_sequence_function(name)) {
+        status = judge_sequence(judge, call, name, at);
+        if (status != OK)
+            return status;
+        class = class == FUNCTION_GUARDED ? class : FUNCTION_ALLOWED;
+    }
     if (class == FUNCTION_GUARDED)
         return rename_call(judge, call, judge->catalog_schema, name, at);
     if (class != FUNCTION_ALLOWED)

@@ -108,6 +108,8 @@ struct judge {
     size_t use_count, use_cap;
     bool calls_foreign_function; /* one the policy allows: it may write */
     bool writes;                 /* holds an INSERT, UPDATE, DELETE or row lock */
+    bool sequences;              /* calls nextval, currval or lastval */
+    bool draws;                  /* calls nextval */
     bool foreign_type; /* a value of a type with operators of its own may be in the statement */
     const char
         *foreign_operator; /* the first one that such a type may give another meaning, or NULL */
@@ -241,6 +243,14 @@ NODISCARD enum status judge_unknown(struct judge *judge, const char *name, size_
 NODISCARD enum status judge_function(struct judge *judge, PgQuery__FuncCall *call);
 NODISCARD enum status judge_value_function(struct judge *judge, PgQuery__SQLValueFunction *function,
                                            PgQuery__Node *node);
+/* judge_sequence.c */
+bool judge_is_sequence_function(const char *name);
+/* The call's argument becomes the qualified name of a sequence; its own name is left to the
+ * caller. */
+NODISCARD enum status judge_sequence(struct judge *judge, PgQuery__FuncCall *call,
+                                     const char *function, size_t at);
+/* Does a sequence of that name exist for the pair? `schema` "": along the path. */
+bool judge_sequence_exists(const struct judge *judge, const char *schema, const char *name);
 /* judge_operator.c */
 NODISCARD /* At a statement's end: an operator and a type that together mean something outside
              pg_catalog. */

@@ -51,6 +51,13 @@ static enum status find(struct judge *judge, const PgQuery__RangeVar *var, size_
                : catalog_resolve(catalog, request->path, request->path_count, var->relname);
     if (*out == NULL) {
         const char *name = written_name(judge, var);
+        if (judge_sequence_exists(judge, var->schemaname, var->relname)) {
+            enum status status =
+                judge_deny(judge, "sequence", name, at,
+                           judge_format(judge, "sequence \"%s\" cannot be read", name));
+            judge_hint(judge, "It tells how much others insert: use nextval and currval.");
+            return status;
+        }
         return judge_refuse(judge, DENIED, "42P01", "relation", name, at,
                             judge_format(judge, "relation \"%s\" does not exist", name));
     }

@@ -180,6 +180,8 @@ enum status query_begin_record(struct session *session, struct statement *statem
                                bool needed, uint64_t *id, struct refusal *refusal)
 {
     *id = 0;
+    if (needed && session->server != NULL && session->server->session == session)
+        server_draws(session->server);
     if (!session->pending_begun) {
         if (!needed && audit_healthy(session->worker->audit))
             return OK;
@@ -450,7 +452,8 @@ void query_note_settings(struct session *session, const struct statement *statem
         session->settings_sent = session->settings_sent || sets;
         if (!session_unrestricted(session))
             notification_sent(session, one);
-        if (sets && !one->local)
+        if ((sets && !one->local) || one->sequences ||
+            use_sequences(uses_at(session->pending_uses, i)))
             session->pinned = true;
         if (one->kind == STATEMENT_DEALLOCATE || one->kind == STATEMENT_DISCARD)
             forget_names(session, one->target);

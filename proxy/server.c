@@ -515,6 +515,22 @@ static bool closes_cursors(const struct server *server)
     return server->stale_cursors && !cursors_hold(server->session->cursors);
 }
 
+/*
+ * currval and lastval answer what the connection drew: another session's key. A session's own
+ * stands there only while nobody else had the connection, and then the pool gives it back to her
+ * (choose_idle), so it is her latest.
+ */
+static bool forgets_sequences(const struct server *server)
+{
+    return server->drew != 0 && server->drew != server->session->id &&
+           server->pool->kind == POOL_PAIRS;
+}
+
+void server_draws(struct server *server)
+{
+    server->drew = server->session->id;
+}
+
 /* Sends what makes an idle connection the session's; false: out of memory. */
 static bool prepare(struct server *server, bool preferences)
 {
@@ -523,6 +539,10 @@ static bool prepare(struct server *server, bool preferences)
     if (closes_cursors(server)) {
         buf_str(&sql, "CLOSE ALL;");
         server->stale_cursors = false;
+    }
+    if (forgets_sequences(server)) {
+        buf_str(&sql, "DISCARD SEQUENCES;");
+        server->drew = 0;
     }
     for (size_t i = 0; preferences && i < server->applied.name_count; i++) {
         buf_str(&sql, "RESET ");
@@ -567,7 +587,7 @@ void server_bind(struct server *server, struct session *session)
         good && (server->doubtful || !same_text(server->applied.person, server->applying.person));
     bool preferences =
         good && !same_text(server->applied.preferences, server->applying.preferences);
-    if (good && !person && !preferences && !closes_cursors(server)) {
+    if (good && !person && !preferences && !closes_cursors(server) && !forgets_sequences(server)) {
         forget_identity(&server->applying);
         server_enter(server, SERVER_ACTIVE);
         session_server_ready(session, server);
@@ -663,6 +683,7 @@ void server_release(struct server *server, bool reset)
     }
     server_enter(server, SERVER_RESETTING);
     server->own_failed = server->stale_cursors = server->listened = false;
+    server->drew = 0;
     static const char discard[] = "DISCARD ALL";
     wire_put_query(&server->out, discard, sizeof discard - 1);
     map_clear(server->prepared);

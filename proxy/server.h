@@ -72,7 +72,9 @@ struct server {
     bool doubtful; /* the person may have gone back to an earlier one: a transaction in which it was
                       set was undone, in part or whole */
     uint64_t applied_session;
-    bool own_failed;         /* an error answered our own statement */
+    uint64_t drew;   /* the session whose statements may have drawn from sequences here since they
+                        were discarded; 0: none. What currval and lastval answer is its alone. */
+    bool own_failed; /* an error answered our own statement */
     unsigned own_closes;     /* PREPARING in an open group: CloseCompletes still to come */
     bool own_in_transaction; /* PREPARING: the session has a transaction open there */
     char own_sqlstate[6];
@@ -120,6 +122,8 @@ void server_read(struct server *server, bool on);
 void server_process(struct server *server);
 /* Sends a cancel request for what runs on it now. */
 void server_cancel(struct server *server);
+/* Its session sends something that may write, and so draw from a sequence. */
+void server_draws(struct server *server);
 /* A simple query replaces the unnamed statement there. */
 void server_forget_unnamed(struct server *server);
 const char *server_parameter(const struct server *server, const char *name);

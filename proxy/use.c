@@ -54,6 +54,12 @@ bool use_writes(const struct use *use)
            use->statement->verdict->statements[use->index].writes;
 }
 
+bool use_sequences(const struct use *use)
+{
+    return use != NULL && use->statement != NULL &&
+           use->statement->verdict->statements[use->index].sequences;
+}
+
 /* ---- what may change a name while it is in flight ---- */
 
 static bool kind_changes_names(enum statement_kind kind)

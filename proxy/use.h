@@ -47,6 +47,8 @@ void uses_unref(struct uses *uses); /* accepts NULL */
 const struct use *uses_at(const struct uses *uses, size_t index);
 /* May what it reads write? Accepts NULL. */
 bool use_writes(const struct use *use);
+/* Does it draw from a sequence, or ask what was drawn? Accepts NULL. */
+bool use_sequences(const struct use *use);
 
 /* Makes session->pending_uses for a text that is to be sent. OK (also when it uses nothing);
  * NEED_MORE: earlier requests must be answered first; DENIED with *refusal, whose texts live in the

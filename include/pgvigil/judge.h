@@ -136,7 +136,9 @@ struct verdict_statement {
     size_t len;
     bool
         writes; /* may change something: its begin record must be written before it goes upstream */
-    const struct verdict_relation *relations;
+    bool sequences; /* draws from a sequence, or asks what was drawn: the server connection's state
+                       is the session's */
+    const struct verdict_relation *relations; /* and sequences, which have no `relation` */
     size_t relation_count;
     /* SET, RESET, SHOW */
     const char *setting; /* lower case; NULL for RESET ALL */

@@ -496,7 +496,9 @@ ODD_SQL = r"""
 CREATE SCHEMA @;
 CREATE TABLE @."a.b \ c" (id bigint CONSTRAINT "p \ k" PRIMARY KEY, "Libellé "" long" text, secret text DEFAULT 'x', nir app.nir, "text" text);
 CREATE VIEW @.v AS SELECT id, secret FROM @."a.b \ c" WHERE "text" <> E'\n';
-CREATE TABLE public.parts (id int NOT NULL, kind int NOT NULL, label text, PRIMARY KEY (id, kind), CONSTRAINT twice UNIQUE (kind, label), UNIQUE (label, kind)) PARTITION BY LIST (kind);
+CREATE SEQUENCE public.loose;
+CREATE SEQUENCE public.lost;
+CREATE TABLE public.parts (id serial, kind int NOT NULL, label text, PRIMARY KEY (id, kind), CONSTRAINT twice UNIQUE (kind, label), UNIQUE (label, kind)) PARTITION BY LIST (kind);
 CREATE TABLE public.parts_1 PARTITION OF public.parts FOR VALUES IN (1);
 CREATE FUNCTION app.eq(text, text) RETURNS boolean LANGUAGE sql AS $$ SELECT true $$;
 CREATE OPERATOR app.=== (LEFTARG = text, RIGHTARG = text, FUNCTION = app.eq);
@@ -509,6 +511,7 @@ tables = ( { name = "Odd Sché\\ma.a.b \\ c"; columns = { admin = [ "id", "Libel
            { name = "public.parts"; columns = { admin = [ "id", "kind", "label" ]; }; } );
 rules = ( { roles = [ "biller" ]; missions = [ "billing" ]; tables = [ "Odd Sché\\ma.a.b \\ c" ]; columns = { admin = "show"; }; },
           { roles = [ "biller" ]; missions = [ "billing" ]; tables = [ "public.parts" ]; columns = { admin = "show"; }; insert = [ "admin" ]; } );
+sequences = ( { name = "public.loose"; roles = [ "biller" ]; } );
 """
 ODD_CASES = [
     ("SELECT * FROM " + ODD_TABLE, r'gives = { relations = [ "Odd Sché\\ma.a.b \\ c" ]; shown = [ "id", "Libellé \" long", "text" ]; hidden = [ "secret", "nir" ]; };'),
@@ -519,6 +522,8 @@ ODD_CASES = [
     ('INSERT INTO %s (id) VALUES (1) ON CONFLICT ON CONSTRAINT "p \\ k" DO NOTHING' % ODD_TABLE, 'refused = { reason = "write"; };'),
     ("INSERT INTO parts (id, kind) VALUES (1, 1) ON CONFLICT ON CONSTRAINT twice DO NOTHING", 'refused = { reason = "write"; };'),
     ("INSERT INTO parts (id, kind) VALUES (1, 1) ON CONFLICT ON CONSTRAINT parts_key DO NOTHING", 'refused = { reason = "constraint"; };'),
+    ("SELECT nextval('parts_id_seq'), nextval('loose')", "gives = { };"),
+    ("SELECT nextval('lost')", 'refused = { reason = "sequence"; object = "lost"; };'),
     ("SELECT id FROM parts_1", 'gives = { relations = [ "public.parts_1" ]; };'),
     ("SELECT id FROM ONLY parts", 'gives = { relations = [ "public.parts" ]; };'),
     ("SELECT 'a' OPERATOR(app.===) 'b'", 'refused = { reason = "operator"; };'),

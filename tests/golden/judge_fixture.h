@@ -118,6 +118,17 @@ static struct catalog_builder *fixture_read(void)
             fixture_relation(builder, line, strstr(line, " p pk=") != NULL);
         } else if (strncmp(line, "constraint ", 11) == 0) {
             fixture_constraint(builder, line);
+        } else if (strncmp(line, "sequence ", 9) == 0) {
+            struct catalog_sequence sequence = {0};
+            int column = 0;
+            assert_true(sscanf(line, "sequence %127s %u %d", a, &child, &column) == 3);
+            fixture_unescape(a);
+            *strchr(a, '.') = '\0';
+            sequence = (struct catalog_sequence){.schema = a,
+                                                 .name = a + strlen(a) + 1,
+                                                 .owner_oid = child,
+                                                 .owner_attnum = (int16_t)column};
+            catalog_add_sequence(builder, &sequence);
         } else if (sscanf(line, "parent %u %u", &child, &up) == 2) {
             catalog_set_parent(builder, child, up);
         } else if (sscanf(line, "function %127s", a) == 1) {

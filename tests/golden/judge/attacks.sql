@@ -204,7 +204,7 @@ SELECT pg_ls_dir('.')
 => refused 42501 function: function "pg_ls_dir" is not available for role "nurse" in mission "care"
 
 SELECT nextval('s'), pg_advisory_lock(1)
-=> refused 42501 function: function "nextval" is not available for role "nurse" in mission "care"
+=> refused 42P01 sequence: relation "s" does not exist
 
 SELECT txid_current()
 => refused 42501 function: function "txid_current" is not available for role "nurse" in mission "care"
