@@ -54,6 +54,8 @@ struct catalog_builder {
     size_t function_count, function_cap;
     struct catalog_sequence *sequences;
     size_t sequence_count, sequence_cap;
+    struct catalog_callable *callables;
+    size_t callable_count, callable_cap;
     const char **types;
     size_t type_count, type_cap;
     uint32_t *type_oids;
@@ -291,6 +293,22 @@ void catalog_add_sequence(struct catalog_builder *builder, const struct catalog_
     *copy = *sequence;
     copy->schema = keep(builder, sequence->schema);
     copy->name = keep(builder, sequence->name);
+}
+
+void catalog_add_callable(struct catalog_builder *builder, const struct catalog_callable *callable)
+{
+    struct catalog_callable *grown = more(builder, builder->callables, builder->callable_count,
+                                          &builder->callable_cap, sizeof(*grown));
+    if (grown == NULL) {
+        return;
+    }
+    builder->callables = grown;
+    struct catalog_callable *copy = &grown[builder->callable_count++];
+    *copy = *callable;
+    copy->schema = keep(builder, callable->schema);
+    copy->name = keep(builder, callable->name);
+    copy->types =
+        keep_bytes(builder, callable->types, callable->type_count, sizeof(*callable->types));
 }
 
 void catalog_add_type(struct catalog_builder *builder, const char *schema, const char *name,
@@ -531,6 +549,8 @@ static struct catalog *fill(const struct catalog_builder *builder, struct catalo
         .function_count = builder->function_count,
         .sequences = builder->sequences,
         .sequence_count = builder->sequence_count,
+        .callables = builder->callables,
+        .callable_count = builder->callable_count,
         .types = builder->types,
         .type_count = builder->type_count,
         .type_oids = builder->type_oids,
@@ -698,6 +718,20 @@ const struct catalog_sequence *catalog_find_sequence(const struct catalog *catal
     char key[NAME_MAX_BYTES];
     size_t len = name_key(key, schema, name);
     return len == 0 ? NULL : map_get(catalog->private->sequences, key, len);
+}
+
+static int callable_compare(const void *key, const void *entry)
+{
+    uint32_t oid = *(const uint32_t *)key;
+    const struct catalog_callable *callable = entry;
+    return oid < callable->oid ? -1 : oid > callable->oid;
+}
+
+const struct catalog_callable *catalog_find_callable(const struct catalog *catalog, uint32_t oid)
+{
+    return catalog->callable_count == 0 ? NULL
+                                        : bsearch(&oid, catalog->callables, catalog->callable_count,
+                                                  sizeof(*catalog->callables), callable_compare);
 }
 
 const struct catalog_function *catalog_function_on_path(const struct catalog *catalog,

@@ -13,6 +13,7 @@
 #include "proxy/catalog_load.h"
 
 #include <pgvigil/guard.h>
+#include <pgvigil/judge.h>
 #include <pgvigil/text.h>
 #include <stdlib.h>
 #include <string.h>
@@ -133,6 +134,14 @@ static const char sequences_sql[] =
     "    AND d.objsubid = 0 AND d.refclassid = 'pg_catalog.pg_class'::pg_catalog.regclass\n"
     "    AND d.refobjsubid > 0 AND d.deptype IN ('a', 'i') LIMIT 1) d ON true\n"
     "WHERE c.relkind = 'S' AND " REAL " ORDER BY n.nspname COLLATE \"C\", c.relname COLLATE \"C\"";
+
+/* For FunctionCall. Of pg_catalog only PostgreSQL's own. */
+static const char callables_sql[] =
+    "SELECT p.oid, n.nspname, p.proname, pg_catalog.array_to_string(p.proargtypes, ',')\n"
+    "FROM pg_catalog.pg_proc p JOIN pg_catalog.pg_namespace n ON n.oid = p.pronamespace\n"
+    "WHERE p.prokind = 'f' AND NOT p.proretset AND p.pronargs <= 32 AND n.nspname <> "
+    "'information_schema'\n"
+    "AND (n.nspname <> 'pg_catalog' OR p.oid < 16384) AND " REAL " ORDER BY p.oid";
 
 /* Domains, enums, ranges and base types, and arrays of them. Never a row type, nor its array:
  * ((NULL
@@ -415,6 +424,41 @@ static enum status load_names(struct loader *loader)
     return status;
 }
 
+static bool named_by(const struct policy *policy, const char *schema, const char *name)
+{
+    for (size_t i = 0; i < policy->function_count; i++)
+        if (strcmp(policy->functions[i].schema, schema) == 0 &&
+            strcmp(policy->functions[i].name, name) == 0)
+            return true;
+    return false;
+}
+
+static enum status load_callables(struct loader *loader, const struct policy *policy)
+{
+    PGresult *result = NULL;
+    enum status status = query(loader, callables_sql, NULL, &result);
+    for (int row = 0; status == OK && row < PQntuples(result); row++) {
+        uint32_t types[32];
+        struct catalog_callable callable = {.oid = oid_at(result, row, 0),
+                                            .schema = PQgetvalue(result, row, 1),
+                                            .name = PQgetvalue(result, row, 2),
+                                            .types = types};
+        bool ours = strcmp(callable.schema, "pg_catalog") == 0;
+        if (ours ? !judge_callable(callable.name)
+                 : !named_by(policy, callable.schema, callable.name))
+            continue;
+        const char *at = PQgetvalue(result, row, 3);
+        while (*at != '\0' && callable.type_count < 32) {
+            char *end = NULL;
+            types[callable.type_count++] = (uint32_t)strtoul(at, &end, 10);
+            at = *end == ',' ? end + 1 : end;
+        }
+        catalog_add_callable(loader->builder, &callable);
+    }
+    PQclear(result);
+    return status;
+}
+
 static enum status load_sequences(struct loader *loader)
 {
     PGresult *result = NULL;
@@ -484,6 +528,9 @@ enum status catalog_load_conn(PGconn *conn, const struct policy *policy, struct 
     }
     if (status == OK) {
         status = load_sequences(&loader);
+    }
+    if (status == OK) {
+        status = load_callables(&loader, policy);
     }
     if (status == OK) {
         status = load_generation(&loader, policy);
@@ -601,11 +648,25 @@ static bool same_guard(const struct catalog_guard *a, const struct catalog_guard
                0;
 }
 
+static bool same_callables(const struct catalog *a, const struct catalog *b)
+{
+    bool same = a->callable_count == b->callable_count;
+    for (size_t i = 0; same && i < a->callable_count; i++) {
+        const struct catalog_callable *x = &a->callables[i];
+        const struct catalog_callable *y = &b->callables[i];
+        same = x->oid == y->oid && x->type_count == y->type_count &&
+               strcmp(x->name, y->name) == 0 && strcmp(x->schema, y->schema) == 0 &&
+               same_oids(x->types, y->types, x->type_count);
+    }
+    return same;
+}
+
 bool catalog_load_equal(const struct catalog *a, const struct catalog *b)
 {
     bool same = a->relation_count == b->relation_count && a->guard_count == b->guard_count &&
                 a->function_count == b->function_count && a->sequence_count == b->sequence_count &&
-                a->server_version == b->server_version && strcmp(a->database, b->database) == 0 &&
+                same_callables(a, b) && a->server_version == b->server_version &&
+                strcmp(a->database, b->database) == 0 &&
                 strcmp(a->generation_digest, b->generation_digest) == 0 &&
                 same_names(a->types, a->type_count, b->types, b->type_count) &&
                 same_oids(a->type_oids, b->type_oids, a->type_count) &&

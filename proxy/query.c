@@ -286,8 +286,9 @@ static bool start_settings(const struct session *session, const struct statement
     return *settings != NULL;
 }
 
-static enum status run_judge(struct session *session, struct statement *statement, bool extended,
-                             struct refusal *refusal)
+/* `call`: a FunctionCall, whose text is made from it; NULL: the statement's own text. */
+static enum status run_judge(struct session *session, struct statement *statement,
+                             const struct wire_call *call, bool extended, struct refusal *refusal)
 {
     const struct identity *identity = &session->identity;
     const struct policy_role *role = &session->world->policy->roles[identity->role];
@@ -325,7 +326,12 @@ static enum status run_judge(struct session *session, struct statement *statemen
                                     .extended = extended,
                                     .prepared = prepared_name,
                                     .context = &lookup};
-    enum status status = judge(&request, statement->arena, &statement->verdict);
+    enum status status = call == NULL
+                             ? judge(&request, statement->arena, &statement->verdict)
+                             : judge_call(&request, call->function, call->value_count,
+                                          statement->arena, &statement->sql, &statement->verdict);
+    if (call != NULL)
+        statement->len = strlen(statement->sql);
     struct verdict *verdict = statement->verdict;
     if (verdict == NULL)
         return status == ERR_MEMORY ? ERR_MEMORY : ERR_INTERNAL;
@@ -384,7 +390,7 @@ enum status query_judge(struct session *session, const struct statement_source *
     statement->names_own = session_unrestricted(session);
     enum status status = session_observed(session)
                              ? observed_judge(session, statement, source, refusal)
-                             : run_judge(session, statement, source->extended, refusal);
+                             : run_judge(session, statement, NULL, source->extended, refusal);
     if (status == OK && !session_unrestricted(session) && !session_observed(session))
         status = judge_types(session, statement, refusal);
     if (status != OK && status != DENIED) {
@@ -592,33 +598,68 @@ static enum status on_query(struct session *session, const struct wire_message *
     return query_forward(session, statement, false, &done);
 }
 
-static enum status on_function(struct session *session, const struct wire_message *message)
+/* The statement that a FunctionCall is for a restricted role. */
+static enum status judge_function_call(struct session *session, const struct wire_call *call,
+                                       struct statement **out, struct refusal *refusal)
 {
-    struct refusal refusal = {.sqlstate = "0A000",
-                              .message = "the function-call message is not supported",
-                              .hint = "Call the function in a SELECT."};
-    if (!session_unrestricted(session))
-        return refuse_query(session, NULL, &refusal);
-    enum status status = mission_limits_statement(session, NULL, &refusal);
+    struct statement *statement = statement_new("", "", 0, NULL, 0, STATEMENT_ARENA_MAX);
+    if (statement == NULL)
+        return ERR_MEMORY;
+    statement->world = world_ref(session->world);
+    statement->epoch = session->epoch;
+    statement->role = session->identity.role;
+    statement->mission = session->identity.mission;
+    enum status status = run_judge(session, statement, call, false, refusal);
+    if (status != OK && status != DENIED) {
+        statement_unref(statement);
+        return status == ERR_MEMORY ? ERR_MEMORY : ERR_INTERNAL;
+    }
+    *out = statement;
+    return status;
+}
+
+static enum status forward_function(struct session *session, const struct wire_message *message,
+                                    struct statement *statement, struct refusal *refusal)
+{
+    bool writes = statement == NULL || statement->verdict->statements[0].writes;
+    enum status status = mission_limits_statement(session, statement, refusal);
     if (status == OK)
-        status = query_need_server(session, &refusal);
+        status = query_need_server(session, refusal);
     uint64_t id = 0;
     if (status == OK)
-        status = query_begin_record(session, NULL, 0, true, &id, &refusal);
-    if (status == DENIED)
-        return refuse_query(session, NULL, &refusal);
+        status = query_begin_record(session, statement, 0, writes, &id, refusal);
     if (status != OK)
         return status;
     struct request *request = requests_add(&session->requests, REQUEST_FUNCTION);
     if (request == NULL)
         return ERR_MEMORY;
     request->audit_id = id;
+    request->statement = statement_ref(statement);
     request->group = session->group++;
     request->started = clock_microseconds();
+    session->group_forwarded = false;
     query_unsettle(session);
     wire_put_message(&session->server->out, message);
     worker_touch_server(session->worker, session->server);
     return OK;
+}
+
+static enum status on_function(struct session *session, const struct wire_message *message)
+{
+    struct refusal refusal = {0};
+    struct wire_call call;
+    if (wire_parse_call(message, &call) != OK)
+        return ERR_PROTOCOL;
+    /* As a query, see there. */
+    if (session->group_forwarded && session->requests.count > 0)
+        return query_drain(session);
+    query_drop_stale(session);
+    enum status status = OK;
+    if (!session_unrestricted(session) && session->pending == NULL)
+        status = judge_function_call(session, &call, &session->pending, &refusal);
+    if (status == OK)
+        status = forward_function(session, message, session->pending, &refusal);
+    return status == DENIED ? refuse_query(session, session->pending, &refusal) : status;
 }
 
 static enum status on_copy(struct session *session, const struct wire_message *message)

@@ -597,8 +597,11 @@ static enum status described(struct session *session, const struct request *head
 static enum status called(struct session *session, struct request *head,
                           const struct wire_message *message)
 {
-    if (message->type == 'V')
-        return on_complete(session, head, message, "FUNCTION CALL");
+    if (message->type == 'V') {
+        head->bytes += message->len + WIRE_HEADER_BYTES;
+        enum status status = head->statement == NULL ? OK : count_row(session, head);
+        return status == OK ? on_complete(session, head, message, "FUNCTION CALL") : status;
+    }
     return message->type == 'Z' ? on_ready(session, head, message) : ERR_PROTOCOL;
 }
 

@@ -117,6 +117,13 @@ NODISCARD enum status wire_parse_target(const struct wire_message *message, unsi
                                         const char **name);
 NODISCARD enum status wire_parse_execute(const struct wire_message *message, const char **portal,
                                          uint32_t *max_rows);
+struct wire_call {
+    uint32_t function; /* its OID */
+    uint16_t value_count;
+};
+/* FunctionCall. Also checks that there are no, one or value_count formats, and that formats are 0
+ * or 1. */
+NODISCARD enum status wire_parse_call(const struct wire_message *message, struct wire_call *call);
 /* Sync, Flush, Terminate, CopyDone: no body. */
 NODISCARD enum status wire_parse_empty(const struct wire_message *message);
 

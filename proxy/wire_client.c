@@ -94,6 +94,24 @@ enum status wire_parse_execute(const struct wire_message *message, const char **
     return wire_end(&cursor);
 }
 
+enum status wire_parse_call(const struct wire_message *message, struct wire_call *call)
+{
+    struct wire_cursor cursor;
+    uint16_t format_count = 0;
+    wire_cursor_message(&cursor, message);
+    call->function = (uint32_t)wire_get_int32(&cursor);
+    (void)get_formats(&cursor, &format_count);
+    call->value_count = wire_get_u16(&cursor);
+    for (size_t i = 0; i < call->value_count && !cursor.failed; i++) {
+        int32_t len = 0;
+        (void)wire_get_value(&cursor, &len);
+    }
+    uint16_t result_format = wire_get_u16(&cursor);
+    if ((format_count > 1 && format_count != call->value_count) || result_format > 1)
+        return ERR_PROTOCOL;
+    return wire_end(&cursor);
+}
+
 enum status wire_parse_empty(const struct wire_message *message)
 {
     return message->len == 0 ? OK : ERR_PROTOCOL;

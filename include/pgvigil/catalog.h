@@ -93,6 +93,16 @@ struct catalog_function {
     bool is_volatile; /* may answer otherwise each time, or change something */
 };
 
+/* What a FunctionCall message may mean: neither aggregate nor set-returning, of pg_catalog or named
+ * by the policy. Loaded from a database only: a saved catalog has none. */
+struct catalog_callable {
+    uint32_t oid;
+    const char *schema;
+    const char *name;
+    const uint32_t *types; /* of its arguments */
+    size_t type_count;
+};
+
 struct catalog_sequence {
     const char *schema;
     const char *name;
@@ -109,6 +119,8 @@ struct catalog {
     size_t function_count;
     const struct catalog_sequence *sequences;
     size_t sequence_count;
+    const struct catalog_callable *callables; /* by OID */
+    size_t callable_count;
     /* "schema.name" (raw names) outside pg_catalog of what holds values: domains, enums, ranges,
      * arrays of them; never the row type of a relation or an array of it. */
     const char *const *types;
@@ -160,6 +172,7 @@ const struct catalog_function *catalog_function_on_path(const struct catalog *ca
                                                         const char *name);
 const struct catalog_function *catalog_function_find(const struct catalog *catalog,
                                                      const char *schema, const char *name);
+const struct catalog_callable *catalog_find_callable(const struct catalog *catalog, uint32_t oid);
 const struct catalog_sequence *catalog_find_sequence(const struct catalog *catalog,
                                                      const char *schema, const char *name);
 bool catalog_has_type(const struct catalog *catalog, const char *schema, const char *name);
@@ -184,6 +197,8 @@ void catalog_add_constraint(struct catalog_builder *builder,
 void catalog_set_parent(struct catalog_builder *builder, uint32_t child_oid, uint32_t parent_oid);
 void catalog_add_guard(struct catalog_builder *builder, const struct catalog_guard *guard);
 void catalog_add_function(struct catalog_builder *builder, const struct catalog_function *function);
+/* In the order of their OIDs. */
+void catalog_add_callable(struct catalog_builder *builder, const struct catalog_callable *callable);
 void catalog_add_sequence(struct catalog_builder *builder, const struct catalog_sequence *sequence);
 void catalog_add_type(struct catalog_builder *builder, const char *schema, const char *name,
                       uint32_t oid, uint32_t root);

@@ -219,6 +219,18 @@ bool judge_parameter_type(const struct catalog *catalog, const char *pair, uint3
 NODISCARD enum status judge(const struct judge_request *request, struct arena *arena,
                             struct verdict **verdict);
 
+/*
+ * The same for a FunctionCall of `function` with `count` arguments: as `SELECT schema.name($1,
+ * ...)`, which is the verdict's text; request->sql is not looked at. What is allowed is to be sent
+ * as the message that came, so a function that a guard stands for is refused, and a parameter of a
+ * type that Parse may not name.
+ */
+NODISCARD enum status judge_call(const struct judge_request *request, uint32_t function,
+                                 size_t count, struct arena *arena, const char **sql,
+                                 struct verdict **verdict);
+/* May FunctionCall call a function of pg_catalog of that name, for some role? */
+bool judge_callable(const char *name);
+
 /* An error position in the text that was sent -> in the client's text; both 1-based in characters.
  * 0 in, or a place the client did not write: 0, or the start of what was replaced. */
 size_t verdict_map_position(const struct verdict *verdict, const char *client_sql, size_t position);
