@@ -190,6 +190,18 @@ static void check_attribute(struct loader *loader, struct raw_user *user,
     out->setting = raw->is_list ? array_literal(loader, out) : values[0];
 }
 
+/* Whoever is only acted for cannot log in, whatever the file still holds of her. */
+static void check_no_credentials(struct loader *loader, const struct raw_user *raw)
+{
+    const struct raw_name *unused[] = {&raw->secret, &raw->cn};
+    static const char *const keys[] = {"secret", "certificate_cn"};
+    for (size_t i = 0; i < sizeof(unused) / sizeof(unused[0]); i++)
+        if (unused[i]->place.file != NULL)
+            load_report(loader, unused[i]->place,
+                        "user \"%s\": auth = \"none\" uses no \"%s\": remove it", raw->user.name,
+                        keys[i]);
+}
+
 static void check_credentials(struct loader *loader, struct raw_user *raw)
 {
     struct policy_user *user = &raw->user;
@@ -201,10 +213,14 @@ static void check_credentials(struct loader *loader, struct raw_user *raw)
         user->auth = AUTH_CERT;
     else if (strcmp(raw->auth.text, "cert+scram") == 0)
         user->auth = AUTH_CERT_AND_SCRAM;
-    if (user->auth == AUTH_NONE) {
+    if (user->auth == AUTH_NONE && strcmp(raw->auth.text, "none") != 0) {
         load_report(loader, raw->auth.place,
-                    "user \"%s\": \"auth\" must be \"scram\", \"cert\" or \"cert+scram\"",
+                    "user \"%s\": \"auth\" must be \"scram\", \"cert\", \"cert+scram\" or \"none\"",
                     user->name);
+        return;
+    }
+    if (user->auth == AUTH_NONE) {
+        check_no_credentials(loader, raw);
         return;
     }
     bool scram = user->auth != AUTH_CERT;
@@ -249,18 +265,26 @@ static void check_user_name(struct loader *loader, struct policy_place place, co
         load_report(loader, place, "a user's name must be printable and at most 63 bytes long");
 }
 
-static void check_user(struct loader *loader, struct raw_user *raw, const char *const *roles,
-                       const char *const *attributes, const struct type_info *types)
+static void check_own_roles(struct loader *loader, struct raw_user *raw, const char *const *roles)
 {
-    const struct policy *policy = loader->policy;
     struct policy_user *user = &raw->user;
-    check_user_name(loader, user->place, user->name);
-    check_credentials(loader, raw);
-    user->roles =
-        check_indexes(loader, &raw->roles, "role", roles, policy->role_count, &user->role_count);
+    user->roles = check_indexes(loader, &raw->roles, "role", roles, loader->policy->role_count,
+                                &user->role_count);
     if (raw->roles.place.file != NULL && raw->roles.count == 0)
         load_report(loader, raw->roles.place,
                     "user \"%s\" has no role: nobody can work without one", user->name);
+}
+
+static void check_user(struct loader *loader, struct raw_user *raw, const char *const *roles,
+                       const char *const *attributes, const struct type_info *types)
+{
+    struct policy_user *user = &raw->user;
+    check_user_name(loader, user->place, user->name);
+    check_credentials(loader, raw);
+    if (raw->on_behalf != NULL)
+        check_on_behalf(loader, raw, roles);
+    else
+        check_own_roles(loader, raw, roles);
     user->attributes =
         arena_zalloc(loader->arena, raw->attribute_count + 1, sizeof(*user->attributes));
     for (size_t i = 0; user->attributes != NULL && i < raw->attribute_count; i++)

@@ -82,8 +82,21 @@ struct raw_attribute {
     struct raw_name *values;
     size_t value_count;
 };
+struct raw_on_behalf {
+    struct policy_on_behalf on_behalf;
+    struct raw_names roles;
+    struct raw_name from;
+    struct raw_name proof;
+    struct raw_name keys;
+    struct raw_name issuer;
+    struct raw_name audience;
+    struct raw_name claim;
+    struct raw_name absent;
+};
 struct raw_user {
     struct policy_user user;
+    struct raw_on_behalf *on_behalf;
+    bool roles_given;
     struct raw_name auth;
     struct raw_name secret;
     struct raw_name cn;
@@ -167,12 +180,17 @@ void load_roles(struct loader *loader, const struct document *document, config_s
 void load_functions(struct loader *loader, const struct document *document, config_setting_t *list);
 void load_sequences(struct loader *loader, const struct document *document, config_setting_t *list);
 void load_users(struct loader *loader, const struct document *document, config_setting_t *list);
+/* The key `on_behalf` of a user; `value->entry` is its struct raw_user. */
+struct value;
+void load_on_behalf(const struct value *value);
 void load_rules(struct loader *loader, const struct document *document, config_setting_t *list);
 
 /* check_*.c: each fills its part of the policy. The order is that of this list. */
 void check_data(struct loader *loader);   /* attributes, masks, filters, tables */
 void check_people(struct loader *loader); /* missions, roles, functions, sequences */
 void check_users(struct loader *loader);
+/* check_behalf.c: a user's `on_behalf`; sets roles too. `roles`: the policy's. */
+void check_on_behalf(struct loader *loader, struct raw_user *user, const char *const *roles);
 void check_rules(struct loader *loader);
 void check_rule_pairs(
     struct loader *loader); /* two rules for one relation; what depends on which wins */

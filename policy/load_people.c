@@ -272,7 +272,9 @@ static void user_cn(const struct value *value)
 
 static void user_roles(const struct value *value)
 {
-    (void)value_names(value, &((struct raw_user *)value->entry)->roles);
+    struct raw_user *entry = value->entry;
+    entry->roles_given = true;
+    (void)value_names(value, &entry->roles);
 }
 
 /* One value of an attribute: strings as they are, whole numbers and booleans as their text. */
@@ -346,16 +348,26 @@ static void user_attributes(const struct value *value)
 
 static const struct value_key user_keys[] = {
     {"name", "the name to log in with", user_name},
-    {"auth", "\"scram\", \"cert\" or \"cert+scram\"", user_auth},
+    {"auth", "\"scram\", \"cert\", \"cert+scram\", or \"none\" for who is only acted for",
+     user_auth},
     {"secret", NULL, user_secret},
     {"certificate_cn", NULL, user_cn},
-    {"roles", "at least one role; the first is the default", user_roles},
+    {"roles", NULL, user_roles}, /* needed, but for those who act for others */
     {"attributes", NULL, user_attributes},
+    {"on_behalf", NULL, load_on_behalf},
 };
 
 void load_users(struct loader *loader, const struct document *document, config_setting_t *list)
 {
     struct value value = {.loader = loader, .document = document, .setting = list};
+    size_t first = loader->users.count;
     value_entries(&value, "a user", KEYS(user_keys), &loader->users, sizeof(struct raw_user),
                   offsetof(struct raw_user, user.place));
+    for (size_t i = first; i < loader->users.count; i++) {
+        const struct raw_user *user = (const struct raw_user *)loader->users.items + i;
+        if (!user->roles_given && user->on_behalf == NULL)
+            load_report(
+                loader, user->user.place,
+                "a user needs the key \"roles\": at least one role; the first is the default");
+    }
 }

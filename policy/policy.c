@@ -81,6 +81,26 @@ const struct policy_user *policy_find_user(const struct policy *policy, const ch
     return map_get_str(policy->private->users, name);
 }
 
+bool policy_user_has_role(const struct policy_user *user, int role)
+{
+    for (size_t i = 0; i < user->role_count; i++)
+        if ((int)user->roles[i] == role)
+            return true;
+    return false;
+}
+
+bool policy_may_act(const struct policy_user *login, const struct policy_user *person, int role)
+{
+    const struct policy_on_behalf *on_behalf = login->on_behalf;
+    /* A shared login is nobody: acting for it would be a way to rights that it has as itself. */
+    if (on_behalf == NULL || person->on_behalf != NULL || !policy_user_has_role(person, role))
+        return false;
+    for (size_t i = 0; i < on_behalf->role_count; i++)
+        if ((int)on_behalf->roles[i] == role)
+            return true;
+    return false;
+}
+
 bool policy_role_has_mission(const struct policy *policy, int role, int mission)
 {
     if (role < 0 || mission < 0 || (size_t)role >= policy->role_count)

@@ -178,7 +178,27 @@ struct policy_function {
     struct policy_place place;
 };
 
+/* AUTH_NONE: nobody logs in by that name; a shared login may act for the person. */
 enum policy_auth { AUTH_NONE = 0, AUTH_SCRAM, AUTH_CERT, AUTH_CERT_AND_SCRAM };
+
+/* What a shared login names a person by. */
+enum policy_person_from { PERSON_FROM_USER = 0, PERSON_FROM_TOKEN, PERSON_FROM_APPLICATION };
+
+/* A login that many people share: whom it may act for, and what is asked to prove who it is. */
+struct policy_on_behalf {
+    const uint32_t *roles; /* the ceiling: a person has those of her own that are here; none is
+                              unrestricted */
+    size_t role_count;
+    enum policy_person_from from;
+    bool proven;      /* by a signed token */
+    const char *keys; /* the file of its keys, with the policy file's folder; NULL: not proven */
+    const char *issuer;
+    const char *audience;
+    const char *claim; /* which one names the person */
+    int absent;        /* the login's own role while nobody is named; -1: nothing then */
+    struct policy_place place;
+    struct policy_place keys_place;
+};
 
 struct policy_user_attribute {
     uint32_t attribute;        /* index */
@@ -200,6 +220,8 @@ struct policy_user {
     size_t role_count; /* at least 1; the first is the default */
     const struct policy_user_attribute *attributes;
     size_t attribute_count;
+    const struct policy_on_behalf *on_behalf; /* NULL: acts for itself only; else `roles` is what
+                                                 `absent` says, or the ceiling */
     struct policy_place place;
 };
 
@@ -265,6 +287,9 @@ int policy_find_role(const struct policy *policy, const char *name);
 int policy_find_mission(const struct policy *policy, const char *name);
 const struct policy_user *policy_find_user(const struct policy *policy, const char *name);
 bool policy_role_has_mission(const struct policy *policy, int role, int mission);
+bool policy_user_has_role(const struct policy_user *user, int role);
+/* May a shared login act for the person, in that role? */
+bool policy_may_act(const struct policy_user *login, const struct policy_user *person, int role);
 
 /* The words of `allow`. ALLOW_NONE: there is no such word. policy_allow_word: of each in turn, then
  * NULL. */

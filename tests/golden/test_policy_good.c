@@ -78,6 +78,22 @@ static void dump_rule(struct buf *out, const struct policy *policy, const struct
     }
 }
 
+static void dump_on_behalf(struct buf *out, const struct policy *policy,
+                           const struct policy_on_behalf *on_behalf)
+{
+    const char *keys = on_behalf->keys;
+    if (keys != NULL && strncmp(keys, FOLDER, strlen(FOLDER)) == 0)
+        keys += strlen(FOLDER);
+    buf_str(out, " on behalf:");
+    for (size_t i = 0; i < on_behalf->role_count; i++)
+        buf_printf(out, " %s", policy->roles[on_behalf->roles[i]].name);
+    buf_printf(out, " from=%d proven=%d keys=%s issuer=%s audience=%s claim=%s absent=%s",
+               (int)on_behalf->from, on_behalf->proven, text(keys), text(on_behalf->issuer),
+               text(on_behalf->audience), text(on_behalf->claim),
+               on_behalf->absent < 0 ? "refuse" : policy->roles[on_behalf->absent].name);
+    dump_place(out, on_behalf->place);
+}
+
 static void dump_user(struct buf *out, const struct policy *policy, const struct policy_user *user)
 {
     buf_printf(out, "user %s auth=%d secret=%s cn=%s roles:", user->name, (int)user->auth,
@@ -85,6 +101,8 @@ static void dump_user(struct buf *out, const struct policy *policy, const struct
     for (size_t i = 0; i < user->role_count; i++)
         buf_printf(out, " %s", policy->roles[user->roles[i]].name);
     dump_place(out, user->place);
+    if (user->on_behalf != NULL)
+        dump_on_behalf(out, policy, user->on_behalf);
     for (size_t i = 0; i < user->attribute_count; i++)
         buf_printf(out, " %s: %s\n", policy->attributes[user->attributes[i].attribute].name,
                    user->attributes[i].setting);
@@ -192,6 +210,7 @@ static void good_policies_become_what_they_say(void **state)
         {FOLDER "expressions.cfg", FOLDER "expressions.dump"},
         {FOLDER "empty.cfg", FOLDER "empty.dump"},
         {FOLDER "allow.cfg", FOLDER "allow.dump"},
+        {FOLDER "on-behalf.cfg", FOLDER "on-behalf.dump"},
     };
     for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
         struct policy *policy = NULL;
