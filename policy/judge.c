@@ -53,7 +53,9 @@ static enum status parse(struct judge *judge, PgQuery__ParseResult **tree)
                             "the statement is nested too deeply");
     if (status != OK)
         return judge_no_memory(judge);
-    status = tree_parse(request->sql, judge->arena, tree, &message, &position);
+    if (scanned == OK && judge_free_word(judge) != OK)
+        return ERR_MEMORY;
+    status = tree_parse(judge->request->sql, judge->arena, tree, &message, &position);
     if (status == ERR_MEMORY)
         return judge_no_memory(judge);
     if (status == ERR_SYNTAX) {
@@ -105,6 +107,10 @@ static enum status describe(struct judge *judge, const PgQuery__Node *node,
     if (out->normalized != NULL)
         out->normalized = judge_mask_constants(judge, out->normalized, node);
     pg_query_free_normalize_result(normal);
+    bool setting = node != NULL && (node->node_case == PG_QUERY__NODE__NODE_VARIABLE_SET_STMT ||
+                                    node->node_case == PG_QUERY__NODE__NODE_VARIABLE_SHOW_STMT);
+    if (setting && out->normalized != NULL)
+        judge_restore_word((char *)(uintptr_t)out->normalized);
     return out->normalized == NULL ? judge_no_memory(judge) : OK;
 }
 

@@ -195,6 +195,11 @@ NODISCARD enum status judge_outline(struct judge *judge, const PgQuery__Node *no
 /* judge_set.c */
 NODISCARD enum status judge_set(struct judge *judge, PgQuery__VariableSetStmt *set,
                                 struct verdict_statement *out);
+/* judge_word.c: lets a statement name pgvigil.user without quotes; the text of the request becomes
+ * another one then. ERR_MEMORY. */
+NODISCARD enum status judge_free_word(struct judge *judge);
+/* The name as it was written, in a text that was made from it. */
+void judge_restore_word(char *text);
 NODISCARD enum status judge_show(struct judge *judge, const PgQuery__VariableShowStmt *show,
                                  struct verdict_statement *out);
 /* Name and class of a setting for the outline; "" (RESET ALL): none. */

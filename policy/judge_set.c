@@ -15,6 +15,8 @@ static const char *lower(struct judge *judge, const char *name)
     char *copy = arena_strdup(judge->arena, name);
     for (char *at = copy; at != NULL && *at != '\0'; at++)
         *at = *at >= 'A' && *at <= 'Z' ? (char)(*at + 32) : *at;
+    if (copy != NULL && strncmp(copy, "pgvigil.", 8) == 0)
+        judge_restore_word(copy);
     return copy;
 }
 

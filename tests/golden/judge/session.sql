@@ -48,6 +48,45 @@ SET SESSION statement_timeout TO 1000
 SET LOCAL pgvigil.mission = 'care'
 => SET LOCAL pgvigil.mission = 'care'
 
+SET pgvigil.user = 'anna'
+=> SET pgvigil.usr_ = 'anna'
+
+set local PgVigil . /* who */ USER to 'anna'
+=> set local PgVigil . /* who */ usr_ to 'anna'
+
+SET SESSION pgvigil.user TO DEFAULT
+=> SET SESSION pgvigil.usr_ TO DEFAULT
+
+SET pgvigil."user" = 'anna'
+=> SET pgvigil."user" = 'anna'
+
+RESET pgvigil.user
+=> RESET pgvigil.usr_
+
+SHOW pgvigil.user; SHOW Pgvigil.User
+=> refused 0A000 statement: SHOW pgvigil.user must be sent by itself, not with other statements
+
+SHOW pgvigil.user
+=> SHOW pgvigil.usr_
+
+SET pgvigils.user = 'anna'
+=> refused 42601 syntax: syntax error at or near "user"
+
+SET LOCAL my.user = 'anna'
+=> refused 42601 syntax: syntax error at or near "user"
+
+ALTER ROLE nurse SET pgvigil.user = 'anna'
+=> refused 42601 syntax: syntax error at or near "user"
+
+UPDATE patients SET pgvigil.user = 'anna' WHERE id = 1
+=> refused 42501 write: rows of relation "public.patients" may not be updated for role "nurse" in mission "care"
+
+SELECT 1 FROM patients WHERE id = 1 AND set pgvigil.user = 'x'
+=> refused 42601 syntax: syntax error at or near "pgvigil"
+
+SELECT pgvigil.user FROM patients pgvigil
+=> refused 42501 function: "user" could be a call of the function of that name, which is not available for role "nurse" in mission "care"
+
 SET LOCAL statement_timeout TO DEFAULT
 => SET LOCAL statement_timeout TO DEFAULT
 
