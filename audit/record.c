@@ -17,6 +17,7 @@ void record_session(struct buf *out, const struct audit_session *session)
     encode_number(out, "session", session->id);
     encode_field(out, "person", session->person);
     encode_field(out, "login", session->login);
+    encode_field(out, "identity", session->identity);
     encode_field(out, "auth", session->auth);
     encode_field(out, "database", session->database);
     encode_field(out, "role", session->role);
@@ -40,6 +41,7 @@ void record_reference(struct buf *out, const struct audit_session *session, uint
         return;
     encode_number(out, "session", session->id);
     encode_field(out, "person", session->person);
+    encode_field(out, "login", session->login);
 }
 
 static void names(struct buf *out, const char *key, const char *const *list, size_t count)

@@ -14,6 +14,7 @@
 #include "proxy/mission_limits.h"
 #include "proxy/observed.h"
 #include "proxy/parameter.h"
+#include "proxy/person.h"
 #include "proxy/pool.h"
 #include "proxy/query.h"
 #include "proxy/tls.h"
@@ -130,8 +131,14 @@ static enum status apply_setting(struct session *session, const char *name, cons
                                  const char **why)
 {
     struct identity *identity = &session->identity;
-    if (strcasecmp(name, "pgvigil.role") == 0)
+    if (strcasecmp(name, "pgvigil.role") == 0 || strcasecmp(name, "pgvigil.user") == 0 ||
+        strcasecmp(name, "pgvigil.token") == 0)
         return OK; /* chosen before all others */
+    *why = "the login acts for nobody yet: name the person as well";
+    if (identity_is_nobody(identity) &&
+        (strcasecmp(name, "pgvigil.mission") == 0 || strcasecmp(name, "pgvigil.reason") == 0 ||
+         strcasecmp(name, "pgvigil.patient") == 0))
+        return ERR_INVALID;
     if (strcasecmp(name, "pgvigil.mission") == 0) {
         *why = "this role may not take that mission, or there is none of that name";
         int mission = policy_find_mission(session->world->policy, value);
@@ -189,11 +196,39 @@ static const char *startup_setting(const struct startup *startup, const char *na
     return value;
 }
 
+/* Before all else: role, mission, reason and patient are the person's. */
+static enum status apply_person(struct session *session)
+{
+    static const char *const names[] = {"pgvigil.user", "pgvigil.token"};
+    struct identity *identity = &session->identity;
+    struct refusal refusal = {.sqlstate = "53200", .message = "out of memory"};
+    enum status status = OK;
+    for (size_t i = 0; status == OK && i < sizeof names / sizeof names[0]; i++) {
+        const char *value = startup_setting(&session->startup, names[i]);
+        if (value != NULL)
+            status = person_name(session, identity, names[i], value, session->arena, &refusal);
+    }
+    const char *application = startup_setting(&session->startup, "application_name");
+    if (status == OK && application != NULL) {
+        status = identity_name_application(identity, application);
+        person_follow_application(session, identity);
+    }
+    if (status == OK)
+        return OK;
+    session_update_who(session);
+    audit_login(session, "refused-connection", refusal.message);
+    session_fail(session, status == DENIED ? ERR_INVALID : status, refusal.sqlstate,
+                 refusal.message);
+    return ERR_INVALID;
+}
+
 static enum status apply_settings(struct session *session)
 {
     const struct startup *startup = &session->startup;
     const char *role = startup_setting(startup, "pgvigil.role");
     char message[256];
+    if (apply_person(session) != OK)
+        return ERR_INVALID;
     if (role != NULL &&
         identity_choose_role(&session->identity, session->world->policy, role) != OK) {
         snprintf(message, sizeof message, "user \"%s\" does not have the role \"%s\"",
@@ -201,6 +236,7 @@ static enum status apply_settings(struct session *session)
         session_fail(session, ERR_INVALID, "42501", message);
         return ERR_INVALID;
     }
+    session->identity.role_chosen = role != NULL;
     for (size_t i = 0; i < startup->setting_count; i++) {
         const char *why = "";
         enum status status =
@@ -384,7 +420,7 @@ enum status auth_step(struct session *session)
     bool certificate = user != NULL && user->auth == AUTH_CERT_AND_SCRAM;
     /* The mock exchange of an unknown user cannot succeed; a certificate alone is never made up for
      * by one. */
-    if (status == OK && (user == NULL || user->auth == AUTH_CERT ||
+    if (status == OK && (user == NULL || user->auth == AUTH_NONE || user->auth == AUTH_CERT ||
                          (certificate && !certificate_fits(session, user))))
         status = ERR_AUTH;
     if (status == OK || status == NEED_MORE)
@@ -438,7 +474,7 @@ static void put_parameters(struct session *session, struct server *server, struc
         out, "application_name",
         session->identity.application == NULL ? "" : session->identity.application);
     wire_put_parameter_status(out, "is_superuser", "off");
-    wire_put_parameter_status(out, "session_authorization", session->identity.user->name);
+    wire_put_parameter_status(out, "session_authorization", session->identity.login->name);
 }
 
 void auth_welcome(struct session *session, struct server *server)
@@ -473,7 +509,7 @@ void auth_welcome(struct session *session, struct server *server)
     char database[200];
     log_event(LOG_LEVEL_INFO, "session=%lu event=connect user=%s database=%s auth=%s tls=%s",
               (unsigned long)session->id,
-              log_quote(session->identity.user->name, quoted, sizeof quoted),
+              log_quote(session->identity.login->name, quoted, sizeof quoted),
               log_quote(session->database->name, database, sizeof database), session->who.auth,
               session->who.tls == NULL ? "no" : session->who.tls);
     worker_touch(worker, session);

@@ -33,6 +33,7 @@ void break_glass_unref(struct break_glass *glass)
 {
     if (glass == NULL || --glass->refs > 0)
         return;
+    free(glass->person);
     free(glass->role);
     free(glass->mission);
     free(glass->reason);
@@ -340,7 +341,8 @@ enum status break_glass_enter(struct break_glass_registry *registry, const struc
     fresh->refs = 1;
     fresh->minutes = rule->minutes;
     fresh->until = now + (uint64_t)rule->minutes * 60000000u;
-    if (!copy_text(&fresh->role, policy->roles[identity->role].name) ||
+    if (!copy_text(&fresh->person, identity->user->name) ||
+        !copy_text(&fresh->role, policy->roles[identity->role].name) ||
         !copy_text(&fresh->mission, policy->missions[mission].name) ||
         !copy_text(&fresh->reason, identity->reason) ||
         (patient && !copy_text(&fresh->patient, identity->patient))) {
@@ -357,7 +359,7 @@ bool break_glass_holds(const struct policy *policy, const struct identity *ident
     bool breaks = identity->mission >= 0 && policy->missions[identity->mission].break_glass != NULL;
     if (!breaks || glass == NULL)
         return !breaks && glass == NULL;
-    return now < glass->until &&
+    return now < glass->until && strcmp(glass->person, identity->user->name) == 0 &&
            strcmp(glass->mission, policy->missions[identity->mission].name) == 0 &&
            strcmp(glass->role, policy->roles[identity->role].name) == 0 &&
            identity->reason != NULL && strcmp(glass->reason, identity->reason) == 0 &&
@@ -369,7 +371,7 @@ static void drop(const struct policy *policy, struct identity *identity)
 {
     bool breaks = identity->mission >= 0 && policy->missions[identity->mission].break_glass != NULL;
     if (breaks)
-        identity->mission = policy->roles[identity->role].default_mission;
+        identity->mission = identity_default_mission(identity, policy);
     break_glass_unref(identity->glass);
     identity->glass = NULL;
 }

@@ -3,9 +3,9 @@
  *
  * Such a mission opens what the person's role does not, so it asks for a reason first (and what the
  * policy requires: one patient), ends by itself, and is loud. An entry is bound to what it was made
- * with: another role, reason or patient ends it. Entries are immutable and shared by reference
- * count among the copies of an identity that a transaction may bring back; one thread. The registry
- * of last reasons is the whole process's.
+ * with: another person, role, reason or patient ends it. Entries are immutable and shared by
+ * reference count among the copies of an identity that a transaction may bring back; one thread.
+ * The registry of last reasons is the whole process's.
  */
 #ifndef PGVIGIL_PROXY_BREAK_GLASS_H
 #define PGVIGIL_PROXY_BREAK_GLASS_H
@@ -18,7 +18,8 @@ struct break_glass {
     unsigned refs;
     uint64_t until; /* monotonic microseconds */
     unsigned minutes;
-    char *role; /* names: indexes change with the policy */
+    char *person; /* names: places and indexes change with the policy */
+    char *role;
     char *mission;
     char *reason;
     char *patient; /* NULL: not required */

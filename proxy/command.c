@@ -96,8 +96,13 @@ static const char *shown_value(const struct session *session, const char *settin
     const struct identity *identity = &session->identity;
     const struct policy *policy = session->world->policy;
     const char *value = NULL;
+    bool nobody = identity_is_nobody(identity);
     if (strcasecmp(setting, "pgvigil.role") == 0)
-        value = policy->roles[identity->role].name;
+        value = nobody ? NULL : policy->roles[identity->role].name;
+    else if (strcasecmp(setting, "pgvigil.user") == 0) /* pgvigil.token shows nothing, ever */
+        value = nobody || (identity->person == IDENTITY_OWN && identity->login->on_behalf != NULL)
+                    ? NULL
+                    : identity->user->name;
     else if (strcasecmp(setting, "pgvigil.mission") == 0)
         value = identity->mission < 0 ? NULL : policy->missions[identity->mission].name;
     else if (strcasecmp(setting, "pgvigil.reason") == 0)
@@ -109,7 +114,7 @@ static const char *shown_value(const struct session *session, const char *settin
     else if (strcasecmp(setting, "application_name") == 0)
         value = identity->application;
     else if (strcasecmp(setting, "session_authorization") == 0)
-        value = identity->user->name;
+        value = identity->login->name;
     else if (strcasecmp(setting, "is_superuser") == 0)
         value = "off";
     return value == NULL ? "" : value;

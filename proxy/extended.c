@@ -12,6 +12,7 @@
 
 #include "proxy/command.h"
 #include "proxy/mission_limits.h"
+#include "proxy/person.h"
 #include "proxy/prepared.h"
 #include "proxy/result.h"
 
@@ -491,7 +492,10 @@ static enum status current_portal(struct session *session, const char *name,
     if (*found != NULL || (session_unrestricted(session) && session->server != NULL))
         return OK;
     struct refusal refusal;
-    enum status status = query_glass_over(session, &refusal)
+    bool nobody = identity_is_nobody(&session->identity);
+    if (nobody)
+        person_refusal(session, &refusal);
+    enum status status = nobody || query_glass_over(session, &refusal)
                              ? refuse(session, NULL, &refusal, true)
                              : refuse_name(session, "34000", "portal", name, "does not exist");
     return status == OK ? DENIED : status;

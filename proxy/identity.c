@@ -73,26 +73,142 @@ enum status identity_init(struct identity *identity, const struct policy *policy
                           const struct policy_user *user)
 {
     memset(identity, 0, sizeof *identity);
-    identity->user = user;
+    identity->login = identity->user = user;
     identity->role = (int)user->roles[0];
     identity->mission = policy->roles[user->roles[0]].default_mission;
+    if (user->on_behalf != NULL)
+        identity_act_for_nobody(identity, policy);
     static const char *const path[] = {"public"};
     return identity_set_path(identity, path, 1);
 }
 
-static bool user_has_role(const struct policy_user *user, int role)
+/* ---- the person ---- */
+
+bool identity_is_nobody(const struct identity *identity)
 {
-    for (size_t i = 0; i < user->role_count; i++)
-        if ((int)user->roles[i] == role)
-            return true;
-    return false;
+    return identity->person == IDENTITY_NOBODY || identity->person == IDENTITY_EXPIRED;
+}
+
+bool identity_same_person(const struct identity *a, const struct identity *b)
+{
+    return a->user == b->user && a->person == b->person;
+}
+
+static bool has_role(const struct identity *identity, int role)
+{
+    const struct policy_user *login = identity->login;
+    if (identity_is_nobody(identity))
+        return false;
+    if (login->on_behalf == NULL)
+        return policy_user_has_role(identity->user, role);
+    return identity->person == IDENTITY_OWN ? role == login->on_behalf->absent
+                                            : policy_may_act(login, identity->user, role);
+}
+
+int identity_default_mission(const struct identity *identity, const struct policy *policy)
+{
+    return identity_is_nobody(identity) ? -1 : policy->roles[identity->role].default_mission;
+}
+
+/* What one person gave is not the next one's. */
+static void leave_person(struct identity *identity)
+{
+    break_glass_unref(identity->glass);
+    identity->glass = NULL;
+    free(identity->reason);
+    free(identity->patient);
+    identity->reason = identity->patient = NULL;
+    identity->until = 0;
+}
+
+static void become_login(struct identity *identity, const struct policy *policy,
+                         enum identity_person kind)
+{
+    const struct policy_user *login = identity->login;
+    leave_person(identity);
+    identity->user = login;
+    identity->person = kind;
+    identity->role = (int)login->roles[0];
+    identity->role_chosen = false;
+    identity->mission = identity_default_mission(identity, policy);
+}
+
+void identity_act_for_nobody(struct identity *identity, const struct policy *policy)
+{
+    bool own = identity->login->on_behalf->absent >= 0;
+    if (own && identity->user == identity->login && identity->person == IDENTITY_OWN)
+        return; /* a mission that it has chosen stays */
+    become_login(identity, policy, own ? IDENTITY_OWN : IDENTITY_NOBODY);
+}
+
+void identity_expire(struct identity *identity, const struct policy *policy)
+{
+    become_login(identity, policy, IDENTITY_EXPIRED);
+}
+
+void identity_first_role(struct identity *identity, const struct policy *policy)
+{
+    const struct policy_user *user = identity->user;
+    for (size_t i = 0; i < user->role_count; i++) {
+        if (!has_role(identity, (int)user->roles[i]))
+            continue;
+        identity->role = (int)user->roles[i];
+        identity->mission = policy->roles[identity->role].default_mission;
+        break;
+    }
+    identity->role_chosen = false;
+}
+
+static bool may_act_at_all(const struct policy_user *login, const struct policy_user *person)
+{
+    bool may = false;
+    for (size_t i = 0; i < person->role_count; i++)
+        may = may || policy_may_act(login, person, (int)person->roles[i]);
+    return may;
+}
+
+enum status identity_act_for(struct identity *identity, const struct policy *policy,
+                             const struct policy_user *person, enum identity_person kind,
+                             int64_t until)
+{
+    if (!may_act_at_all(identity->login, person))
+        return ERR_INVALID;
+    if (identity->user == person && identity->person == kind) {
+        identity->until = until;
+        return OK;
+    }
+    leave_person(identity);
+    identity->user = person;
+    identity->person = kind;
+    identity->until = until;
+    if (identity->role_chosen && has_role(identity, identity->role))
+        identity->mission = policy->roles[identity->role].default_mission;
+    else
+        identity_first_role(identity, policy);
+    return OK;
+}
+
+enum status identity_act_as_at_start(struct identity *identity, const struct policy *policy,
+                                     const struct identity *start)
+{
+    bool same = identity_same_person(identity, start);
+    if (start->person == IDENTITY_EXPIRED)
+        identity_expire(identity, policy);
+    else if (start->user == start->login)
+        identity_act_for_nobody(identity, policy);
+    else if (identity_act_for(identity, policy, start->user, start->person, start->until) != OK)
+        identity_expire(identity, policy); /* cannot be: she was acted for at the start */
+    if (same || !identity_same_person(identity, start))
+        return OK;
+    enum status status = identity_replace(&identity->reason, start->reason);
+    return status == OK ? identity_replace(&identity->patient, start->patient) : status;
 }
 
 enum status identity_choose_role(struct identity *identity, const struct policy *policy,
                                  const char *name)
 {
     int role = policy_find_role(policy, name);
-    if (role < 0 || !user_has_role(identity->user, role))
+    if (role < 0 || !has_role(identity, role))
         return ERR_INVALID;
     identity->role = role;
     if (identity->mission < 0 || !policy_role_has_mission(policy, role, identity->mission))
@@ -104,28 +220,54 @@ enum status identity_choose_mission(struct identity *identity, const struct poli
                                     const char *name)
 {
     int mission = policy_find_mission(policy, name);
-    if (mission < 0 || !policy_role_has_mission(policy, identity->role, mission))
+    if (mission < 0 || identity_is_nobody(identity) ||
+        !policy_role_has_mission(policy, identity->role, mission))
         return ERR_INVALID;
     identity->mission = mission;
     return OK;
 }
 
+/* Of a shared login that has no person: what the newer policy says it is then. */
+static enum status move_login(struct identity *identity, const struct policy *to,
+                              const struct policy_user *login)
+{
+    identity->login = identity->user = login;
+    if (identity->person == IDENTITY_EXPIRED)
+        identity_expire(identity, to);
+    else
+        become_login(identity, to, login->on_behalf->absent >= 0 ? IDENTITY_OWN : IDENTITY_NOBODY);
+    return OK;
+}
+
+/* The same rule for naming people: what was named by another one would not be believed now. */
+static bool same_rule(const struct policy_user *a, const struct policy_user *b)
+{
+    return (a->on_behalf == NULL) == (b->on_behalf == NULL) &&
+           (a->on_behalf == NULL || (a->on_behalf->from == b->on_behalf->from &&
+                                     a->on_behalf->proven == b->on_behalf->proven));
+}
+
 enum status identity_move(struct identity *identity, const struct policy *from,
                           const struct policy *to)
 {
-    const struct policy_user *user = policy_find_user(to, identity->user->name);
-    int role = policy_find_role(to, from->roles[identity->role].name);
-    if (user == NULL || role < 0 || !user_has_role(user, role))
+    const struct policy_user *login = policy_find_user(to, identity->login->name);
+    if (login == NULL || login->auth == AUTH_NONE || !same_rule(identity->login, login))
         return ERR_INVALID;
-    int mission = -1;
+    if (login->on_behalf != NULL && identity->user == identity->login)
+        return move_login(identity, to, login);
+    struct identity moved = *identity;
+    moved.login = login;
+    moved.user = policy_find_user(to, identity->user->name);
+    moved.role = policy_find_role(to, from->roles[identity->role].name);
+    if (moved.user == NULL || moved.role < 0 || !has_role(&moved, moved.role))
+        return ERR_INVALID;
+    moved.mission = -1;
     if (identity->mission >= 0) {
-        mission = policy_find_mission(to, from->missions[identity->mission].name);
-        if (mission < 0 || !policy_role_has_mission(to, role, mission))
+        moved.mission = policy_find_mission(to, from->missions[identity->mission].name);
+        if (moved.mission < 0 || !policy_role_has_mission(to, moved.role, moved.mission))
             return ERR_INVALID;
     }
-    identity->user = user;
-    identity->role = role;
-    identity->mission = mission;
+    *identity = moved;
     return OK;
 }
 
@@ -356,7 +498,11 @@ static bool copy_text(char **to, const char *from)
 enum status identity_copy(const struct identity *from, struct identity *to)
 {
     memset(to, 0, sizeof *to);
+    to->login = from->login;
     to->user = from->user;
+    to->person = from->person;
+    to->until = from->until;
+    to->role_chosen = from->role_chosen;
     to->role = from->role;
     to->mission = from->mission;
     to->glass = break_glass_ref(from->glass);
@@ -390,8 +536,9 @@ static bool same_text(const char *a, const char *b)
 
 bool identity_same_standing(const struct identity *a, const struct identity *b)
 {
-    return a->role == b->role && a->mission == b->mission && a->glass == b->glass &&
-           same_text(a->reason, b->reason) && same_text(a->patient, b->patient);
+    return identity_same_person(a, b) && a->role == b->role && a->mission == b->mission &&
+           a->glass == b->glass && same_text(a->reason, b->reason) &&
+           same_text(a->patient, b->patient);
 }
 
 bool identity_same_path(const struct identity *a, const struct identity *b)

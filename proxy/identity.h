@@ -26,8 +26,21 @@ struct identity_setting {
     char *value;
 };
 
+enum identity_person {
+    IDENTITY_OWN = 0, /* the login is the person; or a shared one, in the role that it has itself */
+    IDENTITY_ASSERTED, /* the application says so */
+    IDENTITY_PROVEN,   /* by a token, up to `until` */
+    IDENTITY_NOBODY,   /* a shared login that acts for nobody, and may nothing by itself */
+    IDENTITY_EXPIRED   /* the same, for its token is over: also where it may something by itself, or
+                          the end of a token would go unseen */
+};
+
 struct identity {
-    const struct policy_user *user; /* borrowed from the session's world */
+    const struct policy_user *login; /* who is connected; borrowed from the session's world */
+    const struct policy_user *user;  /* the person; `login` while nobody is named */
+    enum identity_person person;
+    int64_t until;    /* PROVEN: seconds since 1970 */
+    bool role_chosen; /* by pgvigil.role: the next person keeps it, where she has it */
     int role;
     int mission;               /* -1: none chosen */
     struct break_glass *glass; /* how such a mission was entered (break_glass.h), a reference; NULL
@@ -41,7 +54,8 @@ struct identity {
     size_t setting_count;
 };
 
-/* The user's first role and its default mission. path: public. */
+/* The user's first role and its default mission; a shared login acts for nobody yet. path: public.
+ */
 NODISCARD enum status identity_init(struct identity *identity, const struct policy *policy,
                                     const struct policy_user *user);
 void identity_free(struct identity *identity);
@@ -49,6 +63,27 @@ void identity_free(struct identity *identity);
 /* ERR_INVALID with *why (a sentence, in static or arena memory) when the user may not. */
 NODISCARD enum status identity_choose_role(struct identity *identity, const struct policy *policy,
                                            const char *name);
+/* A shared login's person. Role: the one that was chosen, where she has it, else the first of hers
+ * within the ceiling; mission: its default. Reason, patient and a broken glass are hers who gave
+ * them: they end, unless she was the person already. ERR_INVALID: she may not be acted for. */
+NODISCARD enum status identity_act_for(struct identity *identity, const struct policy *policy,
+                                       const struct policy_user *person, enum identity_person kind,
+                                       int64_t until);
+/* A shared login acts for nobody: what it is then is the policy's `absent`. */
+void identity_act_for_nobody(struct identity *identity, const struct policy *policy);
+/* The token is over. */
+void identity_expire(struct identity *identity, const struct policy *policy);
+/* Back to who it was at the session's start, with reason and patient of then. ERR_MEMORY. */
+NODISCARD enum status identity_act_as_at_start(struct identity *identity,
+                                               const struct policy *policy,
+                                               const struct identity *start);
+/* Nothing may run: NOBODY or EXPIRED. Then the mission is -1. */
+bool identity_is_nobody(const struct identity *identity);
+bool identity_same_person(const struct identity *a, const struct identity *b);
+/* Role's default; -1 where there is none, and for nobody. */
+int identity_default_mission(const struct identity *identity, const struct policy *policy);
+/* Her first role within the ceiling, and no longer one that was chosen. */
+void identity_first_role(struct identity *identity, const struct policy *policy);
 NODISCARD enum status identity_choose_mission(struct identity *identity,
                                               const struct policy *policy, const char *name);
 /* The same person, role and mission in a newer policy. ERR_INVALID: one of them is gone. */
@@ -89,7 +124,7 @@ NODISCARD enum status identity_preferences(const struct identity *identity, stru
 NODISCARD enum status identity_copy(const struct identity *from, struct identity *to);
 /* Moves what identity_copy copies out of `from`; forwarded settings of `to` stay. */
 void identity_take(struct identity *to, struct identity *from);
-/* Role, mission, reason and patient. */
+/* Person, role, mission, reason and patient. */
 bool identity_same_standing(const struct identity *a, const struct identity *b);
 bool identity_same_path(const struct identity *a, const struct identity *b);
 

@@ -9,6 +9,7 @@
 #include "proxy/alert.h"
 #include "proxy/break_glass.h"
 #include "proxy/mission_limits.h"
+#include "proxy/person.h"
 
 #include <pgvigil/log.h>
 #include <stdio.h>
@@ -23,12 +24,19 @@ static enum status record(struct session *session, const char *event,
     return audit_event(session->worker->audit, event, who, detail) == OK ? OK : ERR_AUDIT;
 }
 
-static enum status record_change(struct session *session, const char *how)
+static enum status record_change(struct session *session, const struct identity *before,
+                                 const char *how)
 {
-    char detail[240];
-    snprintf(detail, sizeof detail, "role %s, mission %s%s", session->who.role,
-             session->who.mission == NULL ? "none" : session->who.mission, how);
-    return record(session, "mission", &session->who, detail);
+    char person[120] = "";
+    char detail[400];
+    const struct audit_session *who = &session->who;
+    if (!identity_same_person(before, &session->identity))
+        snprintf(person, sizeof person, "person %s, %s, ",
+                 identity_is_nobody(&session->identity) ? "none" : who->person, who->identity);
+    snprintf(detail, sizeof detail, "%srole %s, mission %s%s", person,
+             who->role == NULL ? "none" : who->role, who->mission == NULL ? "none" : who->mission,
+             how);
+    return record(session, "mission", who, detail);
 }
 
 /* Of an identity that the session no longer has. */
@@ -84,7 +92,7 @@ static enum status changed(struct session *session, const struct identity *befor
     session_new_epoch(session);
     statements_end_portals(session->statements, UINT64_MAX);
     use_end(session);
-    enum status status = record_change(session, how);
+    enum status status = record_change(session, before, how);
     return status == OK && other_glass && now->glass != NULL ? record_begin(session, how) : status;
 }
 
@@ -123,13 +131,38 @@ static enum status refuse(const struct change *change, const char *sqlstate, con
     return message == NULL ? ERR_MEMORY : DENIED;
 }
 
+static bool as_at_start(const struct change *change, const struct identity *identity)
+{
+    return identity_same_person(identity, &change->session->start);
+}
+
+static enum status refuse_nobody(const struct change *change)
+{
+    return refuse(change, "42501",
+                  arena_printf(change->arena,
+                               "login \"%s\" acts for nobody: there is no one to take a role or a "
+                               "mission",
+                               change->session->identity.login->name),
+                  "Name the person first.");
+}
+
 static enum status set_role(const struct change *change, struct identity *identity)
 {
     struct policy *policy = change->session->world->policy;
-    const char *value =
-        change->value != NULL ? change->value : policy->roles[change->session->start.role].name;
-    if (identity_choose_role(identity, policy, value) == OK)
+    const struct identity *start = &change->session->start;
+    bool nobody = identity_is_nobody(identity);
+    if (change->value == NULL && (nobody || !as_at_start(change, identity))) {
+        if (!nobody)
+            identity_first_role(identity, policy);
         return OK;
+    }
+    if (nobody)
+        return refuse_nobody(change);
+    const char *value = change->value != NULL ? change->value : policy->roles[start->role].name;
+    if (identity_choose_role(identity, policy, value) == OK) {
+        identity->role_chosen = change->value != NULL || start->role_chosen;
+        return OK;
+    }
     return refuse(change, "42501",
                   arena_printf(change->arena, "user \"%s\" does not have the role \"%s\"",
                                identity->user->name, value),
@@ -189,10 +222,13 @@ static enum status set_mission(const struct change *change, struct identity *ide
     const struct policy_role *role = &policy->roles[identity->role];
     if (change->value == NULL) {
         int start = change->session->start.mission;
-        bool has = start >= 0 && policy_role_has_mission(policy, identity->role, start);
-        identity->mission = has ? start : role->default_mission;
+        bool has = start >= 0 && as_at_start(change, identity) &&
+                   policy_role_has_mission(policy, identity->role, start);
+        identity->mission = has ? start : identity_default_mission(identity, policy);
         return OK;
     }
+    if (identity_is_nobody(identity))
+        return refuse_nobody(change);
     int mission = policy_find_mission(policy, change->value);
     bool has = mission >= 0 && policy_role_has_mission(policy, identity->role, mission);
     const char *message = NULL;
@@ -241,6 +277,41 @@ static enum status set_text(const struct change *change, char **place, const cha
     return identity_replace(place, change->value != NULL ? change->value : start);
 }
 
+/* Reason and patient: the person's who gives them. */
+static enum status set_of_person(const struct change *change, struct identity *identity,
+                                 char **place, const char *start)
+{
+    if (change->value != NULL && identity_is_nobody(identity))
+        return refuse_nobody(change);
+    return set_text(change, place, as_at_start(change, identity) ? start : NULL);
+}
+
+static enum status set_application(const struct change *change, struct identity *identity)
+{
+    const char *start = change->session->start.application;
+    enum status status =
+        identity_name_application(identity, change->value != NULL ? change->value : start);
+    if (status == OK)
+        person_follow_application(change->session, identity);
+    return status;
+}
+
+static enum status set_person(const struct change *change, struct identity *identity)
+{
+    const struct session *session = change->session;
+    if (change->value != NULL)
+        return person_name(session, identity, change->statement->setting, change->value,
+                           change->arena, change->refusal);
+    return identity->login->on_behalf == NULL
+               ? OK
+               : identity_act_as_at_start(identity, session->world->policy, &session->start);
+}
+
+static bool names_person(const char *setting)
+{
+    return strcasecmp(setting, "pgvigil.user") == 0 || strcasecmp(setting, "pgvigil.token") == 0;
+}
+
 static enum status apply(const struct change *change, struct identity *identity)
 {
     const char *name = change->statement->setting;
@@ -248,16 +319,17 @@ static enum status apply(const struct change *change, struct identity *identity)
     if (change->statement->setting_class == SETTING_PATH)
         return set_path(change, identity);
     if (strcasecmp(name, "application_name") == 0)
-        return identity_name_application(identity, change->value != NULL ? change->value
-                                                                         : start->application);
+        return set_application(change, identity);
+    if (names_person(name))
+        return set_person(change, identity);
     if (strcasecmp(name, "pgvigil.role") == 0)
         return set_role(change, identity);
     if (strcasecmp(name, "pgvigil.mission") == 0)
         return set_mission(change, identity);
     if (strcasecmp(name, "pgvigil.reason") == 0)
-        return set_text(change, &identity->reason, start->reason);
+        return set_of_person(change, identity, &identity->reason, start->reason);
     if (strcasecmp(name, "pgvigil.patient") == 0)
-        return set_text(change, &identity->patient, start->patient);
+        return set_of_person(change, identity, &identity->patient, start->patient);
     if (strcasecmp(name, "pgvigil.mode") == 0)
         return refuse(change, "55P02", "parameter \"pgvigil.mode\" cannot be changed",
                       "It stands in pgvigil's configuration.");
@@ -279,6 +351,30 @@ static enum status apply_all(const struct change *change, struct identity *ident
     return status;
 }
 
+/* Role, mission, reason and patient that one person sets are not another's. */
+static bool is_of_person(const struct change *change)
+{
+    static const char *const names[] = {"pgvigil.role", "pgvigil.mission", "pgvigil.reason",
+                                        "pgvigil.patient"};
+    const char *setting = change->statement->setting;
+    for (size_t i = 0; setting != NULL && i < sizeof names / sizeof names[0]; i++)
+        if (strcasecmp(setting, names[i]) == 0)
+            return true;
+    return false;
+}
+
+/* What could not be done to what a commit leaves. */
+static void fall_back(const struct change *change, struct identity *kept)
+{
+    const struct policy *policy = change->session->world->policy;
+    const char *setting = change->statement->setting;
+    /* Closed: not the person before. */
+    if (setting != NULL && names_person(setting) && kept->login->on_behalf != NULL)
+        identity_expire(kept, policy);
+    else
+        kept->mission = identity_default_mission(kept, policy);
+}
+
 /* A change that a commit keeps is made to what a commit leaves as well, where SET LOCAL has made it
  * differ. A mission that the kept role does not have becomes that role's default. */
 static enum status apply_kept(const struct change *change)
@@ -288,12 +384,12 @@ static enum status apply_kept(const struct change *change)
     struct identity *kept = transaction_kept(&session->transaction, &failed);
     if (failed)
         return ERR_MEMORY;
-    if (kept == NULL)
+    if (kept == NULL || (is_of_person(change) && !identity_same_person(kept, &session->identity)))
         return OK;
     enum status status =
         change->statement->setting == NULL ? apply_all(change, kept) : apply(change, kept);
     if (status == DENIED)
-        kept->mission = session->world->policy->roles[kept->role].default_mission;
+        fall_back(change, kept);
     settle(session, kept);
     return status == DENIED ? OK : status;
 }
@@ -401,8 +497,30 @@ static enum status leave_everywhere(struct session *session, const char *how)
     return status;
 }
 
+/* An undo may bring the person back; her token is as old then, and this comes again. */
+static enum status expire(struct session *session)
+{
+    struct identity before;
+    if (identity_copy(&session->identity, &before) != OK)
+        return ERR_MEMORY;
+    enum status status = OK;
+    if (session->transaction.block || session->transaction.count > 0 ||
+        query_in_transaction(session))
+        status = transaction_touch(&session->transaction, &before, false);
+    if (status == OK) {
+        identity_expire(&session->identity, session->world->policy);
+        status = changed(session, &before, ", the token has expired");
+    }
+    identity_free(&before);
+    return status;
+}
+
 enum status mission_check_time(struct session *session)
 {
+    if (person_is_over(&session->identity)) {
+        enum status drained = query_drain(session);
+        return drained == OK ? expire(session) : drained;
+    }
     const struct break_glass *glass = session->identity.glass;
     if (glass == NULL || monotonic(session) < glass->until)
         return OK;
@@ -529,7 +647,8 @@ static enum status reset_with_server(struct session *session)
         status = apply_all(&change, &session->identity);
     if (status == OK && !unrestricted(session, &session->identity)) {
         session->identity.role = before.role;
-        session->identity.mission = session->world->policy->roles[before.role].default_mission;
+        session->identity.mission =
+            identity_default_mission(&session->identity, session->world->policy);
     }
     if (status == OK)
         status = changed(session, &before, "");

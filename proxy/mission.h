@@ -25,8 +25,9 @@ NODISCARD enum status mission_try(const struct session *session,
                                   const struct verdict_statement *statement, struct arena *arena,
                                   struct refusal *refusal);
 
-/* A break-glass mission whose time has come is left: OK (nothing was due, or it is done: what comes
- * next is refused once), NEED_MORE (answers are owed first), ERR_MEMORY, ERR_AUDIT. */
+/* A person's token that is over ends her, a break-glass mission whose time has come is left: OK
+ * (nothing was due, or it is done: what comes next is refused once), NEED_MORE (answers are owed
+ * first), ERR_MEMORY, ERR_AUDIT. */
 NODISCARD enum status mission_check_time(struct session *session);
 /* The flush of an entry's record succeeded: the alert goes out; or failed: the mission is left. */
 NODISCARD enum status mission_confirm(struct session *session, bool flushed);

@@ -101,20 +101,23 @@ void mission_limits_settle(struct session *session)
 {
     if (session->rows_taken.rows == 0)
         return;
-    quota_give_back(session->worker->process->quota, session->identity.user->name,
-                    session->rows_mission, &session->rows_taken, session->worker->now);
+    quota_give_back(session->worker->process->quota, session->rows_person, session->rows_mission,
+                    &session->rows_taken, session->worker->now);
 }
 
 /* Takes a portion when none of this minute is at hand: rows are counted when they leave, not when a
  * result began that nobody read for an hour. */
 static enum status take(struct session *session, const struct policy_mission *limits)
 {
-    if (quota_is_fresh(&session->rows_taken, session->worker->now))
+    const char *person = session->identity.user->name;
+    bool same = session->rows_person == person && session->rows_mission == limits->name;
+    if (same && quota_is_fresh(&session->rows_taken, session->worker->now))
         return OK;
     mission_limits_settle(session);
     session->rows_mission = limits->name;
-    return quota_take(session->worker->process->quota, session->identity.user->name, limits->name,
-                      limits->rows_per_hour, PORTION, session->worker->now, &session->rows_taken);
+    session->rows_person = person;
+    return quota_take(session->worker->process->quota, person, limits->name, limits->rows_per_hour,
+                      PORTION, session->worker->now, &session->rows_taken);
 }
 
 enum status mission_limits_statement(struct session *session, const struct statement *statement,

@@ -10,6 +10,7 @@
 #include "proxy/figures.h"
 #include "proxy/mission.h"
 #include "proxy/mission_limits.h"
+#include "proxy/person.h"
 #include "proxy/result.h"
 
 #include <ctype.h>
@@ -127,6 +128,10 @@ static enum status look(struct session *session, struct statement *statement,
     if (restricted)
         observe(session->world->databases[session->database_index].observer, request,
                 statement->arena, &seen);
+    if (identity_is_nobody(&session->identity) && !person_needless(statement->verdict))
+        observe_refusal(&seen, "42501", "person", session->who.login,
+                        "the login acts for nobody, and may do nothing by itself",
+                        "The application must name the person it acts for.");
     if (restricted && seen.allowed && !types_are_allowed(session, statement, seen.verdict))
         observe_refusal(&seen, "42501", "type", "parameter",
                         "parameters of this type are not allowed",
@@ -301,6 +306,11 @@ enum status observed_parameter(struct session *session, const char *name, const 
     if (!session_observed(session) || strcmp(name, "application_name") != 0)
         return OK;
     enum status status = identity_replace(&session->identity.application, value);
+    const struct policy_user *before = session->identity.user;
+    if (status == OK)
+        person_follow_application(session, &session->identity);
+    if (session->identity.user != before)
+        session_new_epoch(session);
     session_update_who(session);
     return status;
 }

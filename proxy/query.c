@@ -11,6 +11,7 @@
 #include "proxy/mission_limits.h"
 #include "proxy/notification.h"
 #include "proxy/observed.h"
+#include "proxy/person.h"
 #include "proxy/pool.h"
 #include "proxy/prepared.h"
 #include "proxy/result.h"
@@ -301,6 +302,7 @@ static enum status run_judge(struct session *session, struct statement *statemen
     }
     const char *settings[2];
     size_t setting_count = 0;
+    bool nobody = identity_is_nobody(identity);
     if (identity->reason != NULL)
         settings[setting_count++] = "reason";
     if (identity->patient != NULL)
@@ -335,6 +337,10 @@ static enum status run_judge(struct session *session, struct statement *statemen
     struct verdict *verdict = statement->verdict;
     if (verdict == NULL)
         return status == ERR_MEMORY ? ERR_MEMORY : ERR_INTERNAL;
+    if (nobody && status != ERR_SYNTAX && !(verdict->allowed && person_needless(verdict))) {
+        person_refusal(session, refusal);
+        return DENIED;
+    }
     if (lookup.denied && !verdict->allowed) {
         *refusal = lookup.refusal;
         return DENIED;
@@ -343,7 +349,7 @@ static enum status run_judge(struct session *session, struct statement *statemen
     if (!harmless && status != ERR_SYNTAX && query_glass_over(session, refusal))
         return DENIED;
     if (status == OK && verdict->allowed)
-        return identity->mission >= 0 ? OK : no_mission(session, verdict, refusal);
+        return identity->mission >= 0 || nobody ? OK : no_mission(session, verdict, refusal);
     *refusal = (struct refusal){
         .sqlstate = verdict->refusal.sqlstate == NULL ? "42501" : verdict->refusal.sqlstate,
         .message =

@@ -25,6 +25,7 @@
 
 struct tls_context;
 struct observer;
+struct token_ring;
 
 struct world_database {
     struct catalog *catalog;   /* a reference, or NULL: restricted roles are refused, `why` tells */
@@ -41,6 +42,7 @@ struct world {
     struct policy *policy;
     uint64_t policy_id; /* changes with the policy only: server connections are kept as long as it
                            stays */
+    struct token_ring *tokens; /* the keys of its logins that take tokens; a reference */
     struct tls_context *tls;   /* NULL: plaintext only */
     uint32_t scram_iterations; /* the commonest count, for users that do not exist */
     size_t database_count;

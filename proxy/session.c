@@ -13,6 +13,7 @@
 #include "proxy/mission.h"
 #include "proxy/mission_limits.h"
 #include "proxy/notification.h"
+#include "proxy/person.h"
 #include "proxy/pool.h"
 #include "proxy/query.h"
 #include "proxy/result.h"
@@ -130,7 +131,7 @@ void session_end(struct session *session, const char *reason)
     if (session->key_id != 0)
         cancel_unregister(worker->process->cancels, session->key_id);
     if (session->counted)
-        admission_user_leave(worker->process->admission, session->identity.user->name);
+        admission_user_leave(worker->process->admission, session->identity.login->name);
     if (session->admitted)
         admission_leave(worker->process->admission, session->address);
     TAILQ_REMOVE(&worker->sessions, session, link);
@@ -676,10 +677,25 @@ void session_maybe_release(struct session *session)
     server_release(server, false);
 }
 
+/* What RESET goes back to, in a newer policy. */
+static enum status move_start(struct session *session, const struct world *world)
+{
+    struct identity *start = &session->start;
+    if (identity_move(start, session->world->policy, world->policy) == OK)
+        return OK;
+    if (session->identity.login->on_behalf == NULL)
+        return mission_start(session);
+    /* The person of the start is gone: not the one of now, but nobody. */
+    start->login = session->identity.login;
+    identity_act_for_nobody(start, world->policy);
+    return OK;
+}
+
 bool session_refresh_world(struct session *session)
 {
     worker_refresh_world(session->worker);
     struct world *world = session->worker->world;
+    const struct policy_user *login = session->identity.login;
     if (session->world == world)
         return true;
     /* One whose time is over ends as it would have without a new world. */
@@ -696,11 +712,13 @@ bool session_refresh_world(struct session *session)
     }
     if (session->world->policy != world->policy)
         use_end(session);
-    if (session->world->policy != world->policy &&
-        identity_move(&session->start, session->world->policy, world->policy) != OK &&
-        mission_start(session) != OK) {
+    if (session->world->policy != world->policy && move_start(session, world) != OK) {
         session_fail(session, ERR_MEMORY, NULL, "out of memory");
         return false;
+    }
+    if (session->world->policy != world->policy) {
+        person_move(&session->identity, login, session->world, world);
+        person_move(&session->start, login, session->world, world);
     }
     /* A mission that breaks the glass in one of the two policies only is not the one that was
      * entered. */
@@ -740,8 +758,11 @@ void session_fill_who(const struct session *session, const struct identity *iden
                       struct audit_session *who)
 {
     const struct policy *policy = session->world->policy;
-    who->person = who->login = identity->user->name;
-    who->role = identity->role < 0 ? NULL : policy->roles[identity->role].name;
+    bool nobody = identity->role < 0 || identity_is_nobody(identity);
+    who->person = identity->user->name;
+    who->login = identity->login->name;
+    who->identity = person_kind(identity);
+    who->role = nobody ? NULL : policy->roles[identity->role].name;
     const struct policy_mission *mission =
         identity->mission < 0 ? NULL : &policy->missions[identity->mission];
     who->mission = mission == NULL ? NULL : mission->name;

@@ -115,7 +115,8 @@ struct session {
     char *shown_application; /* what the client was told last */
     struct break_glass *glass_entered; /* its record is not flushed yet; a reference */
     struct quota_portion rows_taken;   /* of the person's hour, not passed on yet */
-    const char *rows_mission;          /* which mission's; the policy's text */
+    const char *rows_person;           /* whose; the policy's text, as the next */
+    const char *rows_mission;          /* which mission's */
     char glass_notice[200]; /* "" or what the next statement is refused with: its mission is over */
     bool muted; /* answers are dropped up to the next ReadyForQuery: an error was given for them */
     bool poisoned; /* the client was told that its transaction failed: a T is shown as E until it is

@@ -10,6 +10,7 @@
 #include "proxy/catalog_load.h"
 #include "proxy/scram.h"
 #include "proxy/tls.h"
+#include "proxy/token_keys.h"
 
 #include <openssl/evp.h>
 #include <openssl/hmac.h>
@@ -56,6 +57,7 @@ void world_unref(struct world *world)
         free(database->keys);
     }
     policy_unref(world->policy);
+    token_ring_unref(world->tokens);
     tls_context_unref(world->tls);
     free(world);
 }
@@ -175,7 +177,7 @@ static enum status read_policy(const struct config *config, struct world *world,
         return status == ERR_MEMORY ? ERR_MEMORY : ERR_INVALID;
     world->policy_id = world->id;
     world->scram_iterations = common_iterations(world->policy);
-    return OK;
+    return token_ring_read(world->policy, &world->tokens, why);
 }
 
 static enum status read_certificates(const struct config *config, struct world *world,
@@ -344,6 +346,7 @@ static enum status make(const struct config *config, struct world *now, bool fil
         world->policy = policy_ref(now->policy);
         world->policy_id = now->policy_id;
         world->scram_iterations = now->scram_iterations;
+        world->tokens = token_ring_ref(now->tokens);
         world->tls = now->tls == NULL ? NULL : tls_context_ref(now->tls);
     }
     for (size_t i = 0; status == OK && i < world->database_count; i++)

@@ -8,6 +8,7 @@
 #include "audit/key.h"
 #include "proxy/catalog_load.h"
 #include "proxy/tls.h"
+#include "proxy/token_keys.h"
 #include "tools/catalog_file.h"
 #include "tools/check_database.h"
 #include "tools/cli.h"
@@ -102,9 +103,25 @@ static int worse(int one, int other)
     return one > other ? one : other;
 }
 
+/* Of logins that act for others: serve would not start without them. */
+static int check_token_keys(const struct policy *policy)
+{
+    struct token_ring *ring = NULL;
+    struct buf why;
+    buf_init(&why, 0);
+    enum status status = token_ring_read(policy, &ring, &why);
+    if (status != OK)
+        printf("%.*s", (int)buf_len(&why), buf_len(&why) ? (const char *)buf_head(&why) : "");
+    buf_free(&why);
+    token_ring_unref(ring);
+    return status == OK ? CLI_FINE : status == ERR_INVALID ? CLI_FINDINGS : CLI_CANNOT;
+}
+
 static int check_policy(const char *path, struct policy **policy)
 {
     int code = cli_load_policy(path, policy, stdout);
+    if (code == CLI_FINE)
+        code = check_token_keys(*policy);
     if (code == CLI_FINE)
         printf("policy %s: fine; generation %s, %zu tables, %zu roles, %zu missions, %zu rules, "
                "%zu users\n",

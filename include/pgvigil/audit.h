@@ -50,7 +50,9 @@ struct audit_session {
     uint64_t id;
     const char *person;
     const char *login;
-    const char *auth; /* "scram-sha-256", "scram-sha-256-plus", "cert", "cert+scram-sha-256" */
+    const char *identity; /* of a login that acts for others: "proven", "asserted", "login" (for
+                             itself), "nobody" */
+    const char *auth;     /* "scram-sha-256", "scram-sha-256-plus", "cert", "cert+scram-sha-256" */
     const char *database;
     const char *role;
     const char *mission;
