@@ -27,6 +27,14 @@ static enum status refuse(struct refusal *refusal, const char *sqlstate, const c
     return message == NULL ? ERR_MEMORY : DENIED;
 }
 
+/* Not time(), whose clock may be a tick behind the one that the token's end was read from. */
+static int64_t now_seconds(void)
+{
+    struct timespec now;
+    clock_gettime(CLOCK_REALTIME, &now);
+    return (int64_t)now.tv_sec;
+}
+
 /* ---- naming ---- */
 
 static enum status act_for(const struct session *session, struct identity *identity,
@@ -66,7 +74,7 @@ static enum status name_by_token(const struct session *session, struct identity 
     };
     struct token_facts facts;
     const char *why = NULL;
-    enum status status = token_check(&rules, token, (int64_t)time(NULL), &facts, &why);
+    enum status status = token_check(&rules, token, now_seconds(), &facts, &why);
     if (status == DENIED)
         return refuse(
             refusal, "28000",
@@ -118,7 +126,7 @@ void person_follow_application(const struct session *session, struct identity *i
 
 bool person_is_over(const struct identity *identity)
 {
-    return identity->person == IDENTITY_PROVEN && (int64_t)time(NULL) >= identity->until;
+    return identity->person == IDENTITY_PROVEN && now_seconds() >= identity->until;
 }
 
 void person_refusal(struct session *session, struct refusal *refusal)
