@@ -25,7 +25,7 @@
 #define RUNNING_MAX  4
 #define RUN_SECONDS  60
 #define LOOK_SECONDS 1
-#define VARIABLES    16
+#define VARIABLES    20
 
 struct alert_job {
     STAILQ_ENTRY(alert_job) link;
@@ -81,7 +81,8 @@ static struct alert_job *job_new(const struct alert_facts *facts)
     if (job != NULL && add(job, "PATH", "/usr/local/bin:/usr/bin:/bin") &&
         add(job, "PGVIGIL_EVENT", facts->event) && add(job, "PGVIGIL_SESSION", session) &&
         add(job, "PGVIGIL_PERSON", facts->person) && add(job, "PGVIGIL_LOGIN", facts->login) &&
-        add(job, "PGVIGIL_ROLE", facts->role) && add(job, "PGVIGIL_MISSION", facts->mission) &&
+        add(job, "PGVIGIL_IDENTITY", facts->identity) && add(job, "PGVIGIL_ROLE", facts->role) &&
+        add(job, "PGVIGIL_MISSION", facts->mission) &&
         add(job, "PGVIGIL_PURPOSE", facts->purpose) && add(job, "PGVIGIL_REASON", facts->reason) &&
         add(job, "PGVIGIL_PATIENT", facts->patient) &&
         add(job, "PGVIGIL_DATABASE", facts->database) &&

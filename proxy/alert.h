@@ -19,6 +19,7 @@ struct alert_facts {
     const char *event; /* "break-glass" */
     const char *person;
     const char *login;
+    const char *identity; /* as in the audit */
     const char *role;
     const char *mission;
     const char *purpose;

@@ -555,6 +555,7 @@ static void announce(struct session *session, const struct break_glass *glass)
                                 .event = "break-glass",
                                 .person = who->person,
                                 .login = who->login,
+                                .identity = who->identity,
                                 .role = glass->role,
                                 .mission = glass->mission,
                                 .reason = glass->reason,

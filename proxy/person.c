@@ -14,6 +14,9 @@
 #include <strings.h>
 #include <time.h>
 
+/* As users' names in the policy. */
+#define NAME_BYTES_MAX 63
+
 static const char *const setting_names[] = {
     [PERSON_FROM_USER] = "pgvigil.user",
     [PERSON_FROM_TOKEN] = "pgvigil.token",
@@ -48,6 +51,13 @@ static enum status act_for(const struct session *session, struct identity *ident
     if (person != NULL && identity_act_for(identity, policy, person, kind, until) == OK)
         return OK;
     const char *login = identity->login->name;
+    if (strlen(name) > NAME_BYTES_MAX) /* a token, say, which no log shall hold */
+        return refuse(refusal, "42501",
+                      arena_printf(arena,
+                                   "login \"%s\" cannot act for whom was named: the name is "
+                                   "longer than 63 bytes",
+                                   login),
+                      NULL);
     if (person == NULL)
         return refuse(
             refusal, "42501",

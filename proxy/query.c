@@ -391,6 +391,7 @@ enum status query_judge(struct session *session, const struct statement_source *
     statement->skipped = source->skipped;
     statement->world = world_ref(session->world);
     statement->epoch = session->epoch;
+    statement->user = session->identity.user;
     statement->role = session->identity.role;
     statement->mission = session->identity.mission;
     statement->names_own = session_unrestricted(session);

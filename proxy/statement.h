@@ -47,7 +47,8 @@ struct statement {
     const uint32_t *types; /* parameter types given in Parse */
     size_t type_count;
     struct verdict *verdict;
-    int role; /* the pair it was judged for */
+    const struct policy_user *user; /* whom it was judged for, and the pair */
+    int role;
     int mission;
     uint64_t *begun; /* simple query: for each statement 1 + the id of its begin record, or 0; NULL:
                         none */

@@ -164,7 +164,8 @@ static bool is_query(const struct statement *portal)
 
 static bool of_this_mission(const struct session *session, const struct cursor *cursor)
 {
-    return cursor->statement->role == session->identity.role &&
+    return cursor->statement->user == session->identity.user &&
+           cursor->statement->role == session->identity.role &&
            cursor->statement->mission == session->identity.mission &&
            cursor->statement->world->policy == session->world->policy;
 }

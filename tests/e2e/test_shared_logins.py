@@ -267,13 +267,14 @@ def test_other_ways_at_start_are_refused(stack, option):
 
 # ---- what one person leaves ----------------------------------------------------------------------------------------------------
 
-def test_portal_of_one_is_not_anothers(stack):
+@pytest.mark.parametrize("other", ["w03", "w05"])  # of another role; of the same
+def test_portal_of_one_is_not_anothers(stack, other):
     with wire.open_session(stack, "ehr-app", options="-c pgvigil.user=w02") as raw:
         raw.query("BEGIN")
         raw.send(wire.parse(ROWS, "s") + wire.bind([], "p", "s") + wire.execute("p", 1) + wire.SYNC)
         assert [r[1] for r in wire.rows_of(raw.until("Z"))] == [b"w02"]
         raw.query("SAVEPOINT x")
-        raw.query("SET LOCAL pgvigil.user = 'w03'")
+        raw.query("SET LOCAL pgvigil.user = '%s'" % other)
         raw.send(wire.execute("p", 1) + wire.SYNC)
         got = raw.until("Z")
         assert wire.error_of(got)["C"] == "34000" and not wire.rows_of(got)
@@ -290,14 +291,15 @@ def test_portal_of_one_is_not_anothers(stack):
         assert [r[1] for r in wire.rows_of(raw.until("Z"))] == [b"w02"]
 
 
+@pytest.mark.parametrize("other", ["w03", "w05"])
 @pytest.mark.parametrize("hold", ["", " WITH HOLD"])
-def test_cursor_of_one_is_not_anothers(stack, hold):
+def test_cursor_of_one_is_not_anothers(stack, hold, other):
     with stack.connect("ehr-app", options="-c pgvigil.user=w02") as c:
         for back in ("SET LOCAL pgvigil.user = 'w02'", "ROLLBACK TO x"):
             c.execute("BEGIN; DECLARE mine CURSOR%s FOR %s" % (hold, ROWS))
             assert c.execute("FETCH 1 FROM mine").fetchone()[1] == "w02"
             c.execute("SAVEPOINT x")
-            c.execute("SET LOCAL pgvigil.user = 'w03'")
+            c.execute("SET LOCAL pgvigil.user = '%s'" % other)
             with pytest.raises(errors.InvalidCursorName):
                 c.execute("FETCH 1 FROM mine")
             c.execute("ROLLBACK TO x")
@@ -307,12 +309,12 @@ def test_cursor_of_one_is_not_anothers(stack, hold):
             c.execute("ROLLBACK")
         if hold:
             c.execute("DECLARE kept CURSOR WITH HOLD FOR " + ROWS)
-            c.execute("SET pgvigil.user = 'w03'")
+            c.execute("SET pgvigil.user = '%s'" % other)
             for text in ("FETCH 1 FROM kept", "MOVE 1 FROM kept", "CLOSE kept"):
                 with pytest.raises(errors.InvalidCursorName):
                     c.execute(text)
             c.execute("DECLARE kept CURSOR WITH HOLD FOR " + ROWS)
-            assert c.execute("FETCH 1 FROM kept").fetchone()[1] == "w03"
+            assert c.execute("FETCH 1 FROM kept").fetchone()[1] == other
 
 
 def test_prepared_statement_is_judged_for_whoever_executes_it(stack):

@@ -101,6 +101,8 @@ def test_token_is_nowhere_but_in_the_clients_text(stack, cluster, key):
         assert seen(c) == {"w02"}
     with pytest.raises(psycopg.OperationalError):
         stack.connect("ehr-token", options="-c pgvigil.token=%sA" % token)
+    with pytest.raises(psycopg.OperationalError):  # in the wrong place
+        stack.connect("ehr-app", options="-c pgvigil.user=" + token)
     with stack.superuser() as c:
         c.execute('ALTER DATABASE "%s" RESET log_statement' % stack.databases["records"])
     part = token.split(".")[1]
