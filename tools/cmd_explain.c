@@ -245,6 +245,10 @@ static int judge_it(struct explain *explain, const char *sql)
     if (!user)
         return cli_fail(explain->command, CLI_CANNOT, "the policy has no user \"%s\"",
                         explain->user);
+    if (user->on_behalf && user->on_behalf->absent < 0)
+        return cli_fail(explain->command, CLI_CANNOT,
+                        "\"%s\" acts for others and may do nothing by itself: --user is the person",
+                        user->name);
     int role = choose_role(explain, user);
     int mission = role < 0 ? -1 : choose_mission(explain, role);
     if (mission < 0)

@@ -373,11 +373,38 @@ static const char *auth_name(enum policy_auth auth)
     return "nothing";
 }
 
-static const char *login_of(struct diff *diff, const struct policy_user *user)
+/* "; acts for others as nurse, clerk, named by pgvigil.user, not proven" */
+static void put_on_behalf(struct buf *out, const struct policy *policy,
+                          const struct policy_on_behalf *on_behalf)
 {
-    return diff_format(diff, "%s%s%s", auth_name(user->auth),
-                       user->certificate_cn == NULL ? "" : " of ",
-                       user->certificate_cn == NULL ? "" : user->certificate_cn);
+    static const char *const names[] = {
+        [PERSON_FROM_USER] = "pgvigil.user",
+        [PERSON_FROM_TOKEN] = "pgvigil.token",
+        [PERSON_FROM_APPLICATION] = "application_name",
+    };
+    for (size_t i = 0; i < on_behalf->role_count; i++)
+        buf_printf(out, "%s%s", i == 0 ? "; acts for others as " : ", ",
+                   policy->roles[on_behalf->roles[i]].name);
+    buf_printf(out, ", named by %s, ", names[on_behalf->from]);
+    if (on_behalf->proven)
+        buf_printf(out, "proven by tokens of %s for %s (%s) with the keys %s", on_behalf->issuer,
+                   on_behalf->audience, on_behalf->claim, on_behalf->keys);
+    else
+        buf_str(out, "not proven");
+    if (on_behalf->absent >= 0)
+        buf_printf(out, "; for itself %s", policy->roles[on_behalf->absent].name);
+}
+
+static const char *login_of(struct diff *diff, const struct policy *policy,
+                            const struct policy_user *user)
+{
+    struct buf out;
+    buf_init(&out, 0);
+    buf_printf(&out, "%s%s%s", auth_name(user->auth), user->certificate_cn == NULL ? "" : " of ",
+               user->certificate_cn == NULL ? "" : user->certificate_cn);
+    if (user->on_behalf != NULL)
+        put_on_behalf(&out, policy, user->on_behalf);
+    return take(diff, &out);
 }
 
 static void user_login(struct diff *diff, const struct policy_user *old,
@@ -386,8 +413,8 @@ static void user_login(struct diff *diff, const struct policy_user *old,
     struct diff_item item = {.direction = DIFF_CHANGE,
                              .kind = DIFF_USER_LOGIN,
                              .user = new->name,
-                             .from = login_of(diff, old),
-                             .to = login_of(diff, new)};
+                             .from = login_of(diff, diff->old, old),
+                             .to = login_of(diff, diff->new, new)};
     if (!diff_same_text(item.from, item.to)) {
         diff_add(diff, &item);
     } else if (!diff_same_text(old->secret, new->secret)) {
@@ -447,7 +474,7 @@ static const char *whole_user(struct diff *diff, const struct policy *policy,
     buf_init(&out, 0);
     for (size_t i = 0; i < user->role_count; i++)
         buf_printf(&out, "%s%s", i == 0 ? "" : ", ", policy->roles[user->roles[i]].name);
-    buf_printf(&out, "; by %s", login_of(diff, user));
+    buf_printf(&out, "; by %s", login_of(diff, policy, user));
     struct diff_names names = {0};
     for (size_t i = 0; i < user->attribute_count; i++)
         diff_names_add(diff, &names, policy->attributes[user->attributes[i].attribute].name);

@@ -158,14 +158,6 @@ static const struct replay_login *login_of(const struct replay *replay,
     return NULL;
 }
 
-static bool user_has_role(const struct policy_user *user, int role)
-{
-    for (size_t i = 0; i < user->role_count; i++)
-        if ((int)user->roles[i] == role)
-            return true;
-    return false;
-}
-
 static void choose(const struct replay *replay, const char *user, const char *role,
                    const char *mission, struct who *who)
 {
@@ -180,8 +172,14 @@ static void choose(const struct replay *replay, const char *user, const char *ro
                    "(--map, --user).");
         return;
     }
+    if (who->user->on_behalf != NULL && who->user->on_behalf->absent < 0) {
+        no_session(who, "user", user,
+                   "This login acts for others and may do nothing by itself: say whose statements "
+                   "these are (--map, --user).");
+        return;
+    }
     who->role = role == NULL ? (int)who->user->roles[0] : policy_find_role(policy, role);
-    if (who->role < 0 || !user_has_role(who->user, who->role)) {
+    if (who->role < 0 || !policy_user_has_role(who->user, who->role)) {
         no_session(who, "role", role, "The policy does not give the user this role.");
         return;
     }

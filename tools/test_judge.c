@@ -41,14 +41,6 @@ void test_bench_free(struct test_bench *bench)
 
 /* ---- the session ---- */
 
-static bool user_has_role(const struct policy_user *user, int role)
-{
-    for (size_t i = 0; i < user->role_count; i++)
-        if ((int)user->roles[i] == role)
-            return true;
-    return false;
-}
-
 static void refuse(struct test_outcome *outcome, const char *reason, const char *object,
                    const char *sqlstate, const char *message)
 {
@@ -69,8 +61,14 @@ static const struct policy_user *begin_session(const struct policy *policy,
         refuse(outcome, "user", test->user, "28P01", "the policy has no such user");
         return NULL;
     }
+    if (user->on_behalf != NULL && user->on_behalf->absent < 0) {
+        refuse(outcome, "person", test->user, "42501",
+               "the login acts for others and may do nothing by itself: the test's user is the "
+               "person");
+        return NULL;
+    }
     outcome->role = test->role == NULL ? (int)user->roles[0] : policy_find_role(policy, test->role);
-    if (outcome->role < 0 || !user_has_role(user, outcome->role)) {
+    if (outcome->role < 0 || !policy_user_has_role(user, outcome->role)) {
         refuse(outcome, "role", test->role, "42501", "the user does not have this role");
         return NULL;
     }
