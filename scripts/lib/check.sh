@@ -31,7 +31,7 @@ direct() { psql_direct -d records -At -c "$1"; }
 
 check_sessions() {
     local user status
-    for user in "${DEMO_USERS[@]}" svc-lab; do
+    for user in "${DEMO_USERS[@]}" ward-app svc-lab; do
         printf '\n=== %s\n' "$user"
         status=0
         if [ "$user" = svc-lab ]; then
@@ -100,6 +100,11 @@ check_essentials() {
     check_refused 'a table that is not there is refused by name' nurse1 'SELECT * FROM no_such_table' no_such_table
     check_equal 'svc-lab, by certificate, sees years of birth' t \
         "$(psql_as_lab -At -c "SELECT bool_and(extract(month FROM birth_date) = 1 AND extract(day FROM birth_date) = 1) FROM patients" 2>&1 || true)"
+    check_equal 'ward-app, for nurse3, sees the patients of ward 4' \
+        "$(direct "SELECT count(*), md5(string_agg(id::text, ',' ORDER BY id)) FROM patients WHERE ward_id = 4")" \
+        "$(as ward-app "BEGIN; SET LOCAL pgvigil.user = 'nurse3'; SELECT count(*), md5(string_agg(id::text, ',' ORDER BY id)) FROM patients; COMMIT" | grep -F '|')"
+    check_refused 'ward-app by itself has nothing' ward-app 'SELECT count(*) FROM patients' ward-app
+    check_refused 'ward-app does not act for reception1' ward-app "SET pgvigil.user = 'reception1'" reception1
     if PGPASSWORD=wrong "$PG_BIN/psql" -X -At "host=localhost port=$VIGIL_PORT dbname=records user=nurse1 sslmode=require" -c 'SELECT 1' >"$WORK/stdout" 2>"$WORK/stderr"; then
         check_failed 'a wrong password is refused' "$(cat "$WORK/stdout")"
     else
@@ -130,6 +135,8 @@ check_audit() {
     else
         check_failed 'the audit and the log have the broken glass'
     fi
+    lines=$(cat "$WORK"/audit/*.jsonl 2>/dev/null | grep -F '"person":"nurse3","login":"ward-app","identity":"asserted"' | grep -cF '"statement":"SELECT","decision":"allow"' || true)
+    if [ "$lines" -gt 0 ]; then check_ok "the audit has nurse3's reads over ward-app ($lines)"; else check_failed "the audit has nurse3's reads over ward-app"; fi
     as nurse1 "SELECT count(*) FROM patients WHERE family_name = 'Zzyzx-literal'" >/dev/null
     if grep -rqF Zzyzx-literal "$WORK/audit" "$LOGS/pgvigil.log"; then
         check_failed 'neither the audit nor the log holds a literal of the clients'

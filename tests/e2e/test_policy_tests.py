@@ -79,8 +79,8 @@ def test_every_pair_of_the_clinic_has_something_given_and_something_refused():
         mission = re.search(r'mission = "([^"]+)"', entry)
         (refused if "refused = {" in entry else given).add((user, mission.group(1) if mission else None))
     users = {user for user, _ in given}
-    assert users == {"dr.martin", "nurse1", "nurse2", "reception1", "billing1", "research1", "audit1", "admin1", "svc-lab"}
-    assert {user for user, _ in refused} == users
+    assert users == {"dr.martin", "nurse1", "nurse2", "reception1", "billing1", "research1", "audit1", "admin1", "svc-lab", "nurse3"}
+    assert {user for user, _ in refused} == users | {"ward-app"}
     assert {("dr.martin", "care"), ("dr.martin", "research")} <= given & refused
 
 
