@@ -116,7 +116,8 @@ def test_rows_that_a_wider_filter_lets_through_fail_the_clinics_tests(make_stack
     own = make_stack(serve=False, policy_dir=tmp_path / "policy")
     assert pgvigil("test", "--policy", tmp_path / "policy", TESTS)[0] == 0
     status, out, err = live(own, TESTS)
-    assert status == 1 and failed(out) == {"nurse: her wards and no other", "nurse: the night's ward of another nurse"}, out + err
+    assert status == 1 and failed(out) == {"nurse: her wards and no other", "nurse: the night's ward of another nurse",
+                                             "application: not another ward's patients"}, out + err
 
 
 # ---- each expectation, and its twin ----------------------------------------------------------------------------------------
