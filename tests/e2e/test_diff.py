@@ -147,6 +147,10 @@ CASES = {
     "an attribute": ([('{ name = "rpps"; type = "text"; } )', '{ name = "rpps"; type = "text"; }, { name = "desk"; type = "text"; } )')], {item("other", "attribute", "", "desk", None, None, "text")}),
     "a password": ([(SECRET, SECRET2)], {item("change", "user_login", "@n1", None, None, "password (not the same)", "password (not the same)")}),
     "a certificate": ([('certificate_cn = "c1"', 'certificate_cn = "c2"')], {item("change", "user_login", "@c1", None, None, "certificate of c1", "certificate of c2")}),
+    "a login that acts for others": ([('certificate_cn = "c1"; roles = [ "clerk" ];',
+                                      'certificate_cn = "c1"; on_behalf = { roles = [ "clerk" ]; from = "pgvigil.user"; proof = "none"; absent = "clerk"; };')],
+                                     {item("change", "user_login", "@c1", None, None, "certificate of c1",
+                                           "certificate of c1; acts for others as clerk, named by pgvigil.user, not proven; for itself clerk")}),
     "a way to log in": ([('auth = "scram"; secret', 'auth = "cert+scram"; certificate_cn = "n1"; secret')], {item("change", "user_login", "@n1", None, None, "password", "certificate and password of n1")}),
 }
 
