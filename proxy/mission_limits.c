@@ -5,6 +5,8 @@
  */
 #include "proxy/mission_limits.h"
 
+#include "proxy/person.h"
+
 #include "proxy/break_glass.h"
 
 #include <stdio.h>
@@ -64,19 +66,22 @@ enum status mission_limits_place(const struct session *session, int role, int mi
 
 bool mission_limits_timed(const struct session *session)
 {
-    int mission = session->identity.mission;
-    return !session_observed(session) && mission >= 0 &&
-           (session->identity.glass != NULL ||
-            session->world->policy->missions[mission].hours_count > 0);
+    const struct identity *identity = &session->identity;
+    bool hours = identity->mission >= 0 &&
+                 session->world->policy->missions[identity->mission].hours_count > 0;
+    return !session_observed(session) &&
+           (identity->person == IDENTITY_PROVEN || identity->glass != NULL || hours);
 }
 
 bool mission_limits_over(const struct session *session)
 {
-    const struct break_glass *glass = session->identity.glass;
+    const struct identity *identity = &session->identity;
+    const struct break_glass *glass = identity->glass;
     struct tm local;
     return mission_limits_timed(session) &&
-           ((glass != NULL && session->worker->now >= glass->until) ||
-            !hours_open(&session->world->policy->missions[session->identity.mission], &local));
+           (person_is_over(identity) || (glass != NULL && session->worker->now >= glass->until) ||
+            (identity->mission >= 0 &&
+             !hours_open(&session->world->policy->missions[identity->mission], &local)));
 }
 
 static const struct policy_mission *row_limits(const struct session *session)

@@ -21,8 +21,8 @@ NODISCARD enum status mission_limits_place(const struct session *session, int ro
 NODISCARD enum status mission_limits_statement(struct session *session,
                                                const struct statement *statement,
                                                struct refusal *refusal);
-/* Does its time end, a broken glass's or the day's? What is sent under it must not wait on the
- * server behind something slow. */
+/* Does its time end, a token's, a broken glass's or the day's? What is sent under it must not wait
+ * on the server behind something slow. */
 bool mission_limits_timed(const struct session *session);
 /* Is that time over? */
 bool mission_limits_over(const struct session *session);

@@ -9,6 +9,7 @@ import time
 import psycopg
 import pytest
 import tokens
+import wire
 from psycopg import errors
 from shared_people import ROWS, SQL, on_record, own_rows, policy, seen, set_token
 
@@ -20,7 +21,8 @@ def key(tmp_path_factory):
 
 @pytest.fixture(scope="module")
 def stack(make_stack, key):
-    return make_stack(extra_policy=policy({"keys": [key.jwk(kid="k1", alg="ES256", use="sig")]}), extra_sql=SQL, pool=4)
+    logged = "DO $$BEGIN EXECUTE format('ALTER DATABASE %I SET log_statement = ''all''', current_database()); END$$;"
+    return make_stack(extra_policy=policy({"keys": [key.jwk(kid="k1", alg="ES256", use="sig")]}), extra_sql=SQL, pool=4, changes={"records": logged})
 
 
 # ---- tokens ----------------------------------------------------------------------------------------------------------------------
@@ -75,6 +77,35 @@ def test_person_ends_with_her_token(stack, key, login):
     assert [r for r in on_record(stack, login=login, event="mission") if "the token has expired" in r["detail"]]
 
 
+def test_nothing_that_was_sent_ahead_runs_when_the_token_is_over(stack, key):
+    """Behind something slow in the same text, in the same group, in the next message. And its twin in time."""
+    slow, read = "UPDATE w SET note = note WHERE id > 0", "SELECT person FROM w LIMIT 1"
+
+    def ran(text):
+        return wire.parse(text) + wire.bind() + wire.execute()
+
+    ways = {"text": (wire.query(slow + "; " + read), 1), "block": (wire.query("BEGIN; %s; %s; COMMIT" % (slow, read)), 1), "query": (wire.query(slow) + wire.query(read), 2),
+            "group": (ran(slow) + ran(read) + wire.SYNC, 1), "groups": (ran(slow) + wire.SYNC + ran(read) + wire.SYNC, 2)}
+    ends, sessions = int(time.time()) + 4, {}
+    with stack.superuser(autocommit=False) as su:
+        su.execute("SELECT FROM w WHERE person = 'w02' FOR UPDATE")
+        for way in ways:
+            for late in (True, False):
+                raw = sessions[way, late] = wire.open_session(stack, "ehr-token")
+                raw.socket.settimeout(30)
+                token = tokens.token(key, tokens.claims("w02", exp=ends if late else ends + 600))
+                assert wire.error_of(raw.query("SET pgvigil.token = '%s'" % token)) is None
+                raw.send(ways[way][0])
+        time.sleep(max(0, ends - time.time()) + 2.5)
+        su.rollback()
+    for (way, late), raw in sessions.items():
+        got = [m for _ in range(ways[way][1]) for m in raw.until("Z")]
+        error = wire.error_of(got)
+        assert len(wire.rows_of(got)) == (0 if late else 1), (way, late)
+        assert (error and error["C"]) in (("57014", "28000") if late else (None,)), (way, late, error)
+        raw.close()
+
+
 def test_new_token_for_the_same_person_only_prolongs(stack, key):
     with stack.connect("ehr-token") as c:
         set_token(c, tokens.token(key, tokens.claims("w02", exp=int(time.time()) + 2)))
@@ -86,8 +117,6 @@ def test_new_token_for_the_same_person_only_prolongs(stack, key):
 
 def test_token_is_nowhere_but_in_the_clients_text(stack, cluster, key):
     token = tokens.token(key, tokens.claims("w02"))
-    with stack.superuser() as c:
-        c.execute('ALTER DATABASE "%s" SET log_statement = \'all\'' % stack.databases["records"])
     with stack.connect("ehr-token") as c:
         set_token(c, token)
         assert seen(c) == {"w02"}
@@ -103,8 +132,6 @@ def test_token_is_nowhere_but_in_the_clients_text(stack, cluster, key):
         stack.connect("ehr-token", options="-c pgvigil.token=%sA" % token)
     with pytest.raises(psycopg.OperationalError):  # in the wrong place
         stack.connect("ehr-app", options="-c pgvigil.user=" + token)
-    with stack.superuser() as c:
-        c.execute('ALTER DATABASE "%s" RESET log_statement' % stack.databases["records"])
     part = token.split(".")[1]
     assert "pgvigil.u_name" in cluster.log.read_text(errors="replace"), "the server's log has the statements"
     for file in [cluster.log, stack.proxy.log, *stack.audit_dir.glob("*.jsonl")]:
