@@ -61,7 +61,7 @@ static bool passes(struct session *session, const char *channel)
     const struct identity *identity = &session->identity;
     const char *message = NULL;
     const char *hint = NULL;
-    if (!session->listening || identity->mission < 0 ||
+    if (!session->listening || identity_is_nobody(identity) || identity->mission < 0 ||
         !policy_role_allows(policy, identity->role, ALLOW_LISTEN) ||
         !policy_channel_open(policy, identity->role, channel))
         return false;

@@ -181,7 +181,7 @@ bool person_needless(const struct verdict *verdict)
         case STATEMENT_DEALLOCATE:
             break;
         case STATEMENT_SELECT: /* what drivers and pools send to see whether somebody is there */
-            if (one->relation_count > 0 || one->writes)
+            if (one->relation_count > 0 || one->writes || one->sequences)
                 return false;
             break;
         case STATEMENT_WRITE:
@@ -192,6 +192,10 @@ bool person_needless(const struct verdict *verdict)
         case STATEMENT_CLOSE:
         case STATEMENT_PREPARE:
         case STATEMENT_EXECUTE:
+        case STATEMENT_LISTEN:
+        case STATEMENT_UNLISTEN:
+        case STATEMENT_PREPARE_TRANSACTION:
+        case STATEMENT_UTILITY:
         case STATEMENT_OTHER:
             return false;
         }
