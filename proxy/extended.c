@@ -626,6 +626,8 @@ static enum status execute_upstream(struct session *session, const char *portal,
     struct request *request = forward(session, REQUEST_EXECUTE, statement);
     if (request == NULL)
         return ERR_MEMORY;
+    if (writes)
+        session->wrote_group = session->group;
     request->audit_id = id;
     request->uses = uses_ref(session->pending_uses);
     request->portal_rows = portal_rows_ref(statements_portal_rows(session->statements, portal));
@@ -681,6 +683,27 @@ enum status extended_execute(struct session *session, const struct wire_message 
     return execute_upstream(session, portal, statement, max_rows);
 }
 
+/*
+ * A result that is ended for its rows is an error to the client, who takes the writes of the same
+ * group for undone; so the group must fail on the server too (result.c), and a Sync that was sent
+ * would have it committed first.
+ */
+static bool may_yet_fail(const struct session *session)
+{
+    const struct request *request;
+    if (session->wrote_group != session->group || !mission_limits_rows(session))
+        return false;
+    TAILQ_FOREACH(request, &session->requests.list, link)
+    {
+        const struct statement *statement = request->statement;
+        bool runs = request->kind == REQUEST_EXECUTE && request->group == session->group &&
+                    statement != NULL && statement->verdict->statement_count > 0;
+        if (runs && !statement->verdict->statements[0].writes)
+            return true;
+    }
+    return false;
+}
+
 enum status extended_sync(struct session *session, const struct wire_message *message)
 {
     if (wire_parse_empty(message) != OK)
@@ -696,6 +719,8 @@ enum status extended_sync(struct session *session, const struct wire_message *me
         session->group++;
         return status;
     }
+    if (may_yet_fail(session))
+        return query_drain(session);
     struct request *request = requests_add(&session->requests, REQUEST_SYNC);
     if (request == NULL)
         return ERR_MEMORY;

@@ -92,6 +92,12 @@ static const struct policy_mission *row_limits(const struct session *session)
                : &session->world->policy->missions[mission];
 }
 
+bool mission_limits_rows(const struct session *session)
+{
+    const struct policy_mission *limits = row_limits(session);
+    return limits != NULL && (limits->max_rows > 0 || limits->rows_per_hour > 0);
+}
+
 static enum status hour_is_used_up(const struct session *session,
                                    const struct policy_mission *limits, char *message, size_t size)
 {

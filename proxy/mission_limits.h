@@ -26,6 +26,8 @@ NODISCARD enum status mission_limits_statement(struct session *session,
 bool mission_limits_timed(const struct session *session);
 /* Is that time over? */
 bool mission_limits_over(const struct session *session);
+/* May a result end because it has too many rows? */
+bool mission_limits_rows(const struct session *session);
 /* One more row of a statement whose rows so far, with this one, are `rows`. OK; DENIED with a
  * sentence: it must not be passed on. ERR_MEMORY. */
 NODISCARD enum status mission_limits_row(struct session *session, uint64_t rows, char *message,

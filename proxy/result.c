@@ -314,6 +314,22 @@ static enum status on_error(struct session *session, struct request *head,
 
 /* ---- rows ---- */
 
+/* The client was given an error in the middle of a group: it is to be one on the server as well. */
+static enum status fail_group(struct session *session, const struct request *head)
+{
+    if (head->kind != REQUEST_EXECUTE || !session->group_forwarded || head->group != session->group)
+        return OK;
+    struct request *fail = requests_add(&session->requests, REQUEST_FAIL);
+    if (fail == NULL)
+        return ERR_MEMORY;
+    fail->own = fail->in_group = true;
+    fail->group = session->group;
+    wire_put_execute(&session->server->out, QUERY_FAILING_PORTAL, 0);
+    wire_put_flush(&session->server->out);
+    worker_touch_server(session->worker, session->server);
+    return OK;
+}
+
 static enum status over_limit(struct session *session, struct request *head, const char *message)
 {
     head->over_limit = head->failed = true;
@@ -326,7 +342,7 @@ static enum status over_limit(struct session *session, struct request *head, con
         cover_with(session, result_audit_done(session, head, "54000", NULL, false));
     session->muted = true;
     server_cancel(session->server);
-    return status;
+    return status == OK ? fail_group(session, head) : status;
 }
 
 /* Rows of the portal that gives them, however many FETCHes or Executes ask for them. */

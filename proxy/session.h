@@ -107,6 +107,7 @@ struct session {
     unsigned char tx;        /* last status of ReadyForQuery: I, T, E */
     uint64_t group;          /* number of Syncs and queries so far */
     bool group_forwarded;    /* something went upstream since the last Sync */
+    uint64_t wrote_group;    /* the last one in which something was executed that writes */
     bool unsettled; /* what was sent last may undo an own setting: nothing is judged before it is
                        answered */
     bool listening; /* LISTEN was sent: keeps its server, see notification.h */

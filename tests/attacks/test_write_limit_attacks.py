@@ -74,3 +74,31 @@ def test_execute_writes_or_returns_rows_too(few, raw, sql):
     assert wire.error_of(raw.query("EXECUTE w; EXECUTE w")) is None
     assert written(few) == 9
     assert wire.error_of(raw.query("EXECUTE r"))["C"] == "54000"
+
+
+def ran(sql):
+    return wire.parse(sql) + wire.bind() + wire.execute()
+
+
+@pytest.mark.parametrize("parts", [(MANY, WRITE), (WRITE, MANY), (WRITE, MANY, WRITE), (MANY, "EXECUTE w"), ("EXECUTE w", "EXECUTE r")])
+@pytest.mark.parametrize("pause", ["", "flush", "query"])
+@pytest.mark.parametrize("block", [False, True])
+def test_group_that_was_answered_by_an_error_is_not_written(few, raw, parts, pause, block):
+    """In one group of the extended protocol as well; a query that ends the group instead of Sync is skipped, as in PostgreSQL."""
+    for text in ("PREPARE w AS " + WRITE, "PREPARE r AS " + MANY) + ("BEGIN",) * block:
+        assert wire.error_of(raw.query(text)) is None
+    raw.send(b"".join(ran(sql) + (wire.FLUSH if pause == "flush" else b"") for sql in parts) + (wire.query("SELECT 1") if pause == "query" else b"") + wire.SYNC)
+    got = raw.until("Z")
+    assert wire.error_of(got)["C"] == "54000" and wire.rows_of(got) == []
+    if block:
+        assert got[-1][1] == b"E"
+        assert wire.tag_of(raw.query("COMMIT")) == "ROLLBACK"
+    assert written(few) == 0
+    assert wire.rows_of(raw.query("SELECT 40 + 2")) == [(b"42",)]
+
+
+def test_group_within_the_limit_is_written(few, raw):
+    raw.send(ran("SELECT id FROM patients LIMIT 5") + ran(WRITE) + ran("SELECT id FROM patients LIMIT 5") + wire.SYNC)
+    got = raw.until("Z")
+    assert wire.error_of(got) is None and len(wire.rows_of(got)) == 10
+    assert written(few) == 9
