@@ -231,9 +231,12 @@ static enum status apply_settings(struct session *session)
         return ERR_INVALID;
     if (role != NULL &&
         identity_choose_role(&session->identity, session->world->policy, role) != OK) {
-        snprintf(message, sizeof message, "user \"%s\" does not have the role \"%s\"",
-                 startup->user, role);
-        session_fail(session, ERR_INVALID, "42501", message);
+        struct refusal refusal;
+        enum status status = person_refuse_role(&session->identity, session->world->policy, role,
+                                                session->arena, &refusal);
+        session_fail(session, status == DENIED ? ERR_INVALID : status,
+                     status == DENIED ? refusal.sqlstate : NULL,
+                     status == DENIED ? refusal.message : "out of memory");
         return ERR_INVALID;
     }
     session->identity.role_chosen = role != NULL;

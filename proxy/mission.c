@@ -163,10 +163,7 @@ static enum status set_role(const struct change *change, struct identity *identi
         identity->role_chosen = change->value != NULL || start->role_chosen;
         return OK;
     }
-    return refuse(change, "42501",
-                  arena_printf(change->arena, "user \"%s\" does not have the role \"%s\"",
-                               identity->user->name, value),
-                  NULL);
+    return person_refuse_role(identity, policy, value, change->arena, change->refusal);
 }
 
 static char *mission_list(const struct policy *policy, int role_index, struct arena *arena)

@@ -162,6 +162,23 @@ void person_refusal(struct session *session, struct refusal *refusal)
                                                 : hints[on_behalf->from]};
 }
 
+enum status person_refuse_role(const struct identity *identity, const struct policy *policy,
+                               const char *role, struct arena *arena, struct refusal *refusal)
+{
+    const char *login = identity->login->name;
+    int index = policy_find_role(policy, role);
+    bool hers = index >= 0 && policy_user_has_role(identity->user, index);
+    if (identity->login->on_behalf == NULL || identity->user == identity->login || !hers)
+        return refuse(refusal, "42501",
+                      arena_printf(arena, "user \"%s\" does not have the role \"%s\"",
+                                   identity->user->name, role),
+                      NULL);
+    return refuse(refusal, "42501",
+                  arena_printf(arena, "login \"%s\" may not act for \"%s\" in the role \"%s\"",
+                               login, identity->user->name, role),
+                  "The policy's on_behalf of the login says in which roles it may act for others.");
+}
+
 bool person_needless(const struct verdict *verdict)
 {
     for (size_t i = 0; i < verdict->statement_count; i++) {

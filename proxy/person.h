@@ -22,6 +22,10 @@ void person_follow_application(const struct session *session, struct identity *i
 bool person_is_over(const struct identity *identity);
 /* What a statement of nobody's is refused with. Texts are static, or in the session. */
 void person_refusal(struct session *session, struct refusal *refusal);
+/* What she may not be: DENIED with *refusal, or ERR_MEMORY. */
+NODISCARD enum status person_refuse_role(const struct identity *identity,
+                                         const struct policy *policy, const char *role,
+                                         struct arena *arena, struct refusal *refusal);
 /* May a statement of nobody's run: one that touches no data? */
 bool person_needless(const struct verdict *verdict);
 /* In a newer world: a person whose token would be judged by other keys, or another rule, must be
