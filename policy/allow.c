@@ -14,10 +14,9 @@ static const struct word {
     const char *word;
     enum policy_allow allow;
 } words[] = {
-    {"listen", ALLOW_LISTEN},
-    {"notify", ALLOW_NOTIFY},
-    {"lock", ALLOW_LOCK},
-    {"prepared-transactions", ALLOW_PREPARED_TRANSACTIONS},
+    {"listen", ALLOW_LISTEN},   {"notify", ALLOW_NOTIFY},
+    {"lock", ALLOW_LOCK},       {"prepared-transactions", ALLOW_PREPARED_TRANSACTIONS},
+    {"explain", ALLOW_EXPLAIN},
 };
 
 enum policy_allow policy_allow_find(const char *word)

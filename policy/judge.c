@@ -209,6 +209,7 @@ static bool applied_here(const struct verdict *verdict, const struct verdict_sta
     case STATEMENT_LISTEN:
     case STATEMENT_UNLISTEN:
     case STATEMENT_PREPARE_TRANSACTION:
+    case STATEMENT_EXPLAIN:
     case STATEMENT_UTILITY:
     case STATEMENT_BEGIN:
     case STATEMENT_COMMIT:

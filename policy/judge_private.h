@@ -182,6 +182,9 @@ NODISCARD enum status judge_notify(struct judge *judge, const PgQuery__NotifyStm
 /* pg_notify(channel, payload): the channel is asked about here where it stands in the text, and
  * else by PostgreSQL. */
 NODISCARD enum status judge_notify_call(struct judge *judge, PgQuery__FuncCall *call);
+/* judge_explain.c */
+NODISCARD enum status judge_explain(struct judge *judge, PgQuery__ExplainStmt *explain,
+                                    struct verdict_statement *out);
 /* judge_two_phase.c: PREPARE TRANSACTION, COMMIT PREPARED, ROLLBACK PREPARED. */
 NODISCARD enum status judge_two_phase(struct judge *judge, PgQuery__TransactionStmt *statement,
                                       struct verdict_statement *out);

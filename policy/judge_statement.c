@@ -252,8 +252,6 @@ static const char *why_not(int node_case)
     case PG_QUERY__NODE__NODE_MERGE_STMT:
         return "PostgreSQL before 17 cannot MERGE into a view, and guards are views: use INSERT "
                "... ON CONFLICT, or UPDATE and INSERT.";
-    case PG_QUERY__NODE__NODE_EXPLAIN_STMT:
-        return "Plans and row estimates tell of hidden rows; EXPLAIN is for unrestricted roles.";
     default:
         return "Changes of the database itself are for unrestricted roles.";
     }
@@ -284,6 +282,8 @@ enum status judge_statement(struct judge *judge, PgQuery__Node *node, struct ver
         return judge_prepare(judge, node->prepare_stmt, out);
     if (node->node_case == PG_QUERY__NODE__NODE_EXECUTE_STMT)
         return judge_execute(judge, node->execute_stmt, out);
+    if (node->node_case == PG_QUERY__NODE__NODE_EXPLAIN_STMT)
+        return judge_explain(judge, node->explain_stmt, out);
     if (node->node_case == PG_QUERY__NODE__NODE_LISTEN_STMT)
         return judge_listen(judge, node->listen_stmt, out);
     if (node->node_case == PG_QUERY__NODE__NODE_UNLISTEN_STMT)

@@ -54,6 +54,7 @@ bool command_is_local(const struct session *session, const struct verdict_statem
     case STATEMENT_LISTEN:
     case STATEMENT_UNLISTEN:
     case STATEMENT_PREPARE_TRANSACTION:
+    case STATEMENT_EXPLAIN:
     case STATEMENT_UTILITY:
     case STATEMENT_BEGIN:
     case STATEMENT_COMMIT:
@@ -272,6 +273,7 @@ enum status command_run(struct session *session, const struct command *command, 
     case STATEMENT_LISTEN:
     case STATEMENT_UNLISTEN:
     case STATEMENT_PREPARE_TRANSACTION:
+    case STATEMENT_EXPLAIN:
     case STATEMENT_UTILITY:
     case STATEMENT_BEGIN:
     case STATEMENT_COMMIT:

@@ -266,6 +266,7 @@ enum status cursors_apply(struct cursors *cursors, const struct verdict_statemen
     case STATEMENT_EXECUTE:
     case STATEMENT_LISTEN:
     case STATEMENT_UNLISTEN:
+    case STATEMENT_EXPLAIN:
     case STATEMENT_UTILITY:
     case STATEMENT_BEGIN:
     case STATEMENT_SET:

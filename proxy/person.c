@@ -212,6 +212,7 @@ bool person_needless(const struct verdict *verdict)
         case STATEMENT_LISTEN:
         case STATEMENT_UNLISTEN:
         case STATEMENT_PREPARE_TRANSACTION:
+        case STATEMENT_EXPLAIN:
         case STATEMENT_UTILITY:
         case STATEMENT_OTHER:
             return false;

@@ -33,6 +33,7 @@ static bool may_be_executed(const struct statement *statement)
     case STATEMENT_LISTEN:
     case STATEMENT_UNLISTEN:
     case STATEMENT_PREPARE_TRANSACTION:
+    case STATEMENT_EXPLAIN:
     case STATEMENT_UTILITY:
     case STATEMENT_BEGIN:
     case STATEMENT_COMMIT:

@@ -8,6 +8,7 @@
 #include "proxy/result.h"
 
 #include "proxy/copy.h"
+#include "proxy/explain.h"
 #include "proxy/mission.h"
 #include "proxy/mission_limits.h"
 #include "proxy/notification.h"
@@ -375,9 +376,28 @@ static enum status hold_or_record(struct session *session, struct request *head)
     return cover_with(session, result_audit_more(session, head));
 }
 
+static enum status on_plan_line(struct session *session, struct request *head,
+                                const struct wire_message *message)
+{
+    struct wire_message shown;
+    struct buf room;
+    buf_init(&room, 0);
+    enum status status = OK;
+    if (explain_row(message, &room, &shown)) {
+        head->bytes += shown.len + WIRE_HEADER_BYTES;
+        status = count_row(session, head);
+        if (status == OK)
+            emit(session, &shown);
+    }
+    buf_free(&room);
+    return status == OK ? hold_or_record(session, head) : status;
+}
+
 static enum status on_row(struct session *session, struct request *head,
                           const struct wire_message *message)
 {
+    if (message->type == 'D' && explain_runs(head) && !session_unrestricted(session))
+        return on_plan_line(session, head, message);
     head->bytes += message->len + WIRE_HEADER_BYTES;
     bool row = message->type == 'D' || copy_out_row(head, message->body, message->len);
     enum status status = row ? count_row(session, head) : OK;
@@ -394,6 +414,9 @@ enum status result_piece(struct session *session, unsigned char type, const void
     bool rows = head != NULL && (head->kind == REQUEST_QUERY || head->kind == REQUEST_EXECUTE);
     if (!rows)
         return ERR_PROTOCOL;
+    /* No node's line is that long. */
+    if (explain_runs(head) && !session_unrestricted(session))
+        return OK;
     head->bytes += len;
     /* What is that long is a row, in COPY too. */
     bool row = first && (type == 'D' || head->copy_out);

@@ -74,6 +74,7 @@ static bool kind_changes_names(enum statement_kind kind)
     case STATEMENT_EXECUTE:
     case STATEMENT_LISTEN:
     case STATEMENT_UNLISTEN:
+    case STATEMENT_EXPLAIN:
     case STATEMENT_UTILITY:
     case STATEMENT_PREPARE:
     case STATEMENT_SHOW:

@@ -77,6 +77,7 @@ enum statement_kind {
     STATEMENT_UNLISTEN,  /* as written; target NULL for * */
     STATEMENT_PREPARE_TRANSACTION, /* with a name that is the person's; ends a transaction as COMMIT
                                       does */
+    STATEMENT_EXPLAIN, /* goes upstream rewritten; of its rows only node types may be shown */
     STATEMENT_UTILITY, /* LOCK, TRUNCATE, NOTIFY, COMMIT PREPARED: goes upstream rewritten, gives no
                           rows, changes nothing   that is   tracked */
     STATEMENT_BEGIN,   /* BEGIN, START TRANSACTION: as written */

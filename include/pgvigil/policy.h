@@ -118,7 +118,8 @@ enum policy_allow {
     ALLOW_LOCK = 1 << 0,
     ALLOW_LISTEN = 1 << 1,
     ALLOW_NOTIFY = 1 << 2,
-    ALLOW_PREPARED_TRANSACTIONS = 1 << 3
+    ALLOW_PREPARED_TRANSACTIONS = 1 << 3,
+    ALLOW_EXPLAIN = 1 << 4
 };
 
 struct policy_role {

@@ -143,7 +143,7 @@ CASES = [
     ("copy_to_a_file_without_a_name", "nurse1", "COPY wards TO ''", NO),
     ("copy_to_a_program", "nurse1", "COPY (SELECT 1) TO PROGRAM 'id'", NO),
     ("copy_of_a_hidden_table", "nurse1", "COPY staff_salaries TO STDOUT", NO),
-    ("explain_estimates", "nurse1", "EXPLAIN SELECT * FROM patients", UNSUPPORTED),
+    ("explain_estimates", "nurse1", "EXPLAIN SELECT * FROM patients", NO),
     ("prepare_of_a_hidden_table", "nurse1", "PREPARE x AS SELECT * FROM staff_salaries", NO),
     ("prepare_with_a_row_type", "nurse1", "PREPARE x (public.staff_salaries) AS SELECT ($1).*", NO),
     ("prepare_with_a_name_type", "nurse1", "PREPARE x (regrole) AS SELECT $1::oid", NO),

@@ -55,7 +55,7 @@ rules = (
     columns = { all = "show"; }; insert = [ "all" ]; delete = true; }
 );
 """
-ALLOW = ["lock", "listen", "notify", "prepared-transactions"]
+ALLOW = ["lock", "listen", "notify", "prepared-transactions", "explain"]
 CHANNELS = ["lab_results", "ward_*", "Été.+(x)"]
 
 # For PostgreSQL: who may do on views what the policy gives the nurse on tables.

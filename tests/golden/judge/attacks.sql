@@ -326,7 +326,7 @@ SELECT CASE 1 WHEN 1 THEN 2 END, 1 IN (1), 1 BETWEEN SYMMETRIC 1 AND 2, 1 IS DIS
 => SELECT CASE 1 WHEN 1 THEN 2 END, 1 IN (1), 1 BETWEEN SYMMETRIC 1 AND 2, 1 IS DISTINCT FROM 2, 'a' SIMILAR TO 'b', 'a' NOT ILIKE 'b'
 
 EXPLAIN (ANALYZE, FORMAT json) SELECT 1
-=> refused 0A000 statement: EXPLAIN is not supported for role "nurse" in mission "care"
+=> refused 42501 statement: EXPLAIN is not allowed for role "nurse" in mission "care"
 
 SELECT * FROM pg_stat_activity
 => refused 42P01 relation: relation "pg_stat_activity" does not exist

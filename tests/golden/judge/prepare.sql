@@ -84,7 +84,7 @@ SELECT 1; PREPARE q AS SELECT 1
 => refused 0A000 statement: PREPARE must be sent by itself, not with other statements
 
 EXPLAIN EXECUTE q
-=> refused 0A000 statement: EXPLAIN is not supported for role "nurse" in mission "care"
+=> refused 42501 statement: EXPLAIN is not allowed for role "nurse" in mission "care"
 
 CREATE TABLE t AS EXECUTE q
 => refused 0A000 statement: CREATE TABLE is not supported for role "nurse" in mission "care"

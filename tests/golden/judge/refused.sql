@@ -174,7 +174,7 @@ MERGE INTO patients p USING stays s ON true WHEN MATCHED THEN DELETE
 => refused 0A000 statement: MERGE is not supported for role "nurse" in mission "care"
 
 EXPLAIN SELECT 1
-=> refused 0A000 statement: EXPLAIN is not supported for role "nurse" in mission "care"
+=> refused 42501 statement: EXPLAIN is not allowed for role "nurse" in mission "care"
 
 COPY (SELECT 1) TO PROGRAM 'id'
 => refused 42501 statement: COPY with a program of the server is not available for role "nurse" in mission "care"
