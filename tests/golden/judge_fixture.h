@@ -205,6 +205,7 @@ static int fixture_setup(void **state)
     assert_int_equal(catalog_finish(fixture_read(), &fixture_catalog), OK);
     struct catalog_builder *builder = fixture_read();
     int nurse = policy_find_role(fixture_policy, "nurse");
+    int clerk = policy_find_role(fixture_policy, "clerk");
     for (size_t i = 0; i < fixture_catalog->relation_count; i++) {
         for (int mission = 0; mission < 3; mission++) {
             const struct catalog_relation *relation = &fixture_catalog->relations[i];
@@ -212,6 +213,10 @@ static int fixture_setup(void **state)
             if (relation->has_children)
                 fixture_guard(builder, nurse, mission, relation, true);
         }
+        int writing = policy_find_mission(fixture_policy, "writing");
+        fixture_guard(builder, clerk, writing, &fixture_catalog->relations[i], false);
+        if (fixture_catalog->relations[i].has_children)
+            fixture_guard(builder, clerk, writing, &fixture_catalog->relations[i], true);
     }
     struct catalog *whole = NULL;
     assert_int_equal(catalog_finish(builder, &whole), OK);
