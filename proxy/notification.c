@@ -12,6 +12,7 @@
 
 #include "proxy/break_glass.h"
 #include "proxy/mission_limits.h"
+#include "proxy/person.h"
 
 #include <pgvigil/log.h>
 #include <stdio.h>
@@ -61,8 +62,8 @@ static bool passes(struct session *session, const char *channel)
     const struct identity *identity = &session->identity;
     const char *message = NULL;
     const char *hint = NULL;
-    if (!session->listening || identity_is_nobody(identity) || identity->mission < 0 ||
-        !policy_role_allows(policy, identity->role, ALLOW_LISTEN) ||
+    if (!session->listening || identity_is_nobody(identity) || person_is_over(identity) ||
+        identity->mission < 0 || !policy_role_allows(policy, identity->role, ALLOW_LISTEN) ||
         !policy_channel_open(policy, identity->role, channel))
         return false;
     if (identity->glass != NULL && session->worker->now >= identity->glass->until)

@@ -173,6 +173,19 @@ def test_mission_of_the_moment_decides_what_is_heard(stack):
         assert raw.execute("SELECT pg_listening_channels()").fetchall() == [("lab_results",)]
 
 
+def test_shared_login_hears_for_the_person_of_the_moment(stack):
+    """LISTEN is of the connection; who is named when something arrives decides, and nobody hears nothing."""
+    with stack.connect("ward-app") as c:
+        heard_by = {}
+        for person in ("nurse1", "dr.martin", None, "nurse2"):
+            c.execute("RESET pgvigil.user" if person is None else "SET pgvigil.user = '%s'" % person)
+            if person == "nurse1":
+                c.execute("LISTEN lab_results")
+            notify(stack, "lab_results", str(person))
+            heard_by[person] = [p for _, p, _ in notifies(c, 10 if person in ("nurse1", "nurse2") else 0.5)]
+        assert heard_by == {"nurse1": ["nurse1"], "dr.martin": [], None: [], "nurse2": ["nurse2"]}
+
+
 def channels_everywhere(stack, user="nurse1"):
     """What the pool's free connections listen to: as many sessions as there are connections, at once."""
     connections = [stack.connect(user) for _ in range(4)]
