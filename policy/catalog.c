@@ -69,6 +69,8 @@ struct catalog_builder {
     size_t schema_count, schema_cap;
     const char *database;
     const char *digest;
+    size_t stale_count;
+    const char *stale;
     uint32_t version;
 };
 
@@ -356,6 +358,12 @@ void catalog_set_database(struct catalog_builder *builder, const char *database,
     builder->digest = keep(builder, generation_digest != NULL ? generation_digest : "");
 }
 
+void catalog_set_stale(struct catalog_builder *builder, size_t count, const char *example)
+{
+    builder->stale_count = count;
+    builder->stale = keep(builder, example);
+}
+
 /* ---- finish ---- */
 
 /* The first of equal keys stays: overloaded functions are one entry unless a SECURITY DEFINER one
@@ -563,6 +571,8 @@ static struct catalog *fill(const struct catalog_builder *builder, struct catalo
         .schema_count = builder->schema_count,
         .database = builder->database != NULL ? builder->database : "",
         .generation_digest = builder->digest != NULL ? builder->digest : "",
+        .stale_count = builder->stale_count,
+        .stale = builder->stale,
         .server_version = builder->version,
         .id = atomic_fetch_add(&next_id, 1),
         .private = private,

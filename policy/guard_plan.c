@@ -375,8 +375,10 @@ static void plan_defaults(struct planner *planner, struct list *list, const stru
         }
         const char *name = quoted(
             planner, kept(planner, guard_default_name(view->view, column->name, planner->arena)));
+        /* One of another type may be left of a guard that is gone. */
+        add(planner, list, about, "DROP FUNCTION IF EXISTS %s.%s()", pair, name);
         add(planner, list, about,
-            "CREATE OR REPLACE FUNCTION %s.%s() RETURNS %s LANGUAGE sql SECURITY DEFINER "
+            "CREATE FUNCTION %s.%s() RETURNS %s LANGUAGE sql SECURITY DEFINER "
             "SET search_path = '' AS %s",
             pair, name, column->type,
             literal(planner,
@@ -387,6 +389,19 @@ static void plan_defaults(struct planner *planner, struct list *list, const stru
         add(planner, list, about, "ALTER VIEW %s.%s ALTER COLUMN %s SET DEFAULT %s.%s()", pair,
             quoted(planner, view->view), quoted(planner, column->name), pair, name);
     }
+}
+
+/* What the guard reads is known once it is there. */
+static void plan_reads(struct planner *planner, struct list *list, const struct guard_view *view)
+{
+    const char *guard = kept(planner, text_qualified(planner->arena, view->pair, view->view));
+    const char *body = kept(
+        planner, arena_printf(planner->arena,
+                              "BEGIN EXECUTE (SELECT pg_catalog.format('COMMENT ON RULE "
+                              "\"_RETURN\" ON %%s IS %%L', %s, %s) FROM pg_catalog.pg_rewrite r\n"
+                              "WHERE r.ev_class = %s::pg_catalog.regclass); END",
+                              literal(planner, guard), GUARD_READS_SQL, literal(planner, guard)));
+    add(planner, list, list->items[0].about, "DO %s", literal(planner, body));
 }
 
 /* The statements that make one guard. */
@@ -434,6 +449,7 @@ static void plan_view_statements(struct planner *planner, struct guard_view *vie
         base == NULL ? NULL : arena_printf(planner->arena, "%s%s", base, view->only ? " only" : "");
     add(planner, &list, about, "COMMENT ON VIEW %s.%s IS %s", pair, name,
         literal(planner, comment == NULL ? "" : comment));
+    plan_reads(planner, &list, view);
     add(planner, &list, about, "REVOKE ALL ON %s.%s FROM PUBLIC", pair, name);
     add(planner, &list, about, "GRANT SELECT ON %s.%s TO %s", pair, name, pair);
     if (insert != NULL) {

@@ -115,6 +115,18 @@ static const char guards_sql[] =
     "AND pg_catalog.starts_with(pg_catalog.obj_description(n.oid, 'pg_namespace'), 'pgvigil ')\n"
     "ORDER BY n.nspname COLLATE \"C\", v.relname COLLATE \"C\", a.attnum";
 
+/* Those among them that no longer read what they were made of. */
+static const char stale_sql[] =
+    "SELECT v.oid, n.nspname || '.' || v.relname FROM pg_catalog.pg_namespace n\n"
+    "JOIN pg_catalog.pg_class v ON v.relnamespace = n.oid AND v.relkind = 'v'\n"
+    "JOIN pg_catalog.pg_rewrite r ON r.ev_class = v.oid AND r.rulename = '_RETURN'\n"
+    "WHERE " OURS
+    " AND pg_catalog.split_part(pg_catalog.obj_description(n.oid, 'pg_namespace'), ' ', 2) = $1\n"
+    "AND pg_catalog.starts_with(pg_catalog.obj_description(n.oid, 'pg_namespace'), 'pgvigil ')\n"
+    "AND n.nspname NOT LIKE 'pgvigil:catalog@%'\n"
+    "AND pg_catalog.obj_description(r.oid, 'pg_rewrite') IS DISTINCT FROM " GUARD_READS_SQL
+    " ORDER BY v.oid";
+
 /* Of pg_catalog only what the reviewed list does not speak of: what an extension put there, and
  * what came with a newer server. (x).f would call either. */
 static const char functions_sql[] =
@@ -332,14 +344,32 @@ static enum status load_relations(struct loader *loader)
     return status;
 }
 
+/* There are few, if any. */
+static bool is_stale(const PGresult *stale, uint32_t oid)
+{
+    for (int row = 0; row < PQntuples(stale); row++) {
+        if (oid_at(stale, row, 0) == oid) {
+            return true;
+        }
+    }
+    return false;
+}
+
 static enum status load_guards(struct loader *loader, const char *digest)
 {
     PGresult *result = NULL;
+    PGresult *stale = NULL;
     const char **names = calloc(COLUMNS_MAX, sizeof(*names));
     int16_t *attnums = calloc(COLUMNS_MAX, sizeof(*attnums));
     enum status status = names == NULL || attnums == NULL ? ERR_MEMORY : OK;
     if (status == OK) {
         status = query(loader, guards_sql, digest, &result);
+    }
+    if (status == OK) {
+        status = query(loader, stale_sql, digest, &stale);
+    }
+    if (status == OK && PQntuples(stale) > 0) {
+        catalog_set_stale(loader->builder, (size_t)PQntuples(stale), PQgetvalue(stale, 0, 1));
     }
     for (int row = 0; status == OK && row < PQntuples(result);) {
         struct catalog_guard guard = {
@@ -360,9 +390,12 @@ static enum status load_guards(struct loader *loader, const char *digest)
                     (int16_t)strtol(PQgetvalue(result, row, 7), NULL, 10);
             }
         }
-        catalog_add_guard(loader->builder, &guard);
+        if (!is_stale(stale, guard.oid)) {
+            catalog_add_guard(loader->builder, &guard);
+        }
     }
     PQclear(result);
+    PQclear(stale);
     free(names);
     free(attnums);
     return status;
@@ -518,6 +551,10 @@ enum status catalog_load_conn(PGconn *conn, const struct policy *policy, struct 
         status = command(&loader, "SET LOCAL search_path = ''");
     }
     if (status == OK) {
+        /* As it was when the guards were made: names in what they read are compared. */
+        status = command(&loader, "SET LOCAL quote_all_identifiers = off");
+    }
+    if (status == OK) {
         status = load_relations(&loader);
     }
     if (status == OK) {
@@ -664,6 +701,7 @@ static bool same_callables(const struct catalog *a, const struct catalog *b)
 bool catalog_load_equal(const struct catalog *a, const struct catalog *b)
 {
     bool same = a->relation_count == b->relation_count && a->guard_count == b->guard_count &&
+                a->stale_count == b->stale_count && same_text(a->stale, b->stale) &&
                 a->function_count == b->function_count && a->sequence_count == b->sequence_count &&
                 same_callables(a, b) && a->server_version == b->server_version &&
                 strcmp(a->database, b->database) == 0 &&

@@ -237,6 +237,20 @@ static enum status observe_catalog(const struct config_database *config, struct 
     return status == OK ? observer_new(world->policy, *catalog, observer) : status;
 }
 
+static void tell_stale(const struct config_database *config, const struct catalog *catalog)
+{
+    char name[200];
+    char guard[300];
+    if (catalog->stale_count == 0)
+        return;
+    log_event(LOG_LEVEL_WARNING,
+              "event=guards-stale database=%s guards=%zu guard=%s detail=\"what they read was "
+              "renamed or changed; these relations are refused until somebody runs: pgvigil "
+              "deploy\"",
+              log_quote(config->name, name, sizeof name), catalog->stale_count,
+              log_quote(catalog->stale, guard, sizeof guard));
+}
+
 /* The guards of exactly this policy must be there: with those of another, a verdict would speak of
  * views that do not exist. */
 static enum status load_catalog(const struct config *config, struct world *world, bool tell,
@@ -273,6 +287,7 @@ static enum status load_catalog(const struct config *config, struct world *world
         catalog = NULL;
         status = DENIED;
     } else {
+        tell_stale(database_config, catalog);
         set_why(database, NULL);
     }
     database->catalog = catalog;

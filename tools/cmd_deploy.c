@@ -133,6 +133,9 @@ static enum status in_transaction(struct deploy *deploy)
         status = deploy_run(deploy, "SET LOCAL search_path = ''", "search_path");
     }
     if (status == OK) {
+        status = deploy_run(deploy, "SET LOCAL quote_all_identifiers = off", "settings");
+    }
+    if (status == OK) {
         /* A session in the middle of a transaction holds its guard; everyone else would queue
          * behind us. */
         status = deploy_run(deploy, "SET LOCAL lock_timeout = '20s'", "lock_timeout");

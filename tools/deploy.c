@@ -257,17 +257,20 @@ static enum status make_whole(struct deploy *deploy, const struct guard_plan *pl
 
 /* ---- bringing up to date ---- */
 
-/* A line of the registry: which guard, whether it still stands, and of what. */
+/* A line of the registry: which guard, whether it still stands, and of what; the hash is "" of one
+ * that no longer reads what it was made of. */
 static enum status read_registry(struct deploy *deploy, const struct guard_plan *plan,
                                  PGresult **result)
 {
     const char *sql = arena_printf(
         deploy->arena,
-        "SELECT r.pair, v.relname, r.hash FROM %s.\"relations\" r JOIN pg_catalog.pg_class v ON "
-        "v.oid = r.guard\n"
-        "JOIN pg_catalog.pg_class b ON b.oid = r.base\n"
-        "JOIN pg_catalog.pg_namespace n ON n.oid = v.relnamespace AND n.nspname = r.pair",
-        deploy_quoted(deploy, plan->catalog_schema));
+        "SELECT s.pair, v.relname, CASE WHEN pg_catalog.obj_description(r.oid, 'pg_rewrite') = %s "
+        "THEN s.hash ELSE '' END FROM %s.\"relations\" s JOIN pg_catalog.pg_class v ON "
+        "v.oid = s.guard\n"
+        "JOIN pg_catalog.pg_class b ON b.oid = s.base\n"
+        "JOIN pg_catalog.pg_rewrite r ON r.ev_class = v.oid AND r.rulename = '_RETURN'\n"
+        "JOIN pg_catalog.pg_namespace n ON n.oid = v.relnamespace AND n.nspname = s.pair",
+        GUARD_READS_SQL, deploy_quoted(deploy, plan->catalog_schema));
     return sql == NULL ? ERR_MEMORY : deploy_query(deploy, sql, 0, NULL, result);
 }
 

@@ -138,8 +138,12 @@ struct catalog {
     const char *database;
     const char *generation_digest; /* 32 hex of the generation these guards are of, "" when none is
                                       deployed */
-    uint32_t server_version;       /* as server_version_num */
-    uint64_t id;                   /* grows with each load: verdicts remember it */
+    /* Guards that stand and are not among `guards`: what they read has another name than when they
+     * were made (guard.h: GUARD_READS_SQL). `stale` is one of them. */
+    size_t stale_count;
+    const char *stale;
+    uint32_t server_version; /* as server_version_num */
+    uint64_t id;             /* grows with each load: verdicts remember it */
     struct catalog_private *private;
 };
 
@@ -207,6 +211,7 @@ void catalog_add_typed_operator(struct catalog_builder *builder, const char *nam
 void catalog_add_schema(struct catalog_builder *builder, const char *name);
 void catalog_set_database(struct catalog_builder *builder, const char *database,
                           uint32_t server_version, const char *generation_digest);
+void catalog_set_stale(struct catalog_builder *builder, size_t count, const char *example);
 /* Takes the builder in every case. */
 NODISCARD enum status catalog_finish(struct catalog_builder *builder, struct catalog **catalog);
 

@@ -68,6 +68,30 @@ NODISCARD enum status guard_definition(const struct policy *policy, const struct
                                        const char *const **columns, size_t *column_count,
                                        const char **why);
 
+/*
+ * What the guard that is `r` (pg_rewrite) reads, by the names of the moment, as an MD5: everything
+ * that its rule depends on, with the labels of enums. PostgreSQL's views follow renames silently: a
+ * guard made of patients.phone goes on showing that column under that name when the column has
+ * become another's, and the policy, which speaks of names, no longer says what the guard does. So
+ * deploy leaves it as the comment of the guard's rule, and a guard for which it has changed is none
+ * until it is made again. Reads the catalogs only and takes no lock: a guard that somebody is
+ * changing must not hold up those who look.
+ */
+#define GUARD_READS_SQL                                                                            \
+    "pg_catalog.md5(COALESCE((SELECT pg_catalog.string_agg(pg_catalog.concat_ws(' ', i.type, "     \
+    "i.identity,\n"                                                                                \
+    "    (SELECT pg_catalog.string_agg(e.enumlabel::pg_catalog.text, ',' ORDER BY "                \
+    "e.enumsortorder)\n"                                                                           \
+    "     FROM pg_catalog.pg_enum e WHERE e.enumtypid = d.refobjid\n"                              \
+    "     AND d.refclassid = 'pg_catalog.pg_type'::pg_catalog.regclass)), ';'\n"                   \
+    "    ORDER BY d.refclassid, d.refobjid, d.refobjsubid)\n"                                      \
+    "FROM (SELECT DISTINCT k.refclassid, k.refobjid, k.refobjsubid FROM pg_catalog.pg_depend k\n"  \
+    "    WHERE k.classid = 'pg_catalog.pg_rewrite'::pg_catalog.regclass AND k.objid = r.oid\n"     \
+    "    AND (k.refclassid <> 'pg_catalog.pg_class'::pg_catalog.regclass OR k.refobjid <> "        \
+    "r.ev_class)) d\n"                                                                             \
+    "CROSS JOIN LATERAL pg_catalog.pg_identify_object(d.refclassid, d.refobjid, d.refobjsubid) "   \
+    "i), ''))"
+
 struct guard_statement {
     const char *sql;
     const char *
