@@ -165,7 +165,9 @@ static const char types_sql[] =
     "y.typname !~ '^reg'\n"
     "    UNION SELECT d.oid, d.typnamespace, d.typname, d.typtype FROM y JOIN pg_catalog.pg_type "
     "d\n"
-    "    ON (d.typtype = 'd' AND d.typbasetype = y.oid) OR (d.typelem = y.oid AND d.typlen = -1))\n"
+    /* One key, so that it can be hashed: thousands of row types stand there, those of guards. */
+    "    ON CASE WHEN d.typtype = 'd' THEN d.typbasetype WHEN d.typlen = -1 THEN d.typelem END = "
+    "y.oid)\n"
     "SELECT n.nspname, y.typname, y.oid, COALESCE(\n"
     "    (SELECT CASE WHEN t.typelem <> 0 AND t.typlen = -1 THEN COALESCE((SELECT r.rngtypid FROM "
     "pg_catalog.pg_range r\n"
@@ -606,6 +608,13 @@ enum status catalog_load(const char *conninfo, const struct policy *policy,
         buf_append(why, message, strcspn(message, "\n"));
     } else {
         status = catalog_load_conn(conn, policy, catalog, why);
+        /* Names are read as they are at this moment, the rest as of the snapshot: a guard that was
+         * made again meanwhile looks stale. */
+        if (status == OK && (*catalog)->stale_count > 0) {
+            catalog_unref(*catalog);
+            *catalog = NULL;
+            status = catalog_load_conn(conn, policy, catalog, why);
+        }
     }
     PQfinish(conn);
     return status;
