@@ -8,8 +8,9 @@
  * Trust boundary: SQL from guard_plan_make, which quotes; a schema of our name that does not say it
  * is pgvigil's is never touched.
  */
-#include "tools/deploy.h"
+#include "proxy/deploy.h"
 
+#include <pgvigil/log.h>
 #include <pgvigil/text.h>
 #include <stdlib.h>
 #include <string.h>
@@ -27,8 +28,26 @@ static void show_progress(struct deploy *deploy, const char *about)
     }
 }
 
+static void keep_failure(struct deploy *deploy, const PGresult *result, const char *about)
+{
+    struct deploy_failure *failure = deploy->failure;
+    if (failure->message != NULL) {
+        return;
+    }
+    const char *message = PQresultErrorField(result, PG_DIAG_MESSAGE_PRIMARY);
+    const char *state = PQresultErrorField(result, PG_DIAG_SQLSTATE);
+    failure->message =
+        arena_strdup(deploy->arena, message == NULL ? PQerrorMessage(deploy->conn) : message);
+    failure->sqlstate = state == NULL ? NULL : arena_strdup(deploy->arena, state);
+    failure->about = about;
+}
+
 static void print_error(struct deploy *deploy, const PGresult *result, const char *about)
 {
+    if (deploy->failure != NULL) {
+        keep_failure(deploy, result, about);
+        return;
+    }
     const char *message =
         result == NULL ? NULL : PQresultErrorField(result, PG_DIAG_MESSAGE_PRIMARY);
     const char *state = result == NULL ? NULL : PQresultErrorField(result, PG_DIAG_SQLSTATE);
@@ -44,6 +63,18 @@ static void print_error(struct deploy *deploy, const PGresult *result, const cha
     if (hint != NULL) {
         (void)fprintf(stderr, "hint: %s\n", hint);
     }
+}
+
+static void warn(struct deploy *deploy, const char *text)
+{
+    char quoted[600];
+    deploy->warnings++;
+    if (deploy->failure == NULL) {
+        (void)fprintf(stderr, "warning: %s\n", text == NULL ? "out of memory" : text);
+        return;
+    }
+    log_event(LOG_LEVEL_WARNING, "event=guards-warning detail=%s",
+              log_quote(text == NULL ? "out of memory" : text, quoted, sizeof quoted));
 }
 
 enum status deploy_run(struct deploy *deploy, const char *sql, const char *about)
@@ -167,6 +198,12 @@ static enum status look(struct deploy *deploy, const struct guard_plan *plan,
             present->schema = true;
             if (!ours) {
                 present->foreign = true;
+                if (deploy->failure != NULL) {
+                    deploy->failure->message = "a schema of the guards' name is not pgvigil's";
+                    deploy->failure->about = name;
+                    PQclear(result);
+                    return ERR_INVALID;
+                }
                 (void)fprintf(stderr,
                               "error: the schema \"%s\" exists and is not pgvigil's (its owner is "
                               "%s): drop it first\n",
@@ -187,6 +224,13 @@ static enum status as_owner(struct deploy *deploy)
     const char *sql =
         arena_printf(deploy->arena, "SET LOCAL ROLE %s", deploy_quoted(deploy, deploy->owner));
     return sql == NULL ? ERR_MEMORY : deploy_run(deploy, sql, "acting as the owner");
+}
+
+/* Who it was before. */
+static enum status as_before(struct deploy *deploy)
+{
+    return deploy_run(deploy, deploy->failure == NULL ? "RESET ROLE" : deploy->back,
+                      "acting as the DBA");
 }
 
 static enum status run_all(struct deploy *deploy, const struct guard_statement *statements,
@@ -210,6 +254,9 @@ static enum status make_view(struct deploy *deploy, const struct guard_view *vie
             enum status status =
                 deploy_run(deploy, view->statements[i].sql, view->statements[i].about);
             if (status != OK) {
+                if (deploy->failure != NULL && deploy->failure->view == NULL) {
+                    deploy->failure->view = view;
+                }
                 return status;
             }
         }
@@ -220,12 +267,12 @@ static enum status make_view(struct deploy *deploy, const struct guard_view *vie
     PGresult *result = status == OK ? PQexec(deploy->conn, view->statements[0].sql) : NULL;
     if (status == OK && PQresultStatus(result) != PGRES_COMMAND_OK) {
         const char *message = PQresultErrorField(result, PG_DIAG_MESSAGE_PRIMARY);
-        (void)fprintf(
-            stderr,
-            "warning: %s is left out, it needs its own rule: over guards PostgreSQL says: %s\n",
-            view->statements[0].about, message == NULL ? "nothing" : message);
+        warn(deploy,
+             arena_printf(deploy->arena,
+                          "%s is left out, it needs its own rule: over guards PostgreSQL "
+                          "says: %s",
+                          view->statements[0].about, message == NULL ? "nothing" : message));
         PQclear(result);
-        deploy->warnings++;
         return deploy_run(deploy, "ROLLBACK TO SAVEPOINT guard", "savepoint");
     }
     PQclear(result);
@@ -252,7 +299,7 @@ static enum status make_whole(struct deploy *deploy, const struct guard_plan *pl
     if (status == OK) {
         status = run_all(deploy, plan->finish, plan->finish_count);
     }
-    return status == OK ? deploy_run(deploy, "RESET ROLE", "acting as the DBA") : status;
+    return status == OK ? as_before(deploy) : status;
 }
 
 /* ---- bringing up to date ---- */
@@ -358,7 +405,8 @@ static enum status update(struct deploy *deploy, const struct guard_plan *plan)
         /* One that PostgreSQL refused the last time is tried again, quietly, each time. */
         same = same && registered_hash(registry, &plan->views[i]) != NULL;
     }
-    if (!same) {
+    bool within = deploy->failure != NULL;
+    if (!same || within) {
         status = as_owner(deploy);
         if (status == OK) {
             status = drop_stale(deploy, plan, registry);
@@ -369,11 +417,12 @@ static enum status update(struct deploy *deploy, const struct guard_plan *plan)
         if (status == OK) {
             status = make_missing(deploy, plan);
         }
-        if (status == OK) {
+        /* Several transactions may be doing this at a time: nothing that they would wait for. */
+        if (status == OK && !within) {
             status = run_all(deploy, plan->finish, plan->finish_count);
         }
         if (status == OK) {
-            status = deploy_run(deploy, "RESET ROLE", "acting as the DBA");
+            status = as_before(deploy);
         }
         size_t both = deploy->made < deploy->dropped ? deploy->made : deploy->dropped;
         deploy->replaced += both;
@@ -407,7 +456,7 @@ static enum status missing_names(struct deploy *deploy, const char *sql, PGresul
     if (status == OK) {
         status = deploy_query(deploy, sql, 0, NULL, wanted);
     }
-    return status == OK ? deploy_run(deploy, "RESET ROLE", "acting as the DBA") : status;
+    return status == OK ? as_before(deploy) : status;
 }
 
 static enum status grant_names(struct deploy *deploy, const struct guard_plan *plan)
@@ -501,8 +550,8 @@ static enum status grant_names(struct deploy *deploy, const struct guard_plan *p
     wanted = NULL;
     status = missing_names(deploy, sql, &wanted);
     for (int row = 0; status == OK && row < PQntuples(wanted); row++) {
-        (void)fprintf(stderr, "warning: the owner must run: %s;\n", PQgetvalue(wanted, row, 0));
-        deploy->warnings++;
+        warn(deploy,
+             arena_printf(deploy->arena, "the owner must run: %s;", PQgetvalue(wanted, row, 0)));
     }
     deploy->granted += status == OK ? (size_t)(asked - PQntuples(wanted)) : 0;
     PQclear(wanted);
@@ -531,6 +580,21 @@ enum status deploy_make(struct deploy *deploy, const struct guard_plan *plan)
     }
     if (status == OK) {
         status = make_whole(deploy, plan);
+    }
+    return status == OK ? grant_names(deploy, plan) : status;
+}
+
+enum status deploy_again(struct deploy *deploy, const struct guard_plan *plan)
+{
+    struct present present;
+    enum status status = look(deploy, plan, &present);
+    if (status == OK && !present.whole) {
+        deploy->failure->message = "the policy in force is not deployed in this database";
+        deploy->failure->about = plan->catalog_schema;
+        return ERR_INVALID;
+    }
+    if (status == OK) {
+        status = update(deploy, plan);
     }
     return status == OK ? grant_names(deploy, plan) : status;
 }

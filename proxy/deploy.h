@@ -1,11 +1,12 @@
 /*
- * deploy.h: what `pgvigil deploy` does to a database, in steps. Private to tools/.
+ * deploy.h: what makes and replaces guards in a database, in steps: for `pgvigil deploy`, and for
+ * DDL of unrestricted roles (ddl.h).
  *
- * All steps run on one connection of the DBA's, inside one transaction that the caller ends: an
- * error anywhere leaves the database as it was.
+ * All steps run on one connection, inside one transaction that the caller ends: an error anywhere
+ * leaves the database as it was.
  */
-#ifndef PGVIGIL_TOOLS_DEPLOY_H
-#define PGVIGIL_TOOLS_DEPLOY_H
+#ifndef PGVIGIL_PROXY_DEPLOY_H
+#define PGVIGIL_PROXY_DEPLOY_H
 
 #include <libpq-fe.h>
 #include <pgvigil/arena.h>
@@ -14,6 +15,14 @@
 #include <pgvigil/status.h>
 #include <stdbool.h>
 #include <stdio.h>
+
+/* Why a step failed, where nobody reads stderr. */
+struct deploy_failure {
+    const char *sqlstate; /* in the arena, as the next two; NULL: no server's error */
+    const char *message;
+    const char *about;
+    const struct guard_view *view; /* that could not be made, or NULL */
+};
 
 struct deploy {
     PGconn *conn;
@@ -24,6 +33,10 @@ struct deploy {
     const char *login;
     bool dry_run;  /* statements are printed, none is run */
     bool progress; /* on stderr */
+    /* In the middle of somebody's transaction: nothing is said on stderr, the first failure is kept
+     * here, and only guards over relations are looked after. NULL: `pgvigil deploy`. */
+    struct deploy_failure *failure;
+    const char *back; /* with `failure`: the statement that ends acting as the owner */
     /* Results */
     size_t made, replaced, dropped, granted, warnings;
     size_t done, total; /* for progress */
@@ -40,6 +53,11 @@ const char *deploy_quoted(struct deploy *deploy, const char *name);
 NODISCARD enum status deploy_rights(struct deploy *deploy);
 /* Brings the plan's generation into being: all of it, or what differs. */
 NODISCARD enum status deploy_make(struct deploy *deploy, const struct guard_plan *plan);
+
+/* With `failure`: makes again what differs of a generation that is deployed. ERR_INVALID: it is
+ * not.
+ */
+NODISCARD enum status deploy_again(struct deploy *deploy, const struct guard_plan *plan);
 
 /* Drops every generation but `keep` (a digest; NULL: all). With `unused`, only those that no
  * session works with. */

@@ -8,8 +8,8 @@
  * Trust boundary: the DBA's conninfo is used for this run only and is never stored or printed.
  */
 #include "proxy/catalog_load.h"
+#include "proxy/deploy.h"
 #include "tools/cli.h"
-#include "tools/deploy.h"
 
 #include <stdlib.h>
 #include <string.h>

@@ -5,7 +5,7 @@
  * <digest>"); what has one without the other is left alone. Roles belong to the cluster: one that
  * another database still uses stays until that database is cleaned too.
  */
-#include "tools/deploy.h"
+#include "proxy/deploy.h"
 
 #include <stdlib.h>
 #include <string.h>
