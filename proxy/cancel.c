@@ -100,7 +100,8 @@ static void cancel_task(struct worker *worker, void *context)
     if (session->key_id == key->id && session->key_secret == key->secret)
         break;
     free(key);
-    if (session == NULL || session->server == NULL || session->server->state != SERVER_ACTIVE ||
+    if (session == NULL || session->server == NULL ||
+        (session->server->state != SERVER_ACTIVE && session->server->state != SERVER_LENT) ||
         session->requests.remote == 0)
         return;
     log_event(LOG_LEVEL_INFO, "session=%lu server=%lu event=cancel", (unsigned long)session->id,

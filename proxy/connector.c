@@ -97,8 +97,13 @@ static bool be_role(PGconn *conn, const char *role)
     const char *values[] = {role};
     PGresult *result =
         PQexecParams(conn,
-                     "SELECT pg_catalog.count(*) FROM pg_catalog.pg_roles WHERE rolname = $1 AND "
-                     "pg_catalog.pg_has_role(session_user, oid, 'MEMBER')",
+                     "SELECT pg_catalog.count(*) FROM pg_catalog.pg_roles r WHERE rolname = $1 AND "
+                     "pg_catalog.pg_has_role(session_user, oid, 'MEMBER')\n"
+                     /* One that owns the guards and nothing else is nobody to work as. */
+                     "AND EXISTS (SELECT FROM pg_catalog.pg_class c JOIN pg_catalog.pg_namespace n "
+                     "ON n.oid = c.relnamespace\n"
+                     "    WHERE c.relowner = r.oid AND n.nspname NOT LIKE 'pgvigil:%'\n"
+                     "    AND n.nspname !~ '^pg_')",
                      1, NULL, values, NULL, NULL, 0);
     bool member =
         PQresultStatus(result) == PGRES_TUPLES_OK && strcmp(PQgetvalue(result, 0, 0), "1") == 0;

@@ -8,6 +8,7 @@
  *
  * Trust boundary: as query.c.
  */
+#include "proxy/ddl.h"
 #include "proxy/query.h"
 
 #include "proxy/command.h"
@@ -613,6 +614,9 @@ static enum status execute_upstream(struct session *session, const char *portal,
     if (status == OK)
         status = query_need_server(session, &refusal);
     uint64_t id = 0;
+    bool ddl = status == OK && ddl_wanted(session, statement);
+    if (ddl)
+        status = query_drain(session);
     bool writes =
         statement == NULL ||
         (statement->verdict->statement_count > 0 && statement->verdict->statements[0].writes) ||
@@ -623,6 +627,7 @@ static enum status execute_upstream(struct session *session, const char *portal,
         return refuse(session, statement, &refusal, false);
     if (status != OK)
         return status;
+    ddl = ddl && server_lend(session->server);
     struct request *request = forward(session, REQUEST_EXECUTE, statement);
     if (request == NULL)
         return ERR_MEMORY;
@@ -634,6 +639,8 @@ static enum status execute_upstream(struct session *session, const char *portal,
     query_note_settings(session, statement);
     if (statement == NULL || ends_transaction(statement))
         query_unsettle(session);
+    if (ddl)
+        return ddl_start(session, statement, true);
     wire_put_execute(&session->server->out, portal, max_rows);
     return OK;
 }

@@ -337,7 +337,10 @@ void pool_tick(struct pool *pool)
 
 void pool_close(struct pool *pool)
 {
-    struct server *server;
-    while ((server = TAILQ_FIRST(&pool->all)) != NULL)
+    struct server *server = TAILQ_FIRST(&pool->all);
+    while (server != NULL) {
+        struct server *next = TAILQ_NEXT(server, all_link); /* one that is lent stays for now */
         server_close(server, "shutdown");
+        server = next;
+    }
 }

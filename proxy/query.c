@@ -7,6 +7,7 @@
 #include "proxy/query.h"
 
 #include "proxy/command.h"
+#include "proxy/ddl.h"
 #include "proxy/mission.h"
 #include "proxy/mission_limits.h"
 #include "proxy/notification.h"
@@ -505,6 +506,11 @@ enum status query_forward(struct session *session, struct statement *statement, 
         status = use_plan(session, statement, &refusal);
     if (status == OK)
         status = query_need_server(session, &refusal);
+    bool ddl = status == OK && ddl_wanted(session, statement);
+    if (ddl)
+        status = query_drain(session);
+    if (ddl && status == OK)
+        status = ddl_check(statement, &refusal);
     if (status == OK)
         status = begin_records(session, statement, &refusal);
     if (status == DENIED)
@@ -515,6 +521,7 @@ enum status query_forward(struct session *session, struct statement *statement, 
     if (status != OK)
         return status;
     *done = !more;
+    ddl = ddl && server_lend(session->server);
     struct request *request = requests_add(&session->requests, REQUEST_QUERY);
     if (request == NULL)
         return ERR_MEMORY;
@@ -526,6 +533,8 @@ enum status query_forward(struct session *session, struct statement *statement, 
     query_note_settings(session, statement);
     session->group_forwarded = false;
     query_unsettle(session);
+    if (ddl)
+        return ddl_start(session, statement, false);
     struct server *server = session->server;
     server_forget_unnamed(server);
     wire_put_query(&server->out, statement->verdict->sql, statement->verdict->sql_len);

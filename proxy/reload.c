@@ -36,6 +36,10 @@ struct reload {
     struct world *world;
     bool wants_all;
     bool wants_catalogs;
+    bool wants_now;      /* at once: somebody waits */
+    pthread_cond_t read; /* `reads` has grown */
+    uint64_t asked;      /* by those who wait */
+    uint64_t reads;      /* what had been asked when the catalogs were read last */
     bool stopping;
     bool first_done;
     enum status first_status;
@@ -73,6 +77,23 @@ void reload_request(struct reload *reload)
 void reload_catalogs(struct reload *reload)
 {
     ask(reload, &reload->wants_catalogs);
+}
+
+bool reload_catalogs_now(struct reload *reload, unsigned seconds)
+{
+    struct timespec until;
+    clock_gettime(CLOCK_REALTIME, &until);
+    until.tv_sec += seconds;
+    pthread_mutex_lock(&reload->lock);
+    uint64_t mine = ++reload->asked;
+    int waited = 0;
+    reload->wants_now = true;
+    pthread_cond_signal(&reload->wake);
+    while (reload->reads < mine && !reload->stopping && waited == 0)
+        waited = pthread_cond_timedwait(&reload->read, &reload->lock, &until);
+    bool done = reload->reads >= mine;
+    pthread_mutex_unlock(&reload->lock);
+    return done;
 }
 
 void reload_audit_event(struct reload *reload, const char *event, const char *detail)
@@ -182,7 +203,8 @@ static void wait_for_work(struct reload *reload, unsigned seconds)
     clock_gettime(CLOCK_REALTIME, &until);
     until.tv_sec += seconds;
     int woken = 0;
-    while (!reload->stopping && !reload->wants_all && !reload->wants_catalogs && woken == 0)
+    while (!reload->stopping && !reload->wants_all && !reload->wants_catalogs &&
+           !reload->wants_now && woken == 0)
         woken = pthread_cond_timedwait(&reload->wake, &reload->lock, &until);
     if (woken == ETIMEDOUT)
         reload->wants_catalogs = true;
@@ -205,7 +227,7 @@ static void *service_main(void *context)
     while (!reload->stopping && reload->world != NULL) {
         wait_for_work(reload, complete(reload->world) ? REFRESH_SECONDS : RETRY_SECONDS);
         bool all = reload->wants_all;
-        bool catalogs = reload->wants_catalogs;
+        bool catalogs = reload->wants_catalogs && !reload->wants_now;
         struct timespec now;
         clock_gettime(CLOCK_MONOTONIC, &now);
         bool early = !all && catalogs && (uint64_t)now.tv_sec < last + CATALOG_PAUSE_SECONDS;
@@ -218,7 +240,8 @@ static void *service_main(void *context)
             pthread_mutex_lock(&reload->lock);
             continue;
         }
-        reload->wants_all = reload->wants_catalogs = false;
+        reload->wants_all = reload->wants_catalogs = reload->wants_now = false;
+        uint64_t asked = reload->asked;
         last = (uint64_t)now.tv_sec;
         pthread_mutex_unlock(&reload->lock);
         if (all)
@@ -227,6 +250,8 @@ static void *service_main(void *context)
             refresh_catalogs(reload);
         audit_tick_locked(reload);
         pthread_mutex_lock(&reload->lock);
+        reload->reads = asked;
+        pthread_cond_broadcast(&reload->read);
     }
     pthread_mutex_unlock(&reload->lock);
     return NULL;
@@ -259,6 +284,7 @@ enum status reload_start(const struct config *config, struct reload **out)
     pthread_mutex_init(&reload->lock, NULL);
     pthread_mutex_init(&reload->audit_lock, NULL);
     pthread_cond_init(&reload->wake, NULL);
+    pthread_cond_init(&reload->read, NULL);
     const char *why = NULL;
     /* Chains 0 .. workers-1 are the workers'. */
     enum status status = audit_open(&config->audit, config->workers, &reload->audit, &why);
@@ -289,6 +315,7 @@ void reload_stop(struct reload *reload)
         pthread_mutex_lock(&reload->lock);
         reload->stopping = true;
         pthread_cond_broadcast(&reload->wake);
+        pthread_cond_broadcast(&reload->read);
         pthread_mutex_unlock(&reload->lock);
         pthread_join(reload->thread, NULL);
     }
@@ -297,5 +324,6 @@ void reload_stop(struct reload *reload)
     pthread_mutex_destroy(&reload->lock);
     pthread_mutex_destroy(&reload->audit_lock);
     pthread_cond_destroy(&reload->wake);
+    pthread_cond_destroy(&reload->read);
     free(reload);
 }

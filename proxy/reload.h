@@ -70,6 +70,9 @@ uint64_t reload_world_id(const struct reload *reload);
  * guard, DDL). */
 void reload_request(struct reload *reload);
 void reload_catalogs(struct reload *reload);
+/* The same, and waits until they have been read after this call; at most so long. False: they have
+ * not. Not for a worker's thread. */
+bool reload_catalogs_now(struct reload *reload, unsigned seconds);
 /* The trail for events of no session ("start", "stop", "reload"); thread-safe, flushes. */
 void reload_audit_event(struct reload *reload, const char *event, const char *detail);
 

@@ -9,6 +9,7 @@
 
 #include "proxy/copy.h"
 #include "proxy/explain.h"
+#include "proxy/ddl.h"
 #include "proxy/mission.h"
 #include "proxy/mission_limits.h"
 #include "proxy/notification.h"
@@ -292,6 +293,9 @@ static enum status on_error(struct session *session, struct request *head,
     if (head->kind == REQUEST_FAIL) {
         emit_canned(session, head);
     } else if (!head->failed) {
+        const char *hint =
+            session_unrestricted(session) && !session_observed(session) ? ddl_hint(&report) : NULL;
+        report.hint = hint == NULL ? report.hint : hint;
         status = put_report(session, head, &report, 'E');
         if (status == OK)
             status = cover_with(session, audited_error(session, head, sqlstate));
@@ -470,6 +474,8 @@ static enum status on_complete(struct session *session, struct request *head,
         status = mission_completed(session, statement, tag);
     if (status == OK && tag != NULL)
         notification_done(session, statement, tag);
+    if (tag != NULL)
+        ddl_completed(session, statement);
     if (status == OK && tag != NULL && !head->failed)
         status = observed_done(session, head->statement, statement);
     return status;
@@ -520,6 +526,7 @@ static enum status on_ready(struct session *session, struct request *head,
         return ERR_PROTOCOL;
     session->tx = tx;
     cursors_ready(session->cursors, tx);
+    ddl_ready(session);
     bool own = head->own;
     bool failed = head->failed || session->muted;
     bool part = head->more && !failed;

@@ -9,6 +9,7 @@
 #include "proxy/script.h"
 
 #include "proxy/command.h"
+#include "proxy/ddl.h"
 #include "proxy/mission.h"
 #include "proxy/result.h"
 
@@ -19,11 +20,20 @@ static bool goes_back(enum statement_kind kind)
            kind == STATEMENT_ROLLBACK || kind == STATEMENT_ROLLBACK_TO;
 }
 
-bool script_needed(const struct session *session, const struct statement *statement)
+/* DDL is run apart from the BEGIN and COMMIT around it. */
+static bool is_control(enum statement_kind kind)
+{
+    return goes_back(kind) || kind == STATEMENT_BEGIN || kind == STATEMENT_SAVEPOINT ||
+           kind == STATEMENT_RELEASE;
+}
+
+bool script_needed(const struct session *session, struct statement *statement)
 {
     const struct verdict *verdict = statement->verdict;
     if (verdict == NULL || verdict->outline_count < 2)
         return false;
+    if (ddl_splits(session, statement))
+        return true;
     for (size_t i = 0; i < verdict->outline_count; i++) {
         if (command_is_local(session, &verdict->outline[i]))
             return true;
@@ -35,9 +45,11 @@ bool script_needed(const struct session *session, const struct statement *statem
 }
 
 /* In the middle of statements that are a transaction by being one text. *at: where. */
-static bool splits_transaction(const struct session *session, const struct verdict *verdict,
+static bool splits_transaction(const struct session *session, struct statement *statement,
                                size_t *at)
 {
+    const struct verdict *verdict = statement->verdict;
+    bool ddl = ddl_splits(session, statement);
     bool block = session->transaction.block;
     bool begun = false;
     for (size_t i = 0; i < verdict->outline_count; i++) {
@@ -47,6 +59,8 @@ static bool splits_transaction(const struct session *session, const struct verdi
             if (!block && begun)
                 return true;
         } else if (one->kind == STATEMENT_BEGIN) {
+            if (ddl && !block && begun)
+                return true;
             block = true;
         } else if (one->kind == STATEMENT_COMMIT || one->kind == STATEMENT_PREPARE_TRANSACTION ||
                    one->kind == STATEMENT_ROLLBACK) {
@@ -117,10 +131,13 @@ static size_t part_end(const struct session *session, size_t first)
 {
     const struct verdict *verdict = session->script->verdict;
     size_t end = first + 1;
+    bool ddl = ddl_splits(session, session->script);
     if (command_is_local(session, &verdict->outline[first]))
         return end;
     while (end < verdict->outline_count && !goes_back(verdict->outline[end - 1].kind) &&
-           !command_is_local(session, &verdict->outline[end]))
+           !command_is_local(session, &verdict->outline[end]) &&
+           !(ddl && (is_control(verdict->outline[end - 1].kind) ||
+                     is_control(verdict->outline[end].kind))))
         end++;
     return end;
 }
@@ -178,7 +195,7 @@ enum status script_step(struct session *session)
             return status;
         if (session->script_failed || session->muted)
             return stop(session);
-        if (session->script_next == 0 && splits_transaction(session, session->script->verdict, &at))
+        if (session->script_next == 0 && splits_transaction(session, session->script, &at))
             return refuse_split(session);
         status = mission_check_time(session);
         if (status != OK)

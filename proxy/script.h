@@ -13,7 +13,7 @@
 #include "proxy/query.h"
 
 /* Must it be run in parts? `statement` may have been refused as a whole. */
-bool script_needed(const struct session *session, const struct statement *statement);
+bool script_needed(const struct session *session, struct statement *statement);
 /* Goes on with session->script. OK: it is answered to its end; NEED_MORE: waits. */
 NODISCARD enum status script_step(struct session *session);
 /* A single statement that is pgvigil's own. As above. */

@@ -10,6 +10,7 @@
 #include "proxy/break_glass.h"
 #include "proxy/cancel.h"
 #include "proxy/connector.h"
+#include "proxy/ddl.h"
 #include "proxy/figures.h"
 #include "proxy/listener.h"
 #include "proxy/quota.h"
@@ -112,6 +113,7 @@ static void stop(struct service *service)
         worker_stop(&service->workers[i]);
     for (unsigned i = 0; i < service->opened; i++)
         worker_join(&service->workers[i]);
+    ddl_join();
     /* Its last answers go to the mailboxes of workers that have ended: worker_close reads them. */
     connector_stop(service->process.connector);
     for (unsigned i = 0; i < service->opened; i++)

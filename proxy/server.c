@@ -29,8 +29,8 @@
 
 static const char *state_name(enum server_state state)
 {
-    static const char *const names[] = {"syncing", "idle",      "preparing",
-                                        "active",  "resetting", "closed"};
+    static const char *const names[] = {"syncing", "idle",      "preparing", "active",
+                                        "lent",    "resetting", "closed"};
     return names[state];
 }
 
@@ -47,8 +47,9 @@ static void server_enter(struct server *server, enum server_state state)
         [SERVER_SYNCING] = 1u << SERVER_IDLE | 1u << SERVER_CLOSED,
         [SERVER_IDLE] = 1u << SERVER_PREPARING | 1u << SERVER_ACTIVE | 1u << SERVER_CLOSED,
         [SERVER_PREPARING] = 1u << SERVER_ACTIVE | 1u << SERVER_CLOSED,
-        [SERVER_ACTIVE] = 1u << SERVER_PREPARING | 1u << SERVER_IDLE | 1u << SERVER_RESETTING |
-                          1u << SERVER_CLOSED,
+        [SERVER_ACTIVE] = 1u << SERVER_PREPARING | 1u << SERVER_IDLE | 1u << SERVER_LENT |
+                          1u << SERVER_RESETTING | 1u << SERVER_CLOSED,
+        [SERVER_LENT] = 1u << SERVER_ACTIVE | 1u << SERVER_CLOSED,
         [SERVER_RESETTING] = 1u << SERVER_IDLE | 1u << SERVER_CLOSED,
         [SERVER_CLOSED] = 0,
     };
@@ -351,7 +352,7 @@ static void on_read(evutil_socket_t fd, short what, void *context)
     (void)fd;
     (void)what;
     struct server *server = context;
-    if (server->state == SERVER_CLOSED)
+    if (server->state == SERVER_CLOSED || server->state == SERVER_LENT)
         return;
     enum status status = transport_read(server->transport, &server->in, READ_BUDGET);
     server_process(server);
@@ -377,7 +378,7 @@ static void on_read(evutil_socket_t fd, short what, void *context)
 static void on_write(evutil_socket_t fd, short what, void *context)
 {
     struct server *server = context;
-    if (server->state == SERVER_CLOSED)
+    if (server->state == SERVER_CLOSED || server->state == SERVER_LENT)
         return;
     server_write(server);
     if (server->state != SERVER_CLOSED && server->reading)
@@ -692,6 +693,33 @@ void server_release(struct server *server, bool reset)
     worker_touch_server(server->worker, server);
 }
 
+bool server_lend(struct server *server)
+{
+    if (server->state == SERVER_ACTIVE)
+        server_write(server);
+    if (server->state != SERVER_ACTIVE || buf_len(&server->out) > 0 || buf_len(&server->in) > 0 ||
+        !transport_lend(server->transport, true))
+        return false;
+    server_read(server, false);
+    event_del(server->write_event);
+    server_enter(server, SERVER_LENT);
+    return true;
+}
+
+void server_take_back(struct server *server)
+{
+    bool abandoned = server->abandoned;
+    (void)transport_lend(server->transport, false);
+    server_enter(server, SERVER_ACTIVE);
+    server->abandoned = false;
+    if (abandoned) {
+        server_close(server, "released");
+        return;
+    }
+    server_forget_unnamed(server);
+    server_read(server, true);
+}
+
 void server_tick(struct server *server)
 {
     uint64_t limit = (uint64_t)server->worker->config->limits.connect_seconds * 1000000u;
@@ -707,6 +735,15 @@ void server_close(struct server *server, const char *reason)
 {
     if (server->state == SERVER_CLOSED)
         return;
+    if (server->state == SERVER_LENT) {
+        /* libpq waits for its socket: that ends now. */
+        server->abandoned = true;
+        if (server->session != NULL)
+            server->session->server = NULL;
+        server->session = NULL;
+        transport_abort(server->transport);
+        return;
+    }
     char quoted[300];
     log_event(LOG_LEVEL_INFO, "server=%lu event=server-close state=%s reason=%s",
               (unsigned long)server->id, state_name(server->state),

@@ -30,6 +30,7 @@ enum server_state {
     SERVER_IDLE,      /* in the pool's idle list. No session, nothing owed. */
     SERVER_PREPARING, /* bound; our role and identity statement is unanswered */
     SERVER_ACTIVE,    /* bound; answers belong to the session's requests */
+    SERVER_LENT, /* bound; another thread works on it with libpq (ddl.h): touch nothing of it */
     SERVER_RESETTING, /* DISCARD ALL is unanswered. No session. */
     SERVER_CLOSED     /* in the worker's dead list; freed at the end of the turn */
 };
@@ -89,6 +90,7 @@ struct server {
     size_t parameter_count;
     struct map *prepared;      /* server-side statement names */
     struct statement *unnamed; /* what the unnamed statement there is; a reference */
+    bool abandoned;            /* LENT: closed as soon as it comes back */
     unsigned cancels;          /* cancel requests on their way */
     bool cancelled; /* one was sent since it was bound: a late one could hit the next session */
     uint64_t idle_since;
@@ -104,6 +106,11 @@ void server_bind(struct server *server, struct session *session);
  * inside a transaction too, where session_follow_failed may come in session_server_lost's place.
  * Cursors of another person or mission are closed. */
 void server_follow(struct server *server);
+/* Lets libpq work on the socket of an ACTIVE server with nothing owed. False: not now, something is
+ * on its way. */
+bool server_lend(struct server *server);
+/* It is ACTIVE again and its session goes on, or it is closed. */
+void server_take_back(struct server *server);
 /* The session lets go of an ACTIVE server, outside a transaction, with nothing owed. `reset`: state
  * was left on it. */
 void server_release(struct server *server, bool reset);

@@ -112,6 +112,8 @@ struct session {
                        answered */
     bool listening; /* LISTEN was sent: keeps its server, see notification.h */
     bool unlistens; /* UNLISTEN * has run in the transaction that is open */
+    bool guards_changed;     /* guards were made again in the open transaction */
+    bool schema_changed;     /* something of the client's may have changed the catalogs in it */
     bool settings_sent;      /* settings that are not pgvigil's were changed on the server */
     char *shown_application; /* what the client was told last */
     struct break_glass *glass_entered; /* its record is not flushed yet; a reference */

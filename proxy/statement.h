@@ -23,6 +23,7 @@ struct world;
 struct audit_statement;
 struct audit_observed;
 struct uses;
+struct ddl;
 
 #define STATEMENT_SERVER_NAME 40
 
@@ -59,9 +60,11 @@ struct statement {
     const struct audit_observed *observed; /* the same of what enforcing would do; NULL: it does */
     unsigned parsing; /* Parse messages in flight upstream; until they are answered the server may
                          skip them and go on knowing another text by the name */
-    uint64_t parse_group; /* of the last one */
-    bool local;           /* pgvigil answers it: nothing of it goes upstream */
-    bool names_own;       /* unrestricted: the server knows it by the client's name */
+    uint64_t parse_group;  /* of the last one */
+    bool local;            /* pgvigil answers it: nothing of it goes upstream */
+    const struct ddl *ddl; /* what it may do to guards; see proxy/ddl.c */
+    bool ddl_known;
+    bool names_own; /* unrestricted: the server knows it by the client's name */
     char server_name[STATEMENT_SERVER_NAME]; /* "" while it is unnamed there */
 };
 

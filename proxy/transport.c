@@ -331,6 +331,17 @@ void transport_abort(struct transport *transport)
     (void)shutdown(transport->fd, SHUT_RDWR);
 }
 
+/* libpq waits for the socket, and would wait for ever for records that were read ahead. */
+bool transport_lend(struct transport *transport, bool lent)
+{
+    if (transport->ssl == NULL)
+        return true;
+    if (lent && SSL_has_pending(transport->ssl))
+        return false;
+    SSL_set_read_ahead(transport->ssl, lent ? 0 : 1);
+    return true;
+}
+
 SSL *transport_ssl(const struct transport *transport)
 {
     return transport->ssl;

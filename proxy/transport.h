@@ -82,6 +82,9 @@ void transport_shutdown(struct transport *transport);
 void transport_abort(struct transport *transport);
 
 /* NULL without TLS. Borrowed. */
+/* Somebody else reads and writes its socket for a while (libpq): nothing may be left here that was
+ * read and not yet given out. False: there is, or nothing can be lent. */
+bool transport_lend(struct transport *transport, bool lent);
 SSL *transport_ssl(const struct transport *transport);
 /* "TLSv1.3", or NULL without TLS. */
 const char *transport_tls_version(const struct transport *transport);

@@ -194,6 +194,8 @@ void wire_put_auth_sasl_final(struct buf *out, const void *bytes, size_t len);
 void wire_put_negotiate(struct buf *out, uint32_t newest_minor, const char *const *unknown,
                         size_t count);
 void wire_put_parameter_status(struct buf *out, const char *name, const char *value);
+void wire_put_notification(struct buf *out, uint32_t process_id, const char *channel,
+                           const char *payload);
 void wire_put_key_data(struct buf *out, uint32_t process_id, uint32_t secret_key);
 void wire_put_ready(struct buf *out, unsigned char status); /* 'I', 'T', 'E' */
 /* type 'E' or 'N'. */

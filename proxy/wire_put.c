@@ -94,6 +94,16 @@ void wire_put_negotiate(struct buf *out, uint32_t newest_minor, const char *cons
     wire_finish(out, mark);
 }
 
+void wire_put_notification(struct buf *out, uint32_t process_id, const char *channel,
+                           const char *payload)
+{
+    size_t mark = wire_begin(out, 'A');
+    buf_u32(out, process_id);
+    buf_cstr(out, channel);
+    buf_cstr(out, payload);
+    wire_finish(out, mark);
+}
+
 void wire_put_parameter_status(struct buf *out, const char *name, const char *value)
 {
     size_t mark = wire_begin(out, 'S');

@@ -19,3 +19,5 @@ CREATE ROLE pgvigil LOGIN NOINHERIT PASSWORD :'login_password';
 -- For unrestricted roles (it-admin) only: leave it out, and out of pgvigil.cfg, where there are none.
 CREATE ROLE pgvigil_dba LOGIN PASSWORD :'dba_password';
 GRANT clinic TO pgvigil_dba;
+-- So that DDL sent through pgvigil can take guards away and make them again.
+GRANT pgvigil_owner TO pgvigil_dba;
