@@ -21,12 +21,28 @@
 #define OURS "n.nspname LIKE 'pgvigil:%'"
 #define REAL "n.nspname !~ '^pg_(toast|temp)' AND NOT (" OURS ")"
 
+/*
+ * pg_get_viewdef waits for whoever alters the view or what it reads, for as long as her transaction
+ * takes: nobody's look at the catalogs shall. Such a view has no definition for now.
+ */
 static const char relations_sql[] =
+    "WITH locked AS MATERIALIZED (SELECT DISTINCT l.relation FROM pg_catalog.pg_locks l\n"
+    "    WHERE l.locktype = 'relation' AND l.mode = 'AccessExclusiveLock' AND l.pid <> "
+    "pg_catalog.pg_backend_pid()\n"
+    "    AND l.database = (SELECT b.oid FROM pg_catalog.pg_database b WHERE b.datname = "
+    "pg_catalog.current_database())),\n"
+    "busy AS MATERIALIZED (SELECT l.relation AS oid FROM locked l UNION SELECT r.ev_class FROM "
+    "pg_catalog.pg_rewrite r\n"
+    "    JOIN pg_catalog.pg_depend d ON d.classid = 'pg_catalog.pg_rewrite'::pg_catalog.regclass "
+    "AND d.objid = r.oid\n"
+    "    AND d.refclassid = 'pg_catalog.pg_class'::pg_catalog.regclass\n"
+    "    JOIN locked l ON l.relation = d.refobjid)\n"
     "SELECT c.oid, c.reltype, n.nspname, c.relname, c.relkind, c.relispartition, "
     "c.relhassubclass,\n"
     "    pg_catalog.pg_get_userbyid(c.relowner),\n"
     "    CASE WHEN c.relkind IN ('v', 'm') AND n.nspname NOT IN ('pg_catalog', "
     "'information_schema')\n"
+    "        AND NOT EXISTS (SELECT FROM busy y WHERE y.oid = c.oid)\n"
     "        THEN pg_catalog.pg_get_viewdef(c.oid) END,\n"
     "    (SELECT pg_catalog.array_to_string(k.conkey, ',') FROM pg_catalog.pg_constraint k\n"
     "     WHERE k.conrelid = c.oid AND k.contype = 'p' AND NOT k.condeferrable),\n"

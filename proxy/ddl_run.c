@@ -319,6 +319,7 @@ static bool deploy_over(struct ddl_run *run, const struct catalog *catalog)
     struct deploy deploy = {.conn = run->conn,
                             .arena = run->arena,
                             .policy = run->policy,
+                            .catalog = catalog,
                             .database = "",
                             .owner = run->owner,
                             .login = "",

@@ -312,7 +312,8 @@ static enum status read_registry(struct deploy *deploy, const struct guard_plan 
     const char *sql = arena_printf(
         deploy->arena,
         "SELECT s.pair, v.relname, CASE WHEN pg_catalog.obj_description(r.oid, 'pg_rewrite') = %s "
-        "THEN s.hash ELSE '' END FROM %s.\"relations\" s JOIN pg_catalog.pg_class v ON "
+        "THEN s.hash ELSE '' END, s.base::pg_catalog.oid FROM %s.\"relations\" s JOIN "
+        "pg_catalog.pg_class v ON "
         "v.oid = s.guard\n"
         "JOIN pg_catalog.pg_class b ON b.oid = s.base\n"
         "JOIN pg_catalog.pg_rewrite r ON r.ev_class = v.oid AND r.rulename = '_RETURN'\n"
@@ -343,6 +344,16 @@ static bool planned(const struct guard_plan *plan, const char *pair, const char 
     return false;
 }
 
+/* Of a view that somebody is altering, whose definition nobody can tell: its guard stays. */
+static bool undefined(const struct deploy *deploy, const char *base)
+{
+    const struct catalog_relation *relation =
+        deploy->catalog == NULL
+            ? NULL
+            : catalog_find_oid(deploy->catalog, (uint32_t)strtoul(base, NULL, 10));
+    return relation != NULL && relation->kind == 'v' && relation->definition == NULL;
+}
+
 /* Guards that are no longer wanted so. CASCADE: guards over views stand on others, and are made
  * again. */
 static enum status drop_stale(struct deploy *deploy, const struct guard_plan *plan,
@@ -352,7 +363,8 @@ static enum status drop_stale(struct deploy *deploy, const struct guard_plan *pl
     for (int row = 0; row < PQntuples(registry) && status == OK; row++) {
         const char *pair = PQgetvalue(registry, row, 0);
         const char *view = PQgetvalue(registry, row, 1);
-        if (planned(plan, pair, view, PQgetvalue(registry, row, 2))) {
+        if (planned(plan, pair, view, PQgetvalue(registry, row, 2)) ||
+            undefined(deploy, PQgetvalue(registry, row, 3))) {
             continue;
         }
         const char *sql = arena_printf(deploy->arena, "DROP VIEW IF EXISTS %s.%s CASCADE",
@@ -392,7 +404,12 @@ static enum status make_missing(struct deploy *deploy, const struct guard_plan *
 static enum status update(struct deploy *deploy, const struct guard_plan *plan)
 {
     PGresult *registry = NULL;
-    enum status status = read_registry(deploy, plan, &registry);
+    bool within = deploy->failure != NULL;
+    /* Who works in the transaction may not read the registry. */
+    enum status status = within ? as_owner(deploy) : OK;
+    if (status == OK) {
+        status = read_registry(deploy, plan, &registry);
+    }
     if (status != OK) {
         return status;
     }
@@ -405,7 +422,6 @@ static enum status update(struct deploy *deploy, const struct guard_plan *plan)
         /* One that PostgreSQL refused the last time is tried again, quietly, each time. */
         same = same && registered_hash(registry, &plan->views[i]) != NULL;
     }
-    bool within = deploy->failure != NULL;
     if (!same || within) {
         status = as_owner(deploy);
         if (status == OK) {

@@ -28,6 +28,7 @@ struct deploy {
     PGconn *conn;
     struct arena *arena;
     const struct policy *policy;
+    const struct catalog *catalog; /* that the plan was made over; may be NULL */
     const char *database; /* as configured, for messages */
     const char *owner;
     const char *login;

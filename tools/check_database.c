@@ -437,12 +437,13 @@ static int run(struct check *check)
 }
 
 int check_database(const struct policy *policy, const char *name, PGconn *conn, const char *owner,
-                   const char *login, FILE *out)
+                   const char *login, const char *unrestricted, FILE *out)
 {
     struct check check = {.policy = policy,
                           .name = name,
                           .owner = owner,
                           .login = login,
+                          .unrestricted = unrestricted,
                           .arena = arena_new(0),
                           .out = out};
     int code = CLI_CANNOT;

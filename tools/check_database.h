@@ -17,13 +17,14 @@
 #include <stdio.h>
 
 /*
- * `login` is the user that the proxy logs in as. `conn`, which is taken over and may have failed,
+ * `login` is the user that the proxy logs in as, `unrestricted` the one for unrestricted roles, or
+ * NULL. `conn`, which is taken over and may have failed,
  * may be the proxy's own; expressions and the owner's rights are tried only when it may act as
  * `owner` (a DBA's), and a line says so when it may not. Needs a large stack (judge.h). CLI_FINE,
  * CLI_FINDINGS when there is an error, CLI_CANNOT.
  */
 int check_database(const struct policy *policy, const char *name, PGconn *conn, const char *owner,
-                   const char *login, FILE *out);
+                   const char *login, const char *unrestricted, FILE *out);
 
 /* Between the two files that do it. */
 struct check {
@@ -33,6 +34,7 @@ struct check {
     const char *name; /* of the database */
     const char *owner;
     const char *login;
+    const char *unrestricted; /* login, or NULL */
     struct arena *arena;
     FILE *out;
     size_t errors, warnings;

@@ -277,6 +277,27 @@ static void check_would_fail(struct check *check)
     PQclear(result);
 }
 
+/* DDL through pgvigil takes guards away and makes them again, as their owner. */
+static void check_unrestricted(struct check *check)
+{
+    if (check->unrestricted == NULL) {
+        return;
+    }
+    const char *values[] = {check->unrestricted, check->owner};
+    PGresult *result = check_query(
+        check,
+        "SELECT pg_catalog.pg_has_role(l.oid, o.oid, 'MEMBER') FROM pg_catalog.pg_roles "
+        "l, pg_catalog.pg_roles o WHERE l.rolname = $1 AND o.rolname = $2",
+        2, values);
+    if (result != NULL && PQntuples(result) == 1 && PQgetvalue(result, 0, 0)[0] != 't') {
+        check_say(check, CHECK_WARNING, NULL,
+                  "the unrestricted login %s is no member of %s: its DDL on governed tables meets "
+                  "the guards and fails: GRANT \"%s\" TO \"%s\"",
+                  check->unrestricted, check->owner, check->owner, check->unrestricted);
+    }
+    PQclear(result);
+}
+
 void check_rights(struct check *check)
 {
     check_login(check);
@@ -285,5 +306,6 @@ void check_rights(struct check *check)
     check_functions(check);
     check_owner(check);
     check_would_fail(check);
+    check_unrestricted(check);
     check_others(check);
 }

@@ -177,10 +177,13 @@ static int check_live(const struct cli_command *command, const struct check_requ
                       const struct config *config, const struct policy *policy)
 {
     char login[256];
+    char unrestricted[256] = "";
     const struct config_database *database = cli_database(command, config, request->database);
     if (!database)
         return CLI_CANNOT;
     read_login(database->conninfo, login, sizeof login);
+    if (database->unrestricted != NULL && !database->observe)
+        read_login(database->unrestricted, unrestricted, sizeof unrestricted);
     PGconn *conn = NULL;
     int code = CLI_FINE;
     if (request->as)
@@ -191,8 +194,8 @@ static int check_live(const struct cli_command *command, const struct check_requ
         return code;
     if (request->save)
         code = save_catalog(command, conn, policy, request->save);
-    return worse(code,
-                 check_database(policy, database->name, conn, database->owner, login, stdout));
+    return worse(code, check_database(policy, database->name, conn, database->owner, login,
+                                      unrestricted[0] == '\0' ? NULL : unrestricted, stdout));
 }
 
 static int check_all(const struct cli_command *command, const struct check_request *request)

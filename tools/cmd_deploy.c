@@ -115,7 +115,9 @@ static enum status make(struct deploy *deploy)
     buf_free(&why);
     if (status == OK) {
         print_findings(&plan);
+        deploy->catalog = catalog;
         status = plan.error_count > 0 ? ERR_INVALID : deploy_make(deploy, &plan);
+        deploy->catalog = NULL;
     }
     catalog_unref(catalog);
     return status;
