@@ -8,8 +8,8 @@
 #include "proxy/result.h"
 
 #include "proxy/copy.h"
-#include "proxy/explain.h"
 #include "proxy/ddl.h"
+#include "proxy/explain.h"
 #include "proxy/mission.h"
 #include "proxy/mission_limits.h"
 #include "proxy/notification.h"
