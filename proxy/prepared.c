@@ -113,19 +113,28 @@ static bool keep_executed(struct statement *statement, struct statement *execute
     return true;
 }
 
+static const char *deny_kind(struct prepared_lookup *lookup)
+{
+    const struct refusal refusal = {.sqlstate = "0A000",
+                                    .message =
+                                        "EXECUTE is for SELECT, INSERT, UPDATE and DELETE only",
+                                    .hint = "Use the protocol's Bind and Execute."};
+    return deny(lookup, &refusal);
+}
+
 const char *prepared_name(void *context, const char *name, bool *writes)
 {
     struct prepared_lookup *lookup = context;
+    /* Before it is judged again, not only behind. The attack: a group that fails gives names back,
+     * and two EXECUTEs of each other come of it, which would judge each other without end. */
+    const struct statement *named = statements_find(lookup->session->statements, name);
+    if (named != NULL && !may_be_executed(named))
+        return deny_kind(lookup);
     struct statement *known = find_current(lookup, name);
     if (known == NULL)
         return NULL;
-    if (!may_be_executed(known)) {
-        const struct refusal refusal = {.sqlstate = "0A000",
-                                        .message =
-                                            "EXECUTE is for SELECT, INSERT, UPDATE and DELETE only",
-                                        .hint = "Use the protocol's Bind and Execute."};
-        return deny(lookup, &refusal);
-    }
+    if (!may_be_executed(known))
+        return deny_kind(lookup);
     if (known->server_name[0] == '\0' || !keep_executed(lookup->statement, known)) {
         const struct refusal refusal = {.sqlstate = "53200", .message = "out of memory"};
         return deny(lookup, &refusal);

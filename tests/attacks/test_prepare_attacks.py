@@ -1,0 +1,34 @@
+"""PREPARE and EXECUTE against somebody who has groups fail, so that names come back which others were judged without."""
+import pytest
+import wire
+
+FAILS = wire.parse("SELECT $1::int") + wire.bind(["x"]) + wire.execute()
+
+
+@pytest.fixture(scope="module")
+def stack(make_stack):
+    return make_stack(pool=2)
+
+
+@pytest.mark.parametrize("again", [lambda raw: raw.send(wire.bind([], "", "p1") + wire.execute() + wire.SYNC), lambda raw: raw.send(wire.query("EXECUTE p1")),
+                                   lambda raw: raw.send(wire.query("EXECUTE p2")), lambda raw: raw.send(wire.describe("S", "p1") + wire.SYNC),
+                                   lambda raw: raw.send(wire.parse("EXECUTE p1") + wire.SYNC)])
+def test_two_statements_that_execute_each_other_are_no_endless_work(stack, again):
+    """A stack that runs over ends pgvigil for everybody; one that does not yet holds everybody of the same event loop."""
+    pid = stack.proxy.pid
+    with wire.open_session(stack, "nurse1") as raw:
+        raw.send(wire.parse("SELECT 1", "p1") + wire.parse("EXECUTE p1", "p2") + wire.SYNC)
+        assert wire.error_of(raw.until("Z")) is None
+        # p1 executes a p2 that a failed group takes back; the p2 that returns executes p1.
+        raw.send(FAILS + wire.close("S", "p2") + wire.parse("SELECT 4711 AS fresh", "p2") + wire.SYNC + wire.close("S", "p1") + wire.parse("EXECUTE p2", "p1") + wire.SYNC)
+        assert wire.error_of(raw.until("Z"))["C"] == "22P02" and wire.error_of(raw.until("Z")) is None
+        raw.query("SET search_path = public, app")  # all are judged again
+        again(raw)
+        assert wire.error_of(raw.until("Z"))["C"] == "0A000"
+        assert wire.rows_of(raw.query("SELECT 40 + 2")) == [(b"42",)]
+        # What they are allowed to execute they do.
+        raw.query("DEALLOCATE ALL")
+        raw.query("PREPARE p1 AS SELECT 43")
+        raw.query("SET search_path = public")
+        assert wire.rows_of(raw.query("EXECUTE p1")) == [(b"43",)]
+    assert stack.proxy.alive() and stack.proxy.pid == pid
