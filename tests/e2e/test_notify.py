@@ -12,6 +12,7 @@ import subprocess
 import time
 
 import allow_schema
+import psycopg
 import pytest
 import wire
 from allow_schema import Sides
@@ -230,6 +231,20 @@ def test_listeners_do_not_starve_each_other(stack):
         assert wire.error_of(raw.query("UNLISTEN *")) is None
         assert wire.rows_of(raw.query("SELECT count(*) FROM pg_listening_channels()")) == [(b"0",)]
         raw.close()
+
+
+def test_listener_whose_server_is_gone_hears_of_it(stack):
+    """It would wait for ever: the session ends, as with PostgreSQL."""
+    with stack.connect("nurse1") as c:
+        c.execute("LISTEN ward_5")
+        with stack.superuser() as su:
+            su.execute("SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE usename = 'pgvigil' AND query LIKE '%LISTEN ward_5%'")
+        deadline = time.monotonic() + 10
+        with pytest.raises(psycopg.OperationalError):
+            while time.monotonic() < deadline:
+                notifies(c, 0.2)
+    with stack.connect("nurse1") as c:
+        assert c.execute("SELECT 1").fetchone() == (1,)
 
 
 def test_settings_beside_listen(stack):
