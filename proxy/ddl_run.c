@@ -292,16 +292,6 @@ static void refuse(struct ddl_run *run, const struct policy_place *place, const 
     put_instead(run, "2BP01", text == NULL ? "out of memory" : text, hint);
 }
 
-/* Cancelled, deadlocks, time-outs, shutdown: nothing that the policy could change. */
-static bool passing(const char *sqlstate)
-{
-    static const char *const classes[] = {"57", "40", "53", "55", "25", "08"};
-    for (size_t i = 0; sqlstate != NULL && i < sizeof classes / sizeof classes[0]; i++)
-        if (strncmp(sqlstate, classes[i], 2) == 0)
-            return true;
-    return false;
-}
-
 static bool deploy_over(struct ddl_run *run, const struct catalog *catalog)
 {
     struct guard_plan plan;
@@ -331,7 +321,7 @@ static bool deploy_over(struct ddl_run *run, const struct catalog *catalog)
     run->lost = run->lost || PQstatus(run->conn) != CONNECTION_OK;
     if (status == OK)
         return true;
-    if (passing(failure.sqlstate))
+    if (deploy_passing(failure.sqlstate))
         put_instead(run, failure.sqlstate, failure.message, NULL);
     else
         refuse(run, rule_of(run, catalog, failure.view), failure.about, failure.message);

@@ -244,6 +244,47 @@ static enum status run_all(struct deploy *deploy, const struct guard_statement *
     return status;
 }
 
+/* Cancelled, deadlocks, time-outs, memory, shutdown: nothing that is wrong with the statement. */
+bool deploy_passing(const char *sqlstate)
+{
+    static const char *const classes[] = {"57", "40", "53", "55", "25", "08"};
+    for (size_t i = 0; sqlstate != NULL && i < sizeof classes / sizeof classes[0]; i++) {
+        if (strncmp(sqlstate, classes[i], 2) == 0) {
+            return true;
+        }
+    }
+    return false;
+}
+
+/* One of those that make the guard of a view without a rule. PostgreSQL may not want it over
+ * guards, or the view may stand in a schema that the owner may not use. */
+static enum status try_statement(struct deploy *deploy, const struct guard_statement *statement,
+                                 bool *fine)
+{
+    PGresult *result = PQexec(deploy->conn, statement->sql);
+    const char *state = PQresultErrorField(result, PG_DIAG_SQLSTATE);
+    const char *message = PQresultErrorField(result, PG_DIAG_MESSAGE_PRIMARY);
+    *fine = PQresultStatus(result) == PGRES_COMMAND_OK;
+    enum status status = OK;
+    if (!*fine && (state == NULL || deploy_passing(state))) {
+        print_error(deploy, result, statement->about);
+        status = ERR_UPSTREAM;
+    } else if (!*fine && strcmp(state, "42501") == 0) {
+        warn(deploy,
+             arena_printf(deploy->arena,
+                          "%s is left out, restricted roles are refused the view: as %s "
+                          "PostgreSQL says: %s",
+                          statement->about, deploy->owner, message == NULL ? "nothing" : message));
+    } else if (!*fine) {
+        warn(deploy, arena_printf(deploy->arena,
+                                  "%s is left out, it needs its own rule: over guards PostgreSQL "
+                                  "says: %s",
+                                  statement->about, message == NULL ? "nothing" : message));
+    }
+    PQclear(result);
+    return status;
+}
+
 /* A view of the database that PostgreSQL will not have over guards is left out; everything else
  * must work. */
 static enum status make_view(struct deploy *deploy, const struct guard_view *view)
@@ -264,23 +305,16 @@ static enum status make_view(struct deploy *deploy, const struct guard_view *vie
         return OK;
     }
     enum status status = deploy_run(deploy, "SAVEPOINT guard", "savepoint");
-    PGresult *result = status == OK ? PQexec(deploy->conn, view->statements[0].sql) : NULL;
-    if (status == OK && PQresultStatus(result) != PGRES_COMMAND_OK) {
-        const char *message = PQresultErrorField(result, PG_DIAG_MESSAGE_PRIMARY);
-        warn(deploy,
-             arena_printf(deploy->arena,
-                          "%s is left out, it needs its own rule: over guards PostgreSQL "
-                          "says: %s",
-                          view->statements[0].about, message == NULL ? "nothing" : message));
-        PQclear(result);
-        return deploy_run(deploy, "ROLLBACK TO SAVEPOINT guard", "savepoint");
+    bool fine = true;
+    for (size_t i = 0; i < view->count && status == OK && fine; i++) {
+        status = try_statement(deploy, &view->statements[i], &fine);
     }
-    PQclear(result);
-    for (size_t i = 1; i < view->count && status == OK; i++) {
-        status = deploy_run(deploy, view->statements[i].sql, view->statements[i].about);
+    if (status != OK) {
+        return status;
     }
-    deploy->made += status == OK ? 1 : 0;
-    return status == OK ? deploy_run(deploy, "RELEASE SAVEPOINT guard", "savepoint") : status;
+    deploy->made += fine ? 1 : 0;
+    return deploy_run(deploy, fine ? "RELEASE SAVEPOINT guard" : "ROLLBACK TO SAVEPOINT guard",
+                      "savepoint");
 }
 
 static enum status make_whole(struct deploy *deploy, const struct guard_plan *plan)

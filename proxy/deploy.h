@@ -29,7 +29,7 @@ struct deploy {
     struct arena *arena;
     const struct policy *policy;
     const struct catalog *catalog; /* that the plan was made over; may be NULL */
-    const char *database; /* as configured, for messages */
+    const char *database;          /* as configured, for messages */
     const char *owner;
     const char *login;
     bool dry_run;  /* statements are printed, none is run */
@@ -47,6 +47,8 @@ struct deploy {
 NODISCARD enum status deploy_run(struct deploy *deploy, const char *sql, const char *about);
 NODISCARD enum status deploy_query(struct deploy *deploy, const char *sql, int count,
                                    const char *const *values, PGresult **result);
+/* An error that is nobody's fault and not the policy's: another try may go well. */
+bool deploy_passing(const char *sqlstate);
 /* "name" quoted, in the arena; "" when it is out of memory (the statement then fails). */
 const char *deploy_quoted(struct deploy *deploy, const char *name);
 

@@ -577,3 +577,26 @@ def test_catalog_function_refuses_hidden_names(stack, built_in, call, error):
     with session(stack, "nurse/care") as c:
         with pytest.raises(error):
             c.execute("SELECT " + call.format(built_in[0]))
+
+
+def test_view_in_a_schema_that_the_owner_may_not_use_is_left_out_by_name(fresh):
+    """The rest is deployed; the view is refused to restricted roles, and made once the owner may use its schema."""
+    with fresh.cluster.superuser(fresh.databases["records"]) as c:
+        c.execute("CREATE SCHEMA closed; CREATE VIEW closed.names AS SELECT id, family_name FROM public.patients")
+    done = fresh.deploy()
+    assert re.search(r"warning: guard nurse/care closed\.names is left out, .*permission denied for schema closed", done.stderr)
+    with session(fresh, "nurse/care") as c:
+        assert c.execute("SELECT count(*) FROM " + guard(fresh, "nurse/care", "public.patients")).fetchone()[0] > 0
+        with pytest.raises(psycopg.errors.UndefinedTable):
+            c.execute("SELECT * FROM " + guard(fresh, "nurse/care", "closed.names"))
+    fresh.proxy = harness.Proxy(fresh.config_file, fresh.port, fresh.folder).start()
+    with fresh.connect("nurse1") as c:
+        assert c.execute("SELECT count(*) FROM patients").fetchone()[0] > 0
+        with pytest.raises(psycopg.Error) as error:
+            c.execute("SELECT * FROM closed.names")
+        assert error.value.sqlstate == "42501"
+    with fresh.cluster.superuser(fresh.databases["records"]) as c:
+        c.execute("GRANT USAGE ON SCHEMA closed TO pgvigil_owner")
+    assert "left out, restricted" not in fresh.deploy().stderr
+    with session(fresh, "nurse/care") as c:
+        assert c.execute("SELECT count(*) FROM " + guard(fresh, "nurse/care", "closed.names")).fetchone()[0] > 0
