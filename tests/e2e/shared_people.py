@@ -13,6 +13,9 @@ INSERT INTO public.w SELECT row_number() OVER (), 'w' || lpad(p::text, 2, '0'), 
   FROM generate_series(1, 60) p, unnest('{ward,office,night}'::text[]) m, generate_series(1, 3);
 INSERT INTO public.w VALUES (10001, 'ehr-desk', 'office', 'u9', 'desk'), (10002, 'ehr-token-desk', 'office', 'u9', 'desk');
 GRANT SELECT, UPDATE ON public.w TO pgvigil_owner WITH GRANT OPTION;
+CREATE TABLE public.w_log (id serial PRIMARY KEY, person text, note text);
+GRANT SELECT, INSERT ON public.w_log TO pgvigil_owner WITH GRANT OPTION;
+GRANT USAGE ON SEQUENCE public.w_log_id_seq TO pgvigil_owner WITH GRANT OPTION;
 CREATE TABLE public.w_people (person text PRIMARY KEY, mission text, unit text);
 INSERT INTO public.w_people SELECT 'w' || lpad(p::text, 2, '0'), CASE WHEN p % 3 = 0 THEN 'office' ELSE 'ward' END, 'u' || (p % 7)
   FROM generate_series(1, 50) p;
@@ -52,10 +55,12 @@ def policy(keys):
               login("ehr-name", 'from = "application_name"; proof = "none";'), login("ehr-token", TOKEN),
               login("ehr-token-desk", TOKEN + 'absent = "clerk";', 'attributes = { unit = "u9"; };')]
     rules = [rule("ward-nurse", "ward", "ward", NOTES), rule("ward-nurse", "limited", "ward"), rule("ward-nurse", "night", "night"),
-             rule("clerk", "office", "office"), rule("warden", "ward", "ward")]
+             """{ roles = [ "ward-nurse" ]; missions = [ "ward" ]; tables = [ "public.w_log" ]; columns = { all = "show"; }; insert = [ "all" ];
+      rows = "w_log.person = :user.name"; }""", rule("clerk", "office", "office"), rule("warden", "ward", "ward")]
     return [("keys.json", json.dumps(keys)), ("90-shared.cfg", """
 attributes = ( { name = "unit"; type = "text"; } );
-tables = ( { name = "public.w"; columns = { all = [ "id", "person", "mission", "unit" ]; notes = [ "note" ]; }; } );
+tables = ( { name = "public.w"; columns = { all = [ "id", "person", "mission", "unit" ]; notes = [ "note" ]; }; },
+           { name = "public.w_log"; columns = { all = [ "id", "person", "note" ]; }; } );
 missions = ( { name = "ward"; }, { name = "office"; }, { name = "limited"; rows_per_hour = 5; },
              { name = "night"; break_glass = { reason_min = 20; minutes = 30; require = [ "patient" ]; }; } );
 roles = ( { name = "ward-nurse"; missions = [ "ward", "limited", "night" ]; default = "ward"; }, { name = "clerk"; missions = [ "office" ]; },

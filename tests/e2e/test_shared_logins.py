@@ -382,6 +382,33 @@ def test_rows_of_an_hour_are_each_persons(stack):
                 assert len(c.execute(ROWS).fetchall()) == 3
 
 
+def test_what_one_drew_is_not_told_to_the_next(stack):
+    draw, told = "INSERT INTO w_log (person) VALUES ('%s') RETURNING id", "SELECT currval('w_log_id_seq')"
+
+    def untold(c):
+        for text in (told, "SELECT lastval()"):
+            with pytest.raises(errors.ObjectNotInPrerequisiteState), c.transaction():
+                c.execute(text)
+
+    with stack.connect("ehr-app", options="-c pgvigil.user=w08") as c:
+        with c.transaction():
+            c.execute("SET LOCAL pgvigil.user = 'w02'")
+            drawn = c.execute(draw % "w02").fetchone()
+            assert c.execute(told).fetchone() == c.execute("SELECT lastval()").fetchone() == drawn
+            c.execute("SET LOCAL pgvigil.user = 'w05'")
+            untold(c)
+            drawn = c.execute(draw % "w05").fetchone()
+            assert c.execute(told).fetchone() == drawn
+        untold(c)
+        for person in ("w02", "w05", "w02"):
+            c.execute("SET pgvigil.user = '%s'" % person)
+            untold(c)
+            drawn = c.execute(draw % person).fetchone()
+            assert c.execute(told).fetchone() == drawn
+        c.execute("RESET pgvigil.user")
+        untold(c)
+
+
 def test_writes_are_hers_and_on_record_for_her(stack):
     with stack.connect("ehr-app") as c:
         with c.transaction():
