@@ -16,7 +16,7 @@ static const struct word {
 } words[] = {
     {"listen", ALLOW_LISTEN},   {"notify", ALLOW_NOTIFY},
     {"lock", ALLOW_LOCK},       {"prepared-transactions", ALLOW_PREPARED_TRANSACTIONS},
-    {"explain", ALLOW_EXPLAIN},
+    {"explain", ALLOW_EXPLAIN}, {"large-objects", ALLOW_LARGE_OBJECTS},
 };
 
 enum policy_allow policy_allow_find(const char *word)

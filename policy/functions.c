@@ -69,8 +69,12 @@ static const char *const aggregates[] = {
 };
 
 /* Sorted. Of those that may be called: what answers otherwise each time, within one statement. */
-static const char *const volatiles[] = {"clock_timestamp", "currval", "gen_random_uuid", "lastval",
-                                        "nextval",         "random",  "timeofday"};
+static const char *const volatiles[] = {
+    "clock_timestamp", "currval",       "gen_random_uuid", "lastval", "lo_close",
+    "lo_creat",        "lo_create",     "lo_from_bytea",   "lo_get",  "lo_lseek",
+    "lo_lseek64",      "lo_open",       "lo_put",          "lo_tell", "lo_tell64",
+    "lo_truncate",     "lo_truncate64", "lo_unlink",       "loread",  "lowrite",
+    "nextval",         "random",        "timeofday"};
 
 static int entry_compare(const void *key, const void *entry)
 {

@@ -162,7 +162,7 @@ static enum status one_statement(struct judge *judge, const PgQuery__RawStmt *ra
     judge->use_count = judge->use_cap = 0;
     judge->level = NULL;
     judge->calls_foreign_function = judge->writes = false;
-    judge->sequences = judge->draws = false;
+    judge->sequences = judge->changes = false;
     judge->foreign_type = false;
     judge->foreign_operator = NULL;
     range_of(judge, raw, out);
@@ -179,7 +179,7 @@ static enum status one_statement(struct judge *judge, const PgQuery__RawStmt *ra
                               "the statement has no kind");
     if (status == OK)
         status = judge_foreign_operator(judge);
-    out->writes = out->writes || judge->draws;
+    out->writes = out->writes || judge->changes;
     out->sequences = judge->sequences;
     return status == OK ? collect_relations(judge, out) : status;
 }

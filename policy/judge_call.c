@@ -16,12 +16,6 @@
 #include <pgvigil/text.h>
 #include <string.h>
 
-bool judge_callable(const char *name)
-{
-    const char *reason = NULL;
-    return functions_class(name, &reason) == FUNCTION_ALLOWED;
-}
-
 static enum status refused(const struct judge_request *request, struct arena *arena,
                            const char *sqlstate, const char *object, const char *message,
                            const char *hint, struct verdict **verdict)

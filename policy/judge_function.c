@@ -81,6 +81,11 @@ static enum status builtin(struct judge *judge, PgQuery__FuncCall *call, const c
             return status;
         class = class == FUNCTION_GUARDED ? class : FUNCTION_ALLOWED;
     }
+    bool large = false;
+    status = judge_large_object(judge, name, at, &large);
+    if (status != OK)
+        return status;
+    class = large ? FUNCTION_ALLOWED : class;
     if (class == FUNCTION_GUARDED)
         return rename_call(judge, call, judge->catalog_schema, name, at);
     if (class != FUNCTION_ALLOWED)

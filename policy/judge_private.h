@@ -109,7 +109,7 @@ struct judge {
     bool calls_foreign_function; /* one the policy allows: it may write */
     bool writes;                 /* holds an INSERT, UPDATE, DELETE or row lock */
     bool sequences;              /* calls nextval, currval or lastval */
-    bool draws;                  /* calls nextval */
+    bool changes;                /* calls what changes something: nextval, lo_create */
     bool foreign_type; /* a value of a type with operators of its own may be in the statement */
     const char
         *foreign_operator; /* the first one that such a type may give another meaning, or NULL */
@@ -251,6 +251,11 @@ NODISCARD enum status judge_unknown(struct judge *judge, const char *name, size_
 NODISCARD enum status judge_function(struct judge *judge, PgQuery__FuncCall *call);
 NODISCARD enum status judge_value_function(struct judge *judge, PgQuery__SQLValueFunction *function,
                                            PgQuery__Node *node);
+/* judge_object.c: large objects. Whether the role may call it; *large false: it is another
+ * function.
+ */
+NODISCARD enum status judge_large_object(struct judge *judge, const char *name, size_t at,
+                                         bool *large);
 /* judge_sequence.c */
 bool judge_is_sequence_function(const char *name);
 /* The call's argument becomes the qualified name of a sequence; its own name is left to the

@@ -424,6 +424,6 @@ enum status judge_sequence(struct judge *judge, PgQuery__FuncCall *call, const c
         status = may_draw(judge, sequence, at);
     if (status == OK)
         status = note(judge, sequence);
-    judge->draws = judge->draws || strcmp(function, "nextval") == 0;
+    judge->changes = judge->changes || strcmp(function, "nextval") == 0;
     return status == OK ? write_name(judge, call, sequence, at) : status;
 }

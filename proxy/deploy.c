@@ -617,7 +617,8 @@ enum status deploy_make(struct deploy *deploy, const struct guard_plan *plan)
     }
     if (present.whole) {
         status = update(deploy, plan);
-        return status == OK ? grant_names(deploy, plan) : status;
+        status = status == OK ? grant_names(deploy, plan) : status;
+        return status == OK ? deploy_objects(deploy) : status;
     }
     /* Left over from another version of the built-in guards, or with fewer pairs: made again as a
      * whole. */
@@ -631,7 +632,8 @@ enum status deploy_make(struct deploy *deploy, const struct guard_plan *plan)
     if (status == OK) {
         status = make_whole(deploy, plan);
     }
-    return status == OK ? grant_names(deploy, plan) : status;
+    status = status == OK ? grant_names(deploy, plan) : status;
+    return status == OK ? deploy_objects(deploy) : status;
 }
 
 enum status deploy_again(struct deploy *deploy, const struct guard_plan *plan)

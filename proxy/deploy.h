@@ -61,6 +61,11 @@ NODISCARD enum status deploy_make(struct deploy *deploy, const struct guard_plan
  * not.
  */
 NODISCARD enum status deploy_again(struct deploy *deploy, const struct guard_plan *plan);
+/* Large objects of an older generation's pairs become this one's (deploy_objects.c). */
+NODISCARD enum status deploy_objects(struct deploy *deploy);
+/* A query of one parameter, a digest: the statements that leave its roles no large object and no
+ * right on one. NULL: out of memory. */
+const char *deploy_objects_drop(struct deploy *deploy);
 
 /* Drops every generation but `keep` (a digest; NULL: all). With `unused`, only those that no
  * session works with. */

@@ -298,8 +298,21 @@ static void check_unrestricted(struct check *check)
     PQclear(result);
 }
 
+/* With it PostgreSQL asks for no right on any large object. */
+static void check_objects(struct check *check)
+{
+    PGresult *result =
+        check_query(check, "SELECT pg_catalog.current_setting('lo_compat_privileges')", 0, NULL);
+    if (PQntuples(result) == 1 && strcmp(PQgetvalue(result, 0, 0), "on") == 0)
+        check_say(check, CHECK_WARNING, NULL,
+                  "lo_compat_privileges is on: every role reads and writes every large object; "
+                  "switch it off");
+    PQclear(result);
+}
+
 void check_rights(struct check *check)
 {
+    check_objects(check);
     check_login(check);
     check_memberships(check);
     check_direct(check);

@@ -96,6 +96,14 @@ static enum status run_each(struct deploy *deploy, const char *sql, const char *
 static enum status drop_generation(struct deploy *deploy, const char *digest)
 {
     enum status status = run_each(deploy, schemas_sql, digest, "dropping guard schemas", true);
+    const char *objects = deploy_objects_drop(deploy);
+    if (status == OK) {
+        status = objects == NULL ? ERR_MEMORY
+                                 : run_each(deploy, objects, digest,
+                                            "giving the large objects of the guards' roles to "
+                                            "the guards' owner",
+                                            false);
+    }
     if (status == OK) {
         status = run_each(deploy, rights_sql, digest, "revoking what the guards' roles were given",
                           false);

@@ -119,7 +119,8 @@ enum policy_allow {
     ALLOW_LISTEN = 1 << 1,
     ALLOW_NOTIFY = 1 << 2,
     ALLOW_PREPARED_TRANSACTIONS = 1 << 3,
-    ALLOW_EXPLAIN = 1 << 4
+    ALLOW_EXPLAIN = 1 << 4,
+    ALLOW_LARGE_OBJECTS = 1 << 5
 };
 
 struct policy_role {
