@@ -162,7 +162,7 @@ static enum status one_statement(struct judge *judge, const PgQuery__RawStmt *ra
     judge->use_count = judge->use_cap = 0;
     judge->level = NULL;
     judge->calls_foreign_function = judge->writes = false;
-    judge->sequences = judge->changes = false;
+    judge->sequences = judge->objects = judge->changes = false;
     judge->foreign_type = false;
     judge->foreign_operator = NULL;
     range_of(judge, raw, out);
@@ -181,6 +181,7 @@ static enum status one_statement(struct judge *judge, const PgQuery__RawStmt *ra
         status = judge_foreign_operator(judge);
     out->writes = out->writes || judge->changes;
     out->sequences = judge->sequences;
+    out->objects = judge->objects;
     return status == OK ? collect_relations(judge, out) : status;
 }
 

@@ -43,6 +43,7 @@ enum status judge_large_object(struct judge *judge, const char *name, size_t at,
     *large = function != NULL;
     if (function == NULL)
         return OK;
+    judge->objects = true;
     judge->changes = judge->changes || function->changes;
     if (policy_role_allows(request->policy, request->role, ALLOW_LARGE_OBJECTS))
         return OK;

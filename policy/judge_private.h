@@ -109,6 +109,7 @@ struct judge {
     bool calls_foreign_function; /* one the policy allows: it may write */
     bool writes;                 /* holds an INSERT, UPDATE, DELETE or row lock */
     bool sequences;              /* calls nextval, currval or lastval */
+    bool objects;                /* calls a function of large objects */
     bool changes;                /* calls what changes something: nextval, lo_create */
     bool foreign_type; /* a value of a type with operators of its own may be in the statement */
     const char

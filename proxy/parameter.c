@@ -14,15 +14,15 @@
 #include <string.h>
 
 static const char *const names[PARAMETER_COUNT] = {"server_version",
-                                    "server_encoding",
-                                    "client_encoding",
-                                    "DateStyle",
-                                    "TimeZone",
-                                    "integer_datetimes",
-                                    "IntervalStyle",
-                                    "in_hot_standby",
-                                    "standard_conforming_strings",
-                                    "default_transaction_read_only"};
+                                                   "server_encoding",
+                                                   "client_encoding",
+                                                   "DateStyle",
+                                                   "TimeZone",
+                                                   "integer_datetimes",
+                                                   "IntervalStyle",
+                                                   "in_hot_standby",
+                                                   "standard_conforming_strings",
+                                                   "default_transaction_read_only"};
 
 bool parameter_passes(const char *name)
 {

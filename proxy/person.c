@@ -198,7 +198,7 @@ bool person_needless(const struct verdict *verdict)
         case STATEMENT_DEALLOCATE:
             break;
         case STATEMENT_SELECT: /* what drivers and pools send to see whether somebody is there */
-            if (one->relation_count > 0 || one->writes || one->sequences)
+            if (one->relation_count > 0 || one->writes || one->sequences || one->objects)
                 return false;
             break;
         case STATEMENT_WRITE:

@@ -466,6 +466,8 @@ void query_note_settings(struct session *session, const struct statement *statem
         session->settings_sent = session->settings_sent || sets;
         if (!session_unrestricted(session))
             notification_sent(session, one);
+        session->objects_open =
+            session->objects_open || one->objects || use_objects(uses_at(session->pending_uses, i));
         if ((sets && !one->local) || one->sequences ||
             use_sequences(uses_at(session->pending_uses, i)))
             session->pinned = true;
@@ -651,6 +653,8 @@ static enum status forward_function(struct session *session, const struct wire_m
         return ERR_MEMORY;
     request->audit_id = id;
     request->statement = statement_ref(statement);
+    session->objects_open =
+        session->objects_open || (statement != NULL && statement->verdict->statements[0].objects);
     request->group = session->group++;
     request->started = clock_microseconds();
     session->group_forwarded = false;

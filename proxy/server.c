@@ -516,15 +516,23 @@ static bool closes_cursors(const struct server *server)
     return server->stale_cursors && !cursors_hold(server->session->cursors);
 }
 
+/* Role, mission, person, reason or patient differ, not the search path alone. */
+static bool another_standing(const struct server_identity *a, const struct server_identity *b)
+{
+    return a->person == NULL || a->path_at != b->path_at ||
+           strncmp(a->person, b->person, a->path_at) != 0;
+}
+
 /*
- * currval and lastval answer what the connection drew: another session's key. A session's own
- * stands there only while nobody else had the connection, and then the pool gives it back to her
- * (choose_idle), so it is her latest.
+ * currval and lastval answer what the connection drew: another session's key, or another person's
+ * of a login that acts for many. A session's own stands there only while nobody else had the
+ * connection, and then the pool gives it back to her (choose_idle), so it is her latest.
  */
 static bool forgets_sequences(const struct server *server)
 {
-    return server->drew != 0 && server->drew != server->session->id &&
-           server->pool->kind == POOL_PAIRS;
+    return server->drew != 0 && server->pool->kind == POOL_PAIRS &&
+           (server->drew != server->session->id || server->doubtful ||
+            another_standing(&server->applied, &server->applying));
 }
 
 void server_draws(struct server *server)
@@ -616,12 +624,9 @@ static void put_exchange(struct server *server, const char *sql)
     server->own_closes += 4;
 }
 
-/* Role, mission, reason or patient differ, not the search path alone. */
-static bool another_standing(const struct server_identity *a, const struct server_identity *b)
-{
-    return a->person == NULL || a->path_at != b->path_at ||
-           strncmp(a->person, b->person, a->path_at) != 0;
-}
+static const char objects_are_open[] =
+    "DO $pgvigil$ BEGIN RAISE EXCEPTION 'large objects have been used in this transaction: role, "
+    "mission and person cannot change before its end' USING ERRCODE = '25001'; END $pgvigil$";
 
 void server_follow(struct server *server)
 {
@@ -645,7 +650,16 @@ void server_follow(struct server *server)
      */
     if (server->own_in_transaction)
         session->transaction.touched = true;
-    if (closes || another_standing(&server->applied, &server->applying))
+    bool another = another_standing(&server->applied, &server->applying);
+    /* A descriptor that was opened is read without a question of rights, by whoever comes: it ends
+     * with the transaction only, so that must end. */
+    if (another && session->objects_open && server->own_in_transaction)
+        put_exchange(server, objects_are_open);
+    if (forgets_sequences(server)) {
+        put_exchange(server, "DISCARD SEQUENCES");
+        server->drew = server->own_in_transaction ? server->drew : 0;
+    }
+    if (closes || another)
         put_exchange(server, "CLOSE ALL");
     /* In a transaction an error of the client's may have it skipped: it is asked for once more. */
     server->stale_cursors = server->stale_cursors && server->own_in_transaction;

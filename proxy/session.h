@@ -104,6 +104,7 @@ struct session {
     struct cursors *cursors; /* those that SQL declared on `server` */
     struct server *server;   /* bound, or NULL */
     bool pinned;             /* keeps its server until it ends */
+    bool objects_open;       /* descriptors of large objects may be open in this transaction */
     unsigned char tx;        /* last status of ReadyForQuery: I, T, E */
     uint64_t group;          /* number of Syncs and queries so far */
     bool group_forwarded;    /* something went upstream since the last Sync */

@@ -60,6 +60,12 @@ bool use_sequences(const struct use *use)
            use->statement->verdict->statements[use->index].sequences;
 }
 
+bool use_objects(const struct use *use)
+{
+    return use != NULL && use->statement != NULL &&
+           use->statement->verdict->statements[use->index].objects;
+}
+
 /* ---- what may change a name while it is in flight ---- */
 
 static bool kind_changes_names(enum statement_kind kind)

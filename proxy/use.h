@@ -49,6 +49,8 @@ const struct use *uses_at(const struct uses *uses, size_t index);
 bool use_writes(const struct use *use);
 /* Does it draw from a sequence, or ask what was drawn? Accepts NULL. */
 bool use_sequences(const struct use *use);
+/* Does it call a function of large objects? Accepts NULL. */
+bool use_objects(const struct use *use);
 
 /* Makes session->pending_uses for a text that is to be sent. OK (also when it uses nothing);
  * NEED_MORE: earlier requests must be answered first; DENIED with *refusal, whose texts live in the

@@ -139,6 +139,8 @@ struct verdict_statement {
         writes; /* may change something: its begin record must be written before it goes upstream */
     bool sequences; /* draws from a sequence, or asks what was drawn: the server connection's state
                        is the session's */
+    bool objects;   /* calls a function of large objects: it may leave a descriptor open until the
+                       transaction ends */
     const struct verdict_relation *relations; /* and sequences, which have no `relation` */
     size_t relation_count;
     /* SET, RESET, SHOW */

@@ -28,10 +28,11 @@ roles = ( { name = "imager"; missions = [ "imaging" ]; default = "imaging"; allo
           { name = "plain"; missions = [ "imaging" ]; default = "imaging"; } );
 rules = ( { roles = [ "imager", "viewer", "plain" ]; missions = [ "imaging" ]; tables = [ "public.images" ]; columns = { all = "show"; };
             insert = [ "all" ]; update = [ "all" ]; delete = true; } );
-users = ( { name = "imager1"; auth = "scram"; secret = "@1"; roles = [ "imager" ]; }, { name = "imager2"; auth = "scram"; secret = "@2"; roles = [ "imager" ]; },
+users = ( { name = "both1"; auth = "scram"; secret = "@5"; roles = [ "imager", "viewer" ]; },
+          { name = "imager1"; auth = "scram"; secret = "@1"; roles = [ "imager" ]; }, { name = "imager2"; auth = "scram"; secret = "@2"; roles = [ "imager" ]; },
           { name = "viewer1"; auth = "scram"; secret = "@3"; roles = [ "viewer" ]; }, { name = "plain1"; auth = "scram"; secret = "@4"; roles = [ "plain" ]; } );
 """
-PEOPLE = ("imager1", "imager2", "viewer1", "plain1")
+PEOPLE = ("imager1", "imager2", "viewer1", "plain1", "both1")
 
 
 def policy():
@@ -210,6 +211,43 @@ def test_descriptor_ends_with_the_transaction(stack):
             with stack.connect("imager2", autocommit=True) as other:
                 assert answer(other, "SELECT loread(0, 4)")[0] == "42704"
         mine.execute("SELECT lo_unlink(%d)" % oid)
+
+
+def test_descriptor_is_not_read_in_another_role(stack):
+    """PostgreSQL asks for rights when it is opened, and not again: what changes who acts ends the transaction."""
+    with stack.connect("both1", autocommit=True) as c:
+        (oid,) = c.execute("SELECT lo_from_bytea(0, 'scan')").fetchone()
+        for opened in ("SELECT lo_open(%d, 262144)" % oid, "PREPARE o AS SELECT lo_open(%d, 262144)" % oid):
+            c.execute("BEGIN")
+            c.execute(opened)
+            if opened.startswith("PREPARE"):
+                c.execute("EXECUTE o")
+            assert bytes(c.execute("SELECT loread(0, 2)").fetchone()[0]) == b"sc"
+            c.execute("SET pgvigil.role = 'viewer'")
+            assert answer(c, "SELECT loread(0, 2)")[0] == "25001"
+            assert answer(c, "SELECT loread(0, 2)")[0] == "25P02"
+            assert answer(c, "COMMIT")[0] == b"ROLLBACK"
+            assert c.execute("SHOW pgvigil.role").fetchone() == ("imager",)
+        # its twins: in two transactions, and without an object
+        c.execute("BEGIN")
+        c.execute("SELECT lo_open(%d, 262144)" % oid)
+        c.execute("COMMIT")
+        c.execute("BEGIN")
+        c.execute("SET LOCAL pgvigil.role = 'viewer'")
+        assert answer(c, "SELECT loread(0, 2)")[0] == "42704"
+        c.execute("ROLLBACK")
+        assert bytes(c.execute("SELECT lo_get(%d)" % oid).fetchone()[0]) == b"scan"
+        c.execute("SELECT lo_unlink(%d)" % oid)
+    with wire.open_session(stack, "both1") as raw:
+        made = call(715, (), ("0",))  # lo_create
+        raw.send(made)
+        oid = raw.until("Z")[0][1][4:]
+        raw.query("BEGIN")
+        raw.send(call(952, (), (oid, str(0x40000))))  # lo_open
+        assert raw.until("Z")[0][0] == "V"
+        raw.query("SET pgvigil.role = 'viewer'")
+        raw.send(call(954, (), ("0", "2")))  # loread
+        assert wire.error_of(raw.until("Z"))["C"] == "25001"
 
 
 def test_change_is_on_record_before_it_is_made(stack):

@@ -5,6 +5,8 @@ USAGE on just those sequences, on whichever server connection; what another sess
 import json
 
 import pytest
+import shared_people
+import tokens
 import wire
 from psycopg import pq
 
@@ -193,6 +195,37 @@ def test_stale_number_is_never_told(stack):
         first.execute("COMMIT")
         assert answer(mine, "SELECT currval('s.persons_id_seq')")[0] == "55000"
         second.execute("COMMIT")
+
+
+@pytest.mark.parametrize("inside", [False, True])
+def test_what_another_person_of_the_login_drew_is_not_told(shared, inside):
+    """One session, one server connection, two people."""
+    with shared.connect("ehr-app", options="-c pgvigil.user=w01", autocommit=True) as c:
+        c.execute("BEGIN" if inside else "SELECT 1")
+        (number,) = c.execute("SELECT nextval('s.tickets')").fetchone()
+        assert c.execute("SELECT currval('s.tickets'), lastval()").fetchone() == (number, number)
+        c.execute("SET pgvigil.user = 'w02'")
+        if inside:
+            c.execute("SAVEPOINT a")
+        assert answer(c, "SELECT currval('s.tickets')")[0] == "55000"
+        if inside:
+            c.execute("ROLLBACK TO a")
+        assert answer(c, "SELECT lastval()")[0] == "55000"
+        c.execute("ROLLBACK" if inside else "SELECT 1")
+        (own,) = c.execute("SELECT nextval('s.tickets')").fetchone()
+        assert c.execute("SELECT currval('s.tickets')").fetchone() == (own,)
+        c.execute("SET pgvigil.user = 'w04'")
+        assert answer(c, "SELECT currval('s.tickets')")[0] == "55000"
+        c.execute("SET pgvigil.user = ''")
+        for sql in ("SELECT nextval('s.tickets')", "SELECT currval('s.tickets')", "SELECT lastval()"):
+            assert answer(c, sql)[0] == "42501"
+
+
+@pytest.fixture(scope="module")
+def shared(make_stack, tmp_path_factory):
+    key = tokens.Key(tmp_path_factory.mktemp("keys"), "idp", "EC")
+    mine = 'sequences = ( { name = "s.tickets"; } );'
+    return make_stack(extra_sql=SCHEMA + shared_people.SQL, extra_policy=shared_people.policy({"keys": [key.jwk(kid="k1", alg="ES256", use="sig")]}) + [("91-sequences.cfg", mine)], pool=2)
 
 
 def test_session_that_draws_keeps_its_server_until_it_ends(stack):
