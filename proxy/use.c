@@ -219,15 +219,13 @@ static enum status look_up(struct session *session, struct statement *statement,
     return OK;
 }
 
-/* The name was looked up when the text was judged. Since then another statement may have got it,
- * and PostgreSQL would run that one. */
+/* `number`: which EXECUTE of the text it is. The name was looked up when the text was judged. Since
+ * then another statement may have got it, and PostgreSQL would run that one. */
 static enum status look_up_prepared(struct session *session, struct statement *statement,
-                                    size_t index, struct use *use, struct refusal *refusal)
+                                    size_t index, size_t number, struct use *use,
+                                    struct refusal *refusal)
 {
     const struct verdict_statement *one = &statement->verdict->statements[index];
-    size_t number = 0;
-    for (size_t i = 0; i < index; i++)
-        number += statement->verdict->statements[i].kind == STATEMENT_EXECUTE;
     struct statement *executed =
         number < statement->execute_count ? statement->executes[number] : NULL;
     if (executed == NULL || statements_find(session->statements, one->target) != executed)
@@ -240,7 +238,8 @@ static enum status look_up_prepared(struct session *session, struct statement *s
 }
 
 static enum status plan_one(struct session *session, struct statement *statement, size_t index,
-                            struct cursors *ahead, struct use *use, struct refusal *refusal)
+                            size_t *executes, struct cursors *ahead, struct use *use,
+                            struct refusal *refusal)
 {
     const struct verdict_statement *one = &statement->verdict->statements[index];
     enum status status = OK;
@@ -251,7 +250,7 @@ static enum status plan_one(struct session *session, struct statement *statement
     } else if (one->kind == STATEMENT_FETCH || one->kind == STATEMENT_CLOSE) {
         status = look_up(session, statement, index, ahead, use, refusal);
     } else if (one->kind == STATEMENT_EXECUTE) {
-        status = look_up_prepared(session, statement, index, use, refusal);
+        status = look_up_prepared(session, statement, index, (*executes)++, use, refusal);
     }
     if (status == OK)
         status = cursors_apply(ahead, one, false, use->cursor);
@@ -273,9 +272,10 @@ static enum status plan(struct session *session, struct statement *statement, st
     struct cursors *ahead = cursors_copy(session->cursors);
     enum status status = ahead == NULL ? ERR_MEMORY : OK;
     bool aborted = session->tx == 'E';
+    size_t executes = 0;
     for (size_t i = 0; i < uses->count && status == OK; i++) {
         aborted = aborted && !ends_failure(statement->verdict->statements[i].kind);
-        status = plan_one(session, statement, i, ahead, &uses->items[i], refusal);
+        status = plan_one(session, statement, i, &executes, ahead, &uses->items[i], refusal);
     }
     cursors_free(ahead);
     if (status == DENIED && aborted)
