@@ -565,7 +565,7 @@ static enum status judge_query(struct session *session, const struct wire_messag
         return status;
     if (script_needed(session, statement)) {
         session->script = statement;
-        session->script_next = 0;
+        session->script_next = session->script_counted = session->script_skipped = 0;
         session->script_failed = false;
         return OK;
     }

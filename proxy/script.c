@@ -13,6 +13,8 @@
 #include "proxy/mission.h"
 #include "proxy/result.h"
 
+#define PARTS_A_TURN 64
+
 /* Behind these an identity may be another one. */
 static bool goes_back(enum statement_kind kind)
 {
@@ -157,10 +159,11 @@ static enum status judge_part(struct session *session, size_t end)
     const struct verdict *verdict = whole->verdict;
     size_t from = verdict->outline[session->script_next].start;
     size_t to = end < verdict->outline_count ? verdict->outline[end].start : whole->len;
-    struct statement_source source = {.name = "",
-                                      .sql = whole->sql + from,
-                                      .len = to - from,
-                                      .skipped = characters(whole->sql, from)};
+    session->script_skipped +=
+        characters(whole->sql + session->script_counted, from - session->script_counted);
+    session->script_counted = from;
+    struct statement_source source = {
+        .name = "", .sql = whole->sql + from, .len = to - from, .skipped = session->script_skipped};
     struct refusal refusal;
     struct statement *part = NULL;
     enum status status = query_judge(session, &source, &part, &refusal);
@@ -189,6 +192,7 @@ enum status script_step(struct session *session)
 {
     size_t count = session->script->verdict->outline_count;
     size_t at = 0;
+    size_t turn = 0;
     while (session->script_next < count) {
         enum status status = query_drain(session);
         if (status != OK)
@@ -221,6 +225,12 @@ enum status script_step(struct session *session)
         session->pending = session->preparing = NULL;
         session->pending_uses = NULL;
         session->script_next = end;
+        /* Others of the same event loop get their turn: parts that pgvigil answers wait for none.
+         */
+        if (++turn == PARTS_A_TURN) {
+            worker_touch(session->worker, session);
+            return NEED_MORE;
+        }
     }
     return OK;
 }

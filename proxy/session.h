@@ -135,6 +135,8 @@ struct session {
     bool pending_failed;      /* the flush failed */
     struct statement *script; /* a text that is run in parts, see script.c; NULL: none */
     size_t script_next;       /* its next statement */
+    size_t script_counted;    /* bytes of it of which the characters are counted */
+    size_t script_skipped;    /* characters in those */
     bool script_failed;       /* an error came: the rest is not run */
     bool follow_failed;       /* lost_*: the transaction has failed on the server already */
     char lost_sqlstate[6];    /* why WAIT_SERVER ended without a server; "" otherwise */

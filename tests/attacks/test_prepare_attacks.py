@@ -1,4 +1,4 @@
-"""PREPARE and EXECUTE against somebody who has groups fail, so that names come back which others were judged without."""
+"""PREPARE, EXECUTE and long texts against somebody who wants pgvigil to work without end, or names to come back that others were judged without."""
 import pytest
 import wire
 
@@ -32,3 +32,20 @@ def test_two_statements_that_execute_each_other_are_no_endless_work(stack, again
         raw.query("SET search_path = public")
         assert wire.rows_of(raw.query("EXECUTE p1")) == [(b"43",)]
     assert stack.proxy.alive() and stack.proxy.pid == pid
+
+
+@pytest.mark.parametrize("count", [1, 63, 64, 65, 3000])
+def test_text_of_many_parts_is_answered_to_its_end_and_errors_point_into_it(stack, count):
+    """Parts that pgvigil answers itself give way to other sessions now and then, and go on."""
+    part = "SHOW pgvigil.role /* \xe9 */; "
+    with wire.open_session(stack, "nurse1") as raw, wire.open_session(stack, "nurse2") as other:
+        raw.query("BEGIN")
+        raw.send(wire.query(part * count + "SELECT nothing_of_that_name"))
+        assert wire.rows_of(other.query("SELECT 40 + 2")) == [(b"42",)]
+        got = raw.until("Z")
+        assert wire.rows_of(got) == [(b"nurse",)] * count
+        error = wire.error_of(got)
+        assert error["C"] == "42703" and int(error["P"]) == len(part * count + "SELECT ") + 1
+        raw.query("ROLLBACK")
+        got = raw.query(part * count + "SELECT 40 + 2")
+        assert wire.error_of(got) is None and wire.rows_of(got) == [(b"nurse",)] * count + [(b"42",)]
