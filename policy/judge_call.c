@@ -111,6 +111,6 @@ enum status judge_call(const struct judge_request *request, uint32_t function, s
         return ERR_MEMORY;
     call.len = strlen(call.sql);
     *sql = call.sql;
-    enum status status = check_arguments(request, callable, count, arena, verdict);
-    return status == OK ? judge(&call, arena, verdict) : status;
+    enum status status = judge(&call, arena, verdict);
+    return status == OK ? check_arguments(request, callable, count, arena, verdict) : status;
 }
