@@ -204,9 +204,12 @@ enum status ddl_start(struct session *session, struct statement *statement, bool
     job->server = server;
     job->reload = session->worker->process->reload;
     job->statement = statement_ref(statement);
-    job->world = world_ref(session->world);
+    /* The guards of the policy in force, whatever the one that the transaction began with: a newer
+     * one's, deployed meanwhile, are taken away too. */
+    worker_refresh_world(session->worker);
+    job->world = world_ref(session->worker->world);
     job->run.conn = server->conn;
-    job->run.policy = session->world->policy;
+    job->run.policy = job->world->policy;
     job->run.owner = session->database->owner;
     job->run.ddl = ddl_of(statement);
     job->run.sql = statement->verdict->sql;

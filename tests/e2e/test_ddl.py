@@ -147,6 +147,13 @@ STEPS = [
     [side_by_side.extended("BEGIN") + ext("ALTER TABLE ddl.b DROP COLUMN hidden"), ext("COMMIT")],
     [wire.parse("ALTER TABLE ddl.b ALTER a TYPE bigint", "ddl") + wire.message("S"),
      wire.bind((), "p", "ddl") + wire.execute("p") + wire.message("S"), wire.bind((), "p", "ddl") + wire.execute("p") + wire.message("S")],
+    # As migration tools do: one transaction, rows among the definitions, a table of versions.
+    ["BEGIN", "CREATE TABLE IF NOT EXISTS ddl.versions (v text)", "CREATE TABLE ddl.new_two (id int, open_n text)",
+     "ALTER TABLE ddl.new_two ADD CONSTRAINT k PRIMARY KEY (id)", "INSERT INTO ddl.new_two VALUES (1, 'n')",
+     "ALTER TABLE ddl.b ADD COLUMN fk int", "UPDATE ddl.b SET fk = 1 WHERE id = 1", "ALTER TABLE ddl.b ALTER fk TYPE bigint",
+     "ALTER TABLE ddl.b ADD FOREIGN KEY (fk) REFERENCES ddl.new_two", "INSERT INTO ddl.versions VALUES ('1')", "COMMIT"],
+    ["BEGIN; UPDATE ddl.b SET fk = NULL; ALTER TABLE ddl.b DROP COLUMN fk; DELETE FROM ddl.versions; COMMIT",
+     "ALTER TABLE ddl.b DROP COLUMN fk; DROP TABLE ddl.new_two; UPDATE ddl.versions SET v = '2'"],
     ["DROP TABLE ddl.parent, ddl.loose"],
     ["DROP SCHEMA ddl"],
     ["BEGIN; DROP SCHEMA ddl CASCADE; SELECT 1", "ROLLBACK"],

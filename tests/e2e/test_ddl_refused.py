@@ -279,3 +279,31 @@ def test_end_of_pgvigil_while_it_waits(make_stack):
     assert definitions(own) == before
     own.serve()
     compare(own)
+
+
+def test_policy_that_changes_in_the_middle_of_a_migration(make_stack):
+    """The guards of the policy in force are made again, not those of the one that the transaction began with."""
+    own = make_stack(extra_sql=ddl_schema.TABLES, changes={"records": ddl_schema.RIGHTS}, extra_policy=[("60-ddl.cfg", ddl_schema.POLICY)])
+    with own.connect("admin1", autocommit=False) as dba:
+        dba.execute("SELECT 1")
+        changed = ddl_schema.POLICY.replace('"ddl.b"; columns = { admin = [ "id", "a", "note" ]', '"ddl.b"; columns = { admin = [ "id", "note" ]')
+        assert changed != ddl_schema.POLICY
+        (own.policy / "60-ddl.cfg").write_text(changed, encoding="utf-8")
+        own.deploy()
+        since = own.proxy.log_size()
+        own.proxy.hup()
+        own.proxy.wait_log(r"event=reload\s", since=since, seconds=60)
+        dba.execute("ALTER TABLE ddl.b ADD COLUMN later int")
+        dba.commit()
+        dba.execute("ALTER TABLE ddl.b DROP COLUMN later")
+        dba.commit()
+    with own.connect("nurse1", mission="care") as nurse:
+        assert ddl_schema.seen(nurse, "ddl.b")[0] == ["id", "note"]
+        assert ddl_schema.seen(nurse, "ddl.a")
+    # The older one's guard of that table is gone: whoever goes back to it deploys it.
+    (own.policy / "60-ddl.cfg").write_text(ddl_schema.POLICY, encoding="utf-8")
+    own.deploy()
+    since = own.proxy.log_size()
+    own.proxy.hup()
+    own.proxy.wait_log(r"event=reload\s", since=since, seconds=60)
+    compare(own)
