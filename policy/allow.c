@@ -14,9 +14,10 @@ static const struct word {
     const char *word;
     enum policy_allow allow;
 } words[] = {
-    {"listen", ALLOW_LISTEN},   {"notify", ALLOW_NOTIFY},
-    {"lock", ALLOW_LOCK},       {"prepared-transactions", ALLOW_PREPARED_TRANSACTIONS},
-    {"explain", ALLOW_EXPLAIN}, {"large-objects", ALLOW_LARGE_OBJECTS},
+    {"listen", ALLOW_LISTEN},       {"notify", ALLOW_NOTIFY},
+    {"lock", ALLOW_LOCK},           {"prepared-transactions", ALLOW_PREPARED_TRANSACTIONS},
+    {"explain", ALLOW_EXPLAIN},     {"large-objects", ALLOW_LARGE_OBJECTS},
+    {"temporary", ALLOW_TEMPORARY},
 };
 
 enum policy_allow policy_allow_find(const char *word)

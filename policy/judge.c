@@ -212,6 +212,7 @@ static bool applied_here(const struct verdict *verdict, const struct verdict_sta
     case STATEMENT_PREPARE_TRANSACTION:
     case STATEMENT_EXPLAIN:
     case STATEMENT_UTILITY:
+    case STATEMENT_TEMPORARY:
     case STATEMENT_BEGIN:
     case STATEMENT_COMMIT:
     case STATEMENT_ROLLBACK:
@@ -310,6 +311,10 @@ static enum status prepare(struct judge *judge)
     if (request->catalog == NULL)
         return judge_refuse(judge, DENIED, "57P03", "catalog", "catalog", SIZE_MAX,
                             "the database's catalog is not known yet");
+    for (size_t i = 0; i < request->temporary_count && judge_temporary_allowed(judge); i++) {
+        if (judge_temporary_note(judge, &request->temporary[i]) != OK)
+            return ERR_MEMORY;
+    }
     judge->verdict->pair = guard_pair_name(policy, request->role, request->mission, judge->arena);
     judge->catalog_schema = guard_catalog_schema(policy, judge->arena);
     return judge->verdict->pair == NULL || judge->catalog_schema == NULL ? judge_no_memory(judge)

@@ -327,7 +327,8 @@ static enum status qualified_column(struct judge *judge, PgQuery__ColumnRef *tre
         return status;
     long column = ref->column == NULL ? -1 : scope_column(item, ref->column);
     if (column < 0 && ref->column != NULL && strcmp(ref->column, "tableoid") == 0 && node != NULL &&
-        item->use != NULL && item->use->guard == NULL)
+        item->use != NULL && item->use->guard == NULL &&
+        !judge_is_temporary(item->use->shown.relation))
         return catalog_oid(judge, tree, node, item, ref->at);
     if (ref->column == NULL || column >= 0)
         scope_use(level, item, column);

@@ -267,7 +267,9 @@ static enum status on_constraint(struct judge *judge, PgQuery__InferClause *infe
 
 static enum status infer(struct judge *judge, PgQuery__InferClause *infer)
 {
-    enum status named = infer->conname[0] == '\0' ? OK : on_constraint(judge, infer);
+    /* A guard has no constraints; a temporary table has its own. */
+    bool own = judge_is_temporary(judge->level->items[0].use->shown.relation);
+    enum status named = infer->conname[0] == '\0' || own ? OK : on_constraint(judge, infer);
     if (named != OK)
         return named;
     for (size_t i = 0; i < infer->n_index_elems; i++) {
@@ -292,7 +294,8 @@ static enum status infer(struct judge *judge, PgQuery__InferClause *infer)
 static enum status do_update(struct judge *judge, PgQuery__OnConflictClause *conflict)
 {
     struct level *level = judge->level;
-    bool filtered = level->items[0].use->shown.rule->rows != NULL;
+    const struct policy_rule *rule = level->items[0].use->shown.rule;
+    bool filtered = rule != NULL && rule->rows != NULL;
     struct range_item *excluded = scope_add(judge);
     if (excluded == NULL)
         return judge_no_memory(judge);

@@ -301,7 +301,8 @@ static enum status add_columns(struct judge *judge, struct copied *copied,
             status = add_column(judge, copied, tree_string(copy->attlist[i]));
     }
     const struct column_list *all = &copied->item->columns;
-    if (copy->n_attlist == 0 && copied->item->use->guard == NULL)
+    if (copy->n_attlist == 0 && copied->item->use->guard == NULL &&
+        !judge_is_temporary(copied->relation))
         return add_star(judge, copied); /* a system catalog: its guard knows its columns */
     for (size_t i = 0; copy->n_attlist == 0 && i < all->count && status == OK; i++) {
         if (judge_copy_lists(copied->relation, all->names[i]))

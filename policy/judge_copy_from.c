@@ -24,22 +24,27 @@
 #include <pgvigil/text.h>
 #include <string.h>
 
-#define TABLE_SCHEMA "pg_temp"
-#define TABLE        TABLE_SCHEMA ".\"" JUDGE_COPY_TABLE "\""
+#define TABLE JUDGE_TEMPORARY_SCHEMA ".\"" JUDGE_COPY_TABLE "\""
 
 /* The name of the guard, noted as an edit like any other target's, becomes the temporary table's.
  */
-static enum status take_table(struct judge *judge, PgQuery__RangeVar *var, size_t edits)
+static enum status take_table(struct judge *judge, PgQuery__RangeVar *var, size_t edits,
+                              const char *table)
 {
     if (judge->edit_count != edits + 1)
         return judge_refuse(judge, ERR_INTERNAL, "XX000", "internal", "COPY", SIZE_MAX,
                             "the table of COPY was not found in the text");
-    enum status status = rewrite_amend(judge, edits, TABLE);
+    const char *quoted = rewrite_quote(judge, table);
+    const char *text =
+        quoted == NULL ? NULL : judge_format(judge, JUDGE_TEMPORARY_SCHEMA ".%s", quoted);
+    if (text == NULL)
+        return judge_no_memory(judge);
+    enum status status = rewrite_amend(judge, edits, text);
     if (status != OK)
         return status;
     var->alias = NULL;
-    var->schemaname = arena_strdup(judge->arena, TABLE_SCHEMA);
-    var->relname = arena_strdup(judge->arena, JUDGE_COPY_TABLE);
+    var->schemaname = arena_strdup(judge->arena, JUDGE_TEMPORARY_SCHEMA);
+    var->relname = arena_strdup(judge->arena, table);
     return var->schemaname == NULL || var->relname == NULL ? judge_no_memory(judge) : OK;
 }
 
@@ -202,10 +207,13 @@ enum status judge_copy_from(struct judge *judge, PgQuery__CopyStmt *copy,
         status = fill_columns(judge, copy, &filled);
     if (status == OK)
         status = forced_columns(judge, copy, &filled);
+    /* A temporary table is copied into as it is. */
+    bool direct = status == OK && judge_is_temporary(filled.relation);
     if (status == OK)
-        status = take_table(judge, copy->relation, edits);
+        status = take_table(judge, copy->relation, edits,
+                            direct ? filled.relation->name : JUDGE_COPY_TABLE);
     const char *names = text_take(&filled.names, judge->arena);
-    if (status == OK)
+    if (status == OK && !direct)
         status = names == NULL ? judge_no_memory(judge)
                                : add_statements(judge, out, names, filled.identity);
     scope_leave(judge);

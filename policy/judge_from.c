@@ -202,7 +202,7 @@ static enum status join_alias(struct judge *judge, PgQuery__JoinExpr *join, size
     /* Renaming is by the join's own order, which merges columns: only the new names are known. One
      * that is gone must not pass for a column, as PostgreSQL would take it for a call. */
     if (status == OK && join->alias->n_colnames > 0)
-        item.columns = (struct column_list){NULL, 0, false};
+        item.columns = (struct column_list){.known = false};
     if (status == OK)
         status = item_alias(judge, &item, join->alias);
     for (size_t i = start; i < level->item_count && status == OK; i++) {

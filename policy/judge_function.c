@@ -68,6 +68,10 @@ static enum status builtin(struct judge *judge, PgQuery__FuncCall *call, const c
     const char *reason = NULL;
     enum function_class class = functions_class(name, &reason);
     enum status status = OK;
+    if ((class == FUNCTION_GUARDED || allowed_by_word(judge, name) ||
+         judge_is_sequence_function(name)) &&
+        judge_not_stored(judge, name) != OK)
+        return DENIED;
     if (allowed_by_word(judge, name)) {
         class = FUNCTION_ALLOWED;
         if (strcmp(name, "pg_notify") == 0)
@@ -130,7 +134,7 @@ static enum status named(struct judge *judge, PgQuery__FuncCall *call, size_t at
         if (!policy_allows(judge, schema, name))
             return refuse(judge, judge_format(judge, "%s.%s", schema, name), NULL, at);
         judge->calls_foreign_function = true;
-        return OK;
+        return judge_not_stored(judge, name);
     }
     const struct catalog_function *other =
         catalog_function_on_path(request->catalog, request->path, request->path_count, name);
@@ -147,6 +151,8 @@ static enum status named(struct judge *judge, PgQuery__FuncCall *call, size_t at
         return status;
     }
     judge->calls_foreign_function = true;
+    if (judge_not_stored(judge, name) != OK)
+        return DENIED;
     return rename_call(judge, call, other->schema, name, at);
 }
 
@@ -207,6 +213,8 @@ enum status judge_value_function(struct judge *judge, PgQuery__SQLValueFunction 
     const char *name = value_function_name(function->op);
     if (tells_time(function->op))
         return OK;
+    if (judge_not_stored(judge, name == NULL ? "this function" : name) != OK)
+        return DENIED;
     size_t next = 0;
     size_t index = at == SIZE_MAX ? SIZE_MAX : scan_find(&judge->tokens, at);
     size_t end = index == SIZE_MAX ? 0 : scan_name_end(&judge->tokens, index, &next);

@@ -41,9 +41,15 @@ static const struct verdict_relation *relations(struct keeper *keeper,
         copy[i].schema = text(keeper, copy[i].schema);
         copy[i].name = text(keeper, copy[i].name);
         copy[i].guard = text(keeper, copy[i].guard);
-        /* Their names are the catalog's. */
-        copy[i].columns =
-            bytes(keeper, copy[i].columns, copy[i].column_count, sizeof(*copy[i].columns));
+        struct verdict_column *columns =
+            bytes(keeper, copy[i].columns, copy[i].column_count, sizeof(*columns));
+        copy[i].columns = columns;
+        if (copy[i].relation == NULL ||
+            strcmp(copy[i].relation->schema, JUDGE_TEMPORARY_SCHEMA) != 0)
+            continue; /* their names are the catalog's */
+        copy[i].relation = NULL;
+        for (size_t k = 0; columns != NULL && k < copy[i].column_count; k++)
+            columns[k].name = text(keeper, columns[k].name);
     }
     return copy;
 }

@@ -175,6 +175,8 @@ static enum status may_lock(struct judge *judge, const struct relation_use *use)
     const struct policy_rule *rule = use->shown.rule;
     if (name == NULL)
         return judge_no_memory(judge);
+    if (judge_is_temporary(use->shown.relation))
+        return OK;
     if (use->guard == NULL)
         return judge_deny(
             judge, "lock", name, SIZE_MAX,
@@ -217,7 +219,8 @@ enum status judge_lock(struct judge *judge, PgQuery__SelectStmt *select, const s
         if (!locked[i])
             continue;
         status = may_lock(judge, level->items[i].use);
-        if (status == OK && level->items[i].use->shown.rule->rows != NULL)
+        const struct policy_rule *rule = level->items[i].use->shown.rule;
+        if (status == OK && rule != NULL && rule->rows != NULL)
             filtered = &level->items[i];
     }
     if (status != OK || filtered == NULL)

@@ -28,6 +28,7 @@ struct column_list {
     const char **names;
     size_t count;
     bool known;
+    bool partly; /* there may be more, or others; else columns that PostgreSQL names are "" */
 };
 
 /* A relation the statement reads, with what it uses of it. */
@@ -121,6 +122,9 @@ struct judge {
     size_t copied;      /* bytes of the client's text that are sent twice */
     unsigned reg_casts; /* rewritten so far */
     unsigned depth;
+    const struct catalog_relation **temporary; /* the session's own, as the text has left them */
+    size_t temporary_count, temporary_cap;
+    bool stored;                 /* the expression at hand becomes part of a table */
     PgQuery__RawStmt *around[3]; /* COPY FROM: what stands before it, and behind it; or NULL */
 };
 
@@ -193,6 +197,38 @@ NODISCARD enum status judge_truncate(struct judge *judge, PgQuery__TruncateStmt 
                                      struct verdict_statement *out);
 NODISCARD enum status judge_lock_table(struct judge *judge, PgQuery__LockStmt *lock,
                                        struct verdict_statement *out);
+/* judge_temporary.c */
+/* The session's own temporary relation of that name, or NULL. */
+const struct catalog_relation *judge_temporary(const struct judge *judge, const char *name);
+bool judge_is_temporary(const struct catalog_relation *relation);
+bool judge_temporary_allowed(const struct judge *judge);
+/* It is gone, or there, for what follows in the text. */
+void judge_temporary_forget(struct judge *judge, const char *name);
+NODISCARD enum status judge_temporary_note(struct judge *judge,
+                                           const struct catalog_relation *relation);
+/* DENIED where an expression is being judged that a table keeps: `what` may not stand in it. */
+NODISCARD enum status judge_not_stored(struct judge *judge, const char *what);
+NODISCARD enum status judge_stored(struct judge *judge, PgQuery__Node *expression);
+/* WITH (...) of a table, an index or a constraint. */
+NODISCARD enum status judge_storage(struct judge *judge, PgQuery__Node **options, size_t count);
+/* A name that a client may give to what it makes. */
+NODISCARD enum status judge_own_name(struct judge *judge, const char *name);
+NODISCARD enum status judge_create_table(struct judge *judge, PgQuery__CreateStmt *create,
+                                         struct verdict_statement *out);
+NODISCARD enum status judge_create_table_as(struct judge *judge, PgQuery__CreateTableAsStmt *create,
+                                            struct verdict_statement *out);
+/* The SELECT whose INTO it is: the leftmost arm; NULL: it has none. */
+PgQuery__SelectStmt *judge_into(PgQuery__SelectStmt *select);
+NODISCARD enum status judge_select_into(struct judge *judge, PgQuery__SelectStmt *select,
+                                        struct verdict_statement *out);
+/* judge_temporary_use.c */
+NODISCARD enum status judge_drop(struct judge *judge, PgQuery__DropStmt *drop,
+                                 struct verdict_statement *out);
+NODISCARD enum status judge_create_index(struct judge *judge, PgQuery__IndexStmt *index,
+                                         struct verdict_statement *out);
+NODISCARD enum status judge_analyze(struct judge *judge, PgQuery__VacuumStmt *vacuum,
+                                    struct verdict_statement *out);
+NODISCARD enum status judge_discard_temporary(struct judge *judge, struct verdict_statement *out);
 /* The kind of a statement and the setting it names, without a judgement. */
 NODISCARD enum status judge_outline(struct judge *judge, const PgQuery__Node *node,
                                     struct verdict_statement *out);
@@ -286,6 +322,10 @@ NODISCARD enum status judge_reg_target(struct judge *judge, PgQuery__ResTarget *
 /* resolve.c: a name in FROM that is no CTE. Edits it; *item gets use, columns, names. */
 NODISCARD enum status judge_relation(struct judge *judge, PgQuery__RangeVar *var,
                                      struct range_item *item);
+
+/* Notes that the statement makes or writes a temporary relation. */
+NODISCARD enum status judge_temporary_written(struct judge *judge,
+                                              const struct catalog_relation *relation);
 
 /* The policy file's own name: where policies stand on the proxy's disk is not the client's. */
 const char *judge_file_name(const char *path);

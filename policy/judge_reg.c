@@ -203,6 +203,8 @@ enum status judge_reg_cast(struct judge *judge, PgQuery__TypeCast *cast, PgQuery
     *done = type != NULL && node != NULL && cast->arg != NULL && cast->location >= 0;
     if (!*done)
         return OK; /* another type; or a form that judge_type then refuses */
+    if (judge_not_stored(judge, type) != OK)
+        return DENIED;
     const char *name = judge_format(judge, "%s_%s", type, is_text(cast->arg) ? "in" : "out");
     const char *schema = rewrite_quote(judge, judge->catalog_schema);
     if (name == NULL || schema == NULL)

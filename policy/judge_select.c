@@ -46,7 +46,7 @@ static bool with_is_raw(const PgQuery__CommonTableExpr *cte)
 
 enum status judge_with(struct judge *judge, PgQuery__WithClause *with)
 {
-    static const struct column_list unknown = {NULL, 0, false};
+    static const struct column_list unknown = {.known = false};
     for (size_t i = 0; i < with->n_ctes; i++) {
         PgQuery__Node *node = with->ctes[i];
         if (node->node_case != PG_QUERY__NODE__NODE_COMMON_TABLE_EXPR ||
@@ -89,14 +89,17 @@ static enum status star_columns(struct judge *judge, const PgQuery__ColumnRef *r
                                 struct column_list *list, size_t *cap)
 {
     const char *qualifier = ref->n_fields == 2 ? tree_string(ref->fields[0]) : NULL;
-    if (ref->n_fields > 2)
+    if (ref->n_fields > 2) {
+        list->partly = true;
         list->known = false;
+    }
     for (size_t i = 0; i < judge->level->item_count; i++) {
         const struct range_item *item = &judge->level->items[i];
         if (item->hidden ||
             (qualifier != NULL && (item->name == NULL || strcmp(item->name, qualifier) != 0)))
             continue;
         list->known = list->known && item->columns.known;
+        list->partly = list->partly || !item->columns.known;
         if (judge_work(judge, item->columns.count + 1) != OK)
             return ERR_LIMIT;
         for (size_t k = 0; k < item->columns.count; k++) {
@@ -119,7 +122,7 @@ enum status judge_output_columns(struct judge *judge, PgQuery__Node **nodes, siz
 {
     size_t cap = 0;
     enum status status = OK;
-    *list = (struct column_list){NULL, 0, true};
+    *list = (struct column_list){.known = true};
     for (size_t i = 0; i < count && status == OK; i++) {
         const PgQuery__Node *node = nodes[i];
         const PgQuery__ResTarget *target =
@@ -149,7 +152,7 @@ static enum status values_columns(struct judge *judge, const PgQuery__SelectStmt
     const PgQuery__Node *row = select->values_lists[0];
     size_t count = row->node_case == PG_QUERY__NODE__NODE_LIST ? row->list->n_items : 0;
     enum status status = OK;
-    *list = (struct column_list){NULL, 0, true};
+    *list = (struct column_list){.known = true};
     for (size_t i = 0; i < count && status == OK; i++) {
         const char *name = judge_format(judge, "column%zu", i + 1);
         status = name == NULL ? judge_no_memory(judge) : list_add(judge, list, &cap, name);
@@ -243,7 +246,7 @@ static enum status tail(struct judge *judge, PgQuery__SelectStmt *select)
 
 enum status judge_select(struct judge *judge, PgQuery__SelectStmt *select, struct column_list *out)
 {
-    *out = (struct column_list){NULL, 0, false};
+    *out = (struct column_list){.known = false};
     if (select->into_clause != NULL)
         return refuse_clause(judge, "SELECT INTO", "It would make a table.");
     struct lock lock;

@@ -191,6 +191,33 @@ static enum status common(struct judge *judge, PgQuery__Node *node, struct verdi
     }
 }
 
+/* What a role may do with temporary tables; *done false: nothing of it. */
+static enum status temporary(struct judge *judge, PgQuery__Node *node,
+                             struct verdict_statement *out, bool *done)
+{
+    *done = true;
+    switch ((int)node->node_case) {
+    case PG_QUERY__NODE__NODE_CREATE_STMT:
+        return judge_create_table(judge, node->create_stmt, out);
+    case PG_QUERY__NODE__NODE_CREATE_TABLE_AS_STMT:
+        return judge_create_table_as(judge, node->create_table_as_stmt, out);
+    case PG_QUERY__NODE__NODE_DROP_STMT:
+        return judge_drop(judge, node->drop_stmt, out);
+    case PG_QUERY__NODE__NODE_INDEX_STMT:
+        return judge_create_index(judge, node->index_stmt, out);
+    case PG_QUERY__NODE__NODE_VACUUM_STMT:
+        return judge_analyze(judge, node->vacuum_stmt, out);
+    case PG_QUERY__NODE__NODE_DISCARD_STMT:
+        if (node->discard_stmt->target == PG_QUERY__DISCARD_MODE__DISCARD_TEMP)
+            return judge_discard_temporary(judge, out);
+        break;
+    default:
+        break;
+    }
+    *done = false;
+    return OK;
+}
+
 static enum statement_kind outline_transaction(const PgQuery__TransactionStmt *statement)
 {
     switch ((int)statement->kind) {
@@ -241,6 +268,15 @@ enum status judge_outline(struct judge *judge, const PgQuery__Node *node,
     case PG_QUERY__NODE__NODE_PREPARE_STMT:
         out->kind = STATEMENT_PREPARE;
         return OK;
+    case PG_QUERY__NODE__NODE_SELECT_STMT:
+        if (judge_into(node->select_stmt) != NULL)
+            out->kind = STATEMENT_TEMPORARY;
+        return OK;
+    case PG_QUERY__NODE__NODE_CREATE_STMT:
+    case PG_QUERY__NODE__NODE_CREATE_TABLE_AS_STMT:
+    case PG_QUERY__NODE__NODE_DROP_STMT:
+        out->kind = STATEMENT_TEMPORARY;
+        return OK;
     default:
         return OK;
     }
@@ -267,7 +303,12 @@ enum status judge_statement(struct judge *judge, PgQuery__Node *node, struct ver
     if (status != OK || done)
         return status;
     if (node->node_case == PG_QUERY__NODE__NODE_SELECT_STMT)
-        return select_statement(judge, node->select_stmt, out);
+        return judge_into(node->select_stmt) == NULL
+                   ? select_statement(judge, node->select_stmt, out)
+                   : judge_select_into(judge, node->select_stmt, out);
+    status = temporary(judge, node, out, &done);
+    if (status != OK || done)
+        return status;
     if (judge_is_write(node))
         return write_statement(judge, node, out);
     if (node->node_case == PG_QUERY__NODE__NODE_COPY_STMT)
@@ -311,6 +352,9 @@ enum status judge_held(struct judge *judge, PgQuery__Node *query, size_t start,
     default:
         return refuse_statement(judge, judge_format(judge, "%s of this", out->tag), NULL);
     }
+    if (query->node_case == PG_QUERY__NODE__NODE_SELECT_STMT &&
+        judge_into(query->select_stmt) != NULL)
+        return refuse_statement(judge, judge_format(judge, "%s of SELECT INTO", out->tag), NULL);
     enum status status = judge_statement(judge, query, &held);
     out->writes = out->writes || held.writes;
     return status;
@@ -381,7 +425,7 @@ static enum status survey_visit(void *context, ProtobufCMessage *message)
     survey->writes = survey->writes || may_write(message);
     enum status status = OK;
     if (!survey->relations && message->descriptor == &pg_query__common_table_expr__descriptor) {
-        static const struct column_list unknown = {NULL, 0, false};
+        static const struct column_list unknown = {.known = false};
         status =
             scope_push_cte(survey->judge, ((PgQuery__CommonTableExpr *)message)->ctename, &unknown);
     } else if (survey->relations && message->descriptor == &pg_query__range_var__descriptor) {

@@ -2,9 +2,10 @@
  * resolve.c: a relation's name in FROM -> its guard.
  *
  * The name is resolved as PostgreSQL would for this session (its tracked search_path, pg_catalog
- * first), against the catalog snapshot; then the policy says whether the relation exists for this
- * role and mission. What is sent names the guard, with the original name as alias. Guard schemas
- * and pg_temp are never reachable by name, whatever the path says.
+ * first), against the session's own temporary relations and the catalog snapshot; then the policy
+ * says whether the relation exists for this role and mission. What is sent names the guard (or the
+ * temporary table, by its schema), with the original name as alias. Guard schemas and other
+ * sessions' temporary ones are never reachable by name, whatever the path says.
  */
 #include "judge_private.h"
 
@@ -44,11 +45,19 @@ static enum status find(struct judge *judge, const PgQuery__RangeVar *var, size_
             judge, DENIED, "0A000", "relation", var->catalogname, at,
             judge_format(judge, "cross-database references are not implemented: \"%s.%s.%s\"",
                          var->catalogname, var->schemaname, var->relname));
-    if (closed_schema(var->schemaname))
+    /* The path cannot name pg_temp, so that it is searched before everything else. */
+    bool own =
+        strcmp(var->schemaname, JUDGE_TEMPORARY_SCHEMA) == 0 && judge_temporary_allowed(judge);
+    if (!own && closed_schema(var->schemaname))
         return refuse_schema(judge, var->schemaname, at);
-    *out = var->schemaname[0] != '\0'
-               ? catalog_find(catalog, var->schemaname, var->relname)
-               : catalog_resolve(catalog, request->path, request->path_count, var->relname);
+    if (own || var->schemaname[0] == '\0')
+        *out = judge_temporary(judge, var->relname);
+    if (*out != NULL)
+        return OK;
+    if (!own)
+        *out = var->schemaname[0] != '\0'
+                   ? catalog_find(catalog, var->schemaname, var->relname)
+                   : catalog_resolve(catalog, request->path, request->path_count, var->relname);
     if (*out == NULL) {
         const char *name = written_name(judge, var);
         if (judge_sequence_exists(judge, var->schemaname, var->relname)) {
@@ -346,7 +355,7 @@ static enum status item_fill(struct judge *judge, struct range_item *item, struc
         return judge_no_memory(judge);
     for (size_t i = 0; i < use->column_count; i++)
         names[i] = use->columns[i];
-    item->columns = (struct column_list){names, use->column_count, true};
+    item->columns = (struct column_list){.names = names, .count = use->column_count, .known = true};
     item->use = use;
     item->name = relation->name;
     item->schema = relation->schema;
@@ -384,6 +393,45 @@ static enum status system_relation(struct judge *judge, PgQuery__RangeVar *var,
     return emit(judge, var, at, schema, view, alias);
 }
 
+static enum status no_table(struct judge *judge, const struct catalog_relation *relation, size_t at)
+{
+    if (relation->kind == 'r')
+        return judge_unsupported(
+            judge, "relation",
+            judge_format(judge, "the use of \"%s\" in the text that makes it", relation->name),
+            "Its columns are not known yet: name them, or send what follows as a text of its own.");
+    return judge_refuse(judge, DENIED, "42809", "relation", relation->name, at,
+                        judge_format(judge, "cannot open relation \"%s\"", relation->name));
+}
+
+static enum status temporary_relation(struct judge *judge, PgQuery__RangeVar *var,
+                                      struct range_item *item,
+                                      const struct catalog_relation *relation, size_t at)
+{
+    if (relation->kind != 'r' || relation->columns == NULL)
+        return no_table(judge, relation, at);
+    struct relation_use *use = use_of(judge, relation, NULL, NULL, NULL);
+    enum status status = item_fill(judge, item, use, relation);
+    if (status != OK)
+        return status;
+    const char *alias = NULL;
+    if (var->alias == NULL)
+        status = choose_alias(judge, relation, at, &alias);
+    if (status != OK)
+        return status;
+    item->emitted = alias; /* NULL: the client's own alias */
+    return emit(judge, var, at, JUDGE_TEMPORARY_SCHEMA, relation->name, alias);
+}
+
+enum status judge_temporary_written(struct judge *judge, const struct catalog_relation *relation)
+{
+    struct relation_use *use = use_of(judge, relation, NULL, NULL, NULL);
+    if (use == NULL)
+        return judge_no_memory(judge);
+    use->shown.writes = true;
+    return OK;
+}
+
 enum status judge_relation(struct judge *judge, PgQuery__RangeVar *var, struct range_item *item)
 {
     const struct judge_request *request = judge->request;
@@ -395,6 +443,8 @@ enum status judge_relation(struct judge *judge, PgQuery__RangeVar *var, struct r
     enum status status = find(judge, var, at, &relation);
     if (status != OK || relation == NULL)
         return status;
+    if (judge_is_temporary(relation))
+        return temporary_relation(judge, var, item, relation, at);
     if (starts_with(relation->schema, "pg_") || strcmp(relation->schema, "information_schema") == 0)
         return system_relation(judge, var, item, relation, at);
     const struct catalog_guard *guard = catalog_guard_for(

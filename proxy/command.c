@@ -56,6 +56,7 @@ bool command_is_local(const struct session *session, const struct verdict_statem
     case STATEMENT_PREPARE_TRANSACTION:
     case STATEMENT_EXPLAIN:
     case STATEMENT_UTILITY:
+    case STATEMENT_TEMPORARY:
     case STATEMENT_BEGIN:
     case STATEMENT_COMMIT:
     case STATEMENT_ROLLBACK:
@@ -275,6 +276,7 @@ enum status command_run(struct session *session, const struct command *command, 
     case STATEMENT_PREPARE_TRANSACTION:
     case STATEMENT_EXPLAIN:
     case STATEMENT_UTILITY:
+    case STATEMENT_TEMPORARY:
     case STATEMENT_BEGIN:
     case STATEMENT_COMMIT:
     case STATEMENT_ROLLBACK:

@@ -49,7 +49,9 @@ static const struct verdict_statement *copy_from_of(const struct statement *stat
         index >= statement->verdict->statement_count)
         return NULL;
     const struct verdict_statement *one = &statement->verdict->statements[index];
-    return one->kind == STATEMENT_COPY_FROM && one->relation_count > 0 ? one : NULL;
+    bool wrapped = one->kind == STATEMENT_COPY_FROM && one->relation_count > 0 &&
+                   strcmp(one->relations[0].schema, JUDGE_TEMPORARY_SCHEMA) != 0;
+    return wrapped ? one : NULL; /* a temporary table is copied into as it is */
 }
 
 bool copy_from_runs(const struct request *request)

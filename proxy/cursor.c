@@ -268,6 +268,7 @@ enum status cursors_apply(struct cursors *cursors, const struct verdict_statemen
     case STATEMENT_UNLISTEN:
     case STATEMENT_EXPLAIN:
     case STATEMENT_UTILITY:
+    case STATEMENT_TEMPORARY:
     case STATEMENT_BEGIN:
     case STATEMENT_SET:
     case STATEMENT_RESET:

@@ -612,6 +612,8 @@ static enum status execute_upstream(struct session *session, const char *portal,
     if (status == DENIED)
         return refuse(session, statement, &refusal, true);
     if (status == OK)
+        temporary_begin(session, statement);
+    if (status == OK)
         status = query_need_server(session, &refusal);
     uint64_t id = 0;
     bool ddl = status == OK && ddl_wanted(session, statement);

@@ -92,6 +92,7 @@ static enum status changed(struct session *session, const struct identity *befor
     session_new_epoch(session);
     statements_end_portals(session->statements, UINT64_MAX);
     use_end(session);
+    temporary_end(&session->temporary);
     enum status status = record_change(session, before, how);
     return status == OK && other_glass && now->glass != NULL ? record_begin(session, how) : status;
 }

@@ -214,6 +214,7 @@ bool person_needless(const struct verdict *verdict)
         case STATEMENT_PREPARE_TRANSACTION:
         case STATEMENT_EXPLAIN:
         case STATEMENT_UTILITY:
+        case STATEMENT_TEMPORARY:
         case STATEMENT_OTHER:
             return false;
         }

@@ -35,6 +35,7 @@ static bool may_be_executed(const struct statement *statement)
     case STATEMENT_PREPARE_TRANSACTION:
     case STATEMENT_EXPLAIN:
     case STATEMENT_UTILITY:
+    case STATEMENT_TEMPORARY:
     case STATEMENT_BEGIN:
     case STATEMENT_COMMIT:
     case STATEMENT_ROLLBACK:

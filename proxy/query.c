@@ -66,7 +66,8 @@ enum status query_finish(struct session *session, const struct buf *bytes)
 
 void query_unsettle(struct session *session)
 {
-    session->unsettled = session->unsettled || session->transaction.touched;
+    session->unsettled =
+        session->unsettled || session->transaction.touched || session->temporary.open;
 }
 
 /* The error in its place; upstream the transaction must fail as well, or PostgreSQL and the client
@@ -126,7 +127,8 @@ static bool in_step(const struct session *session)
 {
     const struct server *server = session->server;
     return server != NULL && server->state == SERVER_ACTIVE && !server->doubtful &&
-           session->bound_epoch == session->epoch && server->pool == session_pool(session);
+           session->bound_epoch == session->epoch && server->pool == session_pool(session) &&
+           !temporary_unsettled(&session->temporary);
 }
 
 static enum status get_server(struct session *session)
@@ -137,6 +139,11 @@ static enum status get_server(struct session *session)
         return OK;
     if (active && session->requests.count > 0)
         return query_drain(session);
+    /* It is being asked already, ahead of this. */
+    if (session->server != NULL && session->server->state == SERVER_PREPARING) {
+        session_enter(session, SESSION_WAIT_SERVER);
+        return NEED_MORE;
+    }
     session_fit_server(session);
     struct server *server = session->server;
     if (server != NULL && server->pool != session_pool(session))
@@ -163,6 +170,22 @@ enum status query_need_server(struct session *session, struct refusal *refusal)
                                 .failed_upstream = session->follow_failed};
     session->follow_failed = false;
     return DENIED;
+}
+
+enum status query_settle_temporary(struct session *session, bool extended)
+{
+    if (!temporary_unsettled(&session->temporary))
+        return OK;
+    enum status status = query_drain(session);
+    /* In a failed block nothing runs but its end, which is known by its words. */
+    if (status != OK || (session->transaction.block && session->transaction.aborted))
+        return status;
+    struct refusal refusal;
+    status = query_need_server(session, &refusal);
+    if (status != DENIED)
+        return status;
+    status = query_refuse(session, &refusal, extended);
+    return status == OK ? DENIED : status;
 }
 
 enum status query_drain(struct session *session)
@@ -313,6 +336,9 @@ static enum status run_judge(struct session *session, struct statement *statemen
     if (!start_settings(session, statement, &start))
         return ERR_MEMORY;
     struct prepared_lookup lookup = {.session = session, .statement = statement};
+    size_t temporary_count = 0;
+    const struct catalog_relation *temporary =
+        temporary_relations(&session->temporary, &temporary_count);
     struct judge_request request = {.policy = session->world->policy,
                                     .catalog = catalog,
                                     .user = identity->user,
@@ -328,7 +354,9 @@ static enum status run_judge(struct session *session, struct statement *statemen
                                     .len = statement->len,
                                     .extended = extended,
                                     .prepared = prepared_name,
-                                    .context = &lookup};
+                                    .context = &lookup,
+                                    .temporary = temporary,
+                                    .temporary_count = temporary_count};
     enum status status = call == NULL
                              ? judge(&request, statement->arena, &statement->verdict)
                              : judge_call(&request, call->function, call->value_count,
@@ -460,6 +488,7 @@ void query_note_settings(struct session *session, const struct statement *statem
 {
     if (statement == NULL)
         return;
+    temporary_sent(session, statement);
     for (size_t i = 0; i < statement->verdict->statement_count; i++) {
         const struct verdict_statement *one = &statement->verdict->statements[i];
         bool sets = one->kind == STATEMENT_SET || one->kind == STATEMENT_RESET;
@@ -506,6 +535,8 @@ enum status query_forward(struct session *session, struct statement *statement, 
     enum status status = mission_limits_statement(session, statement, &refusal);
     if (status == OK)
         status = use_plan(session, statement, &refusal);
+    if (status == OK)
+        temporary_begin(session, statement);
     if (status == OK)
         status = query_need_server(session, &refusal);
     bool ddl = status == OK && ddl_wanted(session, statement);
@@ -815,8 +846,12 @@ enum status query_next(struct session *session)
         status = wait_for_running(session);
     if (status == OK && row->settled)
         status = mission_check_time(session);
+    if (status == OK && row->settled && session->script == NULL)
+        status = query_settle_temporary(session, message.type != 'Q' && message.type != 'F');
     if (status == OK)
         status = row->handle(session, &message);
+    else if (status == DENIED)
+        status = OK;
     if (session->state == SESSION_DEAD || session->state == SESSION_CLOSING)
         return CLOSED;
     if (status == NEED_MORE) {

@@ -56,6 +56,9 @@ void query_unsettle(struct session *session);
 /* OK: a server is bound and has the session's identity. NEED_MORE: the session waits for one.
  * DENIED: none can be had, *refusal says why (its texts live in the session). */
 NODISCARD enum status query_need_server(struct session *session, struct refusal *refusal);
+/* Before anything is judged that may name temporary tables: what there are is known, and none is of
+ * a mission that has ended. OK; NEED_MORE; DENIED: it could not be, and the client was told. */
+NODISCARD enum status query_settle_temporary(struct session *session, bool extended);
 /* Waits until every earlier request is answered: OK, or NEED_MORE. */
 NODISCARD enum status query_drain(struct session *session);
 /* The begin record of a statement that may write, or of any while the audit is unwell. OK: it is

@@ -287,6 +287,7 @@ static enum status on_error(struct session *session, struct request *head,
     watch_guards(session, &report);
     cursors_failed(session->cursors);
     notification_failed(session);
+    temporary_failed(&session->temporary);
     char sqlstate[6];
     snprintf(sqlstate, sizeof sqlstate, "%s", report.sqlstate == NULL ? "XX000" : report.sqlstate);
     enum status status = OK;
@@ -527,6 +528,7 @@ static enum status on_ready(struct session *session, struct request *head,
     session->tx = tx;
     cursors_ready(session->cursors, tx);
     ddl_ready(session);
+    temporary_ready(&session->temporary, tx);
     bool own = head->own;
     bool failed = head->failed || session->muted;
     bool part = head->more && !failed;
@@ -551,7 +553,10 @@ static enum status on_ready(struct session *session, struct request *head,
         emit_ready(session);
     if (tx != 'T')
         statements_end_portals(session->statements, group);
-    return result_pump(session);
+    status = result_pump(session);
+    if (status == OK)
+        session_settle_ahead(session);
+    return status;
 }
 
 /* COPY FROM STDIN in the extended protocol: a Sync that was sent already is read and ignored by the

@@ -29,6 +29,15 @@ static bool is_control(enum statement_kind kind)
            kind == STATEMENT_RELEASE;
 }
 
+/* Behind the end of a transaction temporary tables may be others. */
+static bool has_temporary(const struct session *session, const struct verdict *verdict)
+{
+    bool has = temporary_keeps(&session->temporary);
+    for (size_t i = 0; i < verdict->outline_count && !session_unrestricted(session); i++)
+        has = has || verdict->outline[i].kind == STATEMENT_TEMPORARY;
+    return has;
+}
+
 bool script_needed(const struct session *session, struct statement *statement)
 {
     const struct verdict *verdict = statement->verdict;
@@ -36,11 +45,11 @@ bool script_needed(const struct session *session, struct statement *statement)
         return false;
     if (ddl_splits(session, statement))
         return true;
+    bool changes = session->transaction.touched || has_temporary(session, verdict);
     for (size_t i = 0; i < verdict->outline_count; i++) {
         if (command_is_local(session, &verdict->outline[i]))
             return true;
-        if (session->transaction.touched && i + 1 < verdict->outline_count &&
-            goes_back(verdict->outline[i].kind))
+        if (changes && i + 1 < verdict->outline_count && goes_back(verdict->outline[i].kind))
             return true;
     }
     return false;
@@ -202,8 +211,10 @@ enum status script_step(struct session *session)
         if (session->script_next == 0 && splits_transaction(session, session->script, &at))
             return refuse_split(session);
         status = mission_check_time(session);
+        if (status == OK)
+            status = query_settle_temporary(session, false);
         if (status != OK)
-            return status;
+            return status == DENIED ? OK : status;
         query_drop_stale(session);
         size_t end = part_end(session, session->script_next);
         if (session->pending == NULL)

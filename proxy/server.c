@@ -159,6 +159,7 @@ static void preparing_failed(struct server *server)
     }
     /* The transaction has failed there, as with any other error in it; nothing runs in it. */
     server->doubtful = true;
+    temporary_unanswered(&server->session->temporary);
     forget_identity(&server->applying);
     server_enter(server, SERVER_ACTIVE);
     session_follow_failed(server->session, sqlstate, message);
@@ -191,6 +192,11 @@ static void own_answer_complete(struct server *server)
         memset(applying, 0, sizeof *applying);
     }
     server->doubtful = false;
+    if (server->asks_temporary &&
+        temporary_answered(server->session, server->drops_temporary) != OK) {
+        server_lost(server, "53200", "out of memory");
+        return;
+    }
     server_enter(server, SERVER_ACTIVE);
     session_server_ready(server->session, server);
 }
@@ -210,6 +216,17 @@ static void own_error(struct server *server, const struct wire_message *message)
               "server=%lu state=%s event=own-statement-failed sqlstate=%s message=%s",
               (unsigned long)server->id, state_name(server->state), server->own_sqlstate,
               log_quote(server->own_message, quoted, sizeof quoted));
+}
+
+static void own_row(struct server *server, const struct wire_message *message)
+{
+    if (!server->hears_temporary)
+        return; /* an identity's */
+    enum status status = temporary_row(&server->session->temporary, message);
+    if (status == ERR_LIMIT)
+        server_lost(server, "54000", "the session has too many temporary tables");
+    else if (status != OK)
+        server_lost(server, "08P01", "the database server broke the protocol");
 }
 
 /* An answer to pgvigil's own statement, or what a server says unasked. */
@@ -250,9 +267,20 @@ static void own_message(struct server *server, const struct wire_message *messag
         if (server->state == SERVER_PREPARING)
             return;
         break;
-    case 'T':
     case 'D':
+        if (server->state == SERVER_PREPARING) {
+            own_row(server, message);
+            return;
+        }
+        if (server->state == SERVER_RESETTING)
+            return;
+        break;
     case 'C':
+        server->hears_temporary = false;
+        if (server->state == SERVER_PREPARING || server->state == SERVER_RESETTING)
+            return;
+        break;
+    case 'T':
     case 'I':
         if (server->state == SERVER_PREPARING || server->state == SERVER_RESETTING)
             return;
@@ -579,6 +607,7 @@ static void begin_preparing(struct server *server, bool in_transaction)
     server_enter(server, SERVER_PREPARING);
     server->own_failed = false;
     server->own_closes = 0;
+    server->asks_temporary = server->drops_temporary = server->hears_temporary = false;
     server->own_in_transaction = in_transaction;
     server_read(server, true); /* it may have been held back for a slow client */
     worker_touch_server(server->worker, server);
@@ -638,7 +667,8 @@ void server_follow(struct server *server)
     }
     forget_preferences(&server->applying);
     bool closes = closes_cursors(server);
-    if (!closes && !server->doubtful &&
+    bool asks = temporary_unsettled(&session->temporary);
+    if (!closes && !asks && !server->doubtful &&
         same_text(server->applied.person, server->applying.person)) {
         forget_identity(&server->applying);
         session_server_ready(session, server);
@@ -651,6 +681,11 @@ void server_follow(struct server *server)
     if (server->own_in_transaction)
         session->transaction.touched = true;
     bool another = another_standing(&server->applied, &server->applying);
+    /* First, so that it is known whose rows come. */
+    server->asks_temporary = server->hears_temporary = asks;
+    server->drops_temporary = asks && session->temporary.ended;
+    if (asks)
+        put_exchange(server, temporary_question);
     /* A descriptor that was opened is read without a question of rights, by whoever comes: it ends
      * with the transaction only, so that must end. */
     if (another && session->objects_open && server->own_in_transaction)
@@ -661,6 +696,8 @@ void server_follow(struct server *server)
     }
     if (closes || another)
         put_exchange(server, "CLOSE ALL");
+    if (server->drops_temporary)
+        put_exchange(server, "DISCARD TEMP");
     /* In a transaction an error of the client's may have it skipped: it is asked for once more. */
     server->stale_cursors = server->stale_cursors && server->own_in_transaction;
     put_exchange(server, server->applying.person);
@@ -680,9 +717,11 @@ void server_release(struct server *server, bool reset)
     /* An answer that is still owed would be given to the next session. */
     bool owes = session->requests.remote > 0 || session->tx != 'I' || session->group_forwarded ||
                 server->piece_left > 0;
-    reset = reset || server->stale_cursors || server->listened || cursors_held(session->cursors);
+    reset = reset || server->stale_cursors || server->listened || server->had_temporary ||
+            cursors_held(session->cursors);
     cursors_clear(session->cursors);
     notification_end(session);
+    temporary_gone(&session->temporary);
     session->server = NULL;
     server->session = NULL;
     server_read(server, true);
@@ -697,7 +736,7 @@ void server_release(struct server *server, bool reset)
         return;
     }
     server_enter(server, SERVER_RESETTING);
-    server->own_failed = server->stale_cursors = server->listened = false;
+    server->own_failed = server->stale_cursors = server->listened = server->had_temporary = false;
     server->drew = 0;
     static const char discard[] = "DISCARD ALL";
     wire_put_query(&server->out, discard, sizeof discard - 1);
@@ -775,6 +814,7 @@ void server_close(struct server *server, const char *reason)
     event_del(server->write_event);
     if (server->session != NULL) {
         cursors_clear(server->session->cursors);
+        temporary_gone(&server->session->temporary);
         server->session->server = NULL;
     }
     server->session = NULL;

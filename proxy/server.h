@@ -88,7 +88,11 @@ struct server {
                         */
     struct server_parameter *parameters; /* ParameterStatus that differ from those of the start */
     size_t parameter_count;
-    struct map *prepared;      /* server-side statement names */
+    bool had_temporary;   /* the session has made temporary tables: reset before its next use */
+    bool asks_temporary;  /* PREPARING: what temporary tables there are... */
+    bool drops_temporary; /* ...and has them dropped... */
+    bool hears_temporary; /* ...and the rows that come tell of them */
+    struct map *prepared; /* server-side statement names */
     struct statement *unnamed; /* what the unnamed statement there is; a reference */
     bool abandoned;            /* LENT: closed as soon as it comes back */
     unsigned cancels;          /* cancel requests on their way */

@@ -154,6 +154,7 @@ void session_free(struct session *session)
     uses_unref(session->pending_uses);
     statement_unref(session->preparing);
     cursors_free(session->cursors);
+    temporary_free(&session->temporary);
     statement_unref(session->script);
     scram_free(session->scram);
     transaction_free(&session->transaction);
@@ -572,7 +573,8 @@ void session_tick(struct session *session)
 /* Something on the server connection is the session's own and lasts. */
 static bool keeps_server(const struct session *session)
 {
-    return session->pinned || session->listening || cursors_hold(session->cursors);
+    return session->pinned || session->listening || cursors_hold(session->cursors) ||
+           temporary_keeps(&session->temporary);
 }
 
 enum status session_identity_text(struct session *session, struct buf *out, size_t *path_at)
@@ -605,6 +607,23 @@ void session_server_ready(struct session *session, struct server *server)
     if (session->state == SESSION_WAIT_SERVER)
         session_enter(session, SESSION_READY);
     worker_touch(session->worker, session);
+    bool ahead = session->temporary.ahead;
+    session->temporary.ahead = false;
+    if (ahead && !temporary_unsettled(&session->temporary))
+        session_maybe_release(session);
+}
+
+void session_settle_ahead(struct session *session)
+{
+    struct server *server = session->server;
+    if (!temporary_unsettled(&session->temporary) || session->state != SESSION_READY ||
+        session->tx != 'I' || session->group_forwarded || session->requests.count > 0 ||
+        session->pending != NULL || session->script != NULL || server == NULL ||
+        server->state != SERVER_ACTIVE)
+        return;
+    session->temporary.ahead = true;
+    session_enter(session, SESSION_WAIT_SERVER);
+    server_follow(server);
 }
 
 void session_server_lost(struct session *session, const char *sqlstate, const char *message)
@@ -616,6 +635,7 @@ void session_server_lost(struct session *session, const char *sqlstate, const ch
         snprintf(session->lost_sqlstate, sizeof session->lost_sqlstate, "%s", sqlstate);
         snprintf(session->lost_message, sizeof session->lost_message, "%s", message);
         session->pinned = false;
+        temporary_gone(&session->temporary);
         session_enter(session, SESSION_READY);
         worker_touch(session->worker, session);
         return;
@@ -710,8 +730,10 @@ bool session_refresh_world(struct session *session)
                      "mission is gone");
         return false;
     }
-    if (session->world->policy != world->policy)
+    if (session->world->policy != world->policy) {
         use_end(session);
+        temporary_end(&session->temporary);
+    }
     if (session->world->policy != world->policy && move_start(session, world) != OK) {
         session_fail(session, ERR_MEMORY, NULL, "out of memory");
         return false;

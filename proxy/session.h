@@ -20,6 +20,7 @@
 #include "proxy/scram.h"
 #include "proxy/server.h"
 #include "proxy/startup.h"
+#include "proxy/temporary.h"
 #include "proxy/transaction.h"
 #include "proxy/transport.h"
 #include "proxy/use.h"
@@ -102,13 +103,14 @@ struct session {
     struct requests requests;
     struct statements *statements;
     struct cursors *cursors; /* those that SQL declared on `server` */
-    struct server *server;   /* bound, or NULL */
-    bool pinned;             /* keeps its server until it ends */
-    bool objects_open;       /* descriptors of large objects may be open in this transaction */
-    unsigned char tx;        /* last status of ReadyForQuery: I, T, E */
-    uint64_t group;          /* number of Syncs and queries so far */
-    bool group_forwarded;    /* something went upstream since the last Sync */
-    uint64_t wrote_group;    /* the last one in which something was executed that writes */
+    struct temporary temporary;
+    struct server *server; /* bound, or NULL */
+    bool pinned;           /* keeps its server until it ends */
+    bool objects_open;     /* descriptors of large objects may be open in this transaction */
+    unsigned char tx;      /* last status of ReadyForQuery: I, T, E */
+    uint64_t group;        /* number of Syncs and queries so far */
+    bool group_forwarded;  /* something went upstream since the last Sync */
+    uint64_t wrote_group;  /* the last one in which something was executed that writes */
     bool unsettled; /* what was sent last may undo an own setting: nothing is judged before it is
                        answered */
     bool listening; /* LISTEN was sent: keeps its server, see notification.h */
@@ -191,6 +193,9 @@ void session_follow_failed(struct session *session, const char *sqlstate, const 
 void session_fit_server(struct session *session);
 /* After an answer: lets go of the server when nothing holds it. */
 void session_maybe_release(struct session *session);
+/* Asks the server what became of temporary tables as soon as it can be, though nothing waits for
+ * it: the connection is free again when none is left. */
+void session_settle_ahead(struct session *session);
 /* Takes up the worker's world, outside transactions. False: the session ended. */
 bool session_refresh_world(struct session *session);
 

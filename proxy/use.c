@@ -82,6 +82,7 @@ static bool kind_changes_names(enum statement_kind kind)
     case STATEMENT_UNLISTEN:
     case STATEMENT_EXPLAIN:
     case STATEMENT_UTILITY:
+    case STATEMENT_TEMPORARY:
     case STATEMENT_PREPARE:
     case STATEMENT_SHOW:
         return false;

@@ -23,6 +23,11 @@
 #define JUDGE_STACK_BYTES ((size_t)256 << 20)
 #define JUDGE_MAX_UNKNOWN ((size_t)1000)
 
+/* The schema by which a session's own temporary relations go; no schema of a snapshot has that
+ * name.
+ */
+#define JUDGE_TEMPORARY_SCHEMA "pg_temp"
+
 /* The temporary table of COPY FROM; nothing of the server's that names it may reach a client. */
 #define JUDGE_COPY_TABLE "pgvigil copy"
 
@@ -53,6 +58,10 @@ struct judge_request {
      * none is known. */
     const char *(*prepared)(void *context, const char *name, bool *writes);
     void *context;
+    /* What stands in the session's own temporary schema, of any relkind; columns of tables only.
+     * It hides relations of the database. Empty unless the role's `allow` has "temporary". */
+    const struct catalog_relation *temporary;
+    size_t temporary_count;
     /* As an unrestricted role, whatever the role is: what runs in observe mode. */
     bool unrestricted;
     bool wants_unknown; /* fills verdict->unknown */
@@ -80,8 +89,10 @@ enum statement_kind {
     STATEMENT_EXPLAIN, /* goes upstream rewritten; of its rows only node types may be shown */
     STATEMENT_UTILITY, /* LOCK, TRUNCATE, NOTIFY, COMMIT PREPARED: goes upstream rewritten, gives no
                           rows, changes nothing   that is   tracked */
-    STATEMENT_BEGIN,   /* BEGIN, START TRANSACTION: as written */
-    STATEMENT_COMMIT,  /* COMMIT, END */
+    STATEMENT_TEMPORARY, /* CREATE, DROP and the like of temporary tables, SELECT INTO: goes
+                            upstream rewritten, gives no rows, may change what `temporary` holds */
+    STATEMENT_BEGIN,     /* BEGIN, START TRANSACTION: as written */
+    STATEMENT_COMMIT,    /* COMMIT, END */
     STATEMENT_ROLLBACK,
     STATEMENT_SAVEPOINT,
     STATEMENT_RELEASE,

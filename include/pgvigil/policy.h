@@ -120,7 +120,8 @@ enum policy_allow {
     ALLOW_NOTIFY = 1 << 2,
     ALLOW_PREPARED_TRANSACTIONS = 1 << 3,
     ALLOW_EXPLAIN = 1 << 4,
-    ALLOW_LARGE_OBJECTS = 1 << 5
+    ALLOW_LARGE_OBJECTS = 1 << 5,
+    ALLOW_TEMPORARY = 1 << 6
 };
 
 struct policy_role {

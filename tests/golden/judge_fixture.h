@@ -206,7 +206,9 @@ static int fixture_setup(void **state)
     struct catalog_builder *builder = fixture_read();
     int nurse = policy_find_role(fixture_policy, "nurse");
     int clerk = policy_find_role(fixture_policy, "clerk");
+    int analyst = policy_find_role(fixture_policy, "analyst");
     for (size_t i = 0; i < fixture_catalog->relation_count; i++) {
+        fixture_guard(builder, analyst, 0, &fixture_catalog->relations[i], false);
         for (int mission = 0; mission < 3; mission++) {
             const struct catalog_relation *relation = &fixture_catalog->relations[i];
             fixture_guard(builder, nurse, mission, relation, false);
@@ -241,7 +243,27 @@ struct fixture_session {
     size_t path_count;
     bool patient; /* pgvigil.patient is set */
     bool extended;
+    bool temporary; /* it has made some, below */
 };
+
+static const struct catalog_column fixture_mine[] = {
+    {.name = "id", .attnum = 1},
+    {.name = "Name", .attnum = 2},
+    {.name = "twice", .attnum = 3, .generated = true}};
+static const struct catalog_relation fixture_temporary[] = {
+    {.schema = "pg_temp",
+     .name = "mine",
+     .kind = 'r',
+     .columns = fixture_mine,
+     .column_count = 3,
+     .parent = -1},
+    {.schema = "pg_temp",
+     .name = "patients",
+     .kind = 'r',
+     .columns = fixture_mine,
+     .column_count = 1,
+     .parent = -1},
+    {.schema = "pg_temp", .name = "mine_idx", .kind = 'i', .parent = -1}};
 
 /* What the session has prepared begins with a q, and writes when it begins with a Q. */
 __attribute__((unused)) static const char *fixture_prepared(void *context, const char *name,
@@ -272,6 +294,8 @@ __attribute__((unused)) static enum status fixture_judge(const struct fixture_se
         .sql = sql,
         .len = len,
         .extended = session->extended,
+        .temporary = fixture_temporary,
+        .temporary_count = session->temporary ? 3 : 0,
         .prepared = fixture_prepared,
     };
     return judge(&request, arena, verdict);

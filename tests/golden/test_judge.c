@@ -2,7 +2,7 @@
  * test_judge.c: statements and what judge() makes of them, from tests/golden/judge/ *.sql.
  *
  * A case is
- *     # role mission [path=a,b] [patient] [extended]      who asks; absent: as before
+ *     # role mission [path=a,b] [patient] [extended] [temporary]      who asks; absent: as before
  *     the statement, as many lines as it needs
  *     => the text that is sent            or    => refused SQLSTATE reason
  *     -- relation(column, column*)...     what the verdict says is read; * is masked, + is written,
@@ -121,6 +121,7 @@ static void read_session(struct fixture_session *session, char *line)
     while ((word = strtok_r(NULL, " \n", &save)) != NULL) {
         session->patient = session->patient || strcmp(word, "patient") == 0;
         session->extended = session->extended || strcmp(word, "extended") == 0;
+        session->temporary = session->temporary || strcmp(word, "temporary") == 0;
         if (strncmp(word, "path=", 5) != 0)
             continue;
         session->path_count = 0;

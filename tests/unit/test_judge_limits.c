@@ -10,8 +10,9 @@
 #include <pgvigil/buf.h>
 #include <time.h>
 
-static const struct fixture_session nurse = {"nurse", "care", {"public"}, 1, false, false};
-static const struct fixture_session dba = {"dba", "maintenance", {"public"}, 1, false, false};
+static const struct fixture_session nurse = {"nurse", "care", {"public"}, 1, false, false, false};
+static const struct fixture_session dba = {"dba", "maintenance", {"public"}, 1,
+                                           false, false,         false};
 
 struct outcome {
     enum status status;
@@ -188,7 +189,8 @@ static void judge_flat_lists_accepted(void **state)
 
 static struct outcome try_lock(size_t shape, size_t n, double *seconds)
 {
-    static const struct fixture_session writer = {"nurse", "writing", {"public"}, 1, false, false};
+    static const struct fixture_session writer = {"nurse", "writing", {"public"}, 1,
+                                                  false,   false,     false};
     static const struct shape locks[] = {
         {"SELECT id FROM jobs WHERE id = 'a'", " AND state <> 'b'", "", "", " FOR UPDATE"},
         {"SELECT id FROM jobs WHERE id IN ('0'", ",'1'", "", "", ") ORDER BY id FOR UPDATE"},

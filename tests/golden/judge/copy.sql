@@ -176,7 +176,7 @@ COPY (SELECT pg_read_file('/etc/passwd')) TO STDOUT
 => refused 42501 function: function "pg_read_file" is not available for role "nurse" in mission "care"
 
 COPY (SELECT 1 INTO x) TO STDOUT
-=> refused 0A000 node: SELECT INTO is not supported for role "nurse" in mission "care"
+=> refused 0A000 statement: COPY of SELECT INTO is not supported for role "nurse" in mission "care"
 
 COPY (SELECT * FROM patients FOR UPDATE) TO STDOUT
 => refused 42501 lock: rows of relation "public.patients" may not be locked for role "nurse" in mission "care"

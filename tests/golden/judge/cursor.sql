@@ -50,7 +50,7 @@ DECLARE c CURSOR FOR SELECT * FROM patients FOR UPDATE
 => refused 42501 lock: rows of relation "public.patients" may not be locked for role "nurse" in mission "care"
 
 DECLARE c CURSOR FOR SELECT 1 INTO x
-=> refused 0A000 node: SELECT INTO is not supported for role "nurse" in mission "care"
+=> refused 0A000 statement: DECLARE CURSOR of SELECT INTO is not supported for role "nurse" in mission "care"
 
 DECLARE "pgvigil refused" CURSOR FOR SELECT 1
 => refused 42602 statement: cursor "pgvigil refused" is a reserved name

@@ -42,7 +42,7 @@ PREPARE q AS SELECT pg_sleep(1)
 => refused 42501 function: function "pg_sleep" is not available for role "nurse" in mission "care"
 
 PREPARE q AS SELECT 1 INTO x
-=> refused 0A000 node: SELECT INTO is not supported for role "nurse" in mission "care"
+=> refused 0A000 statement: PREPARE of SELECT INTO is not supported for role "nurse" in mission "care"
 
 PREPARE q AS DELETE FROM patients
 => refused 42501 write: rows of relation "public.patients" may not be deleted for role "nurse" in mission "care"

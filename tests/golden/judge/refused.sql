@@ -156,7 +156,7 @@ SELECT * FROM (SELECT * FROM patients FOR SHARE) x
 => refused 42501 lock: rows of relation "public.patients" may not be locked for role "nurse" in mission "care"
 
 SELECT * INTO t FROM patients
-=> refused 0A000 node: SELECT INTO is not supported for role "nurse" in mission "care"
+=> refused 0A000 statement: SELECT INTO is not supported for role "nurse" in mission "care"
 
 WITH x AS (DELETE FROM patients RETURNING *) SELECT * FROM x
 => refused 42501 write: rows of relation "public.patients" may not be deleted for role "nurse" in mission "care"
@@ -189,7 +189,7 @@ CALL p()
 => refused 0A000 statement: CALL is not supported for role "nurse" in mission "care"
 
 CREATE TEMP TABLE t AS SELECT 1
-=> refused 0A000 statement: CREATE TABLE is not supported for role "nurse" in mission "care"
+=> refused 42501 statement: CREATE TEMPORARY TABLE is not allowed for role "nurse" in mission "care"
 
 CREATE OR REPLACE VIEW v AS SELECT 1
 => refused 0A000 statement: CREATE VIEW is not supported for role "nurse" in mission "care"
