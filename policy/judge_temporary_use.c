@@ -47,6 +47,8 @@ static enum status target(struct judge *judge, PgQuery__RangeVar *var, const cha
     var->alias = &none;
     enum status status = judge_relation(judge, var, item);
     var->alias = NULL;
+    if (status == DENIED)
+        judge->verdict->refusal.position = 0; /* as PostgreSQL's, which has none */
     if (status == OK && (!plain || !judge_is_temporary(item->use->shown.relation)))
         return not_own(judge, tag, name);
     if (status == OK)
@@ -58,8 +60,6 @@ static enum status target(struct judge *judge, PgQuery__RangeVar *var, const cha
 
 struct dropped {
     const char *tag;
-    const char *word; /* "table", "index" */
-    bool missing_ok;
     size_t index; /* the token where the next name begins */
 };
 
@@ -67,13 +67,6 @@ static enum status lost(struct judge *judge, const char *what)
 {
     return judge_refuse(judge, ERR_INTERNAL, "XX000", "internal", what, SIZE_MAX,
                         judge_format(judge, "a name of %s was not found in the text", what));
-}
-
-static enum status no_such(struct judge *judge, const struct dropped *dropped, const char *name)
-{
-    bool table = strcmp(dropped->word, "table") == 0;
-    return judge_refuse(judge, DENIED, table ? "42P01" : "42704", "relation", name, SIZE_MAX,
-                        judge_format(judge, "%s \"%s\" does not exist", dropped->word, name));
 }
 
 /* By the parts of a name: what stands there, or NULL; DENIED when it is not the session's. */
@@ -113,15 +106,18 @@ static enum status drop_one(struct judge *judge, struct dropped *dropped, PgQuer
     enum status status = find_own(judge, dropped, schema, name, &relation);
     if (status != OK)
         return status;
-    /* Under the server's path a bare name can mean nothing but a temporary relation or a system
-     * catalog, and is neither. */
-    if (relation == NULL)
-        return dropped->missing_ok ? OK : no_such(judge, dropped, name);
     const char *quoted = rewrite_quote(judge, name);
-    list->items = tree_new_names(judge->arena, JUDGE_TEMPORARY_SCHEMA, name);
-    list->n_items = 2;
-    if (quoted == NULL || list->items == NULL)
+    PgQuery__Node **names = tree_new_names(judge->arena, JUDGE_TEMPORARY_SCHEMA, name);
+    if (quoted == NULL || names == NULL)
         return judge_no_memory(judge);
+    if (relation == NULL && catalog_find(judge->request->catalog, "pg_catalog", name) != NULL)
+        return not_own(judge, dropped->tag, name);
+    list->items = relation == NULL ? names + 1 : names;
+    list->n_items = relation == NULL ? 1 : 2;
+    /* PostgreSQL says it, in its own time. Under the server's path a bare name can mean nothing but
+     * a temporary relation or a system catalog, and this is neither. */
+    if (relation == NULL)
+        return rewrite_edit(judge, at, end - at, quoted);
     status = rewrite_edit(judge, at, end - at,
                           judge_format(judge, JUDGE_TEMPORARY_SCHEMA ".%s", quoted));
     if (status == OK)
@@ -143,8 +139,6 @@ enum status judge_drop(struct judge *judge, PgQuery__DropStmt *drop, struct verd
         return judge_unsupported(judge, "statement", out->tag,
                                  "Changes of the database itself are for unrestricted roles.");
     struct dropped dropped = {.tag = table ? "DROP TABLE" : "DROP INDEX",
-                              .word = table ? "table" : "index",
-                              .missing_ok = drop->missing_ok,
                               .index = scan_from(&judge->tokens, out->start) + 2};
     enum status status = begin(judge, dropped.tag, out);
     if (status == OK && drop->concurrent)

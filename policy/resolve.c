@@ -401,7 +401,8 @@ static enum status no_table(struct judge *judge, const struct catalog_relation *
             judge_format(judge, "the use of \"%s\" in the text that makes it", relation->name),
             "Its columns are not known yet: name them, or send what follows as a text of its own.");
     return judge_refuse(judge, DENIED, "42809", "relation", relation->name, at,
-                        judge_format(judge, "cannot open relation \"%s\"", relation->name));
+                        judge_format(judge, "\"%s\" is %s", relation->name,
+                                     relation->kind == 'i' ? "an index" : "not a table"));
 }
 
 static enum status temporary_relation(struct judge *judge, PgQuery__RangeVar *var,

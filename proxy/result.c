@@ -449,9 +449,9 @@ static enum status on_row_description(struct session *session, const struct requ
     const struct catalog *catalog =
         head->statement->world->databases[session->database_index].catalog;
     /* The body lies in the server's own buffer. */
-    return catalog == NULL
-               ? OK
-               : scrub_row_description((unsigned char *)message->body, message->len, catalog);
+    return catalog == NULL ? OK
+                           : scrub_row_description((unsigned char *)message->body, message->len,
+                                                   catalog, &session->temporary);
 }
 
 /* ---- endings ---- */

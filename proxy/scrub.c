@@ -9,6 +9,7 @@
 
 #include "proxy/copy.h"
 #include "proxy/reload.h"
+#include "proxy/temporary.h"
 
 #include <ctype.h>
 #include <pgvigil/buf.h>
@@ -295,6 +296,25 @@ static const char *unqualify(const char *message, const struct statement *statem
     return copy;
 }
 
+/* pg_temp_12 -> pg_temp. */
+static const char *own_schema(const char *message, struct arena *arena)
+{
+    static const char prefix[] = JUDGE_TEMPORARY_SCHEMA "_";
+    const char *at = message == NULL ? NULL : strstr(message, prefix);
+    while (at != NULL) {
+        const char *end = at + strlen(prefix) + strspn(at + strlen(prefix), "0123456789");
+        const char *rest = arena_strdup(arena, end);
+        if (rest == NULL)
+            return NULL;
+        if (end == at + strlen(prefix))
+            return message; /* a name that looks like it */
+        message = arena_printf(arena, "%.*s%s%s", (int)(at - message), message,
+                               JUDGE_TEMPORARY_SCHEMA, rest);
+        at = message == NULL ? NULL : strstr(message, prefix);
+    }
+    return message;
+}
+
 enum status scrub_report(struct wire_report *report, const struct statement *statement,
                          struct arena *arena)
 {
@@ -313,6 +333,10 @@ enum status scrub_report(struct wire_report *report, const struct statement *sta
     report->position = client_position(report->position, statement, arena);
     if (report->schema != NULL && starts(report->schema, "pgvigil:"))
         report->schema = report->table = NULL;
+    /* Which number a connection has tells of the others. */
+    if (report->schema != NULL && starts(report->schema, JUDGE_TEMPORARY_SCHEMA "_"))
+        report->schema = JUDGE_TEMPORARY_SCHEMA;
+    report->message = own_schema(report->message, arena);
     const char **const fields[] = {&report->message,   &report->hint,   &report->schema,
                                    &report->table,     &report->column, &report->data_type,
                                    &report->constraint};
@@ -344,18 +368,31 @@ static void base_origin(uint32_t *table_oid, int16_t *attnum, void *context)
     if (*table_oid < FIRST_NORMAL_OID)
         return;
     const struct catalog_guard *guard = catalog_guard_oid(catalog, *table_oid);
-    if (guard == NULL)
+    if (guard == NULL && catalog_find_oid(catalog, *table_oid) != NULL)
         return;
+    if (guard == NULL) {
+        /* A temporary table: its number comes from a counter that hidden rows move as well. */
+        *table_oid = 0;
+        *attnum = 0;
+        return;
+    }
     bool known = *attnum > 0 && (size_t)*attnum <= guard->column_count &&
                  guard->base_attnums[*attnum - 1] > 0 && guard->base_oid != 0;
     *table_oid = known ? guard->base_oid : 0;
     *attnum = known ? guard->base_attnums[*attnum - 1] : 0;
 }
 
-static uint32_t base_row_type(const struct catalog *catalog, uint32_t type_oid)
+#define TYPE_RECORD       2249u
+#define TYPE_RECORD_ARRAY 2287u
+
+static uint32_t base_row_type(const struct catalog *catalog, const struct temporary *temporary,
+                              uint32_t type_oid)
 {
+    bool array = false;
     if (type_oid < FIRST_NORMAL_OID)
         return type_oid;
+    if (temporary_row_type(temporary, type_oid, &array))
+        return array ? TYPE_RECORD_ARRAY : TYPE_RECORD;
     for (size_t i = 0; i < catalog->guard_count; i++) {
         const struct catalog_guard *guard = &catalog->guards[i];
         if (guard->row_type_oid != type_oid && guard->row_array_oid != type_oid)
@@ -376,7 +413,8 @@ static void put_u32(unsigned char *at, uint32_t value)
     at[3] = (unsigned char)value;
 }
 
-static enum status base_row_types(unsigned char *body, size_t len, const struct catalog *catalog)
+static enum status base_row_types(unsigned char *body, size_t len, const struct catalog *catalog,
+                                  const struct temporary *temporary)
 {
     struct wire_cursor cursor;
     wire_cursor_init(&cursor, body, len);
@@ -388,13 +426,14 @@ static enum status base_row_types(unsigned char *body, size_t len, const struct 
             break;
         /* Type OID, length (2), modifier (4), format (2) end the column. */
         unsigned char *type_at = body + (cursor.at - body) - 12;
-        put_u32(type_at, base_row_type(catalog, column.type_oid));
+        put_u32(type_at, base_row_type(catalog, temporary, column.type_oid));
     }
     return wire_end(&cursor);
 }
 
-enum status scrub_row_description(unsigned char *body, size_t len, const struct catalog *catalog)
+enum status scrub_row_description(unsigned char *body, size_t len, const struct catalog *catalog,
+                                  const struct temporary *temporary)
 {
     enum status status = wire_rewrite_origins(body, len, base_origin, (void *)(uintptr_t)catalog);
-    return status == OK ? base_row_types(body, len, catalog) : status;
+    return status == OK ? base_row_types(body, len, catalog, temporary) : status;
 }

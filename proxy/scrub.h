@@ -23,8 +23,10 @@ NODISCARD enum status scrub_report(struct wire_report *report, const struct stat
  * arena; NULL: no memory. */
 const char *scrub_names(const char *text, struct arena *arena);
 /* Rewrites OIDs and column numbers of a RowDescription body in place. */
+struct temporary;
 NODISCARD enum status scrub_row_description(unsigned char *body, size_t len,
-                                            const struct catalog *catalog);
+                                            const struct catalog *catalog,
+                                            const struct temporary *temporary);
 
 /* What the result stage does with each row; hidden subject columns at its end will be read for the
  * audit and stripped. */

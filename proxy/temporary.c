@@ -33,7 +33,8 @@ struct temporary_list {
 
 const char temporary_question[] =
     "SELECT c.oid, c.reltype, c.relkind, c.relname, a.attnum, a.attname, a.attgenerated <> '', "
-    "a.atttypid >= " FIRST_NORMAL_OID " "
+    "a.atttypid >= " FIRST_NORMAL_OID ", "
+    "(SELECT t.typarray FROM pg_catalog.pg_type t WHERE t.oid = c.reltype) "
     "FROM pg_catalog.pg_class c LEFT JOIN pg_catalog.pg_attribute a "
     "ON a.attrelid = c.oid AND a.attnum > 0 AND NOT a.attisdropped AND c.relkind = 'r' "
     "WHERE c.relnamespace = pg_catalog.pg_my_temp_schema() AND c.relname <> '" JUDGE_COPY_TABLE "' "
@@ -97,11 +98,14 @@ const struct catalog_relation *temporary_relations(const struct temporary *tempo
     return usable ? temporary->known->relations : NULL;
 }
 
-bool temporary_row_type(const struct temporary *temporary, uint32_t oid)
+bool temporary_row_type(const struct temporary *temporary, uint32_t oid, bool *array)
 {
-    for (size_t i = 0; oid != 0 && temporary->known != NULL && i < temporary->known->count; i++)
-        if (temporary->known->relations[i].row_type_oid == oid)
+    for (size_t i = 0; oid != 0 && temporary->known != NULL && i < temporary->known->count; i++) {
+        const struct catalog_relation *relation = &temporary->known->relations[i];
+        *array = relation->row_array_oid == oid;
+        if (relation->row_type_oid == oid || *array)
             return true;
+    }
     return false;
 }
 
@@ -241,7 +245,7 @@ static enum status add_column(struct temporary_list *list, const struct catalog_
     return OK;
 }
 
-enum { OID, ROW_TYPE, KIND, NAME, ATTNUM, COLUMN, GENERATED, OPERAND, FIELDS };
+enum { OID, ROW_TYPE, KIND, NAME, ATTNUM, COLUMN, GENERATED, OPERAND, ROW_ARRAY, FIELDS };
 #define VALUE_BYTES 64 /* names have at most 63 */
 
 enum status temporary_row(struct temporary *temporary, const struct wire_message *message)
@@ -266,13 +270,14 @@ enum status temporary_row(struct temporary *temporary, const struct wire_message
     if (temporary->reading == NULL && (temporary->reading = list_new()) == NULL)
         return ERR_MEMORY;
     struct temporary_list *list = temporary->reading;
-    const struct catalog_relation relation = {.oid = (uint32_t)strtoul(values[OID], NULL, 10),
-                                              .row_type_oid =
-                                                  (uint32_t)strtoul(values[ROW_TYPE], NULL, 10),
-                                              .kind = values[KIND][0],
-                                              .schema = JUDGE_TEMPORARY_SCHEMA,
-                                              .name = values[NAME],
-                                              .parent = -1};
+    const struct catalog_relation relation = {
+        .oid = (uint32_t)strtoul(values[OID], NULL, 10),
+        .row_type_oid = (uint32_t)strtoul(values[ROW_TYPE], NULL, 10),
+        .row_array_oid = (uint32_t)strtoul(values[ROW_ARRAY], NULL, 10),
+        .kind = values[KIND][0],
+        .schema = JUDGE_TEMPORARY_SCHEMA,
+        .name = values[NAME],
+        .parent = -1};
     enum status status = OK;
     if (list->count == 0 || list->relations[list->count - 1].oid != relation.oid)
         status = start_relation(list, &relation);

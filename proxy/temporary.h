@@ -49,8 +49,8 @@ const struct catalog_relation *temporary_relations(const struct temporary *tempo
 bool temporary_keeps(const struct temporary *temporary);
 /* Nothing may be judged or sent before the server has been asked, or made to drop them. */
 bool temporary_unsettled(const struct temporary *temporary);
-/* Is the type the row type of one of them? */
-bool temporary_row_type(const struct temporary *temporary, uint32_t oid);
+/* Is the type the row type of one of them, or the array of it? */
+bool temporary_row_type(const struct temporary *temporary, uint32_t oid, bool *array);
 
 /* ---- what happens ---- */
 

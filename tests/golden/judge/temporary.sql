@@ -232,10 +232,10 @@ CREATE TEMP TABLE t (a int); DROP TABLE t; SELECT * FROM t
 => refused 42P01 relation: relation "t" does not exist
 
 DROP TABLE IF EXISTS nosuch
-=> DROP TABLE IF EXISTS nosuch
+=> DROP TABLE IF EXISTS "nosuch"
 
 DROP TABLE nosuch
-=> refused 42P01 relation: table "nosuch" does not exist
+=> DROP TABLE "nosuch"
 
 DROP TABLE patients
 => refused 42501 relation: DROP TABLE of "patients", which is not a temporary table, is not available for role "analyst" in mission "care"
@@ -250,7 +250,7 @@ DROP TABLE pg_class
 => refused 42501 relation: DROP TABLE of "pg_class", which is not a temporary table, is not available for role "analyst" in mission "care"
 
 DROP TABLE pg_temp.nosuch
-=> refused 42P01 relation: table "nosuch" does not exist
+=> DROP TABLE "nosuch"
 
 DROP TABLE pg_temp_3.nosuch
 => refused 42501 relation: DROP TABLE of "pg_temp_3.nosuch", which is not a temporary table, is not available for role "analyst" in mission "care"
@@ -338,7 +338,7 @@ SELECT 'mine'::regclass
  AS "regclass"
 
 SELECT * FROM mine_idx
-=> refused 42809 relation: cannot open relation "mine_idx"
+=> refused 42809 relation: "mine_idx" is an index
 
 SELECT id, "Name", count(*) FROM mine GROUP BY id
 => SELECT id, "Name", pg_catalog.count(*) FROM "pg_temp"."mine" AS "mine" GROUP BY id
@@ -440,7 +440,7 @@ DROP TABLE mine, /* , */ pg_temp."patients" CASCADE; SELECT family_name FROM pat
 -- pg_temp.mine() pg_temp.patients() public.patients(family_name*)
 
 DROP TABLE IF EXISTS clinic.pg_temp.mine, nosuch
-=> DROP TABLE IF EXISTS pg_temp."mine", nosuch
+=> DROP TABLE IF EXISTS pg_temp."mine", "nosuch"
 -- pg_temp.mine()
 
 DROP TABLE mine, stays
