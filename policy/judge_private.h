@@ -314,6 +314,8 @@ NODISCARD enum status judge_type(struct judge *judge, PgQuery__TypeName *type);
 NODISCARD enum status judge_type_oid(struct judge *judge, const PgQuery__TypeName *type,
                                      uint32_t *oid);
 NODISCARD enum status judge_cast(struct judge *judge, PgQuery__TypeCast *cast, PgQuery__Node *node);
+/* Is it the name of a type of PostgreSQL's own? */
+bool judge_builtin_type(const char *name);
 /* judge_reg.c: casts to regclass and its like. */
 NODISCARD enum status judge_reg_cast(struct judge *judge, PgQuery__TypeCast *cast,
                                      PgQuery__Node *node, bool *done);

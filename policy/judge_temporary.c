@@ -142,6 +142,13 @@ static enum status check_target(struct judge *judge, const PgQuery__RangeVar *va
     if (var->schemaname[0] != '\0' && !own)
         return judge_refuse(judge, DENIED, "42P16", "relation", var->schemaname, at,
                             "cannot create temporary relation in non-temporary schema");
+    /* PostgreSQL looks for types in pg_temp first too, and its row type would stand in for the
+     * builtin in every function whose text names it: the guards' own, those behind defaults. */
+    if (judge_builtin_type(var->relname))
+        return judge_unsupported(
+            judge, "statement",
+            judge_format(judge, "a temporary table named as the type \"%s\"", var->relname),
+            "Give it another name.");
     return judge_own_name(judge, var->relname);
 }
 

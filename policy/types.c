@@ -100,6 +100,21 @@ static bool builtin_allowed(const char *name)
                    compare) != NULL;
 }
 
+bool judge_builtin_type(const char *name)
+{
+    static const char *const others[] = {
+        "aclitem",      "anyarray",     "anyelement",  "cid",         "cstring",
+        "internal",     "pg_node_tree", "pg_snapshot", "refcursor",   "regclass",
+        "regcollation", "regnamespace", "regoper",     "regoperator", "regproc",
+        "regprocedure", "regrole",      "regtype",     "tid",         "txid_snapshot",
+        "trigger",      "xid",          "xid8"};
+    for (size_t i = 0; i < sizeof(others) / sizeof(others[0]); i++) {
+        if (strcmp(others[i], name) == 0)
+            return true;
+    }
+    return builtin_allowed(name);
+}
+
 static enum status refuse(struct judge *judge, const char *name, size_t at)
 {
     return judge_deny(judge, "type", name, at,

@@ -55,12 +55,17 @@ def test_table_named_as_a_catalog_misleads_no_guard_of_catalogs(stack):
 
 
 def test_row_type_does_not_stand_in_for_a_builtin_type(stack):
-    """PostgreSQL looks for types in pg_temp first as well; here a builtin stays one."""
+    """PostgreSQL looks for types in pg_temp first as well, in the texts of functions too: the guards' own cast to text and regclass."""
+    asked = "SELECT 'x'::text, '7'::int4 + 1, lower('A'), count(*), current_setting('search_path'), 'm.notes'::regclass::oid > 0, current_schemas(true)::text FROM m.notes"
     with nurse(stack) as raw:
-        for name in ("text", "int4", "date", "lower", "count"):
+        before = rows(raw, asked)
+        for name in ("text", "int4", "_text", "date", "regclass", "regnamespace", "name", "oid", "record", "bool"):
+            for sql in ('CREATE TEMP TABLE "%s" (a int)', 'CREATE TEMP TABLE IF NOT EXISTS pg_temp."%s" AS SELECT 1 AS a', 'SELECT 1 AS a INTO TEMP "%s"'):
+                refused(raw, sql % name, "0A000")
+        for name in ("lower", "count", "integer", "regclas"):
             rows(raw, 'CREATE TEMP TABLE "%s" (a int)' % name)
-        assert rows(raw, "SELECT 'x'::text, '7'::int4 + 1, '2020-01-01'::date::text, lower('A'), count(*) FROM m.notes") == [("x", "8", "2020-01-01", "a", "5")]
-        for sql in ("SELECT NULL::lower", "SELECT '(1)'::pg_temp.date", "SELECT lower(1)", "CREATE TEMP TABLE z (a lower)", "SELECT pg_temp.lower(1)"):
+        assert rows(raw, asked) == before
+        for sql in ("SELECT NULL::lower", "SELECT '(1)'::pg_temp.lower", "SELECT lower(1)", "CREATE TEMP TABLE z (a lower)", "SELECT pg_temp.lower(1)", "SELECT 'x'.lower"):
             assert wire.error_of(ask(raw, sql)) is not None, sql
 
 
