@@ -310,6 +310,60 @@ static void check_objects(struct check *check)
     PQclear(result);
 }
 
+static bool allows_temporary(const struct policy *policy)
+{
+    bool allows = false;
+    for (size_t i = 0; i < policy->role_count; i++)
+        allows = allows || policy_role_allows(policy, (int)i, ALLOW_TEMPORARY);
+    return allows;
+}
+
+/* A temporary table hides tables of its name from functions that do not put pg_temp last. */
+static const char hidden_from_sql[] =
+    "SELECT p.oid::pg_catalog.regprocedure FROM pg_catalog.pg_proc p\n"
+    "JOIN pg_catalog.pg_namespace n ON n.oid = p.pronamespace\n"
+    "WHERE p.prosecdef AND p.prosqlbody IS NULL AND n.nspname NOT LIKE 'pg\\_%' AND n.nspname <> "
+    "'information_schema'\n"
+    "AND n.nspname NOT LIKE 'pgvigil:%' AND NOT EXISTS (SELECT FROM "
+    "pg_catalog.unnest(p.proconfig) c\n"
+    "    WHERE c IN ('search_path=', 'search_path=\"\"') OR c ~ '^search_path=.*pg_temp\"?$') "
+    "ORDER "
+    "BY 1::text";
+
+/* What roles whose `allow` has "temporary" need, and what they could make use of. */
+static void check_temporary(struct check *check)
+{
+    if (!allows_temporary(check->policy)) {
+        return;
+    }
+    PGresult *result = check_query(
+        check,
+        "SELECT pg_catalog.current_database(), pg_catalog.has_database_privilege('public',\n"
+        "    pg_catalog.current_database(), 'TEMPORARY') OR COALESCE((SELECT "
+        "pg_catalog.bool_and(\n"
+        "        pg_catalog.has_database_privilege(r.oid, pg_catalog.current_database(), "
+        "'TEMPORARY'))\n"
+        "    FROM pg_catalog.pg_roles r WHERE r.rolname LIKE 'pgvigil:%'\n"
+        "    AND pg_catalog.shobj_description(r.oid, 'pg_authid') = 'pgvigil ' || $1), false)",
+        1, (const char *const[]){check->policy->digest});
+    if (result != NULL && PQntuples(result) == 1 && PQgetvalue(result, 0, 1)[0] != 't') {
+        check_say(check, CHECK_WARNING, NULL,
+                  "roles whose \"allow\" has \"temporary\" may not make temporary tables in this "
+                  "database: GRANT TEMPORARY ON DATABASE \"%s\" TO PUBLIC",
+                  PQgetvalue(result, 0, 0));
+    }
+    PQclear(result);
+    result = check_query(check, hidden_from_sql, 0, NULL);
+    for (int row = 0; result != NULL && row < PQntuples(result); row++) {
+        check_say(check, CHECK_WARNING, NULL,
+                  "%s is SECURITY DEFINER and its search_path does not end with pg_temp: a "
+                  "temporary table could stand in for a table that it names; ALTER FUNCTION %s SET "
+                  "search_path = ..., pg_temp",
+                  PQgetvalue(result, row, 0), PQgetvalue(result, row, 0));
+    }
+    PQclear(result);
+}
+
 void check_rights(struct check *check)
 {
     check_objects(check);
@@ -319,6 +373,7 @@ void check_rights(struct check *check)
     check_functions(check);
     check_owner(check);
     check_would_fail(check);
+    check_temporary(check);
     check_unrestricted(check);
     check_others(check);
 }
