@@ -292,3 +292,52 @@ def test_records_name_them(stack):
     assert [(x["schema"], x["name"]) for x in by_kind["DROP TABLE", "begin"]["relations"]] == [("pg_temp", "recorded_t")]
     refused = [r for r in stack.audit_records() if r.get("decision") == "deny" and "recorded_t" in r.get("sql", "")]
     assert [r["statement"] for r in refused] == ["CREATE TABLE"]
+
+
+def test_check_says_what_is_missing(stack):
+    command = ("check", "-c", stack.config_file, "--database", "records", "--as", stack.dba())
+    name = stack.databases["records"]
+    with stack.superuser() as c:
+        said = stack.command(*command, check=False)
+        assert "TEMPORARY" not in said.stdout + said.stderr
+        c.execute("REVOKE TEMPORARY ON DATABASE %s FROM PUBLIC" % name)
+        c.execute("CREATE FUNCTION m.definer() RETURNS int LANGUAGE sql SECURITY DEFINER SET search_path = m AS 'SELECT count(*)::int FROM closed'")
+        c.execute("CREATE FUNCTION m.careful() RETURNS int LANGUAGE sql SECURITY DEFINER SET search_path = m, pg_temp AS 'SELECT count(*)::int FROM closed'")
+        try:
+            said = stack.command(*command, check=False)
+            said = said.stdout + said.stderr
+            assert 'GRANT TEMPORARY ON DATABASE "%s" TO PUBLIC' % name in said
+            assert "m.definer() is SECURITY DEFINER and its search_path does not end with pg_temp" in said and "m.careful() is SECURITY DEFINER and its search" not in said
+            with wire.open_session(stack, "nurse1") as raw:
+                error = wire.error_of(ask(raw, "CREATE TEMP TABLE t (a int)"))
+                assert error["C"] == "42501" and "permission denied" in error["M"]
+        finally:
+            c.execute("GRANT TEMPORARY ON DATABASE %s TO PUBLIC" % name)
+            c.execute("DROP FUNCTION m.definer(), m.careful()")
+
+
+def test_drivers_rows_and_executemany(stack):
+    with stack.connect("nurse1", mission="care", autocommit=False) as c:
+        c.execute("CREATE TEMP TABLE many (a int, b text) ON COMMIT PRESERVE ROWS")
+        with c.cursor() as cursor:
+            cursor.executemany("INSERT INTO many VALUES (%s, %s)", [(n, str(n)) for n in range(300)])
+            with cursor.copy("COPY many (a, b) FROM STDIN") as copy:
+                for n in range(300, 500):
+                    copy.write_row((n, None))
+        c.commit()
+        with c.pipeline():
+            c.execute("CREATE TEMP TABLE piped AS SELECT a FROM many WHERE a < %s", (5,))
+            counted = c.execute("SELECT count(*) FROM piped JOIN m.persons p ON p.id = piped.a")
+            c.execute("DROP TABLE piped")
+            assert counted.fetchone() == (2,)
+        with c.cursor("named") as cursor:
+            cursor.execute("SELECT a FROM many ORDER BY a")
+            assert len(cursor.fetchmany(7)) == 7
+        c.rollback()
+        for _ in range(8):  # prepared by the driver from the fifth on
+            assert c.execute("SELECT count(*), count(b) FROM many WHERE a >= %s", (0,)).fetchone() == (500, 300)
+        c.execute("DROP TABLE many")
+        c.execute("CREATE TEMP TABLE many (z text)")
+        assert c.execute("SELECT count(*) FROM many").fetchone() == (0,)
+        c.rollback()
+        assert c.execute("SELECT count(*), count(b) FROM many WHERE a >= %s", (0,)).fetchone() == (500, 300)
