@@ -66,8 +66,8 @@ struct catalog_relation {
     bool has_children;   /* partitions or inheritance children: ONLY means something */
     bool update_trigger; /* a trigger may change its rows before an UPDATE of them */
     const char *owner;
-    const char *definition; /* pg_get_viewdef for v and m, else NULL; also while somebody alters what
-                               the view reads */
+    const char *definition; /* pg_get_viewdef for v and m, else NULL; also while somebody alters
+                               what the view reads */
     /* The guard of each pair stands in struct catalog_guard. */
 };
 
