@@ -195,7 +195,7 @@ def test_objects_are_the_roles_and_no_other_pairs(stack):
         for sql in ("lo_get(%d)", "lo_put(%d, 0, 'x')", "lo_unlink(%d)", "lo_open(%d, 262144)"):
             assert answer(other, "SELECT " + sql % oid)[0] == "42501", sql
         with stack.superuser() as c:
-            (viewer,) = c.execute("SELECT rolname FROM pg_roles WHERE rolname LIKE 'pgvigil:viewer/imaging@%'").fetchone()
+            (viewer,) = c.execute("SELECT nspname FROM pg_namespace WHERE nspname LIKE 'pgvigil:viewer/imaging@%'").fetchone()
             c.execute('GRANT SELECT ON LARGE OBJECT %d TO "%s"' % (oid, viewer))
         assert bytes(other.execute("SELECT lo_get(%d)" % oid).fetchone()[0]) == b"scan"
         assert answer(other, "SELECT lo_put(%d, 0, 'x')" % oid)[0] == "42501"
