@@ -47,7 +47,7 @@ def on_one_worker(stack, user="nurse1"):
 def _worker(stack, raw):
     port = raw.socket.getsockname()[1]
     text = stack.proxy.log.read_text(errors="replace")
-    (line,) = [x for x in text.splitlines() if "event=accept" in x and x.endswith("port=%d" % port)]
+    line = [x for x in text.splitlines() if "event=accept" in x and x.endswith("port=%d" % port)][-1]  # ports come again
     return line.split("worker=")[1].split()[0]
 
 
