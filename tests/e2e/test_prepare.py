@@ -217,7 +217,7 @@ def test_more_sessions_than_servers(make_stack):
     ("42601", "PREPARE q AS EXPLAIN SELECT 1"), ("42601", "PREPARE q AS EXECUTE known"), ("42601", "PREPARE q AS COPY patients TO STDOUT"), ("42601", "PREPARE q AS BEGIN"),
     ("42501", "EXECUTE known(pg_sleep(1)::text)"), ("42501", "EXECUTE known((SELECT gross::text FROM staff_salaries LIMIT 1))"),
     ("42501", "EXECUTE known(pg_read_file('/etc/passwd'))"), ("42501", "EXECUTE known('x'::regoper::text)"),
-    ("0A000", "EXPLAIN EXECUTE known('x')"), ("0A000", "EXPLAIN ANALYZE EXECUTE known('x')"), ("0A000", "CREATE TABLE t AS EXECUTE known('x')"),
+    ("42501", "EXPLAIN EXECUTE known('x')"), ("42501", "EXPLAIN ANALYZE EXECUTE known('x')"), ("0A000", "CREATE TABLE t AS EXECUTE known('x')"),
     ("42501", "CREATE TEMP TABLE t AS EXECUTE known('x')"), ("26000", "EXECUTE nosuch"), ("26000", 'EXECUTE "known; SELECT 1"'), ("26000", "EXECUTE \"\"\"known\"\"\""),
     ("26000", "EXECUTE KNOWN2"), ("42601", 'EXECUTE ""'), ("26000", "DEALLOCATE nosuch"), ("0A000", "SELECT 1; PREPARE a AS SELECT 1"),
 ])
