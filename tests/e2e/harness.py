@@ -14,6 +14,7 @@ What is read from outside: PGVIGIL_BINARY (the program under test), PGVIGIL_KEEP
 """
 import contextlib
 import ctypes
+import fcntl
 import hashlib
 import hmac
 import json
@@ -161,17 +162,42 @@ def cut_down(sql, patients):
     return sql.replace("generate_series(1, 800)", "generate_series(1, %d)" % max(patients // 25, 8))
 
 
-class Cluster:
-    """A PostgreSQL server. `with Cluster() as cluster:`"""
+def initialised():
+    """
+    A data folder with the clinic in it as template_0, made once for a build and kept there: the servers of the tests begin as
+    copies of it. Its name is a hash of all that is in it.
+    """
+    parts = [subprocess.check_output([str(PG_BIN / "initdb"), "--version"]), str(PATIENTS).encode(), pathlib.Path(__file__).read_bytes()]
+    parts += [(CLINIC / name).read_bytes() for name in ("schema.sql", "data.sql", "roles.sql")]
+    kept = ROOT / "build" / "clusters"
+    folder = kept / hashlib.sha256(b"\0".join(parts)).hexdigest()[:32]
+    kept.mkdir(parents=True, exist_ok=True)
+    with open(kept / "lock", "w", encoding="ascii") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        if not folder.exists():
+            for old in kept.iterdir():
+                if old.is_dir():
+                    shutil.rmtree(old)
+            with Cluster(bare=True) as cluster:
+                cluster.template()
+                cluster.stop()
+                run(["cp", "-a", cluster.folder / "data", kept / "making"])
+            (kept / "making").rename(folder)
+    return folder
 
-    def __init__(self, settings=()):
+
+class Cluster:
+    """A PostgreSQL server. `with Cluster() as cluster:` bare: without the clinic, from nothing."""
+
+    def __init__(self, settings=(), bare=False):
+        self.bare = bare
         self.folder = pathlib.Path(tempfile.mkdtemp(prefix="pgvigil-pg-"))
         self.port = free_port()
         self.settings = list(settings)
         self.process = None
-        self.templates = {}
+        self.templates = {} if bare else {(PATIENTS, ""): "template_0"}
         self.count = 0
-        self.has_roles = False
+        self.has_roles = not bare
         try:
             self._start()
         except BaseException:
@@ -186,7 +212,10 @@ class Cluster:
     def _start(self):
         self.certs = Certificates(self.folder / "certs")
         data = self.folder / "data"
-        data.mkdir(mode=0o700)
+        if self.bare:
+            data.mkdir(mode=0o700)
+        else:
+            run(["cp", "-a", initialised(), data])
         secret = self.folder / "super"
         secret.write_text(SUPER_PASSWORD)
         for name in ("server.crt", "server.key"):
@@ -198,8 +227,9 @@ class Cluster:
                 os.chown(path, user.pw_uid, user.pw_gid)
         self.folder.chmod(0o755)
         (self.folder / "pg-server.key").chmod(0o600)
-        run(self._as_postgres() + [PG_BIN / "initdb", "-D", data, "-U", "postgres", "-E", "UTF8", "--locale=C.UTF-8",
-                                   "-A", "scram-sha-256", "--pwfile", secret, "--no-sync"], cwd="/")
+        if self.bare:
+            run(self._as_postgres() + [PG_BIN / "initdb", "-D", data, "-U", "postgres", "-E", "UTF8", "--locale=C.UTF-8",
+                                       "-A", "scram-sha-256", "--pwfile", secret, "--no-sync"], cwd="/")
         (data / "pg_hba.conf").write_text(
             "local all postgres trust\nhostssl all all 127.0.0.1/32 scram-sha-256\n")
         with open(data / "postgresql.conf", "a", encoding="utf-8") as conf:
@@ -272,6 +302,21 @@ log_line_prefix = '%%m [%%p] %%q%%u@%%d '
         if key in self.templates:
             return self.templates[key]
         name = "template_%d" % len(self.templates)
+        plain = self.templates.get((patients, ""))
+        if plain:
+            self.sql("postgres", "CREATE DATABASE %s OWNER clinic TEMPLATE %s;" % (name, plain))
+        else:
+            self._load_clinic(name, patients)
+        if extra_sql:
+            self.psql(name, "-f", "-", text=extra_sql, role="clinic")
+        with self.superuser(name) as c:
+            (there,) = c.execute("SELECT count(*) FROM public.patients").fetchone()
+            if there != patients:
+                raise HarnessError("data.sql has changed: %d patients where %d were asked for" % (there, patients))
+        self.templates[key] = name
+        return name
+
+    def _load_clinic(self, name, patients):
         if not self.has_roles:
             self.sql("postgres", "CREATE ROLE clinic NOLOGIN;")
         self.sql("postgres", "CREATE DATABASE %s OWNER clinic;" % name)
@@ -284,14 +329,6 @@ log_line_prefix = '%%m [%%p] %%q%%u@%%d '
         self.psql(name, "-v", "login_password=" + LOGIN_PASSWORD, "-v", "dba_password=" + DBA_PASSWORD, "-f", "-",
                   text=roles)
         self.has_roles = True
-        if extra_sql:
-            self.psql(name, "-f", "-", text=extra_sql, role="clinic")
-        with self.superuser(name) as c:
-            (there,) = c.execute("SELECT count(*) FROM public.patients").fetchone()
-            if there != patients:
-                raise HarnessError("data.sql has changed: %d patients where %d were asked for" % (there, patients))
-        self.templates[key] = name
-        return name
 
     def create(self, name, template, change_sql=""):
         """A copy of a template, changed, with its statistics gathered."""
@@ -307,7 +344,7 @@ log_line_prefix = '%%m [%%p] %%q%%u@%%d '
             c.execute("SET statement_timeout = '20s'")  # a backend that somebody does not read from holds it up
             c.execute('DROP DATABASE IF EXISTS "%s" WITH (FORCE)' % name)
 
-    def close(self):
+    def stop(self):
         if self.process is not None and self.process.poll() is None:
             self.process.send_signal(signal.SIGINT)
             try:
@@ -315,6 +352,9 @@ log_line_prefix = '%%m [%%p] %%q%%u@%%d '
             except subprocess.TimeoutExpired:
                 self.process.send_signal(signal.SIGQUIT)
                 self.process.wait(20)
+
+    def close(self):
+        self.stop()
         if not os.environ.get("PGVIGIL_KEEP"):
             shutil.rmtree(self.folder, ignore_errors=True)
 
