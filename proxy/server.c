@@ -751,7 +751,7 @@ bool server_lend(struct server *server)
     if (server->state == SERVER_ACTIVE)
         server_write(server);
     if (server->state != SERVER_ACTIVE || buf_len(&server->out) > 0 || buf_len(&server->in) > 0 ||
-        !transport_lend(server->transport, true))
+        !transport_lend(server->transport))
         return false;
     server_read(server, false);
     event_del(server->write_event);
@@ -762,7 +762,8 @@ bool server_lend(struct server *server)
 void server_take_back(struct server *server)
 {
     bool abandoned = server->abandoned;
-    (void)transport_lend(server->transport, false);
+    bool open = PQstatus(server->conn) == CONNECTION_OK;
+    transport_take_back(server->transport, open);
     server_enter(server, SERVER_ACTIVE);
     server->abandoned = false;
     if (abandoned) {
@@ -770,7 +771,9 @@ void server_take_back(struct server *server)
         return;
     }
     server_forget_unnamed(server);
-    server_read(server, true);
+    /* The event is of a number that is no longer this connection's, when it is lost. */
+    if (open)
+        server_read(server, true);
 }
 
 void server_tick(struct server *server)

@@ -11,6 +11,7 @@
 #include "proxy/tls.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <openssl/err.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -30,6 +31,7 @@ struct transport_kind {
 struct transport {
     const struct transport_kind *kind;
     int fd;
+    int lent_fd; /* the same socket under a number of our own, while it is lent; else -1 */
     SSL *ssl;
     bool owned;       /* fd and ssl are ours */
     bool handshaking; /* TLS started, not finished */
@@ -167,6 +169,7 @@ static struct transport *transport_new(int fd, bool owned)
         return NULL;
     transport->kind = &plain_kind;
     transport->fd = fd;
+    transport->lent_fd = -1;
     transport->owned = owned;
     return transport;
 }
@@ -328,18 +331,49 @@ void transport_shutdown(struct transport *transport)
 
 void transport_abort(struct transport *transport)
 {
-    (void)shutdown(transport->fd, SHUT_RDWR);
+    (void)shutdown(transport->lent_fd >= 0 ? transport->lent_fd : transport->fd, SHUT_RDWR);
 }
 
 /* libpq waits for the socket, and would wait for ever for records that were read ahead. */
-bool transport_lend(struct transport *transport, bool lent)
+bool transport_lend(struct transport *transport)
 {
-    if (transport->ssl == NULL)
-        return true;
-    if (lent && SSL_has_pending(transport->ssl))
+    if (transport->ssl != NULL && SSL_has_pending(transport->ssl))
         return false;
-    SSL_set_read_ahead(transport->ssl, lent ? 0 : 1);
+    transport->lent_fd = fcntl(transport->fd, F_DUPFD_CLOEXEC, 0);
+    if (transport->lent_fd < 0)
+        return false;
+    if (transport->ssl != NULL)
+        SSL_set_read_ahead(transport->ssl, 0);
     return true;
+}
+
+static enum status gone_read(struct transport *transport, void *bytes, size_t len, size_t *count)
+{
+    (void)bytes;
+    (void)len;
+    *count = 0;
+    return fail(transport, CLOSED, "the connection was lost while it was lent");
+}
+
+static enum status gone_write(struct transport *transport, const void *bytes, size_t len,
+                              size_t *count)
+{
+    return gone_read(transport, (void *)bytes, len, count);
+}
+
+static const struct transport_kind gone_kind = {gone_read, gone_write};
+
+void transport_take_back(struct transport *transport, bool open)
+{
+    (void)close(transport->lent_fd);
+    transport->lent_fd = -1;
+    if (!open) {
+        transport->kind = &gone_kind;
+        transport->ssl = NULL;
+        transport->fd = -1;
+    } else if (transport->ssl != NULL) {
+        SSL_set_read_ahead(transport->ssl, 1);
+    }
 }
 
 SSL *transport_ssl(const struct transport *transport)

@@ -81,10 +81,16 @@ void transport_shutdown(struct transport *transport);
 /* shutdown(SHUT_RDWR) without close_notify: before PQfinish, so that it cannot block. */
 void transport_abort(struct transport *transport);
 
-/* NULL without TLS. Borrowed. */
 /* Somebody else reads and writes its socket for a while (libpq): nothing may be left here that was
- * read and not yet given out. False: there is, or nothing can be lent. */
-bool transport_lend(struct transport *transport, bool lent);
+ * read and not yet given out. False: there is, or nothing can be lent. Meanwhile transport_abort is
+ * the only call. The attack on ourselves: libpq closes a socket that fails, its number becomes
+ * somebody else's, and that connection is the one that is shut down; so abort has a number of its
+ * own for as long. */
+bool transport_lend(struct transport *transport);
+/* The end of it. `open` false: libpq has closed the socket and freed its TLS; nothing touches them
+ * any more, and every call gives CLOSED. */
+void transport_take_back(struct transport *transport, bool open);
+/* NULL without TLS. Borrowed. */
 SSL *transport_ssl(const struct transport *transport);
 /* "TLSv1.3", or NULL without TLS. */
 const char *transport_tls_version(const struct transport *transport);
