@@ -11,6 +11,9 @@ REVOKE SELECT ON public.staff_salaries FROM pgvigil_owner;
 GRANT UPDATE (phone, email, address, postcode, city) ON public.patients TO pgvigil_owner;
 GRANT UPDATE (starts_at, minutes, status) ON public.appointments TO pgvigil_owner;
 GRANT INSERT ON public.observations, public.prescriptions TO pgvigil_owner;
+-- A partition that is named itself is asked for its own rights.
+GRANT INSERT ON public.observations_2022, public.observations_2023, public.observations_2024, public.observations_2025,
+    public.observations_other TO pgvigil_owner;
 GRANT UPDATE (dose, route, ends_on) ON public.prescriptions TO pgvigil_owner;
 
 -- What pgvigil logs in as. It has no rights at all; `pgvigil deploy` gives it the roles of the pairs.
