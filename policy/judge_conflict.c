@@ -212,7 +212,7 @@ static enum status write_columns(struct judge *judge, PgQuery__InferClause *infe
         return judge_refuse(judge, ERR_INTERNAL, "XX000", "internal", "constraint", at,
                             "the name of a constraint was not found in the text");
     const char *text = "";
-    PgQuery__Node **elements = arena_zalloc(judge->arena, count + 1, sizeof(*elements));
+    PgQuery__Node **elements = arena_zalloc(judge->arena, count + 1, sizeof(PgQuery__Node *));
     for (size_t i = 0; i < count && elements != NULL && text != NULL; i++) {
         const char *quoted = rewrite_quote(judge, names[i]);
         elements[i] = new_element(judge, names[i]);

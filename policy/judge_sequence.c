@@ -420,6 +420,8 @@ enum status judge_sequence(struct judge *judge, PgQuery__FuncCall *call, const c
     enum status status = judge_work(judge, judge->request->catalog->sequence_count + 1);
     if (status == OK)
         status = argument(judge, call, function, at, &sequence);
+    if (status == OK && sequence == NULL)
+        return refuse_form(judge, function, at);
     if (status == OK)
         status = may_draw(judge, sequence, at);
     if (status == OK)
