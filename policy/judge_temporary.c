@@ -420,7 +420,7 @@ static enum status result_columns(struct judge *judge, const PgQuery__IntoClause
     for (size_t i = 0; i < columns->count && told && status == OK; i++) {
         const char *name = columns->names[i];
         if (name[0] == '\0')
-            name = next < name_count ? names[next++] : NULL;
+            name = names != NULL && next < name_count ? names[next++] : NULL;
         if (i < into->n_col_names)
             name = tree_string(into->col_names[i]);
         told = name != NULL && !has_column(relation, name);

@@ -55,7 +55,7 @@ enum status judge_free_word(struct judge *judge)
             text = arena_strndup(judge->arena, list->sql, list->len);
         if (text == NULL)
             return judge_no_memory(judge);
-        memcpy(text + list->tokens[word].start, STANDIN, strlen(STANDIN));
+        memcpy(text + list->tokens[word].start, STANDIN, sizeof(STANDIN) - 1);
         list->tokens[word].kind = PG_QUERY__TOKEN__IDENT;
     }
     if (text == NULL)
@@ -73,5 +73,5 @@ enum status judge_free_word(struct judge *judge)
 void judge_restore_word(char *text)
 {
     for (char *at = strstr(text, STANDIN); at != NULL; at = strstr(at, STANDIN))
-        memcpy(at, WORD, strlen(WORD));
+        memcpy(at, WORD, sizeof(WORD) - 1);
 }

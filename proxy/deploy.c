@@ -509,69 +509,71 @@ static enum status missing_names(struct deploy *deploy, const char *sql, PGresul
     return status == OK ? as_before(deploy) : status;
 }
 
+/* Eight times the catalog schema. */
+static const char grants_sql[] =
+    /* nextval: of a column that the pair may insert, and by the policy's name. */
+    "WITH drawn(pair, sequence) AS (\n"
+    "    SELECT r.pair, p.objid FROM %s.\"relations\" r\n"
+    "    JOIN pg_catalog.pg_depend p ON p.refobjid = r.base AND p.refobjsubid > 0\n"
+    "        AND p.refclassid = 'pg_catalog.pg_class'::pg_catalog.regclass AND p.objsubid = 0\n"
+    "        AND p.classid = 'pg_catalog.pg_class'::pg_catalog.regclass AND p.deptype IN ('a', "
+    "'i')\n"
+    "    JOIN pg_catalog.pg_class s ON s.oid = p.objid AND s.relkind = 'S'\n"
+    "    JOIN pg_catalog.pg_attribute a ON a.attrelid = r.base AND a.attnum = p.refobjsubid\n"
+    "    JOIN pg_catalog.pg_attribute g ON g.attrelid = r.guard AND g.attname = a.attname\n"
+    "    WHERE pg_catalog.has_column_privilege(r.pair, r.guard, g.attnum, 'INSERT')\n"
+    "    UNION SELECT q.pair, s.oid FROM %s.\"sequences\" q JOIN pg_catalog.pg_namespace n "
+    "ON n.nspname = q.schema\n"
+    "    JOIN pg_catalog.pg_class s ON s.relnamespace = n.oid AND s.relname = q.name AND "
+    "s.relkind = 'S')\n"
+    "SELECT DISTINCT pg_catalog.format('GRANT USAGE ON SCHEMA %%I TO %%I', w.schema, w.pair) "
+    "FROM (\n"
+    "    SELECT r.pair, tn.nspname AS schema FROM %s.\"relations\" r\n"
+    "    JOIN pg_catalog.pg_attribute a ON a.attrelid = r.guard AND a.attnum > 0\n"
+    "    JOIN pg_catalog.pg_type y ON y.oid = a.atttypid\n"
+    "    JOIN pg_catalog.pg_namespace tn ON tn.oid = y.typnamespace\n"
+    "    UNION SELECT r.pair, n.nspname FROM %s.\"relations\" r\n"
+    "    JOIN pg_catalog.pg_class c ON c.oid = r.base\n"
+    "    JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace\n"
+    "    WHERE pg_catalog.has_table_privilege(r.pair, r.guard, 'TRUNCATE')\n"
+    "    UNION SELECT f.pair, n.nspname FROM %s.\"functions\" f JOIN pg_catalog.pg_namespace n "
+    "ON n.nspname = f.schema\n"
+    "    UNION SELECT s.pair, n.nspname FROM drawn s JOIN pg_catalog.pg_class c ON c.oid = "
+    "s.sequence\n"
+    "    JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace\n"
+    ") w WHERE NOT pg_catalog.has_schema_privilege(w.pair, w.schema, 'USAGE')\n"
+    "UNION ALL SELECT pg_catalog.format('GRANT EXECUTE ON ROUTINE %%s TO %%I', "
+    "p.oid::pg_catalog.regprocedure, f.pair)\n"
+    "FROM %s.\"functions\" f JOIN pg_catalog.pg_namespace n ON n.nspname = f.schema\n"
+    "JOIN pg_catalog.pg_proc p ON p.pronamespace = n.oid AND p.proname = f.name\n"
+    "WHERE NOT pg_catalog.has_function_privilege(f.pair, p.oid, 'EXECUTE')\n"
+    /* TRUNCATE is of the table itself; the guard of who may has the right too, as a mark. */
+    "UNION ALL SELECT pg_catalog.format('GRANT TRUNCATE ON TABLE %%s TO %%I', r.base, r.pair)\n"
+    "FROM %s.\"relations\" r WHERE NOT r.is_only\n"
+    "AND pg_catalog.has_table_privilege(r.pair, r.guard, 'TRUNCATE')\n"
+    "AND NOT pg_catalog.has_table_privilege(r.pair, r.base, 'TRUNCATE')\n"
+    "UNION SELECT pg_catalog.format('GRANT USAGE ON SEQUENCE %%s TO %%I', "
+    "d.sequence::pg_catalog.regclass, d.pair)\n"
+    "FROM drawn d WHERE NOT pg_catalog.has_sequence_privilege(d.pair, d.sequence, 'USAGE')\n"
+    /* The default of a column that the guard does not show runs with the pair's rights. */
+    "UNION SELECT pg_catalog.format('GRANT USAGE ON SEQUENCE %%s TO %%I', "
+    "s.oid::pg_catalog.regclass, r.pair)\n"
+    "FROM %s.\"relations\" r JOIN pg_catalog.pg_attrdef d ON d.adrelid = r.base\n"
+    "JOIN pg_catalog.pg_attribute a ON a.attrelid = d.adrelid AND a.attnum = d.adnum\n"
+    "JOIN pg_catalog.pg_depend p ON p.classid = 'pg_catalog.pg_attrdef'::pg_catalog.regclass "
+    "AND p.objid = d.oid\n"
+    "    AND p.refclassid = 'pg_catalog.pg_class'::pg_catalog.regclass\n"
+    "JOIN pg_catalog.pg_class s ON s.oid = p.refobjid AND s.relkind = 'S'\n"
+    "WHERE pg_catalog.has_any_column_privilege(r.pair, r.guard, 'INSERT')\n"
+    "AND NOT pg_catalog.has_sequence_privilege(r.pair, s.oid, 'USAGE')\n"
+    "AND NOT EXISTS (SELECT FROM pg_catalog.pg_attribute g WHERE g.attrelid = r.guard\n"
+    "    AND g.attname = a.attname AND g.atthasdef) ORDER BY 1";
+
 static enum status grant_names(struct deploy *deploy, const struct guard_plan *plan)
 {
     const char *schema = deploy_quoted(deploy, plan->catalog_schema);
-    const char *sql = arena_printf(
-        deploy->arena,
-        /* nextval: of a column that the pair may insert, and by the policy's name. */
-        "WITH drawn(pair, sequence) AS (\n"
-        "    SELECT r.pair, p.objid FROM %s.\"relations\" r\n"
-        "    JOIN pg_catalog.pg_depend p ON p.refobjid = r.base AND p.refobjsubid > 0\n"
-        "        AND p.refclassid = 'pg_catalog.pg_class'::pg_catalog.regclass AND p.objsubid = 0\n"
-        "        AND p.classid = 'pg_catalog.pg_class'::pg_catalog.regclass AND p.deptype IN ('a', "
-        "'i')\n"
-        "    JOIN pg_catalog.pg_class s ON s.oid = p.objid AND s.relkind = 'S'\n"
-        "    JOIN pg_catalog.pg_attribute a ON a.attrelid = r.base AND a.attnum = p.refobjsubid\n"
-        "    JOIN pg_catalog.pg_attribute g ON g.attrelid = r.guard AND g.attname = a.attname\n"
-        "    WHERE pg_catalog.has_column_privilege(r.pair, r.guard, g.attnum, 'INSERT')\n"
-        "    UNION SELECT q.pair, s.oid FROM %s.\"sequences\" q JOIN pg_catalog.pg_namespace n "
-        "ON n.nspname = q.schema\n"
-        "    JOIN pg_catalog.pg_class s ON s.relnamespace = n.oid AND s.relname = q.name AND "
-        "s.relkind = 'S')\n"
-        "SELECT DISTINCT pg_catalog.format('GRANT USAGE ON SCHEMA %%I TO %%I', w.schema, w.pair) "
-        "FROM (\n"
-        "    SELECT r.pair, tn.nspname AS schema FROM %s.\"relations\" r\n"
-        "    JOIN pg_catalog.pg_attribute a ON a.attrelid = r.guard AND a.attnum > 0\n"
-        "    JOIN pg_catalog.pg_type y ON y.oid = a.atttypid\n"
-        "    JOIN pg_catalog.pg_namespace tn ON tn.oid = y.typnamespace\n"
-        "    UNION SELECT r.pair, n.nspname FROM %s.\"relations\" r\n"
-        "    JOIN pg_catalog.pg_class c ON c.oid = r.base\n"
-        "    JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace\n"
-        "    WHERE pg_catalog.has_table_privilege(r.pair, r.guard, 'TRUNCATE')\n"
-        "    UNION SELECT f.pair, n.nspname FROM %s.\"functions\" f JOIN pg_catalog.pg_namespace n "
-        "ON n.nspname = f.schema\n"
-        "    UNION SELECT s.pair, n.nspname FROM drawn s JOIN pg_catalog.pg_class c ON c.oid = "
-        "s.sequence\n"
-        "    JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace\n"
-        ") w WHERE NOT pg_catalog.has_schema_privilege(w.pair, w.schema, 'USAGE')\n"
-        "UNION ALL SELECT pg_catalog.format('GRANT EXECUTE ON ROUTINE %%s TO %%I', "
-        "p.oid::pg_catalog.regprocedure, f.pair)\n"
-        "FROM %s.\"functions\" f JOIN pg_catalog.pg_namespace n ON n.nspname = f.schema\n"
-        "JOIN pg_catalog.pg_proc p ON p.pronamespace = n.oid AND p.proname = f.name\n"
-        "WHERE NOT pg_catalog.has_function_privilege(f.pair, p.oid, 'EXECUTE')\n"
-        /* TRUNCATE is of the table itself; the guard of who may has the right too, as a mark. */
-        "UNION ALL SELECT pg_catalog.format('GRANT TRUNCATE ON TABLE %%s TO %%I', r.base, r.pair)\n"
-        "FROM %s.\"relations\" r WHERE NOT r.is_only\n"
-        "AND pg_catalog.has_table_privilege(r.pair, r.guard, 'TRUNCATE')\n"
-        "AND NOT pg_catalog.has_table_privilege(r.pair, r.base, 'TRUNCATE')\n"
-        "UNION SELECT pg_catalog.format('GRANT USAGE ON SEQUENCE %%s TO %%I', "
-        "d.sequence::pg_catalog.regclass, d.pair)\n"
-        "FROM drawn d WHERE NOT pg_catalog.has_sequence_privilege(d.pair, d.sequence, 'USAGE')\n"
-        /* The default of a column that the guard does not show runs with the pair's rights. */
-        "UNION SELECT pg_catalog.format('GRANT USAGE ON SEQUENCE %%s TO %%I', "
-        "s.oid::pg_catalog.regclass, r.pair)\n"
-        "FROM %s.\"relations\" r JOIN pg_catalog.pg_attrdef d ON d.adrelid = r.base\n"
-        "JOIN pg_catalog.pg_attribute a ON a.attrelid = d.adrelid AND a.attnum = d.adnum\n"
-        "JOIN pg_catalog.pg_depend p ON p.classid = 'pg_catalog.pg_attrdef'::pg_catalog.regclass "
-        "AND p.objid = d.oid\n"
-        "    AND p.refclassid = 'pg_catalog.pg_class'::pg_catalog.regclass\n"
-        "JOIN pg_catalog.pg_class s ON s.oid = p.refobjid AND s.relkind = 'S'\n"
-        "WHERE pg_catalog.has_any_column_privilege(r.pair, r.guard, 'INSERT')\n"
-        "AND NOT pg_catalog.has_sequence_privilege(r.pair, s.oid, 'USAGE')\n"
-        "AND NOT EXISTS (SELECT FROM pg_catalog.pg_attribute g WHERE g.attrelid = r.guard\n"
-        "    AND g.attname = a.attname AND g.atthasdef) ORDER BY 1",
-        schema, schema, schema, schema, schema, schema, schema, schema);
+    const char *sql = arena_printf(deploy->arena, grants_sql, schema, schema, schema, schema,
+                                   schema, schema, schema, schema);
     if (sql == NULL) {
         return ERR_MEMORY;
     }

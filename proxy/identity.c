@@ -192,12 +192,13 @@ enum status identity_act_as_at_start(struct identity *identity, const struct pol
                                      const struct identity *start)
 {
     bool same = identity_same_person(identity, start);
-    if (start->person == IDENTITY_EXPIRED)
-        identity_expire(identity, policy);
-    else if (start->user == start->login)
+    bool over = start->person == IDENTITY_EXPIRED;
+    if (!over && start->user == start->login)
         identity_act_for_nobody(identity, policy);
-    else if (identity_act_for(identity, policy, start->user, start->person, start->until) != OK)
-        identity_expire(identity, policy); /* cannot be: she was acted for at the start */
+    /* The second cannot be: she was acted for at the start. */
+    else if (over ||
+             identity_act_for(identity, policy, start->user, start->person, start->until) != OK)
+        identity_expire(identity, policy);
     if (same || !identity_same_person(identity, start))
         return OK;
     enum status status = identity_replace(&identity->reason, start->reason);

@@ -180,7 +180,8 @@ enum status query_settle_temporary(struct session *session, bool extended)
     /* In a failed block nothing runs but its end, which is known by its words. */
     if (status != OK || (session->transaction.block && session->transaction.aborted))
         return status;
-    struct refusal refusal;
+    struct refusal refusal = {.sqlstate = "08006",
+                              .message = "there is no connection to the database server"};
     status = query_need_server(session, &refusal);
     if (status != DENIED)
         return status;

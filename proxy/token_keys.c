@@ -451,7 +451,8 @@ struct token_ring {
 
 enum status token_ring_read(const struct policy *policy, struct token_ring **out, struct buf *why)
 {
-    struct token_ring *ring = calloc(1, sizeof *ring + policy->user_count * sizeof ring->of[0]);
+    struct token_ring *ring =
+        calloc(1, sizeof *ring + policy->user_count * sizeof(struct token_keys *));
     if (ring == NULL)
         return ERR_MEMORY;
     atomic_init(&ring->refs, 1);
