@@ -221,11 +221,8 @@ static enum status judge_parse(struct session *session, const struct wire_parse 
 
 static bool ends_transaction(const struct statement *statement)
 {
-    if (statement->verdict->statement_count == 0)
-        return false;
-    enum statement_kind kind = statement->verdict->statements[0].kind;
-    return kind == STATEMENT_COMMIT || kind == STATEMENT_PREPARE_TRANSACTION ||
-           kind == STATEMENT_ROLLBACK || kind == STATEMENT_ROLLBACK_TO;
+    return statement->verdict->statement_count > 0 &&
+           query_goes_back(statement->verdict->statements[0].kind);
 }
 
 static enum status answer_complete(struct session *session, void (*put)(struct buf *out))

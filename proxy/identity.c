@@ -390,7 +390,7 @@ enum status identity_set(struct identity *identity, const char *name, const char
     }
     if (i < identity->setting_count)
         return identity_replace(&identity->settings[i].value, value);
-    struct identity_setting *grown = realloc(identity->settings, (i + 1) * sizeof *grown);
+    struct judge_setting *grown = realloc(identity->settings, (i + 1) * sizeof *grown);
     if (grown == NULL)
         return ERR_MEMORY;
     identity->settings = grown;
@@ -517,7 +517,7 @@ enum status identity_copy(const struct identity *from, struct identity *to)
 
 void identity_take(struct identity *to, struct identity *from)
 {
-    struct identity_setting *settings = to->settings;
+    struct judge_setting *settings = to->settings;
     size_t count = to->setting_count;
     to->settings = NULL;
     to->setting_count = 0;

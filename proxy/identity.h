@@ -14,17 +14,13 @@
 #define PGVIGIL_PROXY_IDENTITY_H
 
 #include <pgvigil/buf.h>
+#include <pgvigil/judge.h>
 #include <pgvigil/policy.h>
 #include <pgvigil/status.h>
 #include <stdbool.h>
 #include <stddef.h>
 
 struct break_glass;
-
-struct identity_setting {
-    char *name; /* lower case */
-    char *value;
-};
 
 enum identity_person {
     IDENTITY_OWN = 0, /* the login is the person; or a shared one, in the role that it has itself */
@@ -50,7 +46,7 @@ struct identity {
     char *patient;
     char **path; /* search_path, without "$user" */
     size_t path_count;
-    struct identity_setting *settings; /* forwarded settings that the session has set */
+    struct judge_setting *settings; /* forwarded settings that the session has set */
     size_t setting_count;
 };
 

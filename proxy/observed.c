@@ -213,7 +213,7 @@ const struct audit_statement *observed_unknown(void)
 
 /* ---- the session's start ---- */
 
-static bool startup_allowed(const struct session *session, const struct identity_setting *setting)
+static bool startup_allowed(const struct session *session, const struct judge_setting *setting)
 {
     bool allowed = setting_value_allowed(setting->name, setting->value);
     if (strcasecmp(setting->name, "search_path") != 0)
@@ -244,7 +244,7 @@ enum status observed_startup(struct session *session)
     struct identity *identity = &session->identity;
     bool restricted = !session->world->policy->roles[identity->role].unrestricted;
     for (size_t i = 0; i < identity->setting_count && session_observed(session); i++) {
-        const struct identity_setting *setting = &identity->settings[i];
+        const struct judge_setting *setting = &identity->settings[i];
         bool path = strcasecmp(setting->name, "search_path") == 0;
         enum status status = path ? identity_parse_path(identity, setting->value) : OK;
         bool allowed = !restricted || strcasecmp(setting->name, "application_name") == 0 ||

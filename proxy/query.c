@@ -246,6 +246,12 @@ static bool controls_transaction(enum statement_kind kind)
            kind == STATEMENT_ROLLBACK_TO;
 }
 
+bool query_goes_back(enum statement_kind kind)
+{
+    return kind == STATEMENT_COMMIT || kind == STATEMENT_PREPARE_TRANSACTION ||
+           kind == STATEMENT_ROLLBACK || kind == STATEMENT_ROLLBACK_TO;
+}
+
 /* What a session may do that has no mission: choose one, and end its transaction. */
 bool query_harmless(const struct session *session, const struct verdict *verdict)
 {
@@ -301,17 +307,6 @@ static enum status not_ready(const struct session *session, struct refusal *refu
     return DENIED;
 }
 
-static bool start_settings(const struct session *session, const struct statement *statement,
-                           struct judge_setting **settings)
-{
-    const struct identity *identity = &session->identity;
-    *settings = arena_zalloc(statement->arena, identity->setting_count + 1, sizeof **settings);
-    for (size_t i = 0; *settings != NULL && i < identity->setting_count; i++)
-        (*settings)[i] = (struct judge_setting){.name = identity->settings[i].name,
-                                                .value = identity->settings[i].value};
-    return *settings != NULL;
-}
-
 /* `call`: a FunctionCall, whose text is made from it; NULL: the statement's own text. */
 static enum status run_judge(struct session *session, struct statement *statement,
                              const struct wire_call *call, bool extended, struct refusal *refusal)
@@ -333,9 +328,6 @@ static enum status run_judge(struct session *session, struct statement *statemen
     if (identity->patient != NULL)
         settings[setting_count++] = "patient";
     int mission = identity->mission >= 0 ? identity->mission : (int)role->missions[0];
-    struct judge_setting *start = NULL;
-    if (!start_settings(session, statement, &start))
-        return ERR_MEMORY;
     struct prepared_lookup lookup = {.session = session, .statement = statement};
     size_t temporary_count = 0;
     const struct catalog_relation *temporary =
@@ -349,7 +341,7 @@ static enum status run_judge(struct session *session, struct statement *statemen
                                     .path_count = identity->path_count,
                                     .session_settings = settings,
                                     .session_setting_count = setting_count,
-                                    .start_settings = start,
+                                    .start_settings = identity->settings,
                                     .start_setting_count = identity->setting_count,
                                     .sql = statement->sql,
                                     .len = statement->len,

@@ -42,6 +42,9 @@ NODISCARD enum status query_forward(struct session *session, struct statement *s
                                     bool *done);
 /* Forgets session->pending when it was judged for what the session is no longer. */
 void query_drop_stale(struct session *session);
+/* Does it end a transaction, or go back in one? Who acts may be another one afterwards, and a
+ * failed transaction takes nothing else. */
+bool query_goes_back(enum statement_kind kind);
 /* Only what is free without a mission too: transaction control, pgvigil's own statements. */
 bool query_harmless(const struct session *session, const struct verdict *verdict);
 /* A break-glass mission has ended since the last statement: says so, once, in *refusal. */

@@ -15,17 +15,10 @@
 
 #define PARTS_A_TURN 64
 
-/* Behind these an identity may be another one. */
-static bool goes_back(enum statement_kind kind)
-{
-    return kind == STATEMENT_COMMIT || kind == STATEMENT_PREPARE_TRANSACTION ||
-           kind == STATEMENT_ROLLBACK || kind == STATEMENT_ROLLBACK_TO;
-}
-
 /* DDL is run apart from the BEGIN and COMMIT around it. */
 static bool is_control(enum statement_kind kind)
 {
-    return goes_back(kind) || kind == STATEMENT_BEGIN || kind == STATEMENT_SAVEPOINT ||
+    return query_goes_back(kind) || kind == STATEMENT_BEGIN || kind == STATEMENT_SAVEPOINT ||
            kind == STATEMENT_RELEASE;
 }
 
@@ -49,7 +42,7 @@ bool script_needed(const struct session *session, struct statement *statement)
     for (size_t i = 0; i < verdict->outline_count; i++) {
         if (command_is_local(session, &verdict->outline[i]))
             return true;
-        if (changes && i + 1 < verdict->outline_count && goes_back(verdict->outline[i].kind))
+        if (changes && i + 1 < verdict->outline_count && query_goes_back(verdict->outline[i].kind))
             return true;
     }
     return false;
@@ -145,7 +138,7 @@ static size_t part_end(const struct session *session, size_t first)
     bool ddl = ddl_splits(session, session->script);
     if (command_is_local(session, &verdict->outline[first]))
         return end;
-    while (end < verdict->outline_count && !goes_back(verdict->outline[end - 1].kind) &&
+    while (end < verdict->outline_count && !query_goes_back(verdict->outline[end - 1].kind) &&
            !command_is_local(session, &verdict->outline[end]) &&
            !(ddl && (is_control(verdict->outline[end - 1].kind) ||
                      is_control(verdict->outline[end].kind))))

@@ -260,12 +260,6 @@ static enum status plan_one(struct session *session, struct statement *statement
     return status;
 }
 
-static bool ends_failure(enum statement_kind kind)
-{
-    return kind == STATEMENT_ROLLBACK || kind == STATEMENT_ROLLBACK_TO ||
-           kind == STATEMENT_COMMIT || kind == STATEMENT_PREPARE_TRANSACTION;
-}
-
 /* Runs the text on a copy of the names: what it declares it may read, what it ends it may not. */
 static enum status plan(struct session *session, struct statement *statement, struct uses *uses,
                         struct refusal *refusal)
@@ -275,7 +269,7 @@ static enum status plan(struct session *session, struct statement *statement, st
     bool aborted = session->tx == 'E';
     size_t executes = 0;
     for (size_t i = 0; i < uses->count && status == OK; i++) {
-        aborted = aborted && !ends_failure(statement->verdict->statements[i].kind);
+        aborted = aborted && !query_goes_back(statement->verdict->statements[i].kind);
         status = plan_one(session, statement, i, &executes, ahead, &uses->items[i], refusal);
     }
     cursors_free(ahead);

@@ -33,8 +33,8 @@
 
 /* A forwarded setting that the client asked for at its start. */
 struct judge_setting {
-    const char *name; /* lower case */
-    const char *value;
+    char *name; /* lower case */
+    char *value;
 };
 
 struct judge_request {
