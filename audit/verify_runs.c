@@ -169,8 +169,8 @@ static bool next_gap(const struct verify *verify, struct gap *gap)
 
 static bool fits(const struct run *stray, const struct gap *gap, uint64_t wanted)
 {
-    return stray && stray->place == RUN_STRAY && stray->lines <= wanted &&
-           stray->first_seq >= gap->from && stray->last_seq < gap->right->first_seq;
+    return stray->place == RUN_STRAY && stray->lines <= wanted && stray->first_seq >= gap->from &&
+           stray->last_seq < gap->right->first_seq;
 }
 
 static uint64_t take_moved(struct run *stray, const struct gap *gap)
@@ -188,12 +188,12 @@ static uint64_t match_gap(const struct gap *gap, const struct map *by_hash,
     uint64_t found = 0;
     const char *hash = gap->right->prev;
     struct run *stray = map_get_str(by_hash, hash);
-    while (fits(stray, gap, gap->wanted - found)) {
+    while (stray && fits(stray, gap, gap->wanted - found)) {
         found += take_moved(stray, gap);
         stray = map_get_str(by_hash, stray->prev);
     }
     stray = gap->left ? map_get_str(by_prev, gap->left->hash) : NULL;
-    while (fits(stray, gap, gap->wanted - found)) {
+    while (stray && fits(stray, gap, gap->wanted - found)) {
         found += take_moved(stray, gap);
         stray = map_get_str(by_prev, stray->hash);
     }

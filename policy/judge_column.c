@@ -231,7 +231,8 @@ static enum status bare_column(struct judge *judge, const struct reference *ref)
         return judge_hidden_column(
             judge, hiding->use->shown.relation, ref->column, ref->at,
             judge_format(judge, "column \"%s\" does not exist", ref->column));
-    return judge->level->sorts && is_output(judge->level, ref->column)
+    level = judge->level;
+    return level != NULL && level->sorts && is_output(level, ref->column)
                ? OK
                : judge_unknown(judge, ref->column, ref->at);
 }
@@ -334,7 +335,8 @@ static enum status qualified_column(struct judge *judge, PgQuery__ColumnRef *tre
         scope_use(level, item, column);
     else
         status = judge_field(judge, ref->column, ref->at);
-    if (status == OK && ref->column != NULL && column < 0 && hides(item, ref->column))
+    if (status == OK && ref->column != NULL && column < 0 && item->use != NULL &&
+        hides(item, ref->column))
         return judge_hidden_column(
             judge, item->use->shown.relation, ref->column, ref->at,
             judge_format(judge, "column %s.%s does not exist", ref->item, ref->column));
