@@ -165,15 +165,17 @@ def compare(mine, theirs, counts):
 JOINS = ("enable_hashjoin", "enable_mergejoin", "enable_nestloop")
 
 
-def another_plan(way, oracle, sql, mine):
-    """Whether an error of a value (1/0) comes from a join with nothing is the plan's choice: does PostgreSQL, too, answer so?"""
+def another_plan(way, oracle, sql, *answers):
+    """Whether an error of a value (1/0) comes from a join with nothing is the plan's choice: does PostgreSQL, too, give each
+    of these answers?"""
+    wanted = [answer.key() for answer in answers]
     try:
         for keep in JOINS:
             for name in JOINS:
                 oracle.execute("SET %s = %s" % (name, "on" if name == keep else "off"))
-            if way(oracle.pgconn, sql).key() == mine.key():
-                return True
-        return False
+            got = way(oracle.pgconn, sql).key()
+            wanted = [key for key in wanted if key != got]
+        return not wanted
     finally:
         for name in JOINS:
             oracle.execute("RESET " + name)
@@ -207,6 +209,10 @@ def run_universe(cluster, seed, count, report):
                     counts["another plan's error"] += 1
                 if first.key() + (first.message,) != second.key() + (second.message,):
                     wrong = "the twins differ"
+                    # Statistics of hidden rows choose the plan too; what is met must still be in what the oracle shows.
+                    if kind == "read" and (first.state or second.state or "")[:2] == "22" and another_plan(way, oracle, theirs, second, first):
+                        wrong = None
+                        counts["another plan's error in the twin"] += 1
                 if "CANARY" in str(second.rows) + str(second.message) or getattr(second, "detail", None):
                     wrong = "a hidden value, or a DETAIL"
                 if kind == "write" and wrong is None:
