@@ -125,7 +125,8 @@ bool extended_is_prepared(const struct session *session, const struct statement 
         return true;
     const char *name = upstream_name(statement);
     if (name[0] == '\0')
-        return server->unnamed == statement && parse_settled(session, statement);
+        return statement_same(server->unnamed, statement) &&
+               parse_settled(session, server->unnamed);
     return map_get_str(server->prepared, name) != NULL;
 }
 

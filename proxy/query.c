@@ -23,9 +23,6 @@
 #include <string.h>
 #include <strings.h>
 
-/* A verdict's arena: text, tree, rewriting. */
-#define STATEMENT_ARENA_MAX ((size_t)1 << 30)
-
 bool query_in_transaction(const struct session *session)
 {
     return session->tx != 'I' || session->group_forwarded;
@@ -236,201 +233,12 @@ enum status query_begin_record(struct session *session, struct statement *statem
     return DENIED;
 }
 
-/* ---- judging ---- */
-
-/* They touch nothing, and a session that lost its mission must be able to end its transaction. */
-static bool controls_transaction(enum statement_kind kind)
-{
-    return kind == STATEMENT_BEGIN || kind == STATEMENT_COMMIT || kind == STATEMENT_ROLLBACK ||
-           kind == STATEMENT_SAVEPOINT || kind == STATEMENT_RELEASE ||
-           kind == STATEMENT_ROLLBACK_TO;
-}
+/* ---- statements ---- */
 
 bool query_goes_back(enum statement_kind kind)
 {
     return kind == STATEMENT_COMMIT || kind == STATEMENT_PREPARE_TRANSACTION ||
            kind == STATEMENT_ROLLBACK || kind == STATEMENT_ROLLBACK_TO;
-}
-
-/* What a session may do that has no mission: choose one, and end its transaction. */
-bool query_harmless(const struct session *session, const struct verdict *verdict)
-{
-    for (size_t i = 0; i < verdict->statement_count; i++) {
-        enum statement_kind kind = verdict->statements[i].kind;
-        bool harmless = kind == STATEMENT_EMPTY || kind == STATEMENT_SHOW ||
-                        kind == STATEMENT_DISCARD || kind == STATEMENT_DEALLOCATE ||
-                        ((kind == STATEMENT_SET || kind == STATEMENT_RESET) &&
-                         verdict->statements[i].setting_class == SETTING_PGVIGIL);
-        if (!controls_transaction(kind) &&
-            !(harmless && command_is_local(session, &verdict->statements[i])))
-            return false;
-    }
-    return true;
-}
-
-static enum status no_mission(const struct session *session, const struct verdict *verdict,
-                              struct refusal *refusal)
-{
-    if (query_harmless(session, verdict))
-        return OK;
-    *refusal = (struct refusal){.sqlstate = "42501",
-                                .message = "no mission is chosen, and the role has none by default",
-                                .hint = "Choose one first: SET pgvigil.mission = '...'"};
-    return DENIED;
-}
-
-bool query_glass_over(struct session *session, struct refusal *refusal)
-{
-    if (session->glass_notice[0] == '\0')
-        return false;
-    memcpy(session->lost_message, session->glass_notice, sizeof session->glass_notice);
-    session->glass_notice[0] = '\0';
-    *refusal = (struct refusal){.sqlstate = "42501",
-                                .message = session->lost_message,
-                                .hint = "To break the glass again, give a new pgvigil.reason and "
-                                        "choose the mission."};
-    return true;
-}
-
-/* The reason names hosts and files: it is in the log, where the administrator is. */
-static enum status not_ready(const struct session *session, struct refusal *refusal)
-{
-    bool known = session->world->databases[session->database_index].why != NULL;
-    *refusal = (struct refusal){
-        .sqlstate = "55000",
-        .message = known ? "the database cannot be used: its catalog could not be loaded, or the "
-                           "policy in force is not deployed in it"
-                         : "the database's catalog is not loaded yet",
-        .hint = known ? "The administrator finds the reason in pgvigil's log; \"pgvigil deploy\" "
-                        "makes the guards of a policy."
-                      : NULL};
-    return DENIED;
-}
-
-/* `call`: a FunctionCall, whose text is made from it; NULL: the statement's own text. */
-static enum status run_judge(struct session *session, struct statement *statement,
-                             const struct wire_call *call, bool extended, struct refusal *refusal)
-{
-    const struct identity *identity = &session->identity;
-    const struct policy_role *role = &session->world->policy->roles[identity->role];
-    struct catalog *catalog = session->world->databases[session->database_index].catalog;
-    if (catalog == NULL && !role->unrestricted)
-        return not_ready(session, refusal);
-    if (identity->mission < 0 && role->mission_count == 0) {
-        *refusal = (struct refusal){.sqlstate = "42501", .message = "the role has no mission"};
-        return DENIED;
-    }
-    const char *settings[2];
-    size_t setting_count = 0;
-    bool nobody = identity_is_nobody(identity);
-    if (identity->reason != NULL)
-        settings[setting_count++] = "reason";
-    if (identity->patient != NULL)
-        settings[setting_count++] = "patient";
-    int mission = identity->mission >= 0 ? identity->mission : (int)role->missions[0];
-    struct prepared_lookup lookup = {.session = session, .statement = statement};
-    size_t temporary_count = 0;
-    const struct catalog_relation *temporary =
-        temporary_relations(&session->temporary, &temporary_count);
-    struct judge_request request = {.policy = session->world->policy,
-                                    .catalog = catalog,
-                                    .user = identity->user,
-                                    .role = identity->role,
-                                    .mission = mission,
-                                    .path = (const char *const *)identity->path,
-                                    .path_count = identity->path_count,
-                                    .session_settings = settings,
-                                    .session_setting_count = setting_count,
-                                    .start_settings = identity->settings,
-                                    .start_setting_count = identity->setting_count,
-                                    .sql = statement->sql,
-                                    .len = statement->len,
-                                    .extended = extended,
-                                    .prepared = prepared_name,
-                                    .context = &lookup,
-                                    .temporary = temporary,
-                                    .temporary_count = temporary_count};
-    enum status status = call == NULL
-                             ? judge(&request, statement->arena, &statement->verdict)
-                             : judge_call(&request, call->function, call->value_count,
-                                          statement->arena, &statement->sql, &statement->verdict);
-    if (call != NULL)
-        statement->len = strlen(statement->sql);
-    struct verdict *verdict = statement->verdict;
-    if (verdict == NULL)
-        return status == ERR_MEMORY ? ERR_MEMORY : ERR_INTERNAL;
-    if (nobody && status != ERR_SYNTAX && !(verdict->allowed && person_needless(verdict))) {
-        person_refusal(session, refusal);
-        return DENIED;
-    }
-    if (lookup.denied && !verdict->allowed) {
-        *refusal = lookup.refusal;
-        return DENIED;
-    }
-    bool harmless = status == OK && verdict->allowed && query_harmless(session, verdict);
-    if (!harmless && status != ERR_SYNTAX && query_glass_over(session, refusal))
-        return DENIED;
-    if (status == OK && verdict->allowed)
-        return identity->mission >= 0 || nobody ? OK : no_mission(session, verdict, refusal);
-    *refusal = (struct refusal){
-        .sqlstate = verdict->refusal.sqlstate == NULL ? "42501" : verdict->refusal.sqlstate,
-        .message =
-            verdict->refusal.message == NULL ? "statement refused" : verdict->refusal.message,
-        .hint = verdict->refusal.hint,
-        .position =
-            verdict->refusal.position == 0 ? 0 : verdict->refusal.position + statement->skipped};
-    if (status == NEED_CATALOG)
-        reload_catalogs(session->worker->process->reload);
-    return DENIED;
-}
-
-/* The types that Parse gave its parameters, which the text does not show: for the pair of the
- * moment, so again when the mission has changed. */
-static enum status judge_types(const struct session *session, const struct statement *statement,
-                               struct refusal *refusal)
-{
-    const struct catalog *catalog = session->world->databases[session->database_index].catalog;
-    for (size_t i = 0; i < statement->type_count; i++) {
-        if (judge_parameter_type(catalog, statement->verdict->pair, statement->types[i]))
-            continue;
-        *refusal = (struct refusal){
-            .sqlstate = "42501",
-            .message = "parameters of this type are not allowed",
-            .hint = "Leave the type to the server, or give the parameter the type text."};
-        return DENIED;
-    }
-    return OK;
-}
-
-enum status query_judge(struct session *session, const struct statement_source *source,
-                        struct statement **out, struct refusal *refusal)
-{
-    struct statement *statement =
-        statement_new(source->name, source->sql, source->len, source->types, source->type_count,
-                      STATEMENT_ARENA_MAX);
-    if (statement == NULL)
-        return ERR_MEMORY;
-    statement->skipped = source->skipped;
-    statement->world = world_ref(session->world);
-    statement->epoch = session->epoch;
-    statement->user = session->identity.user;
-    statement->role = session->identity.role;
-    statement->mission = session->identity.mission;
-    statement->names_own = session_unrestricted(session);
-    enum status status = session_observed(session)
-                             ? observed_judge(session, statement, source, refusal)
-                             : run_judge(session, statement, NULL, source->extended, refusal);
-    if (status == OK && !session_unrestricted(session) && !session_observed(session))
-        status = judge_types(session, statement, refusal);
-    if (status != OK && status != DENIED) {
-        statement_unref(statement);
-        return status == ERR_MEMORY ? ERR_MEMORY : ERR_INTERNAL;
-    }
-    if (status == OK)
-        statement->local = statement->verdict->statement_count == 1 &&
-                           command_is_local(session, &statement->verdict->statements[0]);
-    *out = statement;
-    return status;
 }
 
 /* ---- simple queries ---- */
@@ -640,26 +448,6 @@ static enum status on_query(struct session *session, const struct wire_message *
     return query_forward(session, statement, false, &done);
 }
 
-/* The statement that a FunctionCall is for a restricted role. */
-static enum status judge_function_call(struct session *session, const struct wire_call *call,
-                                       struct statement **out, struct refusal *refusal)
-{
-    struct statement *statement = statement_new("", "", 0, NULL, 0, STATEMENT_ARENA_MAX);
-    if (statement == NULL)
-        return ERR_MEMORY;
-    statement->world = world_ref(session->world);
-    statement->epoch = session->epoch;
-    statement->role = session->identity.role;
-    statement->mission = session->identity.mission;
-    enum status status = run_judge(session, statement, call, false, refusal);
-    if (status != OK && status != DENIED) {
-        statement_unref(statement);
-        return status == ERR_MEMORY ? ERR_MEMORY : ERR_INTERNAL;
-    }
-    *out = statement;
-    return status;
-}
-
 static enum status forward_function(struct session *session, const struct wire_message *message,
                                     struct statement *statement, struct refusal *refusal)
 {
@@ -700,7 +488,7 @@ static enum status on_function(struct session *session, const struct wire_messag
     query_drop_stale(session);
     enum status status = OK;
     if (!session_unrestricted(session) && session->pending == NULL)
-        status = judge_function_call(session, &call, &session->pending, &refusal);
+        status = query_judge_call(session, &call, &session->pending, &refusal);
     if (status == OK)
         status = forward_function(session, message, session->pending, &refusal);
     return status == DENIED ? refuse_query(session, session->pending, &refusal) : status;

@@ -83,6 +83,9 @@ struct statement_source {
 };
 NODISCARD enum status query_judge(struct session *session, const struct statement_source *source,
                                   struct statement **statement, struct refusal *refusal);
+/* The same for a restricted role's FunctionCall, as the statement that it is. */
+NODISCARD enum status query_judge_call(struct session *session, const struct wire_call *call,
+                                       struct statement **statement, struct refusal *refusal);
 /* A statement that goes upstream and leaves a setting on the server connection keeps that
  * connection for the session, until it ends or discards all: the next person must not inherit it.
  * What drops prepared statements there makes their names unknown here. */

@@ -76,6 +76,8 @@ static const struct audit_statement *record_of(struct statement *statement, size
 {
     if (statement == NULL || index >= statement->verdict->statement_count)
         return &unknown_record;
+    if (statement->origin != NULL)
+        statement = statement->origin;
     if (statement->records == NULL) {
         size_t count = statement->verdict->statement_count;
         struct audit_statement *records = arena_zalloc(statement->arena, count, sizeof *records);

@@ -84,9 +84,11 @@ struct session {
     const struct config_database *database;
     size_t database_index;
 
-    struct world *world;  /* a reference; changes between transactions only */
-    uint64_t bound_epoch; /* the epoch that the bound server was prepared for */
-    uint64_t epoch;       /* grows when a verdict could come out otherwise */
+    struct world *world;    /* a reference; changes between transactions only */
+    uint64_t bound_epoch;   /* the epoch that the bound server was prepared for */
+    uint64_t epoch;         /* grows when a verdict could come out otherwise */
+    uint64_t context;       /* what a verdict depends on beside the text (statement_cache.h) */
+    uint64_t context_epoch; /* as it was at that epoch */
     struct identity identity;
     struct identity start; /* as it was after the start-up settings: what RESET goes back to */
     struct parameters parameters;   /* what the client was told of its server */

@@ -19,6 +19,8 @@
 /* A client that prepares without end is told so before it fills the memory. */
 #define STATEMENTS_MAX 10000
 #define PORTALS_MAX    1000
+/* Error texts and the like of one run. */
+#define AGAIN_BYTES ((size_t)16 << 20)
 
 struct portal {
     struct statement *statement;
@@ -61,6 +63,37 @@ struct statement *statement_new(const char *name, const char *sql, size_t len,
     return statement;
 }
 
+struct statement *statement_again(struct statement *from, const char *name)
+{
+    struct statement *origin = from->origin == NULL ? from : from->origin;
+    struct arena *arena = arena_new(AGAIN_BYTES);
+    struct statement *statement = arena == NULL ? NULL : calloc(1, sizeof *statement);
+    const char *own_name = name[0] == '\0'     ? ""
+                           : statement == NULL ? NULL
+                                               : arena_strdup(arena, name);
+    if (statement == NULL || own_name == NULL) {
+        free(statement);
+        arena_free(arena);
+        return NULL;
+    }
+    statement->refs = 1;
+    statement->origin = statement_ref(origin);
+    statement->arena = arena;
+    statement->world = from->world;
+    statement->name = own_name;
+    statement->sql = from->sql;
+    statement->len = from->len;
+    statement->types = from->types;
+    statement->type_count = from->type_count;
+    statement->verdict = from->verdict;
+    return statement;
+}
+
+bool statement_same(const struct statement *a, const struct statement *b)
+{
+    return a != NULL && b != NULL && a->verdict == b->verdict;
+}
+
 struct statement *statement_ref(struct statement *statement)
 {
     if (statement != NULL)
@@ -76,16 +109,15 @@ void statement_unref(struct statement *statement)
         statement_unref(statement->executes[i]);
     free((void *)statement->executes);
     arena_free(statement->arena);
-    world_unref(statement->world);
+    if (statement->origin == NULL)
+        world_unref(statement->world);
+    statement_unref(statement->origin);
     free(statement);
 }
 
-void statement_name_upstream(struct statement *statement)
+/* "" when it fails: unnamed upstream, prepared again at each Bind, which is slow but right. */
+static void hash_name(struct statement *statement)
 {
-    if (statement->name[0] == '\0' || statement->local) {
-        statement->server_name[0] = '\0';
-        return;
-    }
     unsigned char digest[EVP_MAX_MD_SIZE];
     unsigned int size = 0;
     EVP_MD_CTX *context = EVP_MD_CTX_new();
@@ -97,13 +129,22 @@ void statement_name_upstream(struct statement *statement)
         EVP_DigestUpdate(context, statement->verdict->sql, statement->verdict->sql_len) == 1 &&
         EVP_DigestFinal_ex(context, digest, &size) == 1;
     EVP_MD_CTX_free(context);
-    if (!done) {
-        /* Unnamed upstream: prepared again at each Bind, which is slow but right. */
-        statement->server_name[0] = '\0';
+    if (!done)
         return;
-    }
-    memcpy(statement->server_name, "pgv_", 4);
-    text_hex(digest, 16, statement->server_name + 4);
+    memcpy(statement->hashed_name, "pgv_", 4);
+    text_hex(digest, 16, statement->hashed_name + 4);
+}
+
+void statement_name_upstream(struct statement *statement)
+{
+    statement->server_name[0] = '\0';
+    if (statement->name[0] == '\0' || statement->local)
+        return;
+    struct statement *origin = statement->origin;
+    struct statement *judged = statement_same(origin, statement) ? origin : statement;
+    if (judged->hashed_name[0] == '\0')
+        hash_name(judged);
+    memcpy(statement->server_name, judged->hashed_name, sizeof statement->server_name);
 }
 
 struct statements *statements_new(void)

@@ -7,6 +7,10 @@
  * the session's judgement number at that moment: when the session's has moved on (role, mission,
  * path, identity or policy changed), query.c judges the text again before it is bound.
  *
+ * What was judged once for a role and mission may be another session's too (statement_cache.h): its
+ * statement then has an `origin`, whose text, types, verdict and record texts are its own, and only
+ * what belongs to a session or to one run of it is new. Those shared parts never change.
+ *
  * A struct statements is one session's name space: prepared statements and portals. All of it
  * belongs to one thread.
  */
@@ -38,11 +42,12 @@ void portal_rows_unref(struct portal_rows *rows);              /* accepts NULL *
 
 struct statement {
     unsigned refs;
-    struct arena *arena; /* owned */
-    struct world *world; /* a reference */
-    uint64_t epoch;      /* the session's, when it was judged */
-    const char *name;    /* "" for the unnamed one; in the arena, as all that follows */
-    const char *sql;     /* the client's text */
+    struct statement *origin; /* a reference; NULL: it was judged itself. Has no origin itself. */
+    struct arena *arena;      /* owned */
+    struct world *world;      /* a reference; the origin's where there is one */
+    uint64_t epoch;           /* the session's, when it was judged */
+    const char *name;         /* "" for the unnamed one; in an arena, as all that follows */
+    const char *sql;          /* the client's text */
     size_t len;
     size_t skipped;        /* characters in front of it, when it is part of a text */
     const uint32_t *types; /* parameter types given in Parse */
@@ -54,7 +59,8 @@ struct statement {
     uint64_t *begun; /* simple query: for each statement 1 + the id of its begin record, or 0; NULL:
                         none */
     const struct audit_statement
-        *records; /* what the audit says of each of the verdict's statements; made once */
+        *records; /* what the audit says of each of the verdict's statements; made once, the
+                     origin's where there is one */
     struct statement **executes; /* what its EXECUTEs run, in order: owned, with references */
     size_t execute_count;
     const struct audit_observed *observed; /* the same of what enforcing would do; NULL: it does */
@@ -66,12 +72,18 @@ struct statement {
     bool ddl_known;
     bool names_own; /* unrestricted: the server knows it by the client's name */
     char server_name[STATEMENT_SERVER_NAME]; /* "" while it is unnamed there */
+    char hashed_name[STATEMENT_SERVER_NAME]; /* what that would be; "": not known yet */
 };
 
 /* One reference, an arena limited to `limit` bytes with copies of name, text and types, no verdict
  * yet. NULL when out of memory. Takes no reference to the world: the caller sets it. */
 struct statement *statement_new(const char *name, const char *sql, size_t len,
                                 const uint32_t *types, size_t type_count, size_t limit);
+/* The same text and verdict under that name, for a session that would have it judged so too. `from`
+ * is allowed. One reference; NULL when out of memory. */
+struct statement *statement_again(struct statement *from, const char *name);
+/* Whether they are one text with one verdict. Accepts NULL. */
+bool statement_same(const struct statement *a, const struct statement *b);
 struct statement *statement_ref(struct statement *statement);
 void statement_unref(struct statement *statement); /* accepts NULL */
 

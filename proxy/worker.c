@@ -9,6 +9,7 @@
 #include "proxy/figures.h"
 #include "proxy/pool.h"
 #include "proxy/session.h"
+#include "proxy/statement_cache.h"
 
 #include <errno.h>
 #include <pgvigil/judge.h>
@@ -74,6 +75,7 @@ void worker_refresh_world(struct worker *worker)
     if (reload_world_id(worker->process->reload) == worker->world->id)
         return;
     struct world *world = reload_world(worker->process->reload);
+    statement_cache_clear(worker->statements);
     world_unref(worker->world);
     worker->world = world;
     log_event(LOG_LEVEL_DEBUG, "worker=%u event=world id=%lu", worker->index,
@@ -290,10 +292,12 @@ enum status worker_open(struct worker *worker, unsigned index, const struct proc
         return status;
     }
     worker->world = reload_world(process->reload);
+    worker->statements = statement_cache_new(process->config->limits.statement_cache_bytes);
     worker->base = event_base_new();
     worker->wake_fd = eventfd(0, EFD_NONBLOCK | EFD_CLOEXEC);
     worker->pools = calloc(process->config->database_count * 2, sizeof *worker->pools);
-    if (worker->base == NULL || worker->wake_fd < 0 || worker->pools == NULL)
+    if (worker->base == NULL || worker->wake_fd < 0 || worker->pools == NULL ||
+        worker->statements == NULL)
         return ERR_MEMORY;
     for (size_t i = 0; i < process->config->database_count * 2; i++)
         pool_init(&worker->pools[i], worker, i / 2, i % 2 == 0 ? POOL_PAIRS : POOL_UNRESTRICTED);
@@ -356,6 +360,7 @@ void worker_close(struct worker *worker)
     if (worker->wake_fd >= 0)
         close(worker->wake_fd);
     free(worker->pools);
+    statement_cache_free(worker->statements);
     world_unref(worker->world);
     audit_close(worker->audit);
     pthread_mutex_destroy(&worker->lock);

@@ -31,6 +31,7 @@ struct server;
 struct pool;
 struct connector;
 struct cancel_registry;
+struct statement_cache;
 struct admission;
 struct break_glass_registry;
 struct quota;
@@ -68,6 +69,7 @@ struct worker {
     struct audit *audit;
     struct world *world; /* a reference to the newest one seen */
     struct pool *pools;  /* two for each database: pairs, unrestricted */
+    struct statement_cache *statements;
     struct session_list sessions;
     struct session_list
         touched; /* have something to release, write or resume at the end of the turn */

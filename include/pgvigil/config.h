@@ -54,6 +54,8 @@ struct config_limits {
     unsigned server_idle_seconds; /* a server connection nobody uses is closed; default 600 */
     unsigned failed_logins;       /* per address before answers slow down; default 5 */
     size_t message_bytes; /* largest message from a client; default 64 MiB, at most 1 GiB - 1 */
+    size_t statement_cache_bytes; /* judged statements that a worker keeps; 0: none; default 16 MiB
+                                   */
 };
 
 struct config {

@@ -468,14 +468,14 @@ class Stack:
 
     def __init__(self, cluster=None, databases=("records",), policy_dir=None, extra_policy=(), extra_sql="",
                  changes=None, patients=PATIENTS, config="", listen="", audit="", audit_dir=None, deploy=True,
-                 serve=True, unrestricted=True, env=None, pool=20, database=""):
+                 serve=True, unrestricted=True, env=None, pool=20, database="", workers=2):
         """
         databases: names, each a copy of the clinic; changes: {name: SQL that makes the copy differ}.
         policy_dir: instead of examples/clinic/policy; extra_policy: [(file name, text)] on top.
         config, listen, audit, database: further lines for pgvigil.cfg, its listen, its audit group and each database.
         """
         self.own_cluster = cluster is None
-        self.pool = pool
+        self.pool, self.workers = pool, workers
         self.folder = pathlib.Path(tempfile.mkdtemp(prefix="pgvigil-test-"))
         self.cluster = cluster or Cluster()
         self.proxy = None
@@ -522,11 +522,11 @@ databases = (
 );
 policy = "policy";
 audit = { directory = "%s"; key = "%s"; durability = "written"; %s };
-workers = 2;
+workers = %d;
 pseudonym_key = "%s";
 %s
 """ % (self.port, self.certs.server, self.certs.server_key, self.certs.ca, listen, ",\n".join(rows), self.audit_dir,
-            self.certs.audit_key, audit, self.certs.pseudonym_key, config)
+            self.certs.audit_key, audit, self.workers, self.certs.pseudonym_key, config)
 
     def command(self, *args, check=True, text=None, timeout=120):
         """A run of pgvigil; CompletedProcess with stdout and stderr."""

@@ -172,6 +172,16 @@ MUTANTS = [
     ("token-reload", "keys that are others after a reload", "proxy/person.c", "    if (identity->person == IDENTITY_PROVEN &&\n        !same_proof(", "    if (identity->person == IDENTITY_EXPIRED &&\n        !same_proof(",
      "e2e/test_shared_tokens", False),
     ("token-canonical", "one text for each value in base64url", "proxy/token_keys.c", "return (bits & ((1u << held) - 1)) == 0 ? OK : ERR_INVALID;", "return OK;", "unit/test_token", False),
+    ("cache-attributes", "which attributes the person has, for what was judged before", "proxy/judging.c", "    buf_append(&key, &identity->user->attribute_count, sizeof identity->user->attribute_count);\n    for (size_t i = 0; i < identity->user->attribute_count; i++)\n", "    for (size_t i = 0; i < 0; i++)\n",
+     "e2e/test_statement_cache", False),
+    ("cache-role", "the role, for what was judged before", "proxy/judging.c", "    buf_append(&key, &identity->role, sizeof identity->role);\n", "", "e2e/test_statement_cache", False),
+    ("cache-mission", "the mission, for what was judged before", "proxy/judging.c", "    buf_append(&key, &mission, sizeof mission);\n", "", "e2e/test_statement_cache", False),
+    ("cache-path", "the search path, for what was judged before", "proxy/judging.c", "    for (size_t i = 0; i < identity->path_count; i++)\n", "    for (size_t i = 0; i < 0; i++)\n",
+     "e2e/test_statement_cache", False),
+    ("cache-types", "parameter types, for what was judged before", "proxy/statement_cache.c", "    buf_append(out, key->types, key->type_count * sizeof *key->types);\n", "",
+     "unit/test_statement_cache|e2e/test_statement_cache", False),
+    ("cache-kinds", "statements that depend on the session are not kept", "proxy/statement_cache.c", "        if (!kind_fits(verdict->statements[i].kind))", "        if (verdict->unrestricted && !kind_fits(verdict->statements[i].kind))",
+     "unit/test_statement_cache", False),
     ("token-private", "keys that can sign", "proxy/token_keys.c", "if (strstr(name, \"PRIVATE KEY\") != NULL)", "if (false)", "unit/test_token", False),
 ]
 

@@ -1,0 +1,350 @@
+/*
+ * judging.c: from a client's text to a statement with its verdict (see query.h).
+ *
+ * What the worker has judged lately for the same context (statement_cache.h) is not judged again;
+ * whether the session as it is may run it is asked each time.
+ *
+ * Trust boundary: SQL text is hostile; only policy/ reads it.
+ */
+#include "proxy/query.h"
+
+#include "proxy/command.h"
+#include "proxy/observed.h"
+#include "proxy/person.h"
+#include "proxy/prepared.h"
+#include "proxy/statement_cache.h"
+
+#include <string.h>
+
+/* A verdict's arena. */
+#define STATEMENT_ARENA_MAX ((size_t)1 << 30)
+
+/* They touch nothing, and a session that lost its mission must be able to end its transaction. */
+static bool controls_transaction(enum statement_kind kind)
+{
+    return kind == STATEMENT_BEGIN || kind == STATEMENT_COMMIT || kind == STATEMENT_ROLLBACK ||
+           kind == STATEMENT_SAVEPOINT || kind == STATEMENT_RELEASE ||
+           kind == STATEMENT_ROLLBACK_TO;
+}
+
+/* What a session may do that has no mission: choose one, and end its transaction. */
+bool query_harmless(const struct session *session, const struct verdict *verdict)
+{
+    for (size_t i = 0; i < verdict->statement_count; i++) {
+        enum statement_kind kind = verdict->statements[i].kind;
+        bool harmless = kind == STATEMENT_EMPTY || kind == STATEMENT_SHOW ||
+                        kind == STATEMENT_DISCARD || kind == STATEMENT_DEALLOCATE ||
+                        ((kind == STATEMENT_SET || kind == STATEMENT_RESET) &&
+                         verdict->statements[i].setting_class == SETTING_PGVIGIL);
+        if (!controls_transaction(kind) &&
+            !(harmless && command_is_local(session, &verdict->statements[i])))
+            return false;
+    }
+    return true;
+}
+
+static enum status no_mission(const struct session *session, const struct verdict *verdict,
+                              struct refusal *refusal)
+{
+    if (query_harmless(session, verdict))
+        return OK;
+    *refusal = (struct refusal){.sqlstate = "42501",
+                                .message = "no mission is chosen, and the role has none by default",
+                                .hint = "Choose one first: SET pgvigil.mission = '...'"};
+    return DENIED;
+}
+
+bool query_glass_over(struct session *session, struct refusal *refusal)
+{
+    if (session->glass_notice[0] == '\0')
+        return false;
+    memcpy(session->lost_message, session->glass_notice, sizeof session->glass_notice);
+    session->glass_notice[0] = '\0';
+    *refusal = (struct refusal){.sqlstate = "42501",
+                                .message = session->lost_message,
+                                .hint = "To break the glass again, give a new pgvigil.reason and "
+                                        "choose the mission."};
+    return true;
+}
+
+/* The reason names hosts and files: it is in the log, where the administrator is. */
+static enum status not_ready(const struct session *session, struct refusal *refusal)
+{
+    bool known = session->world->databases[session->database_index].why != NULL;
+    *refusal = (struct refusal){
+        .sqlstate = "55000",
+        .message = known ? "the database cannot be used: its catalog could not be loaded, or the "
+                           "policy in force is not deployed in it"
+                         : "the database's catalog is not loaded yet",
+        .hint = known ? "The administrator finds the reason in pgvigil's log; \"pgvigil deploy\" "
+                        "makes the guards of a policy."
+                      : NULL};
+    return DENIED;
+}
+
+#define JUDGED_SETTINGS_MAX 2
+
+/* Names of the :session.<setting>s that have a value. */
+static size_t judged_settings(const struct session *session, const char **names)
+{
+    size_t count = 0;
+    if (session->identity.reason != NULL)
+        names[count++] = "reason";
+    if (session->identity.patient != NULL)
+        names[count++] = "patient";
+    return count;
+}
+
+/* What judging said, for the session as it is: the same whether it was judged now or before. */
+static enum status settle_verdict(struct session *session, const struct statement *statement,
+                                  enum status status, const struct prepared_lookup *lookup,
+                                  struct refusal *refusal)
+{
+    const struct verdict *verdict = statement->verdict;
+    const struct identity *identity = &session->identity;
+    bool nobody = identity_is_nobody(identity);
+    if (nobody && status != ERR_SYNTAX && !(verdict->allowed && person_needless(verdict))) {
+        person_refusal(session, refusal);
+        return DENIED;
+    }
+    if (lookup != NULL && lookup->denied && !verdict->allowed) {
+        *refusal = lookup->refusal;
+        return DENIED;
+    }
+    bool harmless = status == OK && verdict->allowed && query_harmless(session, verdict);
+    if (!harmless && status != ERR_SYNTAX && query_glass_over(session, refusal))
+        return DENIED;
+    if (status == OK && verdict->allowed)
+        return identity->mission >= 0 || nobody ? OK : no_mission(session, verdict, refusal);
+    *refusal = (struct refusal){
+        .sqlstate = verdict->refusal.sqlstate == NULL ? "42501" : verdict->refusal.sqlstate,
+        .message =
+            verdict->refusal.message == NULL ? "statement refused" : verdict->refusal.message,
+        .hint = verdict->refusal.hint,
+        .position =
+            verdict->refusal.position == 0 ? 0 : verdict->refusal.position + statement->skipped};
+    if (status == NEED_CATALOG)
+        reload_catalogs(session->worker->process->reload);
+    return DENIED;
+}
+
+static int judged_mission(const struct session *session)
+{
+    const struct identity *identity = &session->identity;
+    const struct policy_role *role = &session->world->policy->roles[identity->role];
+    return identity->mission >= 0 ? identity->mission : (int)role->missions[0];
+}
+
+/* `call`: a FunctionCall, whose text is made from it; NULL: the statement's own text. */
+static enum status run_judge(struct session *session, struct statement *statement,
+                             const struct wire_call *call, bool extended, struct refusal *refusal)
+{
+    const struct identity *identity = &session->identity;
+    const struct policy_role *role = &session->world->policy->roles[identity->role];
+    struct catalog *catalog = session->world->databases[session->database_index].catalog;
+    if (catalog == NULL && !role->unrestricted)
+        return not_ready(session, refusal);
+    if (identity->mission < 0 && role->mission_count == 0) {
+        *refusal = (struct refusal){.sqlstate = "42501", .message = "the role has no mission"};
+        return DENIED;
+    }
+    const char *settings[JUDGED_SETTINGS_MAX];
+    size_t setting_count = judged_settings(session, settings);
+    struct prepared_lookup lookup = {.session = session, .statement = statement};
+    size_t temporary_count = 0;
+    const struct catalog_relation *temporary =
+        temporary_relations(&session->temporary, &temporary_count);
+    struct judge_request request = {.policy = session->world->policy,
+                                    .catalog = catalog,
+                                    .user = identity->user,
+                                    .role = identity->role,
+                                    .mission = judged_mission(session),
+                                    .path = (const char *const *)identity->path,
+                                    .path_count = identity->path_count,
+                                    .session_settings = settings,
+                                    .session_setting_count = setting_count,
+                                    .start_settings = identity->settings,
+                                    .start_setting_count = identity->setting_count,
+                                    .sql = statement->sql,
+                                    .len = statement->len,
+                                    .extended = extended,
+                                    .prepared = prepared_name,
+                                    .context = &lookup,
+                                    .temporary = temporary,
+                                    .temporary_count = temporary_count};
+    enum status status = call == NULL
+                             ? judge(&request, statement->arena, &statement->verdict)
+                             : judge_call(&request, call->function, call->value_count,
+                                          statement->arena, &statement->sql, &statement->verdict);
+    if (call != NULL)
+        statement->len = strlen(statement->sql);
+    if (statement->verdict == NULL)
+        return status == ERR_MEMORY ? ERR_MEMORY : ERR_INTERNAL;
+    return settle_verdict(session, statement, status, &lookup, refusal);
+}
+
+/* The types that Parse gave its parameters, which the text does not show: for the pair of the
+ * moment, so again when the mission has changed. */
+static enum status judge_types(const struct session *session, const struct statement *statement,
+                               struct refusal *refusal)
+{
+    const struct catalog *catalog = session->world->databases[session->database_index].catalog;
+    for (size_t i = 0; i < statement->type_count; i++) {
+        if (judge_parameter_type(catalog, statement->verdict->pair, statement->types[i]))
+            continue;
+        *refusal = (struct refusal){
+            .sqlstate = "42501",
+            .message = "parameters of this type are not allowed",
+            .hint = "Leave the type to the server, or give the parameter the type text."};
+        return DENIED;
+    }
+    return OK;
+}
+
+/* ---- what was judged before ---- */
+
+/* All that run_judge gives the judge beside the text; see statement_cache.h. 0: nothing is kept. */
+static uint64_t judged_context(struct session *session)
+{
+    if (session->context_epoch == session->epoch)
+        return session->context;
+    const struct identity *identity = &session->identity;
+    const char *settings[JUDGED_SETTINGS_MAX];
+    size_t setting_count = judged_settings(session, settings);
+    int mission = judged_mission(session);
+    struct buf key;
+    buf_init(&key, 0);
+    buf_append(&key, &session->world->id, sizeof session->world->id);
+    buf_append(&key, &session->database_index, sizeof session->database_index);
+    buf_append(&key, &identity->role, sizeof identity->role);
+    buf_append(&key, &mission, sizeof mission);
+    buf_append(&key, &identity->user->attribute_count, sizeof identity->user->attribute_count);
+    for (size_t i = 0; i < identity->user->attribute_count; i++)
+        buf_append(&key, &identity->user->attributes[i].attribute,
+                   sizeof identity->user->attributes[i].attribute);
+    buf_append(&key, &setting_count, sizeof setting_count);
+    for (size_t i = 0; i < setting_count; i++)
+        buf_cstr(&key, settings[i]);
+    for (size_t i = 0; i < identity->path_count; i++)
+        buf_cstr(&key, identity->path[i]);
+    session->context = key.failed ? 0
+                                  : statement_cache_context(session->worker->statements,
+                                                            buf_head(&key), buf_len(&key));
+    session->context_epoch = session->epoch;
+    buf_free(&key);
+    return session->context;
+}
+
+/* Temporary tables are the session's own, and an older world would be kept alive for nothing. */
+static bool judged_alike(const struct session *session)
+{
+    const struct identity *identity = &session->identity;
+    const struct policy_role *role = &session->world->policy->roles[identity->role];
+    size_t temporary_count = 0;
+    if (identity->mission < 0 && role->mission_count == 0)
+        return false;
+    (void)temporary_relations(&session->temporary, &temporary_count);
+    return temporary_count == 0 && session->world == session->worker->world &&
+           !session_observed(session);
+}
+
+static void note_session(struct session *session, struct statement *statement,
+                         const struct statement_source *source)
+{
+    statement->skipped = source->skipped;
+    statement->epoch = session->epoch;
+    statement->user = session->identity.user;
+    statement->role = session->identity.role;
+    statement->mission = session->identity.mission;
+    statement->names_own = session_unrestricted(session);
+}
+
+static enum status judge_text(struct session *session, const struct statement_source *source,
+                              struct statement **out, struct refusal *refusal)
+{
+    struct statement *statement =
+        statement_new(source->name, source->sql, source->len, source->types, source->type_count,
+                      STATEMENT_ARENA_MAX);
+    if (statement == NULL)
+        return ERR_MEMORY;
+    statement->world = world_ref(session->world);
+    note_session(session, statement, source);
+    enum status status = session_observed(session)
+                             ? observed_judge(session, statement, source, refusal)
+                             : run_judge(session, statement, NULL, source->extended, refusal);
+    if (status == OK && !session_unrestricted(session) && !session_observed(session))
+        status = judge_types(session, statement, refusal);
+    if (status != OK && status != DENIED) {
+        statement_unref(statement);
+        return status == ERR_MEMORY ? ERR_MEMORY : ERR_INTERNAL;
+    }
+    *out = statement;
+    return status;
+}
+
+static enum status judged_before(struct session *session, const struct statement_source *source,
+                                 struct statement *known, struct statement **out,
+                                 struct refusal *refusal)
+{
+    struct statement *statement = statement_again(known, source->name);
+    if (statement == NULL)
+        return ERR_MEMORY;
+    note_session(session, statement, source);
+    *out = statement;
+    return settle_verdict(session, statement, OK, NULL, refusal);
+}
+
+/* As judge_text, by way of what is kept. */
+static enum status judge_once(struct session *session, const struct statement_source *source,
+                              struct statement **out, struct refusal *refusal)
+{
+    struct statement_cache *cache = session->worker->statements;
+    const struct statement_key key = {.context = judged_context(session),
+                                      .extended = source->extended,
+                                      .sql = source->sql,
+                                      .len = source->len,
+                                      .types = source->types,
+                                      .type_count = source->type_count};
+    struct statement *known = statement_cache_find(cache, &key);
+    if (known != NULL)
+        return judged_before(session, source, known, out, refusal);
+    enum status status = judge_text(session, source, out, refusal);
+    if (status != OK || !statement_cache_fits((*out)->verdict) ||
+        !statement_cache_put(cache, &key, *out))
+        return status;
+    /* What is kept has nothing of a session's. */
+    known = *out;
+    status = judged_before(session, source, known, out, refusal);
+    statement_unref(known);
+    return status;
+}
+
+enum status query_judge(struct session *session, const struct statement_source *source,
+                        struct statement **out, struct refusal *refusal)
+{
+    enum status status = judged_alike(session) ? judge_once(session, source, out, refusal)
+                                               : judge_text(session, source, out, refusal);
+    if (status == OK)
+        (*out)->local = (*out)->verdict->statement_count == 1 &&
+                        command_is_local(session, &(*out)->verdict->statements[0]);
+    return status;
+}
+
+enum status query_judge_call(struct session *session, const struct wire_call *call,
+                             struct statement **out, struct refusal *refusal)
+{
+    struct statement *statement = statement_new("", "", 0, NULL, 0, STATEMENT_ARENA_MAX);
+    if (statement == NULL)
+        return ERR_MEMORY;
+    statement->world = world_ref(session->world);
+    statement->epoch = session->epoch;
+    statement->role = session->identity.role;
+    statement->mission = session->identity.mission;
+    enum status status = run_judge(session, statement, call, false, refusal);
+    if (status != OK && status != DENIED) {
+        statement_unref(statement);
+        return status == ERR_MEMORY ? ERR_MEMORY : ERR_INTERNAL;
+    }
+    *out = statement;
+    return status;
+}
