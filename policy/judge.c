@@ -335,6 +335,8 @@ static enum status run(struct judge *judge)
         status = rewrite_finish(judge);
     if (status == OK && !judge->request->sketch)
         status = verify(judge, tree);
+    if (status == OK && judge->request->wants_constants && tree != NULL)
+        status = judge_constants(judge, tree);
     return status;
 }
 

@@ -94,6 +94,8 @@ enum status judge_keep(const struct judge_request *request, const struct verdict
     copy->sql = from->sql == request->sql ? request->sql : text(&keeper, from->sql);
     copy->edits = bytes(&keeper, from->edits, from->edit_count, sizeof(*from->edits));
     copy->unknown = unknown(&keeper, from);
+    copy->constants =
+        bytes(&keeper, from->constants, from->constant_count, sizeof(*from->constants));
     copy->pair = text(&keeper, from->pair);
     copy->refusal.sqlstate = text(&keeper, from->refusal.sqlstate);
     copy->refusal.message = text(&keeper, from->refusal.message);

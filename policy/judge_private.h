@@ -12,6 +12,7 @@
 #include "scan.h"
 #include "tree.h"
 
+#include <pgvigil/constants.h>
 #include <pgvigil/guard.h>
 #include <pgvigil/judge.h>
 
@@ -372,6 +373,8 @@ const char *rewrite_quote(struct judge *judge, const char *name);
 NODISCARD enum status judge_keep(const struct judge_request *request, const struct verdict *from,
                                  struct arena *arena, struct verdict **verdict);
 
+/* judge_constants.c: fills verdict->constants. */
+NODISCARD enum status judge_constants(struct judge *judge, const PgQuery__ParseResult *tree);
 /* verify.c */
 NODISCARD enum status verify(struct judge *judge, PgQuery__ParseResult *judged);
 

@@ -171,7 +171,8 @@ static enum status run_judge(struct session *session, struct statement *statemen
                                     .prepared = prepared_name,
                                     .context = &lookup,
                                     .temporary = temporary,
-                                    .temporary_count = temporary_count};
+                                    .temporary_count = temporary_count,
+                                    .wants_constants = call == NULL && !extended};
     enum status status = call == NULL
                              ? judge(&request, statement->arena, &statement->verdict)
                              : judge_call(&request, call->function, call->value_count,
@@ -283,15 +284,17 @@ static enum status judge_text(struct session *session, const struct statement_so
 }
 
 static enum status judged_before(struct session *session, const struct statement_source *source,
-                                 struct statement *known, struct statement **out,
-                                 struct refusal *refusal)
+                                 struct statement *statement, struct refusal *refusal)
 {
-    struct statement *statement = statement_again(known, source->name);
-    if (statement == NULL)
-        return ERR_MEMORY;
     note_session(session, statement, source);
-    *out = statement;
     return settle_verdict(session, statement, OK, NULL, refusal);
+}
+
+/* Of a simple query the constants may be others; see constants.h. */
+static bool constants_of(const struct statement_source *source, struct constants *constants)
+{
+    return !source->extended && source->type_count == 0 && source->name[0] == '\0' &&
+           constants_find(source->sql, source->len, constants) && constants->count > 0;
 }
 
 /* As judge_text, by way of what is kept. */
@@ -305,18 +308,25 @@ static enum status judge_once(struct session *session, const struct statement_so
                                       .len = source->len,
                                       .types = source->types,
                                       .type_count = source->type_count};
-    struct statement *known = statement_cache_find(cache, &key);
+    struct constants constants;
+    bool varied = constants_of(source, &constants);
+    *out = varied ? statement_cache_find_alike(cache, &key, &constants) : NULL;
+    struct statement *known = *out == NULL ? statement_cache_find(cache, &key) : NULL;
     if (known != NULL)
-        return judged_before(session, source, known, out, refusal);
+        *out = statement_again(known, source->name);
+    if (*out != NULL)
+        return judged_before(session, source, *out, refusal);
     enum status status = judge_text(session, source, out, refusal);
-    if (status != OK || !statement_cache_fits((*out)->verdict) ||
-        !statement_cache_put(cache, &key, *out))
+    if (status != OK || !statement_cache_fits((*out)->verdict))
+        return status;
+    known = *out;
+    if (!(varied && statement_cache_put_alike(cache, &key, &constants, known)) &&
+        !statement_cache_put(cache, &key, known))
         return status;
     /* What is kept has nothing of a session's. */
-    known = *out;
-    status = judged_before(session, source, known, out, refusal);
+    *out = statement_again(known, source->name);
     statement_unref(known);
-    return status;
+    return *out == NULL ? ERR_MEMORY : judged_before(session, source, *out, refusal);
 }
 
 enum status query_judge(struct session *session, const struct statement_source *source,

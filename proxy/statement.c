@@ -11,6 +11,7 @@
 #include "proxy/use.h"
 
 #include <openssl/evp.h>
+#include <pgvigil/constants.h>
 #include <pgvigil/map.h>
 #include <pgvigil/text.h>
 #include <stdlib.h>
@@ -87,6 +88,105 @@ struct statement *statement_again(struct statement *from, const char *name)
     statement->type_count = from->type_count;
     statement->verdict = from->verdict;
     return statement;
+}
+
+/* Where a place of the client's text is in the text that is sent; it is in no edit. */
+static size_t sent_at(const struct verdict *verdict, size_t at)
+{
+    size_t sent = at;
+    for (size_t i = 0; i < verdict->edit_count && verdict->edits[i].at < at; i++)
+        sent = sent - verdict->edits[i].removed + verdict->edits[i].inserted;
+    return sent;
+}
+
+/* The text that is sent for `from`, with the constants of another text in it. Those that are not
+ * free are the same, and may be in what an edit takes out. */
+static char *fill(const struct statement *from, const char *sql, const struct constants *constants,
+                  struct arena *arena, size_t *len)
+{
+    const struct verdict *verdict = from->verdict;
+    const struct constant *old = from->constants;
+    size_t size = verdict->sql_len;
+    for (size_t i = 0; i < constants->count; i++)
+        size = size - old[i].len + constants->list[i].len;
+    char *text = arena_alloc(arena, size + 1);
+    if (text == NULL)
+        return NULL;
+    size_t out = 0;
+    size_t at = 0;
+    for (size_t i = 0; i < constants->count; i++) {
+        if (!verdict->constants[i])
+            continue;
+        size_t place = sent_at(verdict, old[i].at);
+        memcpy(text + out, verdict->sql + at, place - at);
+        out += place - at;
+        memcpy(text + out, sql + constants->list[i].at, constants->list[i].len);
+        out += constants->list[i].len;
+        at = place + old[i].len;
+    }
+    memcpy(text + out, verdict->sql + at, verdict->sql_len - at);
+    text[size] = '\0';
+    *len = size;
+    return text;
+}
+
+/* Edits and the statement's own length move with the constants before them. */
+static bool move(const struct statement *from, const struct constants *constants,
+                 struct arena *arena, struct verdict *to)
+{
+    const struct verdict *verdict = from->verdict;
+    struct verdict_edit *edits = arena_zalloc(arena, verdict->edit_count + 1, sizeof *edits);
+    struct verdict_statement *one = arena_alloc(arena, sizeof *one);
+    if (edits == NULL || one == NULL)
+        return false;
+    size_t next = 0;
+    size_t moved = 0; /* modulo 2^64 */
+    for (size_t i = 0; i < verdict->edit_count; i++) {
+        for (; next < constants->count && from->constants[next].at < verdict->edits[i].at; next++)
+            moved += (size_t)constants->list[next].len - from->constants[next].len;
+        edits[i] = verdict->edits[i];
+        edits[i].at += moved;
+    }
+    for (; next < constants->count; next++)
+        moved += (size_t)constants->list[next].len - from->constants[next].len;
+    *one = verdict->statements[0];
+    one->len += moved;
+    to->edits = edits;
+    to->statements = one;
+    return true;
+}
+
+bool statement_keep_constants(struct statement *statement, const struct constants *constants)
+{
+    struct constant *list = arena_zalloc(statement->arena, constants->count, sizeof *list);
+    if (list == NULL)
+        return false;
+    memcpy(list, constants->list, constants->count * sizeof *list);
+    statement->constants = list;
+    return true;
+}
+
+struct statement *statement_alike(struct statement *from, const char *sql, size_t len,
+                                  const struct constants *constants)
+{
+    struct statement *statement = statement_again(from, "");
+    if (statement == NULL)
+        return NULL;
+    struct arena *arena = statement->arena;
+    struct verdict *verdict = arena_alloc(arena, sizeof *verdict);
+    char *text = arena_strndup(arena, sql, len);
+    if (verdict != NULL && text != NULL) {
+        *verdict = *from->verdict;
+        verdict->sql = fill(from, sql, constants, arena, &verdict->sql_len);
+        if (verdict->sql != NULL && move(from, constants, arena, verdict)) {
+            statement->verdict = verdict;
+            statement->sql = text;
+            statement->len = len;
+            return statement;
+        }
+    }
+    statement_unref(statement);
+    return NULL;
 }
 
 bool statement_same(const struct statement *a, const struct statement *b)

@@ -28,6 +28,8 @@ struct audit_statement;
 struct audit_observed;
 struct uses;
 struct ddl;
+struct constant;
+struct constants;
 
 #define STATEMENT_SERVER_NAME 40
 
@@ -56,6 +58,7 @@ struct statement {
     const struct policy_user *user; /* whom it was judged for, and the pair */
     int role;
     int mission;
+    const struct constant *constants; /* verdict->constants's places, where it stands for others */
     uint64_t *begun; /* simple query: for each statement 1 + the id of its begin record, or 0; NULL:
                         none */
     const struct audit_statement
@@ -82,6 +85,13 @@ struct statement *statement_new(const char *name, const char *sql, size_t len,
 /* The same text and verdict under that name, for a session that would have it judged so too. `from`
  * is allowed. One reference; NULL when out of memory. */
 struct statement *statement_again(struct statement *from, const char *name);
+/* Notes where the text's constants are, so that others may stand there. False: out of memory. */
+bool statement_keep_constants(struct statement *statement, const struct constants *constants);
+/* The same for a text that differs from `from`'s only in constants that verdict->constants calls
+ * free: `constants` are the text's own, as many; those of `from` were kept. For an unnamed
+ * statement. NULL when out of memory. */
+struct statement *statement_alike(struct statement *from, const char *sql, size_t len,
+                                  const struct constants *constants);
 /* Whether they are one text with one verdict. Accepts NULL. */
 bool statement_same(const struct statement *a, const struct statement *b);
 struct statement *statement_ref(struct statement *statement);

@@ -18,10 +18,14 @@
 #define TEXT_BYTES_MAX ((size_t)64 << 10)
 /* What an entry takes beside its statement's arena: itself, its place in the map, malloc's own. */
 #define ENTRY_OVERHEAD ((size_t)512)
+/* In keys: where an exact one says whether it is of the extended protocol, and in shapes. */
+#define SHAPE  2
+#define VALUES 3
 
 struct entry {
     TAILQ_ENTRY(entry) link;
-    struct statement *statement;
+    struct statement *statement; /* NULL: a shape, of which only `free` is known */
+    bool *free;                  /* of each constant: any value may stand there; NULL: exact */
     size_t bytes;
     size_t key_len;
     unsigned char key[];
@@ -62,6 +66,7 @@ static void drop(struct statement_cache *cache, struct entry *entry)
     TAILQ_REMOVE(&cache->used, entry, link);
     cache->bytes -= entry->bytes;
     statement_unref(entry->statement);
+    free(entry->free);
     free(entry);
 }
 
@@ -111,41 +116,41 @@ static bool write_key(struct statement_cache *cache, const struct statement_key 
     return !out->failed;
 }
 
-struct statement *statement_cache_find(struct statement_cache *cache,
-                                       const struct statement_key *key)
+/* By what stands in the scratch. */
+static struct entry *find(struct statement_cache *cache)
 {
-    if (!write_key(cache, key))
-        return NULL;
     struct entry *entry =
         map_get(cache->entries, buf_head(&cache->scratch), buf_len(&cache->scratch));
-    if (entry == NULL)
-        return NULL;
-    if (entry != TAILQ_FIRST(&cache->used)) {
+    if (entry != NULL && entry != TAILQ_FIRST(&cache->used)) {
         TAILQ_REMOVE(&cache->used, entry, link);
         TAILQ_INSERT_HEAD(&cache->used, entry, link);
     }
-    return entry->statement;
+    return entry;
 }
 
-bool statement_cache_put(struct statement_cache *cache, const struct statement_key *key,
-                         struct statement *statement)
+/* The same; takes `own` (malloc'ed, or NULL) and a reference to the statement (NULL: a shape). */
+static bool put(struct statement_cache *cache, struct statement *statement, bool *own,
+                size_t own_bytes)
 {
-    if (!write_key(cache, key))
-        return false;
     size_t key_len = buf_len(&cache->scratch);
-    size_t bytes = arena_size(statement->arena) + 2 * key_len + ENTRY_OVERHEAD;
-    if (bytes > cache->limit / 8)
+    size_t bytes = 2 * key_len + own_bytes + ENTRY_OVERHEAD;
+    if (statement != NULL)
+        bytes += arena_size(statement->arena);
+    struct entry *entry = bytes > cache->limit / 8 ? NULL : malloc(sizeof *entry + key_len);
+    if (entry == NULL) {
+        free(own);
         return false;
+    }
     struct entry *old = map_get(cache->entries, buf_head(&cache->scratch), key_len);
     if (old != NULL)
         drop(cache, old);
-    struct entry *entry = malloc(sizeof *entry + key_len);
-    if (entry == NULL)
-        return false;
     entry->key_len = key_len;
     entry->bytes = bytes;
+    entry->free = own;
+    entry->statement = NULL;
     memcpy(entry->key, buf_head(&cache->scratch), key_len);
     if (map_put(cache->entries, entry->key, key_len, entry) != OK) {
+        free(own);
         free(entry);
         return false;
     }
@@ -155,6 +160,92 @@ bool statement_cache_put(struct statement_cache *cache, const struct statement_k
     while (cache->bytes > cache->limit && (old = TAILQ_LAST(&cache->used, entry_list)) != entry)
         drop(cache, old);
     return true;
+}
+
+struct statement *statement_cache_find(struct statement_cache *cache,
+                                       const struct statement_key *key)
+{
+    const struct entry *entry = write_key(cache, key) ? find(cache) : NULL;
+    return entry == NULL ? NULL : entry->statement;
+}
+
+bool statement_cache_put(struct statement_cache *cache, const struct statement_key *key,
+                         struct statement *statement)
+{
+    return write_key(cache, key) && put(cache, statement, NULL, 0);
+}
+
+/* ---- other constants ---- */
+
+/* The text with classes in the place of constants: it holds no byte below a space but white space,
+ * so that a class cannot be text. */
+static bool write_shape(struct statement_cache *cache, const struct statement_key *key,
+                        const struct constants *constants)
+{
+    struct buf *out = &cache->scratch;
+    if (key->context == 0 || key->extended || key->len > TEXT_BYTES_MAX)
+        return false;
+    buf_clear(out);
+    buf_append(out, &key->context, sizeof key->context);
+    buf_byte(out, SHAPE);
+    size_t at = 0;
+    for (size_t i = 0; i < constants->count; i++) {
+        const struct constant *constant = &constants->list[i];
+        buf_append(out, key->sql + at, constant->at - at);
+        buf_byte(out, SHAPE);
+        buf_byte(out, (unsigned char)constant->class);
+        at = constant->at + constant->len;
+    }
+    buf_append(out, key->sql + at, key->len - at);
+    return !out->failed;
+}
+
+/* Behind the shape: the values that matter, each with its length. */
+static bool write_values(struct statement_cache *cache, const struct statement_key *key,
+                         const struct constants *constants, const bool *free)
+{
+    struct buf *out = &cache->scratch;
+    buf_byte(out, VALUES);
+    for (size_t i = 0; i < constants->count; i++) {
+        const struct constant *constant = &constants->list[i];
+        if (free[i])
+            continue;
+        buf_append(out, &constant->len, sizeof constant->len);
+        buf_append(out, key->sql + constant->at, constant->len);
+    }
+    return !out->failed;
+}
+
+struct statement *statement_cache_find_alike(struct statement_cache *cache,
+                                             const struct statement_key *key,
+                                             const struct constants *constants)
+{
+    if (!write_shape(cache, key, constants))
+        return NULL;
+    const struct entry *shape = find(cache);
+    if (shape == NULL || !write_values(cache, key, constants, shape->free))
+        return NULL;
+    const struct entry *entry = find(cache);
+    return entry == NULL ? NULL : statement_alike(entry->statement, key->sql, key->len, constants);
+}
+
+bool statement_cache_put_alike(struct statement_cache *cache, const struct statement_key *key,
+                               const struct constants *constants, struct statement *statement)
+{
+    const struct verdict *verdict = statement->verdict;
+    bool any = false;
+    for (size_t i = 0; i < verdict->constant_count; i++)
+        any = any || verdict->constants[i];
+    if (!any || verdict->constant_count != constants->count ||
+        !statement_keep_constants(statement, constants) || !write_shape(cache, key, constants))
+        return false;
+    bool *copy = malloc(constants->count * sizeof *copy);
+    if (copy == NULL)
+        return false;
+    memcpy(copy, verdict->constants, constants->count * sizeof *copy);
+    return put(cache, NULL, copy, constants->count * sizeof *copy) &&
+           write_values(cache, key, constants, verdict->constants) &&
+           put(cache, statement, NULL, 0);
 }
 
 static bool kind_fits(enum statement_kind kind)

@@ -18,6 +18,8 @@
 
 #include "proxy/statement.h"
 
+#include <pgvigil/constants.h>
+
 struct statement_cache;
 
 /* What stands in the cache is found by all of it. */
@@ -46,6 +48,22 @@ struct statement *statement_cache_find(struct statement_cache *cache,
 /* Takes a reference. False: it is too large, or there is no memory. */
 bool statement_cache_put(struct statement_cache *cache, const struct statement_key *key,
                          struct statement *statement);
+
+/*
+ * A simple query's text, whose constants may be others than those of the one that was judged: what
+ * holds for the one holds for the other where they differ only in constants on which nothing
+ * depends (verdict->constants). `key` is the text's, `constants` what constants_find found in it,
+ * at least one.
+ *
+ * A new statement, not yet noted as a session's: the client's text, and the text to send with the
+ * same values in it. NULL: not there, or out of memory.
+ */
+struct statement *statement_cache_find_alike(struct statement_cache *cache,
+                                             const struct statement_key *key,
+                                             const struct constants *constants);
+/* False: nothing can stand for another, it is too large, or there is no memory. */
+bool statement_cache_put_alike(struct statement_cache *cache, const struct statement_key *key,
+                               const struct constants *constants, struct statement *statement);
 
 /* Whether the verdict depends on nothing but text, types and context. */
 bool statement_cache_fits(const struct verdict *verdict);

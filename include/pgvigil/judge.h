@@ -64,7 +64,8 @@ struct judge_request {
     size_t temporary_count;
     /* As an unrestricted role, whatever the role is: what runs in observe mode. */
     bool unrestricted;
-    bool wants_unknown; /* fills verdict->unknown */
+    bool wants_unknown;   /* fills verdict->unknown */
+    bool wants_constants; /* fills verdict->constants */
     bool sketch; /* only what the statement may and names: no normalised text, no fingerprint, and
                     no text to send, which is not verified either */
 };
@@ -218,6 +219,10 @@ struct verdict {
     size_t edit_count;
     const struct verdict_unknown *unknown; /* the first JUDGE_MAX_UNKNOWN of them */
     size_t unknown_count;
+    /* Of each of the constants that constants_find finds: the same verdict holds whatever another
+     * value of its class stands there. NULL: of none, or the text is not of that kind. */
+    const bool *constants;
+    size_t constant_count;
     struct verdict_refusal refusal; /* when !allowed */
     const char *pair;               /* server-side role and guard schema; NULL for unrestricted */
 };

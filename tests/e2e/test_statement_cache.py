@@ -3,6 +3,7 @@ What a worker has judged once is used again by other sessions: each gets what it
 keeps nothing and on one that keeps all (one worker, so that all sessions share), statement by statement in the same order; the answers of
 the two must be the same, and the person-dependent ones what PostgreSQL says of that person's rows.
 """
+import random
 import re
 
 import harness
@@ -106,6 +107,37 @@ def test_one_text_by_both_protocols(stacks):
             for extended in (False, True, False, True):
                 raw.send(wire.message("P", b"\0SELECT 1; SELECT 2\0\0\0") + wire.SYNC if extended else wire.query("SELECT 1; SELECT 2"))
                 assert (wire.error_of(raw.until("Z")) or {}).get("C") == ("42601" if extended else None)
+
+
+SHAPES = ["SELECT id, family_name FROM patients WHERE id = %d AND birth_date > '%s'::date ORDER BY 1", "SELECT count(*) FROM stays WHERE patient_id IN (%d, %d, %d)",
+          "SELECT id FROM patients WHERE family_name = 'x%s' OR id BETWEEN %d AND %d ORDER BY id LIMIT %d", "UPDATE patients SET phone = '%s' WHERE id = %d",
+          # errors of PostgreSQL's, with their places
+          "SELECT id FROM patients WHERE id > %d AND family_name = %d", "SELECT id FROM patients WHERE id = '%s' AND ward_id = 1", "SELECT %d / 0 FROM wards WHERE id < %d"]
+
+
+def test_other_constants_give_what_judging_them_gives(stacks):
+    """Places and all; each shape many times, by two people."""
+    draw = random.Random(20261126)
+    script = []
+    for _ in range(12):
+        for shape in SHAPES:
+            values = tuple(draw.choice(["1980-01-01", "O''Brien", "é", "--", "12", "a;b", ""]) if kind == "s" else draw.choice([0, 7, 42, 123456, 999999999])
+                           for kind in re.findall("%([ds])", shape))
+            script.append((draw.choice(["nurse1", "nurse2"]), shape % values))
+    told = []
+    for stack in stacks:
+        raw = {person: wire.open_session(stack, person) for person in ("nurse1", "nurse2")}
+        got = []
+        for person, sql in script:
+            raw[person].send(wire.query(sql))
+            got.append((person, sql, sorted((kind, wire.fields(body) if kind == "E" else body) if kind != "E" else (kind, tuple(sorted(wire.fields(body).items())))
+                                            for kind, body in raw[person].until("Z") if kind not in "SN")))
+        for one in raw.values():
+            one.close()
+        told.append(got)
+    for without, kept in zip(*told):
+        assert [m for m in kept[2] if m[0] != "T"] == [m for m in without[2] if m[0] != "T"], kept[:2]
+    assert sum(1 for _, _, messages in told[1] for kind, body in messages if kind == "E" and any(k == "P" for k, _ in body)) > 10
 
 
 def test_unnamed_statement_known_to_the_server_fails_as_it_would(stacks):

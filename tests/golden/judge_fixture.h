@@ -244,6 +244,7 @@ struct fixture_session {
     bool patient; /* pgvigil.patient is set */
     bool extended;
     bool temporary; /* it has made some, below */
+    bool constants; /* wants to know which may be others */
 };
 
 static const struct catalog_column fixture_mine[] = {
@@ -297,8 +298,39 @@ __attribute__((unused)) static enum status fixture_judge(const struct fixture_se
         .temporary = fixture_temporary,
         .temporary_count = session->temporary ? 3 : 0,
         .prepared = fixture_prepared,
+        .wants_constants = session->constants,
     };
     return judge(&request, arena, verdict);
+}
+
+/* `# role mission [patient] [extended] [temporary] [path=a,b]` */
+__attribute__((unused)) static void fixture_read_session(struct fixture_session *session,
+                                                         char *line)
+{
+    static char paths[4][32];
+    char *save = NULL;
+    *session = (struct fixture_session){.path = {"public"}, .path_count = 1};
+    char *word = strtok_r(line + 1, " \n", &save);
+    assert_non_null(word);
+    (void)snprintf(session->role, sizeof(session->role), "%s", word);
+    word = strtok_r(NULL, " \n", &save);
+    assert_non_null(word);
+    (void)snprintf(session->mission, sizeof(session->mission), "%s", word);
+    while ((word = strtok_r(NULL, " \n", &save)) != NULL) {
+        session->patient = session->patient || strcmp(word, "patient") == 0;
+        session->extended = session->extended || strcmp(word, "extended") == 0;
+        session->temporary = session->temporary || strcmp(word, "temporary") == 0;
+        if (strncmp(word, "path=", 5) != 0)
+            continue;
+        session->path_count = 0;
+        char *rest = NULL;
+        for (char *part = strtok_r(word + 5, ",", &rest); part != NULL;
+             part = strtok_r(NULL, ",", &rest)) {
+            (void)snprintf(paths[session->path_count], sizeof(paths[0]), "%s", part);
+            session->path[session->path_count] = paths[session->path_count];
+            session->path_count++;
+        }
+    }
 }
 
 struct fixture_run {

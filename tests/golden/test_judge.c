@@ -107,34 +107,6 @@ static void outcome(struct text *out, const struct fixture_session *session, con
     arena_free(arena);
 }
 
-static void read_session(struct fixture_session *session, char *line)
-{
-    static char paths[4][32];
-    char *save = NULL;
-    *session = (struct fixture_session){.path = {"public"}, .path_count = 1};
-    char *word = strtok_r(line + 1, " \n", &save);
-    assert_non_null(word);
-    (void)snprintf(session->role, sizeof(session->role), "%s", word);
-    word = strtok_r(NULL, " \n", &save);
-    assert_non_null(word);
-    (void)snprintf(session->mission, sizeof(session->mission), "%s", word);
-    while ((word = strtok_r(NULL, " \n", &save)) != NULL) {
-        session->patient = session->patient || strcmp(word, "patient") == 0;
-        session->extended = session->extended || strcmp(word, "extended") == 0;
-        session->temporary = session->temporary || strcmp(word, "temporary") == 0;
-        if (strncmp(word, "path=", 5) != 0)
-            continue;
-        session->path_count = 0;
-        char *rest = NULL;
-        for (char *part = strtok_r(word + 5, ",", &rest); part != NULL;
-             part = strtok_r(NULL, ",", &rest)) {
-            (void)snprintf(paths[session->path_count], sizeof(paths[0]), "%s", part);
-            session->path[session->path_count] = paths[session->path_count];
-            session->path_count++;
-        }
-    }
-}
-
 /* Runs every case of a file; `actual` becomes the file as it would be right now. */
 static size_t run_file(FILE *file, struct text *actual)
 {
@@ -149,7 +121,7 @@ static size_t run_file(FILE *file, struct text *actual)
         if (line[0] == '#') {
             text_put(actual, line);
             if (line[1] == ' ')
-                read_session(&session, line);
+                fixture_read_session(&session, line);
         } else if (strncmp(line, "=>", 2) == 0) {
             assert_true(sql.len > 0); /* an answer to nothing */
             answered = true;

@@ -10,9 +10,10 @@
 #include <pgvigil/buf.h>
 #include <time.h>
 
-static const struct fixture_session nurse = {"nurse", "care", {"public"}, 1, false, false, false};
-static const struct fixture_session dba = {"dba", "maintenance", {"public"}, 1,
-                                           false, false,         false};
+static const struct fixture_session nurse = {
+    .role = "nurse", .mission = "care", .path = {"public"}, .path_count = 1};
+static const struct fixture_session dba = {
+    .role = "dba", .mission = "maintenance", .path = {"public"}, .path_count = 1};
 
 struct outcome {
     enum status status;
@@ -189,8 +190,8 @@ static void judge_flat_lists_accepted(void **state)
 
 static struct outcome try_lock(size_t shape, size_t n, double *seconds)
 {
-    static const struct fixture_session writer = {"nurse", "writing", {"public"}, 1,
-                                                  false,   false,     false};
+    static const struct fixture_session writer = {
+        .role = "nurse", .mission = "writing", .path = {"public"}, .path_count = 1};
     static const struct shape locks[] = {
         {"SELECT id FROM jobs WHERE id = 'a'", " AND state <> 'b'", "", "", " FOR UPDATE"},
         {"SELECT id FROM jobs WHERE id IN ('0'", ",'1'", "", "", ") ORDER BY id FOR UPDATE"},

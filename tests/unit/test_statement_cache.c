@@ -210,6 +210,74 @@ static void personal_kinds_do_not_fit(void **state)
     assert_false(statement_cache_fits(&nothing));
 }
 
+/* The first constant may be another, the second not. */
+static struct statement *with_constants(const char *sql, struct constants *constants)
+{
+    static const bool free[] = {true, false};
+    assert_true(constants_find(sql, strlen(sql), constants));
+    assert_int_equal(constants->count, 2);
+    struct statement *statement = judged(sql);
+    struct verdict_statement *one = arena_zalloc(statement->arena, 1, sizeof *one);
+    assert_non_null(one);
+    one->len = statement->len;
+    statement->verdict->statements = one;
+    statement->verdict->statement_count = 1;
+    statement->verdict->constants = free;
+    statement->verdict->constant_count = 2;
+    return statement;
+}
+
+static struct statement *find_alike(struct statement_cache *cache, uint64_t context,
+                                    const char *sql)
+{
+    const struct statement_key key = key_of(context, sql);
+    struct constants constants;
+    assert_true(constants_find(sql, strlen(sql), &constants));
+    return statement_cache_find_alike(cache, &key, &constants);
+}
+
+static void other_constants_are_found_where_they_may_be_others(void **state)
+{
+    (void)state;
+    struct statement_cache *cache = statement_cache_new(LIMIT);
+    uint64_t context = statement_cache_context(cache, "x", 1);
+    struct statement_key key = key_of(context, "SELECT a FROM t WHERE b = 5 ORDER BY 1");
+    struct constants constants;
+    struct statement *statement = with_constants(key.sql, &constants);
+    assert_true(statement_cache_put_alike(cache, &key, &constants, statement));
+    statement_unref(statement);
+    struct statement *found =
+        find_alike(cache, context, "SELECT a FROM t WHERE b = 123456 ORDER BY 1");
+    assert_non_null(found);
+    assert_string_equal(found->verdict->sql, "SELECT a FROM t WHERE b = 123456 ORDER BY 1");
+    assert_int_equal(found->verdict->statements[0].len, found->len);
+    statement_unref(found);
+    static const char *const others[] = {
+        "SELECT a FROM t WHERE b = 5 ORDER BY 2",   "SELECT a FROM t WHERE b = '5' ORDER BY 1",
+        "SELECT a FROM t WHERE b = 5.5 ORDER BY 1", "SELECT a FROM t WHERE b = 5  ORDER BY 1",
+        "SELECT a FROM t WHERE b = 5 ORDER BY '1'", "select a FROM t WHERE b = 5 ORDER BY 1",
+        "SELECT a FROM t WHERE b = -5 ORDER BY 1",  "SELECT a FROM t WHERE b = 5 ORDER BY 11"};
+    for (size_t i = 0; i < sizeof others / sizeof others[0]; i++)
+        assert_null(find_alike(cache, context, others[i]));
+    assert_null(find_alike(cache, statement_cache_context(cache, "y", 1), key.sql));
+    /* The shape is known; another ordinal is judged by itself, and both are kept. */
+    key = key_of(context, "SELECT a FROM t WHERE b = 5 ORDER BY 2");
+    statement = with_constants(key.sql, &constants);
+    assert_true(statement_cache_put_alike(cache, &key, &constants, statement));
+    statement_unref(statement);
+    for (int i = 1; i < 3; i++) {
+        char sql[64];
+        snprintf(sql, sizeof sql, "SELECT a FROM t WHERE b = 99 ORDER BY %d", i);
+        found = find_alike(cache, context, sql);
+        assert_non_null(found);
+        assert_string_equal(found->verdict->sql, sql);
+        statement_unref(found);
+    }
+    key.extended = true;
+    assert_null(statement_cache_find_alike(cache, &key, &constants));
+    statement_cache_free(cache);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -220,6 +288,7 @@ int main(void)
         cmocka_unit_test(context_number_is_never_given_again),
         cmocka_unit_test(again_shares_the_verdict_and_nothing_else),
         cmocka_unit_test(personal_kinds_do_not_fit),
+        cmocka_unit_test(other_constants_are_found_where_they_may_be_others),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
