@@ -153,7 +153,9 @@ enum status judge_lock_target(struct judge *judge, const PgQuery__SelectStmt *se
         bool escaped = end - start > 3 && kind_at(judge, end - 2) == PG_QUERY__TOKEN__UESCAPE &&
                        kind_at(judge, end - 3) == PG_QUERY__TOKEN__UIDENT;
         end -= escaped ? 3 : 1;
-        end -= end > start && kind_at(judge, end - 1) == PG_QUERY__TOKEN__AS;
+        /* Not of a column that is called so. */
+        end -= end > start + 1 && kind_at(judge, end - 1) == PG_QUERY__TOKEN__AS &&
+               kind_at(judge, end - 2) != PG_QUERY__TOKEN__ASCII_46;
     }
     if (start >= end)
         return not_found(judge);

@@ -407,3 +407,18 @@ OFFSET 0) AS "pgvigil keys", LATERAL (SELECT * FROM "G:"."public.jobs" AS "jobs"
 WHERE "jobs"."id" = "pgvigil keys"."pgvigil 1" OFFSET 0) AS "jobs" FOR UPDATE OF "jobs"
 -- public.jobs(id state)
 
+SELECT id, state .AS U&"!0061" UESCAPE '!' FROM jobs WHERE id = 1 ORDER BY a FOR NO KEY UPDATE OF jobs NOWAIT
+=> SELECT id, state .AS U&"!0061" UESCAPE '!' FROM (SELECT "jobs"."id" AS "pgvigil 1" FROM "G:"."public.jobs" AS "jobs" WHERE id = 1 ORDER BY CASE WHEN true THEN (state .AS 
+) END 
+OFFSET 0) AS "pgvigil keys", LATERAL (SELECT * FROM "G:"."public.jobs" AS "jobs" 
+WHERE "jobs"."id" = "pgvigil keys"."pgvigil 1" AND ((id = 1 
+) IS TRUE) OFFSET 0) AS "jobs" FOR NO KEY UPDATE OF jobs NOWAIT
+-- public.jobs(id)
+
+SELECT jobs.as x, jobs . AS AS y, id as z FROM jobs WHERE id = 1 ORDER BY 1 FOR UPDATE
+=> SELECT jobs.as x, jobs . AS AS y, id as z FROM (SELECT "jobs"."id" AS "pgvigil 1" FROM "G:"."public.jobs" AS "jobs" WHERE id = 1 ORDER BY CASE WHEN true THEN (jobs.as 
+) END 
+OFFSET 0) AS "pgvigil keys", LATERAL (SELECT * FROM "G:"."public.jobs" AS "jobs" 
+WHERE "jobs"."id" = "pgvigil keys"."pgvigil 1" AND ((id = 1 
+) IS TRUE) OFFSET 0) AS "jobs" FOR UPDATE OF "jobs"
+-- public.jobs(id)
