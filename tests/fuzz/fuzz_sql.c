@@ -88,7 +88,8 @@ struct input {
 
 static void judge_as(const char *mission, const char *sql, size_t size)
 {
-    struct fixture_session nurse = {.role = "nurse", .path = {"public", "ehr"}, .path_count = 2};
+    struct fixture_session nurse = {
+        .role = "nurse", .path = {"public", "ehr"}, .path_count = 2, .constants = true};
     struct arena *arena = arena_new((size_t)256 << 20);
     struct verdict *verdict = NULL;
     (void)snprintf(nurse.mission, sizeof(nurse.mission), "%s", mission);

@@ -97,8 +97,7 @@ static void add_all(void)
         "SELECT s.id FROM stays s JOIN patients p ON p.ward_id = 4 WHERE s.id <> 3 ;",
         "SELECT CASE WHEN id > 4 THEN 'a' ELSE 'b' END FROM patients WHERE id=+ 4",
         "SELECT 1 FROM patients WHERE 'pg_class'::regclass = 5 AND id = 3",
-        "WITH w AS (SELECT id FROM patients WHERE ward_id = 2) SELECT id FROM w WHERE id NOT IN "
-        "(4, 5)",
+        "WITH w AS (SELECT id FROM patients WHERE ward_id = 2) SELECT id FROM w WHERE id <> 5",
         "SELECT id FROM patients WHERE (id, ward_id) = (1, 2) AND family_name SIMILAR TO 'a%'",
         "SELECT id FROM patients WHERE family_name ILIKE '%a' ESCAPE '!' AND NULLIF(id, 3) > 1",
         "SELECT id FROM patients WHERE id = ANY('{1,2}') AND id IS DISTINCT FROM 9",
