@@ -7,6 +7,8 @@ schema, so that they name what she may name; each goes both ways, and its two ou
     same      rows alike, or an error of the same SQLSTATE class
     refused   a named refusal of pgvigil's, counted by its reason
     limits    cut off by statement_timeout on either side, or by pgvigil's limit of depth or size
+    known     another error than PostgreSQL's, which docs/sql-support.md tells of (KNOWN); or an error of a value (class 22) on one side
+              only, in a statement whose LIMIT may leave another row
     differs   everything else: a finding
 
 The hidden cells behind pgvigil hold canaries; one in any byte that arrives is a finding too, and so is a pgvigil that ends.
@@ -57,6 +59,10 @@ DELETE FROM pg_catalog.pg_operator o WHERE EXISTS (SELECT 1 FROM pg_type t WHERE
 # Rows that need not be the same: which ones a LIMIT leaves, what a clock says.
 UNSTEADY = re.compile(r"\blimit\b|tablesample|timeofday|clock_timestamp|random|statement_timestamp|\bnow\b|transaction_timestamp|gen_random|current_|session_user|"
                       r"pg_backend|float|xmin|ctid|version|inet_|_agg\b|first_value|last_value|nth_value|row_number|rank|ntile|\blag\b|\blead\b", re.I)
+# pgvigil's state and message, PostgreSQL's. What is asked of an object that is not there, and how names in values are read.
+KNOWN = [(None, "", "22023", "unrecognized privilege type"), (None, "", "42704", 'role "[^"]*" does not exist'), (None, "", "22003", "out of range for type oid"),
+         ("22023", "string is not a valid identifier", "42602", ""), ("22023", "string is not a valid identifier", "42P01", ""),
+         ("42883", "function .* does not exist", "22P02", "expected a left parenthesis"), ("42704", "constraint .* for table .* does not exist", "....[0-9A-Z]", "")]
 TIMEOUT = "SET statement_timeout = '3s'"
 
 
@@ -132,6 +138,11 @@ class Hammer:
         if state is not None or theirs[0] is not None:
             if state is not None and theirs[0] is not None and state[:2] == theirs[0][:2]:
                 return "same", "error " + state
+            for my_state, my_message, their_state, their_message in KNOWN:
+                if my_state == state and re.search(my_message, message) and re.fullmatch(their_state, theirs[0] or "") and re.search(their_message, theirs[1]):
+                    return "known", "%s, PostgreSQL %s" % (state, theirs[0])
+            if (state is None or theirs[0] is None) and (state or theirs[0])[:2] == "22" and UNSTEADY.search(sql):
+                return "known", "an error of a value on one side, %s" % (state or theirs[0])
             return "differs", "%s %s | %s %s" % (state, message, theirs[0], theirs[1])
         if columns != theirs[3]:
             return "differs", "columns"
