@@ -5,6 +5,7 @@
 
 #include "proxy/connector.h"
 #include "proxy/observed.h"
+#include "proxy/pool_share.h"
 #include "proxy/server.h"
 #include "proxy/session.h"
 
@@ -14,12 +15,19 @@
 #include <string.h>
 
 #define RETRY_MICROSECONDS 1000000u
+/* So much longer somebody must have waited elsewhere before a connection moves there from those who
+ * wait here: moving wakes a thread. */
+#define SLACK_MICROSECONDS 5000u
 
 struct opening {
     struct pool *pool;
     uint64_t policy_id;
     uint64_t session_id; /* observe mode: whose it will be; 0: anybody's */
 };
+
+static void serve_waiting(struct pool *pool);
+static void leave(struct pool *pool);
+static bool nobody_open(const struct pool *pool);
 
 static bool is_own(const struct pool *pool)
 {
@@ -33,15 +41,44 @@ void pool_init(struct pool *pool, struct worker *worker, size_t database_index, 
     pool->database = &worker->config->databases[database_index];
     pool->database_index = database_index;
     pool->kind = kind;
-    unsigned workers = worker->config->workers;
-    pool->limit = (pool->database->pool + workers - 1) / workers;
-    if (pool->limit == 0)
-        pool->limit = 1;
-    if (is_own(pool))
-        pool->limit = worker->config->limits.connections;
+    pool->index = database_index * 2 + (kind == POOL_PAIRS ? 0 : 1);
+    pool->limit = is_own(pool) ? worker->config->limits.connections : pool->database->pool;
     TAILQ_INIT(&pool->idle);
     TAILQ_INIT(&pool->all);
     TAILQ_INIT(&pool->waiting);
+}
+
+static struct pool_shares *shares(const struct pool *pool)
+{
+    return pool->worker->process->shares;
+}
+
+/* A place for one more; observe mode counts for itself. */
+static bool enter(struct pool *pool)
+{
+    return is_own(pool) ? pool->open + pool->opening < pool->limit
+                        : pool_share_enter(shares(pool), pool->index, pool->limit);
+}
+
+static void tell_waits(struct pool *pool)
+{
+    const struct session *first = TAILQ_FIRST(&pool->waiting);
+    if (!is_own(pool))
+        pool_share_waits(shares(pool), pool->index, pool->worker->index,
+                         first == NULL ? 0 : first->waiting_since);
+}
+
+static void tell_idle(struct pool *pool)
+{
+    if (!is_own(pool))
+        pool_share_idle(shares(pool), pool->index, pool->worker->index, pool->idle_count);
+}
+
+void pool_take_idle(struct pool *pool, struct server *server)
+{
+    TAILQ_REMOVE(&pool->idle, server, link);
+    pool->idle_count--;
+    tell_idle(pool);
 }
 
 static struct session *find_waiting(const struct pool *pool, uint64_t id)
@@ -96,6 +133,7 @@ static void opened(struct worker *worker, PGconn *conn, const char *error, void 
     pool->opening--;
     struct server *server = NULL;
     if (conn != NULL && worker->stopping) {
+        leave(pool);
         PQfinish(conn);
         return;
     }
@@ -106,6 +144,7 @@ static void opened(struct worker *worker, PGconn *conn, const char *error, void 
         pool->retry_at = 0;
         return;
     }
+    leave(pool);
     snprintf(pool->error, sizeof pool->error, "%s", conn != NULL ? "out of memory" : error);
     char name[200];
     char quoted[320];
@@ -119,7 +158,7 @@ static void opened(struct worker *worker, PGconn *conn, const char *error, void 
     pool->retry_at = worker->now + RETRY_MICROSECONDS;
     /* With no other connection to hope for, those who wait are told at once rather than after their
      * limit. */
-    if (pool->open == 0 && pool->opening == 0) {
+    if (pool->opening == 0 && nobody_open(pool)) {
         struct session *session;
         while ((session = TAILQ_FIRST(&pool->waiting)) != NULL) {
             pool_forget(pool, session);
@@ -128,13 +167,15 @@ static void opened(struct worker *worker, PGconn *conn, const char *error, void 
     }
 }
 
-/* `session` NULL: for whoever comes. */
+/* `session` NULL: for whoever comes. There is a place for it. */
 static void open_one(struct pool *pool, const struct session *session)
 {
     struct worker *worker = pool->worker;
     struct opening *opening = calloc(1, sizeof *opening);
-    if (opening == NULL)
+    if (opening == NULL) {
+        leave(pool);
         return;
+    }
     opening->pool = pool;
     opening->policy_id = worker->world->policy_id;
     opening->session_id = session == NULL ? 0 : session->id;
@@ -156,10 +197,12 @@ static void open_one(struct pool *pool, const struct session *session)
         open.options = (const char *)options.data;
     }
     if (options.failed ||
-        connector_open(worker->process->connector, worker, &open, opened, opening) != OK)
+        connector_open(worker->process->connector, worker, &open, opened, opening) != OK) {
+        leave(pool);
         free(opening);
-    else
+    } else {
         pool->opening++;
+    }
     buf_free(&options);
 }
 
@@ -170,11 +213,130 @@ static void open_own(struct pool *pool)
     TAILQ_FOREACH(session, &pool->waiting, wait_link)
     {
         size_t before = pool->opening;
-        if (session->server_asked || pool->open + pool->opening >= pool->limit)
+        if (session->server_asked || !enter(pool))
             continue;
         open_one(pool, session);
         session->server_asked = pool->opening > before;
     }
+}
+
+/* ---- from worker to worker ---- */
+
+/* One that is asked for, or given. */
+struct move {
+    struct pool *asks; /* the asker's pool */
+    bool asked;        /* rather than given unasked */
+    struct server *server;
+};
+
+static void take_move(struct worker *worker, void *context)
+{
+    struct move *move = context;
+    struct pool *pool = move->asks;
+    struct server *server = move->server;
+    if (move->asked)
+        pool->asked--;
+    free(move);
+    if (server != NULL && server_join(server, pool) && !worker->stopping)
+        pool_server_idle(pool, server);
+    else if (server != NULL)
+        server_close(server, "shutdown");
+    else
+        serve_waiting(pool);
+}
+
+/* The longest unused one; false: it stays here. */
+static bool give(struct pool *pool, struct move *move)
+{
+    struct server *server = TAILQ_LAST(&pool->idle, server_list);
+    if (server == NULL || !server_leave(server))
+        return false;
+    move->server = server;
+    if (worker_post(move->asks->worker, take_move, move) == OK)
+        return true;
+    move->server = NULL;
+    if (server_join(server, pool))
+        server_close(server, "out of memory");
+    return false;
+}
+
+static void answer_ask(struct worker *worker, void *context)
+{
+    struct move *move = context;
+    struct pool *pool = &worker->pools[move->asks->index];
+    if (worker->stopping) {
+        free(move);
+        return;
+    }
+    if (TAILQ_EMPTY(&pool->waiting) && give(pool, move))
+        return;
+    /* Nothing: it is told so, and may open one. Without memory for that it asks again in a second.
+     */
+    if (worker_post(move->asks->worker, take_move, move) != OK)
+        free(move);
+}
+
+/* Of a worker that has an idle one. */
+static bool ask_another(struct pool *pool)
+{
+    unsigned other = pool_share_with_idle(shares(pool), pool->index, pool->worker->index);
+    struct move *move = other == POOL_SHARE_NOBODY ? NULL : calloc(1, sizeof *move);
+    if (move == NULL)
+        return false;
+    *move = (struct move){.asks = pool, .asked = true};
+    if (worker_post(&pool->worker->process->workers[other], answer_ask, move) != OK) {
+        free(move);
+        return false;
+    }
+    pool->asked++;
+    return true;
+}
+
+/* Where somebody has waited for longer than anybody here. False: nowhere. */
+static bool give_to_needier(struct pool *pool)
+{
+    const struct session *first = TAILQ_FIRST(&pool->waiting);
+    uint64_t since = first == NULL ? 0
+                     : first->waiting_since > SLACK_MICROSECONDS
+                         ? first->waiting_since - SLACK_MICROSECONDS
+                         : 1;
+    unsigned other = pool_share_needier(shares(pool), pool->index, pool->worker->index, since);
+    struct move *move = other == POOL_SHARE_NOBODY ? NULL : calloc(1, sizeof *move);
+    if (move == NULL)
+        return false;
+    move->asks = &pool->worker->process->workers[other].pools[pool->index];
+    if (give(pool, move))
+        return true;
+    free(move);
+    return false;
+}
+
+static void look_again(struct worker *worker, void *context)
+{
+    (void)worker;
+    serve_waiting(context);
+}
+
+/* A place is free: whoever has waited for longest may open one. */
+static void leave(struct pool *pool)
+{
+    if (is_own(pool))
+        return;
+    pool_share_leave(shares(pool), pool->index);
+    const struct session *first = TAILQ_FIRST(&pool->waiting);
+    unsigned other = pool_share_needier(shares(pool), pool->index, pool->worker->index,
+                                        first == NULL ? 0 : first->waiting_since);
+    if (other == POOL_SHARE_NOBODY || pool->worker->stopping)
+        return;
+    struct worker *workers = pool->worker->process->workers;
+    if (worker_post(&workers[other], look_again, &workers[other].pools[pool->index]) != OK)
+        return; /* it looks once a second */
+}
+
+/* With no connection to hope for. */
+static bool nobody_open(const struct pool *pool)
+{
+    return is_own(pool) ? pool->open == 0 : pool_share_open(shares(pool), pool->index) == 0;
 }
 
 static size_t waiting_count(const struct pool *pool)
@@ -194,11 +356,13 @@ static void open_where_needed(struct pool *pool)
         open_own(pool);
         return;
     }
+    tell_waits(pool);
     size_t wanted = waiting_count(pool);
-    while (pool->opening < wanted && pool->open + pool->opening < pool->limit) {
-        size_t before = pool->opening;
-        open_one(pool, NULL);
-        if (pool->opening == before)
+    while (pool->opening + pool->asked < wanted) {
+        size_t before = pool->opening + pool->asked;
+        if (!ask_another(pool) && enter(pool))
+            open_one(pool, NULL);
+        if (pool->opening + pool->asked == before)
             return;
     }
 }
@@ -235,7 +399,7 @@ static void serve_own(struct pool *pool)
         } else {
             pool_forget(pool, session);
             session->server_asked = false;
-            TAILQ_REMOVE(&pool->idle, server, link);
+            pool_take_idle(pool, server);
             server_bind(server, session);
         }
         server = next;
@@ -254,7 +418,7 @@ static void serve_waiting(struct pool *pool)
     while ((session = TAILQ_FIRST(&pool->waiting)) != NULL && !TAILQ_EMPTY(&pool->idle)) {
         struct server *server = choose_idle(pool, session);
         pool_forget(pool, session);
-        TAILQ_REMOVE(&pool->idle, server, link);
+        pool_take_idle(pool, server);
         server_bind(server, session);
     }
     open_where_needed(pool);
@@ -280,12 +444,18 @@ void pool_forget(struct pool *pool, struct session *session)
         return;
     TAILQ_REMOVE(&pool->waiting, session, wait_link);
     session->waiting_in = NULL;
+    tell_waits(pool);
 }
 
 void pool_server_idle(struct pool *pool, struct server *server)
 {
     server->idle_since = pool->worker->now;
+    server->moving = false;
     TAILQ_INSERT_HEAD(&pool->idle, server, link);
+    pool->idle_count++;
+    tell_idle(pool);
+    if (!is_own(pool) && !pool->worker->stopping)
+        give_to_needier(pool);
     serve_waiting(pool);
 }
 
@@ -293,6 +463,7 @@ void pool_server_gone(struct pool *pool, struct server *server)
 {
     TAILQ_REMOVE(&pool->all, server, all_link);
     pool->open--;
+    leave(pool);
     if (!pool->worker->stopping)
         open_where_needed(pool);
 }
@@ -306,7 +477,7 @@ static void tell_late(struct pool *pool)
         pool_forget(pool, session);
         session_server_lost(
             session, "53300",
-            pool->error[0] != '\0' && pool->open == 0
+            pool->error[0] != '\0' && nobody_open(pool)
                 ? "the database server cannot be reached"
                 : "no server connection became free in time; all of the pool are in use");
     }

@@ -1,9 +1,10 @@
 /*
  * pool.h: a worker's server connections to one database, and the sessions that wait for one.
  *
- * First come, first served; who waits longer than limits.connect_seconds is told so. A connection
- * is opened when someone waits, nothing is idle and the share (pool / workers, rounded up) is not
- * used up.
+ * First come, first served; who waits longer than limits.connect_seconds is told so. Connections
+ * are counted for the process (pool_share.h): when someone waits and nothing is idle, an idle one
+ * is asked for of another worker; where there is none, one is opened if there is room. One that
+ * becomes idle goes to another worker when somebody has waited there for longer.
  *
  * In observe mode a session's connection is opened for it, with its own start-up options, and
  * nobody has it before or after; there is no bound but limits.connections and PostgreSQL's own, as
@@ -25,9 +26,12 @@ struct pool {
     const struct config_database *database;
     size_t database_index;
     enum pool_kind kind;
-    size_t limit;
-    size_t open;             /* servers in any state but CLOSED */
-    size_t opening;          /* jobs at the connector */
+    size_t index;   /* among the worker's; the same in all */
+    size_t limit;   /* of the process; in observe mode of this one */
+    size_t open;    /* servers in any state but CLOSED */
+    size_t opening; /* jobs at the connector */
+    size_t asked;   /* of other workers, not answered yet */
+    size_t idle_count;
     struct server_list idle; /* most recently used first */
     struct server_list all;
     struct session_list waiting;
@@ -37,6 +41,8 @@ struct pool {
 
 void pool_init(struct pool *pool, struct worker *worker, size_t database_index,
                enum pool_kind kind);
+/* An idle one is bound, closed or moved: out of the list. */
+void pool_take_idle(struct pool *pool, struct server *server);
 /* Puts the session in the queue (state WAIT_SERVER or LOGIN); server_bind happens now or later, or
  * session_server_lost. */
 void pool_wait(struct pool *pool, struct session *session);

@@ -13,6 +13,7 @@
 #include "proxy/ddl.h"
 #include "proxy/figures.h"
 #include "proxy/listener.h"
+#include "proxy/pool_share.h"
 #include "proxy/quota.h"
 #include "proxy/reload.h"
 #include "proxy/scram.h"
@@ -77,16 +78,19 @@ static enum status open_shared(struct service *service, const struct config *con
     process->reasons = break_glass_registry_new();
     process->quota = quota_new();
     process->figures = figures_new();
+    process->shares = pool_shares_new(config->database_count * 2, config->workers);
     if (config->alert_command != NULL) {
         status = alert_start(config->alert_command, &process->alert);
         if (status != OK)
             return status;
     }
     service->workers = calloc(config->workers, sizeof *service->workers);
+    process->workers = service->workers;
     service->base = event_base_new();
     bool complete = process->cancels != NULL && process->admission != NULL &&
                     process->reasons != NULL && process->quota != NULL &&
-                    process->figures != NULL && service->workers != NULL && service->base != NULL;
+                    process->figures != NULL && process->shares != NULL &&
+                    service->workers != NULL && service->base != NULL;
     return complete ? OK : ERR_MEMORY;
 }
 
@@ -128,6 +132,7 @@ static void stop(struct service *service)
     break_glass_registry_free(service->process.reasons);
     quota_free(service->process.quota);
     figures_free(service->process.figures);
+    pool_shares_free(service->process.shares);
     for (size_t i = 0; i < 3; i++)
         if (service->signals[i] != NULL)
             event_free(service->signals[i]);

@@ -746,6 +746,45 @@ void server_release(struct server *server, bool reset)
     worker_touch_server(server->worker, server);
 }
 
+/* What it holds of the worker's: events of its loop, and a statement, whose references are counted
+ * by its thread. */
+bool server_leave(struct server *server)
+{
+    if (server->state != SERVER_IDLE || server->dirty || server->cancels > 0 ||
+        buf_len(&server->in) > 0 || buf_len(&server->out) > 0)
+        return false;
+    event_free(server->read_event);
+    event_free(server->write_event);
+    server->read_event = server->write_event = NULL;
+    server->reading = false;
+    server_forget_unnamed(server);
+    server->applied_session = 0; /* numbers of sessions are the worker's own */
+    pool_take_idle(server->pool, server);
+    TAILQ_REMOVE(&server->pool->all, server, all_link);
+    server->pool->open--;
+    server->moving = true;
+    server->pool = NULL;
+    server->worker = NULL;
+    return true;
+}
+
+bool server_join(struct server *server, struct pool *pool)
+{
+    server->pool = pool;
+    server->worker = pool->worker;
+    TAILQ_INSERT_TAIL(&pool->all, server, all_link);
+    pool->open++;
+    int fd = PQsocket(server->conn);
+    server->read_event = event_new(pool->worker->base, fd, EV_READ | EV_PERSIST, on_read, server);
+    server->write_event = event_new(pool->worker->base, fd, EV_WRITE, on_write, server);
+    if (server->read_event == NULL || server->write_event == NULL)
+        return false;
+    log_event(LOG_LEVEL_DEBUG, "server=%lu worker=%u event=server-move", (unsigned long)server->id,
+              pool->worker->index);
+    server_read(server, true);
+    return true;
+}
+
 bool server_lend(struct server *server)
 {
     if (server->state == SERVER_ACTIVE)
@@ -804,8 +843,8 @@ void server_close(struct server *server, const char *reason)
     log_event(LOG_LEVEL_INFO, "server=%lu event=server-close state=%s reason=%s",
               (unsigned long)server->id, state_name(server->state),
               log_quote(reason, quoted, sizeof quoted));
-    if (server->state == SERVER_IDLE)
-        TAILQ_REMOVE(&server->pool->idle, server, link);
+    if (server->state == SERVER_IDLE && !server->moving)
+        pool_take_idle(server->pool, server);
     /* Goodbye where it can be said between messages; the server's log stays quiet. */
     if (buf_len(&server->out) == 0) {
         wire_put_terminate(&server->out);
@@ -813,8 +852,10 @@ void server_close(struct server *server, const char *reason)
         (void)ignored;
     }
     server_enter(server, SERVER_CLOSED);
-    event_del(server->read_event);
-    event_del(server->write_event);
+    if (server->read_event != NULL)
+        event_del(server->read_event);
+    if (server->write_event != NULL)
+        event_del(server->write_event);
     if (server->session != NULL) {
         cursors_clear(server->session->cursors);
         temporary_gone(&server->session->temporary);

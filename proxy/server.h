@@ -94,6 +94,7 @@ struct server {
     bool hears_temporary; /* ...and the rows that come tell of them */
     struct map *prepared; /* server-side statement names */
     struct statement *unnamed; /* what the unnamed statement there is; a reference */
+    bool moving;               /* IDLE, and on its way to another worker: in no list of idle ones */
     bool abandoned;            /* LENT: closed as soon as it comes back */
     unsigned cancels;          /* cancel requests on their way */
     bool cancelled; /* one was sent since it was bound: a late one could hit the next session */
@@ -118,6 +119,12 @@ void server_take_back(struct server *server);
 /* The session lets go of an ACTIVE server, outside a transaction, with nothing owed. `reset`: state
  * was left on it. */
 void server_release(struct server *server, bool reset);
+/* An IDLE one goes to another worker: out of this one's lists and loop. Until it has joined nothing
+ * may be done with it but server_join, by any thread. False: it cannot now. */
+bool server_leave(struct server *server);
+/* Into the pool's worker, whose thread calls; not among its idle ones yet. False: out of memory, it
+ * is to be closed. */
+bool server_join(struct server *server, struct pool *pool);
 /* Once a second: a server that leaves pgvigil's own statement unanswered for as long as a session
  * may wait for a connection (limits.connect_seconds) is given up; it would keep its session and its
  * place in the pool. */

@@ -37,6 +37,7 @@ struct break_glass_registry;
 struct quota;
 struct alert;
 struct figures;
+struct pool_shares;
 struct worker;
 
 TAILQ_HEAD(session_list, session);
@@ -53,6 +54,8 @@ struct process {
     struct quota *quota; /* rows_per_hour */
     struct alert *alert; /* NULL: none configured */
     struct figures *figures;
+    struct pool_shares *shares;
+    struct worker *workers; /* config->workers of them */
 };
 
 typedef void worker_task_fn(struct worker *worker, void *context);
