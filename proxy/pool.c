@@ -292,15 +292,22 @@ static bool ask_another(struct pool *pool)
     return true;
 }
 
-/* Where somebody has waited for longer than anybody here. False: nowhere. */
-static bool give_to_needier(struct pool *pool)
+/* Where somebody has waited for longer than anybody here. */
+static unsigned needier(const struct pool *pool)
 {
     const struct session *first = TAILQ_FIRST(&pool->waiting);
-    uint64_t since = first == NULL ? 0
-                     : first->waiting_since > SLACK_MICROSECONDS
-                         ? first->waiting_since - SLACK_MICROSECONDS
-                         : 1;
-    unsigned other = pool_share_needier(shares(pool), pool->index, pool->worker->index, since);
+    uint64_t since = 0;
+    if (first != NULL)
+        since = first->waiting_since > SLACK_MICROSECONDS
+                    ? first->waiting_since - SLACK_MICROSECONDS
+                    : 1;
+    return pool_share_needier(shares(pool), pool->index, pool->worker->index, since);
+}
+
+/* False: nobody needs one more than those who are here. */
+static bool give_to_needier(struct pool *pool)
+{
+    unsigned other = needier(pool);
     struct move *move = other == POOL_SHARE_NOBODY ? NULL : calloc(1, sizeof *move);
     if (move == NULL)
         return false;
@@ -309,6 +316,16 @@ static bool give_to_needier(struct pool *pool)
         return true;
     free(move);
     return false;
+}
+
+void pool_end_turn(struct pool *pool)
+{
+    if (!pool->gives)
+        return;
+    pool->gives = false;
+    while (!pool->worker->stopping && pool->idle_count > 0 && give_to_needier(pool))
+        continue;
+    serve_waiting(pool);
 }
 
 static void look_again(struct worker *worker, void *context)
@@ -454,9 +471,10 @@ void pool_server_idle(struct pool *pool, struct server *server)
     TAILQ_INSERT_HEAD(&pool->idle, server, link);
     pool->idle_count++;
     tell_idle(pool);
-    if (!is_own(pool) && !pool->worker->stopping)
-        give_to_needier(pool);
-    serve_waiting(pool);
+    /* Not now: whoever calls has the server at hand. */
+    pool->gives = !is_own(pool) && !pool->worker->stopping && needier(pool) != POOL_SHARE_NOBODY;
+    if (!pool->gives)
+        serve_waiting(pool);
 }
 
 void pool_server_gone(struct pool *pool, struct server *server)

@@ -32,6 +32,7 @@ struct pool {
     size_t opening; /* jobs at the connector */
     size_t asked;   /* of other workers, not answered yet */
     size_t idle_count;
+    bool gives; /* at the end of the turn */
     struct server_list idle; /* most recently used first */
     struct server_list all;
     struct session_list waiting;
@@ -51,6 +52,8 @@ void pool_forget(struct pool *pool, struct session *session);
 /* A server became idle, or was closed. */
 void pool_server_idle(struct pool *pool, struct server *server);
 void pool_server_gone(struct pool *pool, struct server *server);
+/* Gives idle ones to other workers, where somebody needs them more. */
+void pool_end_turn(struct pool *pool);
 /* Once a second: waiting limits, idle connections of an old policy or unused for long. */
 void pool_tick(struct pool *pool);
 void pool_close(struct pool *pool);

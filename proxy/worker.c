@@ -199,6 +199,8 @@ static void end_turn(struct worker *worker)
             settle_round(worker);
         write_servers(worker);
     }
+    for (size_t i = 0; worker->pools != NULL && i < worker->config->database_count * 2; i++)
+        pool_end_turn(&worker->pools[i]);
     /* Records without output: disconnects, refused logins. */
     (void)flush_audit(worker);
     free_dead(worker);
