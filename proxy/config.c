@@ -55,6 +55,7 @@ static const struct config_field limit_fields[] = {
     FIELD(FIELD_UINT, struct config_limits, connect_seconds, .min = 1, .max = 3600),
     FIELD(FIELD_UINT, struct config_limits, idle_seconds, .max = 31536000),
     FIELD(FIELD_UINT, struct config_limits, server_idle_seconds, .min = 1, .max = 31536000),
+    FIELD(FIELD_UINT, struct config_limits, server_lifetime_seconds, .max = 31536000),
     FIELD(FIELD_UINT, struct config_limits, failed_logins, .min = 1, .max = 1000000),
     FIELD(FIELD_SIZE, struct config_limits, message_bytes, .min = 16384, .max = 0x3ffffffe),
     FIELD(FIELD_SIZE, struct config_limits, statement_cache_bytes, .max = 0x3fffffff),
@@ -237,6 +238,7 @@ static void read_limits(struct config_reader *reader, const config_setting_t *ro
                                      .login_seconds = 30,
                                      .connect_seconds = 30,
                                      .server_idle_seconds = 600,
+                                     .server_lifetime_seconds = 3600,
                                      .failed_logins = 5,
                                      .message_bytes = (size_t)64 << 20,
                                      .statement_cache_bytes = (size_t)16 << 20};

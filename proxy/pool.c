@@ -401,6 +401,8 @@ static void close_old(struct pool *pool)
         struct server *next = TAILQ_NEXT(server, link);
         if (server->policy_id != pool->worker->world->policy_id)
             server_close(server, "old-policy");
+        else if (!is_own(pool) && server_is_old(server))
+            server_close(server, "lifetime");
         server = next;
     }
 }

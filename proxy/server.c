@@ -459,7 +459,7 @@ struct server *server_new(struct pool *pool, PGconn *conn, uint64_t policy_id)
     }
     server->id = atomic_fetch_add(&numbers, 1) + 1;
     server->state = SERVER_SYNCING;
-    server->asked_since = clock_microseconds();
+    server->opened = server->asked_since = clock_microseconds();
     server->pool = pool;
     server->worker = pool->worker;
     server->conn = conn;
@@ -726,8 +726,8 @@ void server_release(struct server *server, bool reset)
     server->session = NULL;
     server_read(server, true);
     if (owes || server->state != SERVER_ACTIVE || server->pool->kind == POOL_UNRESTRICTED ||
-        server->cancels > 0 || server->policy_id != server->worker->world->policy_id ||
-        buf_len(&server->in) > 0) {
+        server_is_old(server) || server->cancels > 0 ||
+        server->policy_id != server->worker->world->policy_id || buf_len(&server->in) > 0) {
         server_close(server, "released");
         return;
     }
@@ -813,6 +813,12 @@ void server_take_back(struct server *server)
     /* The event is of a number that is no longer this connection's, when it is lost. */
     if (open)
         server_read(server, true);
+}
+
+bool server_is_old(const struct server *server)
+{
+    uint64_t limit = (uint64_t)server->worker->config->limits.server_lifetime_seconds * 1000000u;
+    return limit > 0 && server->opened + limit < server->worker->now;
 }
 
 void server_tick(struct server *server)

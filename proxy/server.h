@@ -97,7 +97,8 @@ struct server {
     bool moving;               /* IDLE, and on its way to another worker: in no list of idle ones */
     bool abandoned;            /* LENT: closed as soon as it comes back */
     unsigned cancels;          /* cancel requests on their way */
-    bool cancelled; /* one was sent since it was bound: a late one could hit the next session */
+    bool cancelled;  /* one was sent since it was bound: a late one could hit the next session */
+    uint64_t opened; /* monotonic microseconds, as the next */
     uint64_t idle_since;
     uint64_t asked_since; /* SYNCING, PREPARING, RESETTING: since when an answer is awaited */
 };
@@ -125,6 +126,8 @@ bool server_leave(struct server *server);
 /* Into the pool's worker, whose thread calls; not among its idle ones yet. False: out of memory, it
  * is to be closed. */
 bool server_join(struct server *server, struct pool *pool);
+/* It has been open for longer than limits.server_lifetime_seconds: nobody gets it any more. */
+bool server_is_old(const struct server *server);
 /* Once a second: a server that leaves pgvigil's own statement unanswered for as long as a session
  * may wait for a connection (limits.connect_seconds) is given up; it would keep its session and its
  * place in the pool. */

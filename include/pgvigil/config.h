@@ -51,8 +51,10 @@ struct config_limits {
     unsigned login_seconds;           /* from accept to the end of authentication; default 30 */
     unsigned connect_seconds; /* for a server connection to be opened and waited for; default 30 */
     unsigned idle_seconds;    /* a client without a statement is ended; 0 (default): never */
-    unsigned server_idle_seconds; /* a server connection nobody uses is closed; default 600 */
-    unsigned failed_logins;       /* per address before answers slow down; default 5 */
+    unsigned server_idle_seconds;     /* a server connection nobody uses is closed; default 600 */
+    unsigned server_lifetime_seconds; /* a server connection that is older is closed once nobody
+                                         uses it; 0: never; default 3600 */
+    unsigned failed_logins;           /* per address before answers slow down; default 5 */
     size_t message_bytes; /* largest message from a client; default 64 MiB, at most 1 GiB - 1 */
     size_t statement_cache_bytes; /* judged statements that a worker keeps; 0: none; default 16 MiB
                                    */

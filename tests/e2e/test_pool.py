@@ -141,3 +141,22 @@ def test_killed_connections_give_their_places_back(small):
             except psycopg.Error:
                 time.sleep(0.2)
         assert answers == 6
+
+
+def test_old_connections_are_closed_between_transactions(make_stack):
+    stack = make_stack(pool=1, workers=1, config="limits = { server_lifetime_seconds = 2; };")
+    with stack.connect("nurse1") as c:
+        with c.transaction():
+            c.execute("SELECT 1")
+            first = ours(stack)
+            time.sleep(3)
+            assert c.execute("SELECT count(*) FROM patients WHERE id < 10").fetchone()
+            assert ours(stack) & first  # not in the middle of one
+        for _ in range(100):
+            if not ours(stack) & first:
+                break
+            time.sleep(0.1)
+        assert not ours(stack) & first
+        assert c.execute("SELECT 1").fetchone() == (1,)
+        second = ours(stack)
+        assert c.execute("SELECT 2").fetchone() == (2,) and ours(stack) & second

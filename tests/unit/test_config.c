@@ -123,6 +123,8 @@ static void smallest_file_has_its_defaults(void **state)
     assert_int_equal(config->audit.checkpoint_seconds, 60);
     assert_true(config->workers >= 1);
     assert_int_equal(config->limits.message_bytes, 64 << 20);
+    assert_int_equal(config->limits.server_lifetime_seconds, 3600);
+    assert_int_equal(config->limits.statement_cache_bytes, 16 << 20);
     assert_ptr_equal(config_find_database(config, "records"), &config->databases[0]);
     assert_null(config_find_database(config, "other"));
 }
