@@ -384,12 +384,16 @@ static void open_where_needed(struct pool *pool)
     }
 }
 
-/* The idle server that served this session last needs nothing set; else the most recently used. */
-static struct server *choose_idle(struct pool *pool, const struct session *session)
+/* The idle server that served this session last needs nothing set, nor does one that served the
+ * same person in the same mission; else the most recently used. */
+static struct server *choose_idle(struct pool *pool, struct session *session)
 {
     struct server *server;
     TAILQ_FOREACH(server, &pool->idle, link)
     if (server->applied_session == session->id)
+        return server;
+    TAILQ_FOREACH(server, &pool->idle, link)
+    if (server_is_like(server, session))
         return server;
     return TAILQ_FIRST(&pool->idle);
 }

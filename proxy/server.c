@@ -510,22 +510,31 @@ static char *take_text(struct buf *buf)
     return text;
 }
 
+/* Whom the server has to be for the session; NULL: out of memory. */
+static const char *wanted_person(const struct pool *pool, struct session *session, size_t *path_at)
+{
+    *path_at = 0;
+    return pool->kind == POOL_PAIRS ? session_person_text(session, path_at) : "";
+}
+
+/* In observe mode the connection was opened with them, see pool.c. */
+static bool wants_preferences(const struct session *session)
+{
+    return session->identity.setting_count > 0 && !session_observed(session);
+}
+
 /* What the server has to become for its session; false: out of memory. */
 static bool wanted_identity(const struct server *server, struct server_identity *out)
 {
     struct session *session = server->session;
-    struct buf person;
     struct buf preferences;
-    buf_init(&person, 0);
     buf_init(&preferences, 0);
     memset(out, 0, sizeof *out);
     enum status status = OK;
-    if (server->pool->kind == POOL_PAIRS)
-        status = session_identity_text(session, &person, &out->path_at);
-    /* In observe mode the connection was opened with them, see pool.c. */
-    if (status == OK && !session_observed(session))
+    const char *person = wanted_person(server->pool, session, &out->path_at);
+    if (wants_preferences(session))
         status = identity_preferences(&session->identity, &preferences);
-    out->person = take_text(&person);
+    out->person = person == NULL ? NULL : strdup(person);
     out->preferences = take_text(&preferences);
     return status == OK && out->person != NULL && out->preferences != NULL &&
            copy_names(&session->identity, out);
@@ -613,6 +622,21 @@ static void begin_preparing(struct server *server, bool in_transaction)
     worker_touch_server(server->worker, server);
 }
 
+bool server_is_like(const struct server *server, struct session *session)
+{
+    size_t path_at = 0;
+    const char *person = wanted_person(server->pool, session, &path_at);
+    return person != NULL && !server->doubtful && same_text(server->applied.person, person);
+}
+
+/* Nothing has to be sent: it is the session's already, in all that it does. */
+static bool is_the_sessions(const struct server *server, struct session *session)
+{
+    return server_is_like(server, session) && !wants_preferences(session) &&
+           same_text(server->applied.preferences, "") && server->drew == 0 &&
+           !server->stale_cursors;
+}
+
 void server_bind(struct server *server, struct session *session)
 {
     server->session = session;
@@ -620,6 +644,11 @@ void server_bind(struct server *server, struct session *session)
     server->cancelled = false;
     server->applied_session = session->id;
     forget_identity(&server->applying);
+    if (is_the_sessions(server, session)) {
+        server_enter(server, SERVER_ACTIVE);
+        session_server_ready(session, server);
+        return;
+    }
     bool good = wanted_identity(server, &server->applying);
     bool person =
         good && (server->doubtful || !same_text(server->applied.person, server->applying.person));

@@ -108,6 +108,8 @@ struct server *server_new(struct pool *pool, PGconn *conn, uint64_t policy_id);
 /* Binds an IDLE server to a session and makes the session's identity its own; session_server_ready
  * or session_server_lost follows (at once when nothing has to be sent). */
 void server_bind(struct server *server, struct session *session);
+/* An IDLE one that has the session's role, mission and person already. */
+bool server_is_like(const struct server *server, struct session *session);
 /* Makes the identity of an ACTIVE server its session's again after it changed, with nothing owed:
  * inside a transaction too, where session_follow_failed may come in session_server_lost's place.
  * Cursors of another person or mission are closed. */

@@ -117,10 +117,19 @@ struct session {
                        answered */
     bool listening; /* LISTEN was sent: keeps its server, see notification.h */
     bool unlistens; /* UNLISTEN * has run in the transaction that is open */
-    bool guards_changed;     /* guards were made again in the open transaction */
-    bool schema_changed;     /* something of the client's may have changed the catalogs in it */
-    bool settings_sent;      /* settings that are not pgvigil's were changed on the server */
-    char *shown_application; /* what the client was told last */
+    bool guards_changed;    /* guards were made again in the open transaction */
+    bool schema_changed;    /* something of the client's may have changed the catalogs in it */
+    bool settings_sent;     /* settings that are not pgvigil's were changed on the server */
+    struct session_person { /* see session_person_text */
+        char *text;
+        size_t path_at;
+        uint64_t epoch;
+        const struct policy *policy;
+        const struct policy_user *user;
+        int role;
+        int mission;
+    } person;
+    char *shown_application;           /* what the client was told last */
     struct break_glass *glass_entered; /* its record is not flushed yet; a reference */
     struct quota_portion rows_taken;   /* of the person's hour, not passed on yet */
     const char *rows_person;           /* whose; the policy's text, as the next */
@@ -180,9 +189,9 @@ void session_tick(struct session *session);
 
 /* ---- from the upstream leg ---- */
 
-/* identity_person's for a server of pairs. */
-NODISCARD enum status session_identity_text(struct session *session, struct buf *out,
-                                            size_t *path_at);
+/* identity_person's, for a server of pairs: made once for an epoch, the session's. *path_at as
+ * there. NULL: out of memory. */
+const char *session_person_text(struct session *session, size_t *path_at);
 void session_server_ready(struct session *session, struct server *server);
 /* No server can be had, or the bound one is gone: an error for what waits, or the end of the
  * session when answers are owed. `sqlstate` and `message` as the client gets them. */
