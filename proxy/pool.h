@@ -32,7 +32,7 @@ struct pool {
     size_t opening; /* jobs at the connector */
     size_t asked;   /* of other workers, not answered yet */
     size_t idle_count;
-    bool gives; /* at the end of the turn */
+    bool gives;              /* at the end of the turn */
     struct server_list idle; /* most recently used first */
     struct server_list all;
     struct session_list waiting;
