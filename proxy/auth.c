@@ -88,6 +88,7 @@ static void audit_login(struct session *session, const char *event, const char *
 static uint64_t failed_login(struct session *session, const char *detail)
 {
     audit_login(session, "auth-failed", detail);
+    meter_count(session->meter, FIGURE_LOGIN_FAILED);
     char quoted[200];
     log_event(LOG_LEVEL_WARNING, "session=%lu event=auth-failed user=%s address=%s detail=\"%s\"",
               (unsigned long)session->id, log_quote(session->startup.user, quoted, sizeof quoted),
@@ -286,6 +287,7 @@ static enum status authenticated(struct session *session, const struct policy_us
         return ERR_INVALID;
     }
     session->database_index = (size_t)(session->database - worker->config->databases);
+    session_use_meter(session, &worker->meters[session->database_index]);
     session->who.database = session->database->name;
     if (apply_settings(session) != OK)
         return ERR_INVALID;
@@ -506,6 +508,7 @@ void auth_welcome(struct session *session, struct server *server)
     wire_put_ready(out, 'I');
     outbox_cover(&session->out);
     session->pinned = session_unrestricted(session);
+    meter_count(session->meter, FIGURE_LOGIN);
     session_new_epoch(session);
     session_enter(session, SESSION_READY);
     char quoted[200];

@@ -139,6 +139,8 @@ static void opened(struct worker *worker, PGconn *conn, const char *error, void 
     }
     if (conn != NULL)
         server = server_new(pool, conn, policy_id);
+    meter_count(&worker->meters[pool->database_index],
+                server != NULL ? FIGURE_SERVER_OPENED : FIGURE_SERVER_OPEN_FAILED);
     if (server != NULL) {
         server->made_for = session_id;
         pool->retry_at = 0;
@@ -459,6 +461,7 @@ void pool_wait(struct pool *pool, struct session *session)
     session->waiting_since = pool->worker->now;
     TAILQ_INSERT_TAIL(&pool->waiting, session, wait_link);
     serve_waiting(pool);
+    session_begin_wait(session);
 }
 
 void pool_forget(struct pool *pool, struct session *session)
@@ -468,6 +471,7 @@ void pool_forget(struct pool *pool, struct session *session)
     TAILQ_REMOVE(&pool->waiting, session, wait_link);
     session->waiting_in = NULL;
     tell_waits(pool);
+    session_end_wait(session);
 }
 
 void pool_server_idle(struct pool *pool, struct server *server)

@@ -147,6 +147,7 @@ enum status result_audit_refusal(struct session *session, const struct statement
         record.refused = refused;
     }
     const struct audit_outcome outcome = {.sqlstate = refusal->sqlstate};
+    meter_count(session->meter, FIGURE_REFUSAL);
     return audit_whole(session->worker->audit, &session->who, &record, &outcome);
 }
 
@@ -184,15 +185,31 @@ enum status result_audit_more(struct session *session, struct request *request)
     return status;
 }
 
+static void measure(struct session *session, const struct request *request, uint64_t now,
+                    bool failed)
+{
+    uint64_t started = request->started;
+    meter_count(session->meter, FIGURE_STATEMENT);
+    if (failed)
+        meter_count(session->meter, FIGURE_STATEMENT_FAILED);
+    meter_add(session->meter, FIGURE_ROW, request->rows);
+    meter_observe(session->meter, HISTOGRAM_STATEMENT, now - started);
+    session->answered = now;
+    if (session->began == 0)
+        session->began = started;
+}
+
 enum status result_audit_done(struct session *session, struct request *request,
                               const char *sqlstate, const char *tag, bool unfinished)
 {
+    uint64_t now = clock_microseconds();
     const struct audit_outcome outcome = {.sqlstate = sqlstate,
                                           .tag = tag,
                                           .rows = request->rows,
                                           .bytes = request->bytes,
-                                          .microseconds = clock_microseconds() - request->started,
+                                          .microseconds = now - request->started,
                                           .unfinished = unfinished};
+    measure(session, request, now, sqlstate != NULL || unfinished);
     uint64_t *begun = begun_of(request);
     if (begun == NULL)
         return ERR_MEMORY;

@@ -526,6 +526,7 @@ static enum status on_ready(struct session *session, struct request *head,
     if (wire_parse_ready(message, &tx) != OK)
         return ERR_PROTOCOL;
     session->tx = tx;
+    session_count_transaction(session);
     cursors_ready(session->cursors, tx);
     ddl_ready(session);
     temporary_ready(&session->temporary, tx);

@@ -468,6 +468,8 @@ struct server *server_new(struct pool *pool, PGconn *conn, uint64_t policy_id)
     buf_init(&server->out, 0);
     server->prepared = map_new();
     server->transport = transport_upstream(PQsocket(conn), ssl);
+    transport_meter(server->transport, &pool->worker->meters[pool->database_index],
+                    FIGURE_SERVER_RECEIVED, FIGURE_SERVER_SENT);
     struct event_base *base = pool->worker->base;
     server->read_event = event_new(base, PQsocket(conn), EV_READ | EV_PERSIST, on_read, server);
     server->write_event = event_new(base, PQsocket(conn), EV_WRITE, on_write, server);
@@ -808,6 +810,8 @@ bool server_join(struct server *server, struct pool *pool)
     server->write_event = event_new(pool->worker->base, fd, EV_WRITE, on_write, server);
     if (server->read_event == NULL || server->write_event == NULL)
         return false;
+    transport_meter(server->transport, &pool->worker->meters[pool->database_index],
+                    FIGURE_SERVER_RECEIVED, FIGURE_SERVER_SENT);
     log_event(LOG_LEVEL_DEBUG, "server=%lu worker=%u event=server-move", (unsigned long)server->id,
               pool->worker->index);
     server_read(server, true);

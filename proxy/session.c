@@ -408,6 +408,7 @@ void session_accept(struct worker *worker, int fd, const char *address, uint16_t
         return;
     }
     session->worker = worker;
+    session_use_meter(session, worker_meter(worker));
     session->id = worker->next_session++ * worker->config->workers + worker->index + 1;
     session->admitted = true;
     session->tx = 'I';
@@ -838,6 +839,38 @@ void session_new_epoch(struct session *session)
 {
     session->epoch++;
     session_update_who(session);
+}
+
+void session_use_meter(struct session *session, struct meter *meter)
+{
+    session->meter = meter;
+    transport_meter(session->transport, meter, FIGURE_CLIENT_RECEIVED, FIGURE_CLIENT_SENT);
+}
+
+void session_begin_wait(struct session *session)
+{
+    if (session->waiting_in == NULL || session->wait_began != 0)
+        return;
+    session->wait_began = clock_microseconds();
+    meter_count(session->meter, FIGURE_WAIT);
+}
+
+void session_end_wait(struct session *session)
+{
+    uint64_t since = session->wait_began;
+    session->wait_began = 0;
+    meter_observe(session->meter, HISTOGRAM_WAIT, since == 0 ? 0 : clock_microseconds() - since);
+}
+
+void session_count_transaction(struct session *session)
+{
+    if (session->tx != 'I' || session->began == 0)
+        return;
+    meter_count(session->meter, FIGURE_TRANSACTION);
+    if (session->answered > session->began)
+        meter_add(session->meter, FIGURE_TRANSACTION_MICROSECONDS,
+                  session->answered - session->began);
+    session->began = 0;
 }
 
 void session_say(struct session *session, const struct buf *bytes)

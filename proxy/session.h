@@ -59,9 +59,11 @@ struct session {
     struct pool *waiting_in; /* not NULL: in that pool's queue */
     bool server_asked;       /* observe mode: its own connection is being opened */
     uint64_t waiting_since;
+    uint64_t wait_began; /* by the clock, where it really has to wait; else 0 */
 
     uint64_t id;
     struct worker *worker;
+    struct meter *meter; /* the worker's, of its database */
     enum session_state state;
     struct transport *transport;
     struct event *read_event;
@@ -74,6 +76,8 @@ struct session {
     uint16_t port;
     uint64_t accepted;    /* monotonic microseconds */
     uint64_t last_active; /* last message from the client */
+    uint64_t began;       /* the first statement of the transaction; 0: none has been answered */
+    uint64_t answered;    /* its last statement was */
     bool admitted;        /* counted by admission under its address */
     bool counted;         /* counted under its user */
 
@@ -226,6 +230,14 @@ void session_fill_who(const struct session *session, const struct identity *iden
                       struct audit_session *who);
 /* Something a verdict depends on has changed. */
 void session_new_epoch(struct session *session);
+/* Takes up the meter of its database. */
+void session_use_meter(struct session *session, struct meter *meter);
+/* It is in a pool's queue, or was; how long is measured where it really had to wait: most find a
+ * server connection free. */
+void session_begin_wait(struct session *session);
+void session_end_wait(struct session *session);
+/* The server is ready for the next query: a transaction may be over. */
+void session_count_transaction(struct session *session);
 /* Bytes of an answer that needs no record, in order behind what is there. */
 void session_say(struct session *session, const struct buf *bytes);
 /* Has the open transaction fail on the server too, unseen by the client. */

@@ -39,6 +39,9 @@ struct transport {
     bool broken;      /* TLS failed: no close_notify may be sent */
     enum transport_want want;
     uint64_t bytes_in;
+    struct meter *meter; /* borrowed, or NULL */
+    enum figure received;
+    enum figure sent;
     char error[160];
 };
 
@@ -270,6 +273,8 @@ enum status transport_read(struct transport *transport, struct buf *into, size_t
             return status;
         buf_commit(into, count);
         transport->bytes_in += count;
+        if (transport->meter)
+            meter_add(transport->meter, transport->received, count);
         budget -= count;
         /* A short read from a plain socket emptied it: the next event tells of more. */
         if (!transport->ssl && count < want) {
@@ -294,6 +299,8 @@ enum status transport_write(struct transport *transport, const void *bytes, size
         if (status != OK)
             return status;
         *written += count;
+        if (transport->meter)
+            meter_add(transport->meter, transport->sent, count);
     }
     return OK;
 }
@@ -394,4 +401,14 @@ const char *transport_error(const struct transport *transport)
 uint64_t transport_bytes_in(const struct transport *transport)
 {
     return transport->bytes_in;
+}
+
+void transport_meter(struct transport *transport, struct meter *meter, enum figure received,
+                     enum figure sent)
+{
+    if (!transport)
+        return;
+    transport->meter = meter;
+    transport->received = received;
+    transport->sent = sent;
 }

@@ -13,6 +13,8 @@
 #ifndef PGVIGIL_PROXY_TRANSPORT_H
 #define PGVIGIL_PROXY_TRANSPORT_H
 
+#include "proxy/meter.h"
+
 #include <openssl/ssl.h>
 #include <pgvigil/buf.h>
 #include <pgvigil/status.h>
@@ -96,6 +98,9 @@ SSL *transport_ssl(const struct transport *transport);
 const char *transport_tls_version(const struct transport *transport);
 /* Why the last call failed, for the log: never NULL, no peer's bytes in it. */
 const char *transport_error(const struct transport *transport);
+/* Counts its bytes from now on, as these two figures; borrowed. Accepts a NULL transport. */
+void transport_meter(struct transport *transport, struct meter *meter, enum figure received,
+                     enum figure sent);
 uint64_t transport_bytes_in(const struct transport *transport); /* application bytes */
 
 #endif

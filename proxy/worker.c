@@ -6,7 +6,9 @@
  */
 #include "proxy/worker.h"
 
+#include "proxy/census.h"
 #include "proxy/figures.h"
+#include "proxy/meter.h"
 #include "proxy/pool.h"
 #include "proxy/session.h"
 #include "proxy/statement_cache.h"
@@ -110,11 +112,33 @@ void worker_touch_server(struct worker *worker, struct server *server)
     TAILQ_INSERT_TAIL(&worker->dirty_servers, server, dirty_link);
 }
 
+struct meter *worker_meter(const struct worker *worker)
+{
+    return &worker->meters[worker->config->database_count];
+}
+
+/* Seen from outside while it is being done: a disk that hangs is what this is for. */
+static enum status timed_flush(struct worker *worker)
+{
+    struct meter *meter = worker_meter(worker);
+    uint64_t before = clock_microseconds();
+    if (meter_read(meter, FIGURE_AUDIT_SINCE) == 0)
+        meter_set(meter, FIGURE_AUDIT_SINCE, before);
+    enum status status = audit_flush(worker->audit);
+    meter_observe(meter, HISTOGRAM_AUDIT_FLUSH, clock_microseconds() - before);
+    meter_set(meter, FIGURE_AUDIT_BROKEN, status != OK);
+    if (status == OK)
+        meter_set(meter, FIGURE_AUDIT_SINCE, 0);
+    else
+        meter_count(meter, FIGURE_AUDIT_FAILED);
+    return status;
+}
+
 static bool flush_audit(struct worker *worker)
 {
     if (!audit_pending(worker->audit))
         return true;
-    enum status status = audit_flush(worker->audit);
+    enum status status = timed_flush(worker);
     if (status == OK) {
         if (worker->audit_error_logged != 0)
             log_event(LOG_LEVEL_INFO, "worker=%u event=audit-restored", worker->index);
@@ -208,6 +232,18 @@ static void end_turn(struct worker *worker)
         event_active(worker->wake_event, EV_READ, 0);
 }
 
+/* audit_tick tries the disk, too. */
+static void note_audit(struct worker *worker)
+{
+    struct meter *meter = worker_meter(worker);
+    bool healthy = audit_healthy(worker->audit);
+    meter_set(meter, FIGURE_AUDIT_BROKEN, !healthy);
+    if (healthy)
+        meter_set(meter, FIGURE_AUDIT_SINCE, 0);
+    else if (meter_read(meter, FIGURE_AUDIT_SINCE) == 0)
+        meter_set(meter, FIGURE_AUDIT_SINCE, worker->now);
+}
+
 static void tick(struct worker *worker)
 {
     if (worker->now < worker->next_tick)
@@ -225,6 +261,8 @@ static void tick(struct worker *worker)
     }
     for (size_t i = 0; i < worker->config->database_count * 2; i++)
         pool_tick(&worker->pools[i]);
+    note_audit(worker);
+    census_tick(worker);
 }
 
 static void end_all(struct worker *worker)
@@ -298,9 +336,11 @@ enum status worker_open(struct worker *worker, unsigned index, const struct proc
     worker->base = event_base_new();
     worker->wake_fd = eventfd(0, EFD_NONBLOCK | EFD_CLOEXEC);
     worker->pools = calloc(process->config->database_count * 2, sizeof *worker->pools);
+    worker->meters = meters_new(process->config->database_count + 1);
     if (worker->base == NULL || worker->wake_fd < 0 || worker->pools == NULL ||
-        worker->statements == NULL)
+        worker->statements == NULL || worker->meters == NULL)
         return ERR_MEMORY;
+    meter_set(worker_meter(worker), FIGURE_TURNED, worker->now);
     for (size_t i = 0; i < process->config->database_count * 2; i++)
         pool_init(&worker->pools[i], worker, i / 2, i % 2 == 0 ? POOL_PAIRS : POOL_UNRESTRICTED);
     worker->wake_event =
@@ -363,6 +403,7 @@ void worker_close(struct worker *worker)
         close(worker->wake_fd);
     free(worker->pools);
     statement_cache_free(worker->statements);
+    free(worker->meters);
     world_unref(worker->world);
     audit_close(worker->audit);
     pthread_mutex_destroy(&worker->lock);

@@ -38,6 +38,7 @@ struct quota;
 struct alert;
 struct figures;
 struct pool_shares;
+struct meter;
 struct worker;
 
 TAILQ_HEAD(session_list, session);
@@ -73,6 +74,7 @@ struct worker {
     struct world *world; /* a reference to the newest one seen */
     struct pool *pools;  /* two for each database: pairs, unrestricted */
     struct statement_cache *statements;
+    struct meter *meters; /* one for each database, and behind them the worker's own */
     struct session_list sessions;
     struct session_list
         touched; /* have something to release, write or resume at the end of the turn */
@@ -115,6 +117,8 @@ void worker_refresh_world(struct worker *worker);
 /* In the loop: have it looked at in worker_end_turn. */
 void worker_touch(struct worker *worker, struct session *session);
 void worker_touch_server(struct worker *worker, struct server *server);
+/* Of what belongs to no database. */
+struct meter *worker_meter(const struct worker *worker);
 
 uint64_t clock_microseconds(void); /* monotonic */
 
