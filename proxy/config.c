@@ -86,6 +86,13 @@ static const struct config_field alert_field_list[] = {
           .remedy = "give the path of a program; arguments are not possible"),
     {.name = NULL}};
 
+static const struct config_field admin_fields[] = {
+    FIELD(FIELD_TEXT, struct config_admin, address),
+    FIELD(FIELD_U16, struct config_admin, port, .min = 1, .max = 65535),
+    FIELD(FIELD_BOOL, struct config_admin, unauthenticated),
+    {.name = "users", .form = FIELD_GROUP},
+    {.name = NULL}};
+
 struct top_fields {
     const char *policy;
     unsigned workers;
@@ -105,9 +112,21 @@ static const struct config_field top_field_list[] = {
     {.name = "audit", .form = FIELD_GROUP, .required = true},
     {.name = "limits", .form = FIELD_GROUP},
     {.name = "alert", .form = FIELD_GROUP},
+    {.name = "admin", .form = FIELD_GROUP},
     {.name = NULL}};
 
 /* ---- groups ---- */
+
+static void check_address(struct config_reader *reader, const config_setting_t *group,
+                          const char *key, const char *address)
+{
+    unsigned char number[16];
+    if (*address && strcmp(address, "*") != 0 && inet_pton(AF_INET, address, number) != 1 &&
+        inet_pton(AF_INET6, address, number) != 1)
+        config_complain(reader, group,
+                        "%s \"%s\" is not an IPv4 or IPv6 address (\"*\": every one)", key,
+                        address);
+}
 
 static void read_listen(struct config_reader *reader, const config_setting_t *root,
                         struct config_listen *listen)
@@ -119,13 +138,7 @@ static void read_listen(struct config_reader *reader, const config_setting_t *ro
     listen->place = config_place(reader, group ? group : root);
     if (group)
         config_read_fields(reader, group, listen_fields, listen);
-    unsigned char number[16];
-    const char *address = listen->address;
-    if (*address && strcmp(address, "*") != 0 && inet_pton(AF_INET, address, number) != 1 &&
-        inet_pton(AF_INET6, address, number) != 1)
-        config_complain(reader, group,
-                        "listen.address \"%s\" is not an IPv4 or IPv6 address (\"*\": every one)",
-                        address);
+    check_address(reader, group, "listen.address", listen->address);
     if (!listen->certificate != !listen->key)
         config_complain(reader, group, "listen.certificate and listen.key come together");
     else if (!listen->certificate && !listen->plaintext)
@@ -168,6 +181,11 @@ static void read_database(struct config_reader *reader, const config_setting_t *
     read_mode(reader, setting, database);
     if (database->name && !*database->name)
         config_complain(reader, setting, "a database's name is empty");
+    if (database->name && strcmp(database->name, CONFIG_CONSOLE_DATABASE) == 0)
+        config_complain(reader, setting,
+                        "the name \"" CONFIG_CONSOLE_DATABASE
+                        "\" is kept for pgvigil's own console; call the database otherwise (its "
+                        "name in PostgreSQL stands in conninfo)");
     if (!database->conninfo || !database->unrestricted)
         return;
     const char *login = config_conninfo_value(reader, database->conninfo, "user");
@@ -264,6 +282,57 @@ static void read_alert(struct config_reader *reader, const config_setting_t *roo
                         fields.command);
 }
 
+static bool is_loopback(const char *address)
+{
+    struct in_addr four;
+    struct in6_addr six;
+    if (inet_pton(AF_INET, address, &four) == 1)
+        return (ntohl(four.s_addr) >> 24) == 127;
+    return inet_pton(AF_INET6, address, &six) == 1 &&
+           (IN6_IS_ADDR_LOOPBACK(&six) || (IN6_IS_ADDR_V4MAPPED(&six) && six.s6_addr[12] == 127));
+}
+
+static void read_admin_users(struct config_reader *reader, const config_setting_t *group,
+                             struct config_admin *admin)
+{
+    const config_setting_t *list = config_setting_get_member(group, "users");
+    size_t count = list ? (size_t)config_setting_length(list) : 0;
+    bool fine = !list || config_setting_is_array(list) || config_setting_is_list(list);
+    const char **users = arena_zalloc(reader->arena, count + 1, sizeof *users);
+    for (size_t i = 0; fine && users && i < count; i++) {
+        const char *name = config_setting_get_string_elem(list, (int)i);
+        fine = name && *name;
+        users[i] = fine ? arena_strdup(reader->arena, name) : NULL;
+    }
+    if (!fine)
+        config_complain(reader, list,
+                        "admin.users must be names of the policy's users: [ \"it1\", \"it2\" ]");
+    admin->users = users;
+    admin->user_count = fine && users ? count : 0;
+}
+
+static void read_admin(struct config_reader *reader, const config_setting_t *root,
+                       struct config_admin *admin)
+{
+    admin->address = "127.0.0.1";
+    const config_setting_t *group = config_group(reader, root, "admin");
+    admin->place = config_place(reader, group ? group : root);
+    if (!group)
+        return;
+    config_read_fields(reader, group, admin_fields, admin);
+    read_admin_users(reader, group, admin);
+    check_address(reader, group, "admin.address", admin->address);
+    if (!config_setting_get_member(group, "port") &&
+        (config_setting_get_member(group, "address") || admin->unauthenticated))
+        config_complain(reader, group, "admin.address needs admin.port");
+    /* Whoever reaches the port reads how busy the hospital is, and when its audit fails. */
+    if (!is_loopback(admin->address) && !admin->unauthenticated)
+        config_complain(reader, group,
+                        "admin.address \"%s\" is not a loopback address, and the port asks nobody "
+                        "who they are; unauthenticated = true allows it, behind a firewall",
+                        admin->address);
+}
+
 static int read_log_level(struct config_reader *reader, const config_setting_t *root,
                           const char *name)
 {
@@ -300,6 +369,7 @@ static void read_top(struct config_reader *reader, const config_setting_t *root,
     read_audit(reader, root, &config->audit);
     read_limits(reader, root, &config->limits);
     read_alert(reader, root, config);
+    read_admin(reader, root, &config->admin);
     unsigned char key[CONFIG_PSEUDONYM_KEY_BYTES];
     struct buf why;
     buf_init(&why, 4096);
@@ -383,6 +453,15 @@ const struct config_database *config_find_database(const struct config *config, 
             return &config->databases[i];
     }
     return NULL;
+}
+
+bool config_is_admin(const struct config *config, const char *user)
+{
+    for (size_t i = 0; i < config->admin.user_count; i++) {
+        if (strcmp(config->admin.users[i], user) == 0)
+            return true;
+    }
+    return false;
 }
 
 static int nibble(int c)

@@ -5,6 +5,7 @@
  */
 #include "proxy/serve.h"
 
+#include "proxy/admin.h"
 #include "proxy/admission.h"
 #include "proxy/alert.h"
 #include "proxy/break_glass.h"
@@ -35,6 +36,7 @@ struct service {
     struct event_base *base;
     struct event *signals[3];
     struct listener *listener;
+    struct admin *admin;
     sigset_t old_mask;
 };
 
@@ -112,11 +114,13 @@ static enum status start_workers(struct service *service)
 
 static void stop(struct service *service)
 {
+    admin_stopping(service->admin);
     listener_close(service->listener);
     for (unsigned i = 0; i < service->opened; i++)
         worker_stop(&service->workers[i]);
     for (unsigned i = 0; i < service->opened; i++)
         worker_join(&service->workers[i]);
+    admin_stop(service->admin); /* it reads the workers' meters */
     ddl_join();
     /* Its last answers go to the mailboxes of workers that have ended: worker_close reads them. */
     connector_stop(service->process.connector);
@@ -168,6 +172,8 @@ static enum status run(struct service *service, const struct config *config)
     if (status == OK)
         status =
             listener_open(service->base, &service->process, service->workers, &service->listener);
+    if (status == OK && config->admin.port != 0)
+        status = admin_start(&service->process, &service->admin);
     if (status != OK)
         return status;
     reload_audit_event(service->process.reload, "start", PGVIGIL_VERSION);

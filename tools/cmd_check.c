@@ -87,6 +87,11 @@ static void advise(const struct config *config)
         printf("%s:%u: warning: plaintext = true lets clients send records unencrypted; for tests "
                "only\n",
                config->listen.place.file, config->listen.place.line);
+    if (config->admin.unauthenticated)
+        printf("%s:%u: warning: admin.unauthenticated = true lets everybody who reaches %s:%u read "
+               "the figures\n",
+               config->admin.place.file, config->admin.place.line, config->admin.address,
+               config->admin.port);
     for (size_t i = 0; i < config->database_count; i++) {
         const struct config_database *database = &config->databases[i];
         if (database->observe)
@@ -115,6 +120,31 @@ static int check_token_keys(const struct policy *policy)
     buf_free(&why);
     token_ring_unref(ring);
     return status == OK ? CLI_FINE : status == ERR_INVALID ? CLI_FINDINGS : CLI_CANNOT;
+}
+
+static int complain_admin(const struct config *config, const char *name, const char *why)
+{
+    printf("%s:%u: admin.users: \"%s\" %s\n", config->admin.place.file, config->admin.place.line,
+           name, why);
+    return CLI_FINDINGS;
+}
+
+/* Who may see the figures logs in as everybody does: as a user of the policy, and as herself. */
+static int check_admin(const struct config *config, const struct policy *policy)
+{
+    int code = CLI_FINE;
+    for (size_t i = 0; i < config->admin.user_count; i++) {
+        const char *name = config->admin.users[i];
+        const struct policy_user *user = policy_find_user(policy, name);
+        if (user == NULL)
+            code = complain_admin(config, name, "is no user of the policy");
+        else if (user->auth == AUTH_NONE)
+            code = complain_admin(config, name, "cannot log in: auth = \"none\"");
+        else if (user->on_behalf != NULL)
+            code = complain_admin(config, name,
+                                  "is a login that acts for others, and would be anybody's");
+    }
+    return code;
 }
 
 static int check_policy(const char *path, struct policy **policy)
@@ -212,6 +242,8 @@ static int check_all(const struct cli_command *command, const struct check_reque
             worse(code, check_policy(request->policy_path ? request->policy_path : config->policy,
                                      &policy));
     }
+    if (policy)
+        code = worse(code, check_admin(config, policy));
     if (policy && request->database)
         code = worse(code, check_live(command, request, config, policy));
     policy_unref(policy);

@@ -60,6 +60,19 @@ struct config_limits {
                                    */
 };
 
+/* Clients that ask for a database of this name get the console, where they are in admin.users. */
+#define CONFIG_CONSOLE_DATABASE "pgvigil"
+
+struct config_admin {
+    const char *address;  /* numeric IPv4 or IPv6; "" or "*" is every address. Default 127.0.0.1 */
+    uint16_t port;        /* of the figures over HTTP; 0 (default): there are none */
+    bool unauthenticated; /* it may be an address that others reach, though nobody is asked who they
+                             are; default false */
+    const char *const *users; /* of the policy: who may use the console */
+    size_t user_count;
+    struct policy_place place;
+};
+
 struct config {
     const char *path; /* absolute */
     struct config_listen listen;
@@ -70,6 +83,7 @@ struct config {
     unsigned workers;          /* event loops; 0 was replaced by the number of cores */
     const char *pseudonym_key; /* file, or NULL; config_read_pseudonym_key reads it */
     struct config_limits limits;
+    struct config_admin admin;
     const char *alert_command; /* program that is told of broken glasses, or NULL */
     int log_level;             /* enum log_level */
     struct arena *arena;       /* owns everything above */
@@ -86,6 +100,8 @@ void config_free(struct config *config);
 
 const struct config_database *config_find_database(const struct config *config,
                                                    const char *name); /* or NULL */
+
+bool config_is_admin(const struct config *config, const char *user);
 
 #define CONFIG_PSEUDONYM_KEY_BYTES 32
 /* The file holds 64 hexadecimal digits (certs/make writes one). ERR_IO or ERR_INVALID with a

@@ -127,6 +127,8 @@ static void smallest_file_has_its_defaults(void **state)
     assert_int_equal(config->limits.statement_cache_bytes, 16 << 20);
     assert_ptr_equal(config_find_database(config, "records"), &config->databases[0]);
     assert_null(config_find_database(config, "other"));
+    assert_int_equal(config->admin.port, 0);
+    assert_false(config_is_admin(config, ""));
 }
 
 static void every_key_is_read(void **state)
@@ -145,8 +147,13 @@ static void every_key_is_read(void **state)
              "checkpoint_seconds = 7; file_bytes = 1000000L; };\n"
              "limits = { connections = 10; connections_per_user = 0; connections_per_address = 4; "
              "login_seconds = 5; connect_seconds = 6; idle_seconds = 7; server_idle_seconds = 8; "
-             "failed_logins = 9; message_bytes = 100000; };\n"),
+             "failed_logins = 9; message_bytes = 100000; };\n"
+             "admin = { address = \"::1\"; port = 9; users = [ \"it1\", \"it2\" ]; };\n"),
         OK);
+    assert_string_equal(config->admin.address, "::1");
+    assert_int_equal(config->admin.port, 9);
+    assert_true(config_is_admin(config, "it2"));
+    assert_false(config_is_admin(config, "it3"));
     assert_string_equal(config->listen.address, "::1");
     assert_int_equal(config->listen.port, 1);
     assert_int_equal(config->listen.backlog, 5);
@@ -227,7 +234,7 @@ static void all_errors_are_told_at_once_with_their_lines(void **state)
         told(),
         "pgvigil.cfg:14: unknown key \"colour\"; known here: policy, workers, pseudonym_key, "
         "log_level, listen, "
-        "databases, audit, limits, alert\n"
+        "databases, audit, limits, alert, admin\n"
         "pgvigil.cfg:1: policy is missing\n"
         "pgvigil.cfg:2: port must be a number from 1 to 65535\n"
         "pgvigil.cfg:3: unknown key \"certificat\"; did you mean \"certificate\"?\n"
@@ -245,6 +252,66 @@ static void all_errors_are_told_at_once_with_their_lines(void **state)
         "own\n"
         "pgvigil.cfg:13: directory must be a string in double quotes\n"
         "pgvigil.cfg:13: audit.durability is \"written\" or \"synced\", not \"maybe\"\n");
+}
+
+#define WITH_ADMIN(text) LISTEN "databases = ( " DATABASE " );\n" REST "admin = { " text " };\n"
+
+static void admin_port_without_authentication_is_for_this_machine(void **state)
+{
+    (void)state;
+    static const char *const loopback[] = {
+        WITH_ADMIN("port = 9;"),
+        WITH_ADMIN("port = 9; address = \"127.8.9.1\";"),
+        WITH_ADMIN("port = 9; address = \"::1\";"),
+        WITH_ADMIN("port = 9; address = \"::ffff:127.0.0.1\";"),
+        WITH_ADMIN("port = 9; address = \"10.0.0.1\"; unauthenticated = true;"),
+        WITH_ADMIN("users = [];"),
+    };
+    static const char *const others[] = {
+        WITH_ADMIN("port = 9; address = \"10.0.0.1\";"),
+        WITH_ADMIN("port = 9; address = \"0.0.0.0\";"),
+        WITH_ADMIN("port = 9; address = \"*\";"),
+        WITH_ADMIN("port = 9; address = \"\";"),
+        WITH_ADMIN("port = 9; address = \"::\";"),
+        WITH_ADMIN("port = 9; address = \"::ffff:10.0.0.1\";"),
+        WITH_ADMIN("port = 9; address = \"10.0.0.1\"; unauthenticated = false;"),
+    };
+    for (size_t i = 0; i < sizeof loopback / sizeof loopback[0]; i++)
+        assert_int_equal(load(loopback[i]), OK);
+    for (size_t i = 0; i < sizeof others / sizeof others[0]; i++) {
+        assert_int_equal(load(others[i]), ERR_INVALID);
+        assert_non_null(strstr(told(), "is not a loopback address"));
+    }
+}
+
+static void admin_that_is_not_understood_is_told(void **state)
+{
+    (void)state;
+    static const struct {
+        const char *text;
+        const char *says;
+    } wrong[] = {
+        {WITH_ADMIN("address = \"127.0.0.1\";"), "admin.address needs admin.port"},
+        {WITH_ADMIN("port = 9; address = \"localhost\";"), "is not an IPv4 or IPv6 address"},
+        {WITH_ADMIN("users = \"it1\";"), "admin.users must be names"},
+        {WITH_ADMIN("users = [ 1 ];"), "admin.users must be names"},
+        {WITH_ADMIN("users = [ \"\" ];"), "admin.users must be names"},
+        {WITH_ADMIN("port = 0;"), "port must be a number from 1 to 65535"},
+        {WITH_ADMIN("password = \"x\";"), "unknown key \"password\""},
+    };
+    for (size_t i = 0; i < sizeof wrong / sizeof wrong[0]; i++) {
+        assert_int_equal(load(wrong[i].text), ERR_INVALID);
+        assert_non_null(strstr(told(), wrong[i].says));
+    }
+}
+
+static void console_name_is_no_database(void **state)
+{
+    (void)state;
+    assert_int_equal(load(LISTEN "databases = ( { name = \"pgvigil\"; owner = \"o\"; conninfo = "
+                                 "\"host=db dbname=pgvigil user=pgvigil\"; } );\n" REST),
+                     ERR_INVALID);
+    assert_non_null(strstr(told(), "kept for pgvigil's own console"));
 }
 
 static void wrong_shapes_are_told(void **state)
@@ -399,6 +466,9 @@ int main(void)
         TEST(files_inside_a_conninfo_start_from_the_file),
         TEST(included_files_resolve_from_their_own_place),
         TEST(all_errors_are_told_at_once_with_their_lines),
+        TEST(admin_port_without_authentication_is_for_this_machine),
+        TEST(admin_that_is_not_understood_is_told),
+        TEST(console_name_is_no_database),
         TEST(wrong_shapes_are_told),
         TEST(an_empty_file_misses_what_must_be_there),
         TEST(plaintext_needs_no_certificate),
