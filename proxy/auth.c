@@ -10,6 +10,7 @@
 #include "proxy/admission.h"
 #include "proxy/cancel.h"
 #include "proxy/certificate.h"
+#include "proxy/console.h"
 #include "proxy/mission.h"
 #include "proxy/mission_limits.h"
 #include "proxy/observed.h"
@@ -278,6 +279,8 @@ static enum status authenticated(struct session *session, const struct policy_us
     session_say(session, &out);
     buf_free(&out);
     session->database = config_find_database(worker->config, session->startup.database);
+    if (session->database == NULL && console_opens(session, user))
+        return console_start(session);
     if (session->database == NULL) {
         char message[200];
         snprintf(message, sizeof message, "database \"%s\" does not exist",

@@ -29,6 +29,7 @@ const char *census_client_state(const struct session *session)
     case SESSION_WAIT_DRAIN:
     case SESSION_WAIT_AUDIT:
     case SESSION_COPY_IN:
+    case SESSION_WAIT_ROWS:
     case SESSION_STATE_COUNT:
         break;
     }

@@ -18,6 +18,7 @@
 #include "proxy/quota.h"
 #include "proxy/reload.h"
 #include "proxy/scram.h"
+#include "proxy/stats.h"
 #include "proxy/worker.h"
 
 #include <pgvigil/log.h>
@@ -81,6 +82,7 @@ static enum status open_shared(struct service *service, const struct config *con
     process->quota = quota_new();
     process->figures = figures_new();
     process->shares = pool_shares_new(config->database_count * 2, config->workers);
+    process->stats = stats_new(config);
     if (config->alert_command != NULL) {
         status = alert_start(config->alert_command, &process->alert);
         if (status != OK)
@@ -91,7 +93,7 @@ static enum status open_shared(struct service *service, const struct config *con
     service->base = event_base_new();
     bool complete = process->cancels != NULL && process->admission != NULL &&
                     process->reasons != NULL && process->quota != NULL &&
-                    process->figures != NULL && process->shares != NULL &&
+                    process->figures != NULL && process->shares != NULL && process->stats != NULL &&
                     service->workers != NULL && service->base != NULL;
     return complete ? OK : ERR_MEMORY;
 }
@@ -137,6 +139,7 @@ static void stop(struct service *service)
     quota_free(service->process.quota);
     figures_free(service->process.figures);
     pool_shares_free(service->process.shares);
+    stats_free(service->process.stats);
     for (size_t i = 0; i < 3; i++)
         if (service->signals[i] != NULL)
             event_free(service->signals[i]);

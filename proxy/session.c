@@ -10,6 +10,7 @@
 #include "proxy/auth.h"
 #include "proxy/break_glass.h"
 #include "proxy/cancel.h"
+#include "proxy/console.h"
 #include "proxy/mission.h"
 #include "proxy/mission_limits.h"
 #include "proxy/notification.h"
@@ -36,8 +37,9 @@
 #define WAITING_READ ((size_t)64 << 10)
 
 static const char *const state_names[SESSION_STATE_COUNT] = {
-    "accepted", "tls-handshake", "startup",    "authenticating", "delayed", "login",   "ready",
-    "skipping", "wait-server",   "wait-drain", "wait-audit",     "copy-in", "closing", "dead",
+    "accepted",   "tls-handshake", "startup",   "authenticating", "delayed",
+    "login",      "ready",         "skipping",  "wait-server",    "wait-drain",
+    "wait-audit", "copy-in",       "wait-rows", "closing",        "dead",
 };
 
 #define TO(state) (1u << (state))
@@ -50,12 +52,13 @@ static const unsigned transitions[SESSION_STATE_COUNT] = {
     [SESSION_DELAYED] = 0,
     [SESSION_LOGIN] = TO(SESSION_READY),
     [SESSION_READY] = TO(SESSION_SKIPPING) | TO(SESSION_WAIT_SERVER) | TO(SESSION_WAIT_DRAIN) |
-                      TO(SESSION_WAIT_AUDIT) | TO(SESSION_COPY_IN),
+                      TO(SESSION_WAIT_AUDIT) | TO(SESSION_COPY_IN) | TO(SESSION_WAIT_ROWS),
     [SESSION_SKIPPING] = TO(SESSION_READY),
     [SESSION_WAIT_SERVER] = TO(SESSION_READY) | TO(SESSION_SKIPPING),
     [SESSION_WAIT_DRAIN] = TO(SESSION_READY) | TO(SESSION_SKIPPING) | TO(SESSION_COPY_IN),
     [SESSION_WAIT_AUDIT] = TO(SESSION_READY) | TO(SESSION_SKIPPING) | TO(SESSION_COPY_IN),
     [SESSION_COPY_IN] = TO(SESSION_READY) | TO(SESSION_SKIPPING),
+    [SESSION_WAIT_ROWS] = TO(SESSION_READY),
     [SESSION_CLOSING] = 0,
     [SESSION_DEAD] = 0,
 };
@@ -157,6 +160,7 @@ void session_free(struct session *session)
     temporary_free(&session->temporary);
     statement_unref(session->script);
     scram_free(session->scram);
+    console_free(session->console);
     transaction_free(&session->transaction);
     identity_free(&session->identity);
     identity_free(&session->start);
@@ -288,6 +292,8 @@ void session_process(struct session *session)
         case SESSION_COPY_IN:
             if (clogged(session))
                 status = NEED_MORE;
+            else if (session->console != NULL)
+                status = console_next(session);
             else if (session->state == SESSION_READY && session->requests.count >= PIPELINE_MAX)
                 status = query_drain(session);
             else
@@ -299,6 +305,7 @@ void session_process(struct session *session)
         case SESSION_WAIT_SERVER:
         case SESSION_WAIT_DRAIN:
         case SESSION_WAIT_AUDIT:
+        case SESSION_WAIT_ROWS:
         case SESSION_CLOSING:
         case SESSION_DEAD:
         case SESSION_STATE_COUNT:
@@ -549,14 +556,18 @@ void session_tick(struct session *session)
             session->last_active + limits->idle_seconds * 1000000ull < now)
             session_fail(session, CLOSED, "57P05",
                          "terminating connection due to idle-session timeout");
-        else if (session->requests.count == 0 && session->pending == NULL &&
-                 session->script == NULL && mission_check_time(session) != OK)
+        else if (session->console == NULL && session->requests.count == 0 &&
+                 session->pending == NULL && session->script == NULL &&
+                 mission_check_time(session) != OK)
             session_fail(session, ERR_MEMORY, NULL, "out of memory");
         return;
     case SESSION_CLOSING:
         /* A client that does not read its own end. */
         if (session->last_active + limits->login_seconds * 1000000ull < now)
             session_end(session, "closed");
+        return;
+    case SESSION_WAIT_ROWS:
+        console_tick(session);
         return;
     case SESSION_LOGIN:
     case SESSION_SKIPPING:

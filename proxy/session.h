@@ -29,6 +29,8 @@
 #include <netinet/in.h>
 #include <pgvigil/audit.h>
 
+struct console;
+
 enum session_state {
     SESSION_ACCEPTED =
         0, /* plain socket; SSLRequest, direct TLS, or (configured) a plain start-up packet */
@@ -46,6 +48,7 @@ enum session_state {
     SESSION_WAIT_AUDIT,  /* the message at the head of `in` may go once its begin record is flushed
                           */
     SESSION_COPY_IN,     /* the server wants CopyData */
+    SESSION_WAIT_ROWS,   /* the console's: workers are asked for what they have */
     SESSION_CLOSING,     /* nothing is read or handled any more; the output leaves, then the end */
     SESSION_DEAD,        /* on the dead list: touch nothing */
     SESSION_STATE_COUNT
@@ -106,6 +109,8 @@ struct session {
     bool welcomed;         /* the flush of its "connect" record succeeded */
     bool connected;        /* a "connect" record was made: a "disconnect" follows */
 
+    struct console *console; /* it is one of the console's: has no database, role, mission or
+                                server, and what follows is unused */
     struct requests requests;
     struct statements *statements;
     struct cursors *cursors; /* those that SQL declared on `server` */

@@ -12,6 +12,7 @@
 #include "proxy/pool.h"
 #include "proxy/session.h"
 #include "proxy/statement_cache.h"
+#include "proxy/stats.h"
 
 #include <errno.h>
 #include <pgvigil/judge.h>
@@ -249,8 +250,10 @@ static void tick(struct worker *worker)
     if (worker->now < worker->next_tick)
         return;
     worker->next_tick = worker->now + TICK_MICROSECONDS;
-    if (worker->index == 0)
+    if (worker->index == 0) {
         figures_tick(worker->process->figures, worker->now);
+        stats_tick(worker->process->stats, worker->process, worker->now);
+    }
     if (audit_tick(worker->audit) != OK)
         log_event(LOG_LEVEL_ERROR, "worker=%u event=audit-checkpoint-failed", worker->index);
     struct session *session = TAILQ_FIRST(&worker->sessions);
@@ -296,6 +299,7 @@ static void *worker_main(void *context)
         tick(worker);
         end_turn(worker);
     }
+    worker->stopping = true;
     end_all(worker);
     return NULL;
 }

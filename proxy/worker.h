@@ -39,6 +39,7 @@ struct alert;
 struct figures;
 struct pool_shares;
 struct meter;
+struct stats;
 struct worker;
 
 TAILQ_HEAD(session_list, session);
@@ -56,6 +57,7 @@ struct process {
     struct alert *alert; /* NULL: none configured */
     struct figures *figures;
     struct pool_shares *shares;
+    struct stats *stats;
     struct worker *workers; /* config->workers of them */
 };
 

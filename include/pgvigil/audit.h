@@ -128,7 +128,8 @@ struct audit_outcome {
 
 /* Events that are not statements: "start", "stop", "reload", "reload-failed", "connect",
  * "auth-failed", "refused-connection", "disconnect", "mission", "break-glass-begin",
- * "break-glass-end", "cancel", "observe-mode". `detail` is a sentence without values, or NULL. */
+ * "break-glass-end", "cancel", "observe-mode", "console". `detail` is a sentence without values, or
+ * NULL. */
 NODISCARD enum status audit_event(struct audit *audit, const char *event,
                                   const struct audit_session *session, const char *detail);
 /* One record for a statement that is done (or was refused). */
