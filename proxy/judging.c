@@ -314,6 +314,7 @@ static enum status judge_once(struct session *session, const struct statement_so
     struct statement *known = *out == NULL ? statement_cache_find(cache, &key) : NULL;
     if (known != NULL)
         *out = statement_again(known, source->name);
+    meter_count(session->meter, *out != NULL ? FIGURE_CACHE_HIT : FIGURE_CACHE_MISS);
     if (*out != NULL)
         return judged_before(session, source, *out, refusal);
     enum status status = judge_text(session, source, out, refusal);
@@ -332,8 +333,11 @@ static enum status judge_once(struct session *session, const struct statement_so
 enum status query_judge(struct session *session, const struct statement_source *source,
                         struct statement **out, struct refusal *refusal)
 {
-    enum status status = judged_alike(session) ? judge_once(session, source, out, refusal)
-                                               : judge_text(session, source, out, refusal);
+    bool alike = judged_alike(session);
+    if (!alike)
+        meter_count(session->meter, FIGURE_CACHE_MISS);
+    enum status status = alike ? judge_once(session, source, out, refusal)
+                               : judge_text(session, source, out, refusal);
     if (status == OK)
         (*out)->local = (*out)->verdict->statement_count == 1 &&
                         command_is_local(session, &(*out)->verdict->statements[0]);

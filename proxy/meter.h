@@ -24,7 +24,7 @@ enum figure {
     FIGURE_TRANSACTION,
     FIGURE_TRANSACTION_MICROSECONDS, /* from the first statement to the last answer */
     FIGURE_ROW,                      /* of the answers */
-    FIGURE_CACHE_HIT,                /* statements whose verdict was there already... */
+    FIGURE_CACHE_HIT,                /* texts whose verdict was there already... */
     FIGURE_CACHE_MISS,               /* ...and that had to be judged */
     FIGURE_WAIT,                     /* times a session found no server connection free */
     FIGURE_SERVER_OPENED,

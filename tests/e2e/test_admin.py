@@ -83,6 +83,19 @@ def test_pipelined_and_prepared_statements_are_each_counted(stack):
         assert grown("pgvigil_statements_total") == grown("pgvigil_statement_duration_seconds_count") == 20
 
 
+def test_verdicts_that_were_there_already_are_told(stack):
+    column = "c%d" % time.monotonic_ns()
+    with stack.connect("nurse1", prepare_threshold=None) as c:
+        c.execute("SELECT 1")
+        grown = Grown(stack)
+        for _ in range(9):
+            c.execute('SELECT id AS "%s" FROM patients LIMIT 1' % column)
+        assert (grown("pgvigil_cache_misses_total"), grown("pgvigil_cache_hits_total")) == (1, 8)
+        with pytest.raises(psycopg.Error):
+            c.execute("SELECT * FROM staff_salaries")
+        assert (grown("pgvigil_cache_misses_total"), grown("pgvigil_cache_hits_total")) == (2, 8)
+
+
 def test_refusals_and_errors_are_told_apart(stack):
     with stack.connect("nurse1") as c:
         c.execute("SELECT 1")
