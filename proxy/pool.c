@@ -458,7 +458,8 @@ void pool_wait(struct pool *pool, struct session *session)
         return;
     }
     session->waiting_in = pool;
-    session->waiting_since = pool->worker->now;
+    /* The turn's time may be a second old here, and is compared with other workers'. */
+    session->waiting_since = TAILQ_EMPTY(&pool->idle) ? clock_microseconds() : pool->worker->now;
     TAILQ_INSERT_TAIL(&pool->waiting, session, wait_link);
     serve_waiting(pool);
     session_begin_wait(session);

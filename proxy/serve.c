@@ -192,6 +192,7 @@ enum status serve_run(const struct config *config)
     struct service service;
     memset(&service, 0, sizeof service);
     signal(SIGPIPE, SIG_IGN);
+    signal(SIGXFSZ, SIG_IGN); /* a bound on the size of files is an error of the audit's */
     sigset_t all;
     sigfillset(&all);
     pthread_sigmask(SIG_SETMASK, &all, &service.old_mask);
