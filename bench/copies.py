@@ -12,9 +12,10 @@ import subprocess
 import sys
 import time
 
-from measure import cpu_seconds, number, processor, ratio
+from table import number, processor, ratio, write_section
+from world import cpu_seconds
 
-HEADING = "# What COPY costs"
+HEADING = "What COPY costs"
 COLUMNS = "(id, ward_id, label, taken_at, value)"
 BY_HAND = ["BEGIN", "SET LOCAL bench.wards = '{1,2,3,4,5,6,7,8,9,10,11,12}'",
            "CREATE TEMPORARY TABLE t ON COMMIT DROP AS SELECT id, ward_id, label, taken_at, value FROM by_hand WITH NO DATA",
@@ -70,20 +71,12 @@ def report(results):
 
 
 def write(options, table):
-    with open(options.results) as f:
-        rest = f.read().split("\n" + HEADING)[0].rstrip("\n")
-    with open(options.results, "w") as f:
-        f.write("""%s
-
-%s
-
-Written by `bench/copy --write`: %d rows of five columns (bigint, int, text, timestamptz, numeric; %.0f bytes a row as CSV),
+    write_section(options.results, HEADING, """Written by `bench/copy --write`: %d rows of five columns (bigint, int, text, timestamptz, numeric; %.0f bytes a row as CSV),
 psql's \\copy of a file into an empty table without indexes, and out of it. pgvigil with a row filter by the user's wards and a
 CHECK OPTION; "by way of" is what pgvigil has PostgreSQL do, done from psql; "proxy CPU" is the proxy's own time. TLS on every
 leg, fsync off; psql, PostgreSQL and the proxy share the machine (%s). They took turns; medians of %d rounds.
 
-%s
-""" % (rest, HEADING, options.rows, os.path.getsize(options.file) / options.rows, processor(), options.rounds, table))
+%s""" % (options.rows, os.path.getsize(options.file) / options.rows, processor(), options.rounds, table))
 
 
 def main():

@@ -1,0 +1,3 @@
+\set id random(1, 20000)
+\set n random(1, 1000000000)
+WITH near AS (SELECT p.id, p.family_name, p.given_name, p.birth_date, p.ward_id FROM public.patients AS p WHERE p.id BETWEEN :id AND :id + 3), counted AS (SELECT ward_id, count(*) AS patients, min(birth_date) AS oldest FROM near GROUP BY ward_id) SELECT near.id AS c:n, near.family_name || ' ' || near.given_name AS name, near.birth_date, counted.patients, CASE WHEN near.birth_date = counted.oldest THEN 'oldest' ELSE 'other' END AS place, (SELECT max(other.id) FROM near AS other WHERE other.ward_id = near.ward_id) AS last FROM near JOIN counted ON counted.ward_id = near.ward_id WHERE near.id > :id - 1 AND (near.family_name IS NOT NULL OR near.given_name <> '') ORDER BY near.id DESC LIMIT 10;
