@@ -7,7 +7,7 @@
  *
  *   open N USER [OPTIONS]   N more clients of that user, one after another; OPTIONS as in libpq
  *   run SECONDS AT_ONCE     clients take turns with one statement each, AT_ONCE of them under way
- *   each AT_ONCE            every client sends its statement once
+ *   send N AT_ONCE          N statements in the same way
  *
  * A line of answer each: "clients" and their number, or "statements", how many, seconds, median and
  * 99th percentile of their time in microseconds. SQL: its "?" becomes another number each time.
@@ -386,8 +386,8 @@ static void command(const char *line)
         printf("clients %zu\n", crowd.count);
     } else if (sscanf(line, "run %zu %zu", &number, &at_once) == 2) {
         run(now_microseconds() + number * 1000000u, SIZE_MAX, at_once);
-    } else if (sscanf(line, "each %zu", &at_once) == 1) {
-        run(0, crowd.count, at_once);
+    } else if (sscanf(line, "send %zu %zu", &number, &at_once) == 2) {
+        run(0, number, at_once);
     } else {
         fail("no such command: %s", line);
     }

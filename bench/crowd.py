@@ -46,5 +46,5 @@ class Crowd:
         """(statements a second, p50 ms, p99 ms, proxy CPU us a statement)"""
         return self._statements("run %d %d" % (seconds, at_once))
 
-    def each(self, at_once):
-        return self._statements("each %d" % at_once)
+    def send(self, count, at_once):
+        return self._statements("send %d %d" % (count, at_once))

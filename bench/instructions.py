@@ -11,6 +11,9 @@ import re
 import statistics
 import subprocess
 import sys
+import types
+
+import crowd
 
 HERE = pathlib.Path(__file__).resolve().parent
 sys.path.append(str(HERE.parent / "tests" / "e2e"))
@@ -100,6 +103,18 @@ class Count:
             self._pgbench(mode, clients, 5 + more)
             counts.append((proxy.instructions() - short) / (clients * more))
         return statistics.median(counts)
+
+
+    def per_statement_among(self, connected, statements=400):
+        """Of `statements` in the simple protocol, 20 at once, while so many clients are connected and take turns."""
+        world = types.SimpleNamespace(build=harness.ROOT / "build" / "release", ca=str(self.stack.certs.ca))
+        target = types.SimpleNamespace(name="pgvigil", port=self.stack.port, pid=0, log=self.stack.proxy.log, cpu=lambda: 0.0)
+        with crowd.Crowd(world, target, "SELECT abalance FROM pgbench_accounts WHERE aid = ?") as clients:
+            clients.open(connected, "bench1")
+            clients.send(100, 20)
+            self.stack.proxy.instructions()
+            clients.send(statements, 20)
+            return self.stack.proxy.instructions() / statements
 
 
 def ceilings():

@@ -47,7 +47,7 @@ def one(world, target, options):
             print("  %-9s  %.0f us CPU a login" % (target.name, (target.cpu() - cpu) * 1e6 / fresh), flush=True)
             note("logged in")
         for turn in range(TURNS):
-            crowd.each(AT_ONCE)
+            crowd.send(count, AT_ONCE)
             note("each sent a statement, turn %d" % (turn + 1))
         crowd.run(options.seconds, AT_ONCE)
         note("after %d s of statements" % options.seconds)

@@ -40,7 +40,7 @@ def run(world, options):
             shift = turn % len(cases)
             for at_once in (20, PEOPLE):
                 for target, who in cases[shift:] + cases[:shift]:
-                    crowds[target.name, who].each(20)
+                    crowds[target.name, who].send(PEOPLE, 20)
                     one = crowds[target.name, who].run(options.seconds, at_once)
                     results.setdefault((at_once, target.name, who), []).append(one)
                     print("  round %d/%d  %3d at once  %-9s  %-10s  %7.0f/s  p50 %6.2f ms  p99 %7.2f ms  %.1f us CPU" % (
