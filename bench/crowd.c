@@ -69,7 +69,7 @@ static struct {
     unsigned char salted[KEY];
 } crowd;
 
-static void fail(const char *format, ...)
+_Noreturn static void fail(const char *format, ...)
 {
     va_list list;
     va_start(list, format);
@@ -154,7 +154,7 @@ static void salt_password(const char *salt, unsigned iterations)
     if (len <= 0 || PKCS5_PBKDF2_HMAC(crowd.password, -1, raw, len, (int)iterations, EVP_sha256(),
                                       KEY, crowd.salted) != 1)
         fail("PBKDF2");
-    strcpy(crowd.salt, salt);
+    memcpy(crowd.salt, salt, strlen(salt) + 1);
     crowd.iterations = iterations;
 }
 
@@ -163,9 +163,12 @@ static void prove(const char *server_first, const char *final, char *proof)
 {
     unsigned char client_key[KEY], stored[KEY], signature[KEY];
     char salt[128], text[1024];
-    unsigned iterations = 0;
-    if (sscanf(server_first, "%*[^,],s=%127[^,],i=%u", salt, &iterations) != 2)
+    const char *from = strstr(server_first, ",s=");
+    const char *to = from ? strstr(from, ",i=") : NULL;
+    if (!to || (size_t)(to - from) - 3 >= sizeof salt)
         fail("SCRAM: %s", server_first);
+    snprintf(salt, sizeof salt, "%.*s", (int)(to - from) - 3, from + 3);
+    unsigned iterations = (unsigned)strtoul(to + 3, NULL, 10);
     salt_password(salt, iterations);
     hmac(crowd.salted, "Client Key", 10, client_key);
     if (!EVP_Digest(client_key, KEY, stored, NULL, EVP_sha256(), NULL))
@@ -374,22 +377,34 @@ static void run(uint64_t until, size_t most, size_t at_once)
            crowd.samples[crowd.sample_count * 99 / 100]);
 }
 
-static void command(const char *line)
+static size_t number(char **rest)
 {
-    char user[64], options[512] = "";
-    size_t number, at_once;
-    if (sscanf(line, "open %zu %63s %511[^\n]", &number, user, options) >= 2) {
-        if (crowd.count + number > CLIENTS_MOST)
-            fail("%zu clients", crowd.count + number);
-        while (number-- > 0)
-            client_open(user, options);
+    char *word = strsep(rest, " "), *end = word;
+    size_t value = word ? strtoul(word, &end, 10) : 0;
+    if (!word || end == word || *end != '\0')
+        fail("no number: %s", word ? word : "");
+    return value;
+}
+
+static void command(char *line)
+{
+    char *rest = line;
+    line[strcspn(line, "\n")] = '\0';
+    const char *word = strsep(&rest, " ");
+    size_t count = number(&rest);
+    if (strcmp(word, "open") == 0 && rest) {
+        const char *user = strsep(&rest, " ");
+        if (crowd.count + count > CLIENTS_MOST)
+            fail("%zu clients", crowd.count + count);
+        while (count-- > 0)
+            client_open(user, rest ? rest : "");
         printf("clients %zu\n", crowd.count);
-    } else if (sscanf(line, "run %zu %zu", &number, &at_once) == 2) {
-        run(now_microseconds() + number * 1000000u, SIZE_MAX, at_once);
-    } else if (sscanf(line, "send %zu %zu", &number, &at_once) == 2) {
-        run(0, number, at_once);
+    } else if (strcmp(word, "run") == 0) {
+        run(now_microseconds() + count * 1000000u, SIZE_MAX, number(&rest));
+    } else if (strcmp(word, "send") == 0) {
+        run(0, count, number(&rest));
     } else {
-        fail("no such command: %s", line);
+        fail("no such command: %s", word);
     }
     fflush(stdout);
 }

@@ -17,6 +17,13 @@ ALL = [name for name in MEASURES if name]
 DEFAULT = MEASURES[:MEASURES.index(None)]
 
 
+INTRO = """Each section below is a measure of `bench/run` (`--only NAME`) or of `bench/copy`, with its own run's machine and length. TLS on
+every leg, the same P-256 certificate for all. "direct" is PostgreSQL itself, "pgbouncer" Debian's PgBouncer 1.18, "relay" the bare TLS
+relay `bench/relay`, "vs" another build of pgvigil. Clients, PostgreSQL and proxy share the machine, so throughput tells of the sum;
+"proxy CPU" is the proxy's own time, all threads, what logging in cost taken off. They take turns within a run: compare ratios, not
+numbers of two runs. Instructions for a statement, which do not drift, are what `bench/callgrind` counts and `bench/ceilings` bounds."""
+
+
 def numbers(text):
     return [int(word) for word in text.split(",")]
 
@@ -64,6 +71,7 @@ def main():
             world.stop_all()
         print("\n%s\n" % text, flush=True)
         if options.write:
+            write_section(options.results, "What pgvigil costs", INTRO)
             write_section(options.results, module.HEADING, "Written by `bench/run --only %s --write`; medians of %d rounds of %d s; %s.\n%s"
                           % (name, options.rounds, options.seconds, processor(), text))
             print("written to %s" % options.results)

@@ -66,7 +66,7 @@ static struct {
     char chunk[CHUNK];
 } relay;
 
-static void fail(const char *what)
+_Noreturn static void fail(const char *what)
 {
     fprintf(stderr, "relay: %s: %s\n", what, strerror(errno));
     ERR_print_errors_fp(stderr);
