@@ -14,6 +14,7 @@ import sys
 import types
 
 import crowd
+from measures import people
 
 HERE = pathlib.Path(__file__).resolve().parent
 sys.path.append(str(HERE.parent / "tests" / "e2e"))
@@ -59,12 +60,13 @@ class Count:
         self.runs = 0
         self.stack = harness.Stack(policy_dir=HERE / "policy", config=LIMITS, deploy=False, serve=False, pool=pool)
         stack = self.stack
+        secret = re.search(r'secret = "([^"]*)"', (HERE / "policy" / "bench.cfg").read_text(encoding="utf-8")).group(1)
+        (stack.policy / "people.cfg").write_text(people.policy(secret), encoding="utf-8")
         try:
             text = stack.config_file.read_text(encoding="utf-8").replace("workers = 2;", "workers = %d;" % workers)
             stack.config_file.write_text(text, encoding="utf-8")
             database, cluster = stack.databases["records"], stack.cluster
             harness.run([harness.PG_BIN / "pgbench", "-q", "-i", "-s", "1", "-h", cluster.folder, "-p", cluster.port, "-U", "postgres", database])
-            secret = re.search(r'secret = "([^"]*)"', (HERE / "policy" / "bench.cfg").read_text(encoding="utf-8")).group(1)
             cluster.psql(database, "-v", "samples=1", "-v", "secret=" + secret, "-f", HERE / "setup.sql")
             stack.deploy()
             stack.proxy = Counted(stack.config_file, stack.port, stack.folder)
@@ -105,16 +107,25 @@ class Count:
         return statistics.median(counts)
 
 
-    def per_statement_among(self, connected, statements=400):
-        """Of `statements` in the simple protocol, 20 at once, while so many clients are connected and take turns."""
+    def _crowd(self, sql, connect, statements):
         world = types.SimpleNamespace(build=harness.ROOT / "build" / "release", ca=str(self.stack.certs.ca))
         target = types.SimpleNamespace(name="pgvigil", port=self.stack.port, pid=0, log=self.stack.proxy.log, cpu=lambda: 0.0)
-        with crowd.Crowd(world, target, "SELECT abalance FROM pgbench_accounts WHERE aid = ?") as clients:
-            clients.open(connected, "bench1")
-            clients.send(100, 20)
+        with crowd.Crowd(world, target, sql) as clients:
+            connect(clients)
+            clients.send(200, 20)
             self.stack.proxy.instructions()
             clients.send(statements, 20)
             return self.stack.proxy.instructions() / statements
+
+    def per_statement_among(self, connected, statements=400):
+        """Of `statements` in the simple protocol, 20 at once, while so many clients are connected and take turns."""
+        return self._crowd("SELECT abalance FROM pgbench_accounts WHERE aid = ?", lambda clients: clients.open(connected, "bench1"),
+                           statements)
+
+    def per_statement_of(self, who, statements=400):
+        """The same of 200 clients over 20 server connections: "people" of 8 pairs of role and mission, or "one person"."""
+        return self._crowd("SELECT family_name FROM public.patients WHERE id = ? % 600", lambda clients: people.connect(clients, who),
+                           statements)
 
 
 def ceilings():

@@ -10,16 +10,29 @@ ROLES, MISSIONS = ("nurse", "physician", "clerk", "pharmacist"), ("care", "admis
 SQL = "SELECT id, family_name, given_name, birth_date FROM public.patients WHERE id = ?"
 
 
-def prepare(world):
+def policy(secret):
     """Their entries in the policy: each with wards of her own, a role of four; bench1's password."""
     users = ['  { name = "person%d"; auth = "scram"; secret = "%s"; roles = [ "%s" ]; attributes = { wards = [ "%d", "%d", "%d" ]; }; }'
-             % (n, world.secret, ROLES[n % 4], 1 + n % 12, 1 + (n + 5) % 12, 1 + n * 7 % 12) for n in range(PEOPLE)]
+             % (n, secret, ROLES[n % 4], 1 + n % 12, 1 + (n + 5) % 12, 1 + n * 7 % 12) for n in range(PEOPLE)]
+    return "users = (\n%s\n);\n" % ",\n".join(users)
+
+
+def prepare(world):
     with open(os.path.join(world.work, "policy", "people.cfg"), "w") as f:
-        f.write("users = (\n%s\n);\n" % ",\n".join(users))
+        f.write(policy(world.secret))
 
 
 def options_of(n):
     return "-cpgvigil.mission=" + MISSIONS[n // 4 % 2]
+
+
+def connect(crowd, who):
+    """200 clients: one person's, or each another's."""
+    if who == "people":
+        for n in range(PEOPLE):
+            crowd.open(1, "person%d" % n, options_of(n))
+    else:
+        crowd.open(PEOPLE, "bench1")
 
 
 def run(world, options):
@@ -31,11 +44,7 @@ def run(world, options):
     try:
         for target, who in cases:
             crowd = crowds[target.name, who] = Crowd(world, target, SQL)
-            for n in range(PEOPLE):
-                if who == "people":
-                    crowd.open(1, "person%d" % n, options_of(n))
-                else:
-                    crowd.open(1, "bench1")
+            connect(crowd, who)
         for turn in range(options.rounds):
             shift = turn % len(cases)
             for at_once in (20, PEOPLE):
