@@ -90,7 +90,7 @@ class Count:
         if done.returncode != 0:
             raise harness.HarnessError("pgbench: %s\n%s" % (done.stderr, self.stack.proxy.tail()))
 
-    def per_statement(self, mode, clients=4, more=200, rounds=1):
+    def per_statement(self, mode, clients=2, more=100, rounds=1):
         """
         The median of `rounds`. Each client sends `more` statements more in the long run than in the short one; caches are warm.
         New catalogs, taken into use once a minute, can fall into one round.
