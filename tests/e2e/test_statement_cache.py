@@ -75,6 +75,12 @@ def test_other_roles_and_missions_are_judged_for_themselves(stacks):
     sql = "SELECT phone FROM patients WHERE id = 7"
     told = both(stacks, [("nurse1", sql), ("research1", sql), ("reception1", sql), ("nurse1", sql), ("admin1", sql), ("research1", sql)])
     assert len({repr(t[2:]) for t in told}) > 1
+    # Two roles in one mission, of which one sees the number: in either order.
+    sql = "SELECT nir FROM patients WHERE id < 400"
+    told = both(stacks, [("dr.martin", sql), ("nurse1", sql), ("dr.martin", sql)])
+    assert told[0][3] and told[0][2:] == told[2][2:] and told[1][2] == "42703"
+    told = both(stacks, [("nurse1", sql + " AND true"), ("dr.martin", sql + " AND true")])
+    assert told[0][2] == "42703" and told[1][3]
 
 
 def test_mission_changes_what_the_same_text_gives(stacks):
