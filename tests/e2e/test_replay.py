@@ -7,6 +7,7 @@ import json
 import os
 import re
 import resource
+import shutil
 import subprocess
 import time
 
@@ -345,9 +346,10 @@ def test_exit_statuses_and_usage(logged, tmp_path):
 
 def test_live_catalog_and_configuration(logged, ran):
     """--database: the catalog as it is, the name from the conninfo; guards need not be there."""
-    done = logged.command("replay", "-c", logged.config_file, "--database", "records", "--json", "--skip", "pgvigil,postgres", "--user", "nurse1", logged.logs / "pg.csv", check=False)
+    shutil.copy(logged.logs / "pg.csv", logged.logs / "pg-then.csv")  # pgvigil itself goes on to log there
+    done = logged.command("replay", "-c", logged.config_file, "--database", "records", "--json", "--skip", "pgvigil,postgres", "--user", "nurse1", logged.logs / "pg-then.csv", check=False)
     assert done.returncode == 1, done.stderr
-    saved = replay(logged, "--json", "--skip", "pgvigil,postgres", "--user", "nurse1", "pg.csv")
+    saved = replay(logged, "--json", "--skip", "pgvigil,postgres", "--user", "nurse1", "pg-then.csv")
     assert json.loads(done.stdout) == json.loads(saved[1])
 
 
