@@ -38,6 +38,9 @@ struct map {
     size_t used;  /* live and tombstones */
 };
 
+/* Of a map that holds nothing yet, and most never do: never written. */
+static struct slot no_slots[1];
+
 static char tombstone_place;
 #define TOMBSTONE (&tombstone_place)
 
@@ -62,12 +65,7 @@ struct map *map_new(void)
     struct map *map = calloc(1, sizeof *map);
     if (!map)
         return NULL;
-    map->slots = calloc(FIRST_SLOTS, sizeof *map->slots);
-    if (!map->slots) {
-        free(map);
-        return NULL;
-    }
-    map->mask = FIRST_SLOTS - 1;
+    map->slots = no_slots;
     return map;
 }
 
@@ -78,6 +76,8 @@ static bool is_live(const struct slot *slot)
 
 void map_clear(struct map *map)
 {
+    if (map->slots == no_slots)
+        return;
     for (size_t i = 0; i <= map->mask; i++) {
         if (is_live(&map->slots[i]))
             free(map->slots[i].key);
@@ -92,7 +92,8 @@ void map_free(struct map *map)
     if (!map)
         return;
     map_clear(map);
-    free(map->slots);
+    if (map->slots != no_slots)
+        free(map->slots);
     free(map);
 }
 
@@ -136,6 +137,8 @@ static enum status rehash(struct map *map)
     /* Mostly tombstones: the same size again is enough. */
     if (map->count * 2 >= slots)
         slots *= 2;
+    if (slots < FIRST_SLOTS)
+        slots = FIRST_SLOTS;
     struct slot *fresh = calloc(slots, sizeof *fresh);
     if (!fresh)
         return ERR_MEMORY;
@@ -147,7 +150,8 @@ static enum status rehash(struct map *map)
             j = (j + 1) & (slots - 1);
         fresh[j] = map->slots[i];
     }
-    free(map->slots);
+    if (map->slots != no_slots)
+        free(map->slots);
     map->slots = fresh;
     map->mask = slots - 1;
     map->used = map->count;

@@ -382,8 +382,13 @@ static void on_read(evutil_socket_t fd, short what, void *context)
     struct server *server = context;
     if (server->state == SERVER_CLOSED || server->state == SERVER_LENT)
         return;
+    struct worker *worker = server->worker;
+    buffer_take(&worker->spare_in, &server->in);
     enum status status = transport_read(server->transport, &server->in, READ_BUDGET);
+    if (server->session != NULL)
+        buffer_take(&worker->spare_out, &server->session->out.bytes);
     server_process(server);
+    buffer_give(&worker->spare_in, &server->in);
     if (server->state == SERVER_CLOSED || !server->reading)
         return;
     if (status == OK) {

@@ -371,8 +371,10 @@ static void on_read(evutil_socket_t fd, short what, void *context)
         handshake(session);
         return;
     }
+    buffer_take(&session->worker->spare_in, &session->in);
     enum status status = transport_read(session->transport, &session->in, READ_BUDGET);
     session_process(session);
+    buffer_give(&session->worker->spare_in, &session->in);
     if (session->state == SESSION_DEAD || session->state == SESSION_CLOSING)
         return;
     if (status == OK) {
@@ -516,7 +518,9 @@ void session_write(struct session *session)
             session_end(session, "client closed the connection");
             return;
         }
+        buffer_give(&session->worker->spare_out, &out->bytes);
     }
+    buffer_give(&session->worker->spare_in, &session->in);
     if (session->state == SESSION_CLOSING && outbox_len(out) == 0) {
         transport_shutdown(session->transport);
         session_end(session, "closed");

@@ -27,6 +27,8 @@
  * rounds the sockets get their turn first. */
 #define TURN_ROUNDS       8
 #define TICK_MICROSECONDS 1000000u
+/* What one long message has made larger goes back to the system. */
+#define SPARE_BYTES_MAX ((size_t)256 << 10)
 
 struct worker_task {
     STAILQ_ENTRY(worker_task) link;
@@ -39,6 +41,31 @@ uint64_t clock_microseconds(void)
     struct timespec now;
     clock_gettime(CLOCK_MONOTONIC, &now);
     return (uint64_t)now.tv_sec * 1000000u + (uint64_t)now.tv_nsec / 1000u;
+}
+
+void buffer_take(struct buf *spare, struct buf *buf)
+{
+    if (buf->data != NULL || spare->data == NULL)
+        return;
+    buf->data = spare->data;
+    buf->cap = spare->cap;
+    buf->head = buf->tail = 0;
+    spare->data = NULL;
+    spare->cap = 0;
+}
+
+void buffer_give(struct buf *spare, struct buf *buf)
+{
+    if (buf->data == NULL || buf_len(buf) > 0 || buf->failed)
+        return;
+    if (spare->data != NULL || buf->cap > SPARE_BYTES_MAX) {
+        buf_free(buf);
+        return;
+    }
+    spare->data = buf->data;
+    spare->cap = buf->cap;
+    buf->data = NULL;
+    buf->cap = buf->head = buf->tail = 0;
 }
 
 enum status worker_post(struct worker *worker, worker_task_fn *fn, void *context)
@@ -406,6 +433,8 @@ void worker_close(struct worker *worker)
     if (worker->wake_fd >= 0)
         close(worker->wake_fd);
     free(worker->pools);
+    buf_free(&worker->spare_in);
+    buf_free(&worker->spare_out);
     statement_cache_free(worker->statements);
     free(worker->meters);
     world_unref(worker->world);

@@ -18,6 +18,7 @@
 #include <event2/event.h>
 #include <netinet/in.h>
 #include <pgvigil/audit.h>
+#include <pgvigil/buf.h>
 #include <pgvigil/config.h>
 #include <pgvigil/status.h>
 #include <pthread.h>
@@ -87,6 +88,8 @@ struct worker {
     uint64_t next_tick;
     uint64_t next_session;
     uint64_t audit_error_logged;
+    struct buf spare_in;  /* read into by whichever connection's turn it is */
+    struct buf spare_out; /* the same for what is written */
     bool started;
     bool stopping;
     atomic_uint load; /* sessions, read by the acceptor */
@@ -121,6 +124,13 @@ void worker_touch(struct worker *worker, struct session *session);
 void worker_touch_server(struct worker *worker, struct server *server);
 /* Of what belongs to no database. */
 struct meter *worker_meter(const struct worker *worker);
+
+/*
+ * Thousands of idle connections would keep a buffer each that only the few at work need. One that
+ * has none takes the worker's spare, and gives back what is empty when it has been handled.
+ */
+void buffer_take(struct buf *spare, struct buf *buf);
+void buffer_give(struct buf *spare, struct buf *buf);
 
 uint64_t clock_microseconds(void); /* monotonic */
 
