@@ -124,7 +124,7 @@ static void set_figures(struct meter *meter, const struct census *census)
     meter_set(meter, FIGURE_SERVERS_RESETTING, census->servers_resetting);
 }
 
-static void add(struct census *sum, const struct census *more)
+void census_add(struct census *sum, const struct census *more)
 {
     sum->clients_active += more->clients_active;
     sum->clients_idle += more->clients_idle;
@@ -133,6 +133,8 @@ static void add(struct census *sum, const struct census *more)
     sum->servers_idle += more->servers_idle;
     sum->servers_opening += more->servers_opening;
     sum->servers_resetting += more->servers_resetting;
+    if (sum->longest_wait < more->longest_wait)
+        sum->longest_wait = more->longest_wait;
 }
 
 /* Sessions of no database: they log in, or are the console's. */
@@ -162,7 +164,7 @@ void census_tick(struct worker *worker)
         struct census unrestricted;
         census_take(worker, i * 2 + POOL_PAIRS, &pairs);
         census_take(worker, i * 2 + POOL_UNRESTRICTED, &unrestricted);
-        add(&pairs, &unrestricted);
+        census_add(&pairs, &unrestricted);
         set_figures(&worker->meters[i], &pairs);
     }
     count_others(worker, &worker->meters[count]);

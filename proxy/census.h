@@ -26,6 +26,7 @@ const char *census_server_state(const struct server *server);
 
 /* Of one of the worker's pools: two for each database. */
 void census_take(const struct worker *worker, size_t pool, struct census *census);
+void census_add(struct census *sum, const struct census *more);
 /* Once a second: the figures of the moment, into the worker's meters. */
 void census_tick(struct worker *worker);
 

@@ -24,7 +24,7 @@ static bool names_file(const char *keyword)
     return false;
 }
 
-static void put_option(struct buf *out, const char *keyword, const char *value)
+void config_put_option(struct buf *out, const char *keyword, const char *value)
 {
     buf_printf(out, "%s%s='", buf_len(out) ? " " : "", keyword);
     for (const char *at = value; *at; at++) {
@@ -59,7 +59,7 @@ static void take_option(struct config_reader *reader, const config_setting_t *se
             config_complain(reader, setting, "%s: %s \"%s\": %s; give the path of yours", name,
                             keyword, value, strerror(errno));
     }
-    put_option(out, keyword, value);
+    config_put_option(out, keyword, value);
 }
 
 static void check_present(struct config_reader *reader, const config_setting_t *setting,
@@ -92,7 +92,7 @@ const char *config_conninfo(struct config_reader *reader, const config_setting_t
     }
     check_present(reader, setting, options, "user");
     check_present(reader, setting, options, "dbname");
-    put_option(&out, "gssencmode", "disable");
+    config_put_option(&out, "gssencmode", "disable");
     PQconninfoFree(options);
     return text_take(&out, reader->arena);
 }

@@ -58,6 +58,8 @@ const char *config_resolve(struct config_reader *reader, const config_setting_t 
 /* Parses, resolves file names, adds gssencmode=disable. NULL after telling what is wrong. */
 const char *config_conninfo(struct config_reader *reader, const config_setting_t *setting,
                             const char *conninfo);
+/* keyword='value', as libpq reads it, behind what is there. */
+void config_put_option(struct buf *out, const char *keyword, const char *value);
 /* A value of a conninfo that config_conninfo returned, in the arena; NULL when it has none. */
 const char *config_conninfo_value(struct config_reader *reader, const char *conninfo,
                                   const char *keyword);

@@ -283,13 +283,6 @@ static enum status judge_text(struct session *session, const struct statement_so
     return status;
 }
 
-static enum status judged_before(struct session *session, const struct statement_source *source,
-                                 struct statement *statement, struct refusal *refusal)
-{
-    note_session(session, statement, source);
-    return settle_verdict(session, statement, OK, NULL, refusal);
-}
-
 /* Of a simple query the constants may be others; see constants.h. */
 static bool constants_of(const struct statement_source *source, struct constants *constants)
 {
@@ -315,8 +308,10 @@ static enum status judge_once(struct session *session, const struct statement_so
     if (known != NULL)
         *out = statement_again(known, source->name);
     meter_count(session->meter, *out != NULL ? FIGURE_CACHE_HIT : FIGURE_CACHE_MISS);
-    if (*out != NULL)
-        return judged_before(session, source, *out, refusal);
+    if (*out != NULL) {
+        note_session(session, *out, source);
+        return settle_verdict(session, *out, OK, NULL, refusal);
+    }
     enum status status = judge_text(session, source, out, refusal);
     if (status != OK || !statement_cache_fits((*out)->verdict))
         return status;
@@ -327,7 +322,10 @@ static enum status judge_once(struct session *session, const struct statement_so
     /* What is kept has nothing of a session's. */
     *out = statement_again(known, source->name);
     statement_unref(known);
-    return *out == NULL ? ERR_MEMORY : judged_before(session, source, *out, refusal);
+    if (*out == NULL)
+        return ERR_MEMORY;
+    note_session(session, *out, source);
+    return status;
 }
 
 enum status query_judge(struct session *session, const struct statement_source *source,

@@ -10,6 +10,7 @@
 #include "proxy/connector.h"
 #include "proxy/notification.h"
 #include "proxy/result.h"
+#include "proxy/server_identity.h"
 #include "proxy/session.h"
 #include "proxy/upstream_cancel.h"
 
@@ -65,24 +66,6 @@ static void server_enter(struct server *server, enum server_state state)
         server->asked_since = clock_microseconds();
 }
 
-static void forget_preferences(struct server_identity *identity)
-{
-    for (size_t i = 0; i < identity->name_count; i++)
-        free(identity->names[i]);
-    free(identity->names);
-    free(identity->preferences);
-    identity->names = NULL;
-    identity->preferences = NULL;
-    identity->name_count = 0;
-}
-
-static void forget_identity(struct server_identity *identity)
-{
-    free(identity->person);
-    forget_preferences(identity);
-    memset(identity, 0, sizeof *identity);
-}
-
 /* Its session, if any, hears of it. */
 static void server_lost(struct server *server, const char *sqlstate, const char *message)
 {
@@ -90,43 +73,6 @@ static void server_lost(struct server *server, const char *sqlstate, const char 
     server_close(server, message);
     if (session != NULL)
         session_server_lost(session, sqlstate, message);
-}
-
-const char *server_parameter(const struct server *server, const char *name)
-{
-    for (size_t i = 0; i < server->parameter_count; i++)
-        if (strcmp(server->parameters[i].name, name) == 0)
-            return server->parameters[i].value;
-    return PQparameterStatus(server->conn, name);
-}
-
-static void remember_parameter(struct server *server, const char *name, const char *value)
-{
-    char *copy = strdup(value);
-    if (copy == NULL)
-        return;
-    for (size_t i = 0; i < server->parameter_count; i++) {
-        if (strcmp(server->parameters[i].name, name) == 0) {
-            free(server->parameters[i].value);
-            server->parameters[i].value = copy;
-            return;
-        }
-    }
-    char *own_name = strdup(name);
-    struct server_parameter *grown =
-        server->parameter_count >= 64
-            ? NULL
-            : realloc(server->parameters, (server->parameter_count + 1) * sizeof *grown);
-    if (grown != NULL)
-        server->parameters = grown;
-    if (grown == NULL || own_name == NULL) {
-        free(copy);
-        free(own_name);
-        return;
-    }
-    grown[server->parameter_count].name = own_name;
-    grown[server->parameter_count].value = copy;
-    server->parameter_count++;
 }
 
 void server_forget_unnamed(struct server *server)
@@ -160,7 +106,7 @@ static void preparing_failed(struct server *server)
     /* The transaction has failed there, as with any other error in it; nothing runs in it. */
     server->doubtful = true;
     temporary_unanswered(&server->session->temporary);
-    forget_identity(&server->applying);
+    server_identity_forget(&server->applying);
     server_enter(server, SERVER_ACTIVE);
     session_follow_failed(server->session, sqlstate, message);
 }
@@ -185,7 +131,7 @@ static void own_answer_complete(struct server *server)
     applied->path_at = applying->path_at;
     applying->person = NULL;
     if (applying->preferences != NULL) {
-        forget_preferences(applied);
+        server_identity_forget_preferences(applied);
         applied->preferences = applying->preferences;
         applied->names = applying->names;
         applied->name_count = applying->name_count;
@@ -237,7 +183,7 @@ static void own_message(struct server *server, const struct wire_message *messag
     switch (message->type) {
     case 'S':
         if (wire_parse_parameter_status(message, &name, &value) == OK)
-            remember_parameter(server, name, value);
+            server_remember_parameter(server, name, value);
         return;
     case 'A':
         /* While it follows its session to another mission, say. */
@@ -303,7 +249,7 @@ static void active_message(struct server *server, struct wire_message *message)
     const char *name;
     const char *value;
     if (message->type == 'S' && wire_parse_parameter_status(message, &name, &value) == OK)
-        remember_parameter(server, name, value);
+        server_remember_parameter(server, name, value);
     enum status status = result_message(server->session, message);
     if (status == OK || server->state == SERVER_CLOSED)
         return;
@@ -497,26 +443,6 @@ struct server *server_new(struct pool *pool, PGconn *conn, uint64_t policy_id)
     return server;
 }
 
-static bool copy_names(const struct identity *identity, struct server_identity *out)
-{
-    out->names = calloc(identity->setting_count + 1, sizeof *out->names);
-    for (size_t i = 0; out->names != NULL && i < identity->setting_count; i++) {
-        out->names[i] = strdup(identity->settings[i].name);
-        if (out->names[i] == NULL)
-            return false;
-        out->name_count++;
-    }
-    return out->names != NULL;
-}
-
-static char *take_text(struct buf *buf)
-{
-    buf_byte(buf, '\0');
-    char *text = buf->failed ? NULL : strdup((const char *)buf_head(buf));
-    buf_free(buf);
-    return text;
-}
-
 /* Whom the server has to be for the session; NULL: out of memory. */
 static const char *wanted_person(const struct pool *pool, struct session *session, size_t *path_at)
 {
@@ -542,9 +468,9 @@ static bool wanted_identity(const struct server *server, struct server_identity 
     if (wants_preferences(session))
         status = identity_preferences(&session->identity, &preferences);
     out->person = person == NULL ? NULL : strdup(person);
-    out->preferences = take_text(&preferences);
+    out->preferences = server_identity_take_text(&preferences);
     return status == OK && out->person != NULL && out->preferences != NULL &&
-           copy_names(&session->identity, out);
+           server_identity_copy_names(&session->identity, out);
 }
 
 static bool same_text(const char *applied, const char *wanted)
@@ -560,13 +486,6 @@ static bool closes_cursors(const struct server *server)
     return server->stale_cursors && !cursors_hold(server->session->cursors);
 }
 
-/* Role, mission, person, reason or patient differ, not the search path alone. */
-static bool another_standing(const struct server_identity *a, const struct server_identity *b)
-{
-    return a->person == NULL || a->path_at != b->path_at ||
-           strncmp(a->person, b->person, a->path_at) != 0;
-}
-
 /*
  * currval and lastval answer what the connection drew: another session's key, or another person's
  * of a login that acts for many. A session's own stands there only while nobody else had the
@@ -576,7 +495,7 @@ static bool forgets_sequences(const struct server *server)
 {
     return server->drew != 0 && server->pool->kind == POOL_PAIRS &&
            (server->drew != server->session->id || server->doubtful ||
-            another_standing(&server->applied, &server->applying));
+            server_identity_differs(&server->applied, &server->applying));
 }
 
 void server_draws(struct server *server)
@@ -607,7 +526,7 @@ static bool prepare(struct server *server, bool preferences)
     if (preferences)
         buf_str(&sql, server->applying.preferences);
     else
-        forget_preferences(&server->applying);
+        server_identity_forget_preferences(&server->applying);
     bool good = !sql.failed;
     if (good) {
         wire_put_query(&server->out, (const char *)buf_head(&sql), buf_len(&sql));
@@ -650,7 +569,7 @@ void server_bind(struct server *server, struct session *session)
     session->server = server;
     server->cancelled = false;
     server->applied_session = session->id;
-    forget_identity(&server->applying);
+    server_identity_forget(&server->applying);
     if (is_the_sessions(server, session)) {
         server_enter(server, SERVER_ACTIVE);
         session_server_ready(session, server);
@@ -662,7 +581,7 @@ void server_bind(struct server *server, struct session *session)
     bool preferences =
         good && !same_text(server->applied.preferences, server->applying.preferences);
     if (good && !person && !preferences && !closes_cursors(server) && !forgets_sequences(server)) {
-        forget_identity(&server->applying);
+        server_identity_forget(&server->applying);
         server_enter(server, SERVER_ACTIVE);
         session_server_ready(session, server);
         return;
@@ -696,17 +615,17 @@ static const char objects_are_open[] =
 void server_follow(struct server *server)
 {
     struct session *session = server->session;
-    forget_identity(&server->applying);
+    server_identity_forget(&server->applying);
     if (!wanted_identity(server, &server->applying)) {
         server_lost(server, "53200", "out of memory");
         return;
     }
-    forget_preferences(&server->applying);
+    server_identity_forget_preferences(&server->applying);
     bool closes = closes_cursors(server);
     bool asks = temporary_unsettled(&session->temporary);
     if (!closes && !asks && !server->doubtful &&
         same_text(server->applied.person, server->applying.person)) {
-        forget_identity(&server->applying);
+        server_identity_forget(&server->applying);
         session_server_ready(session, server);
         return;
     }
@@ -716,7 +635,7 @@ void server_follow(struct server *server)
      */
     if (server->own_in_transaction)
         session->transaction.touched = true;
-    bool another = another_standing(&server->applied, &server->applying);
+    bool another = server_identity_differs(&server->applied, &server->applying);
     /* First, so that it is known whose rows come. */
     server->asks_temporary = server->hears_temporary = asks;
     server->drops_temporary = asks && session->temporary.ended;
@@ -778,7 +697,7 @@ void server_release(struct server *server, bool reset)
     wire_put_query(&server->out, discard, sizeof discard - 1);
     map_clear(server->prepared);
     server_forget_unnamed(server);
-    forget_identity(&server->applied);
+    server_identity_forget(&server->applied);
     worker_touch_server(server->worker, server);
 }
 
@@ -923,8 +842,8 @@ void server_free(struct server *server)
     buf_free(&server->out);
     map_free(server->prepared);
     statement_unref(server->unnamed);
-    forget_identity(&server->applied);
-    forget_identity(&server->applying);
+    server_identity_forget(&server->applied);
+    server_identity_forget(&server->applying);
     for (size_t i = 0; i < server->parameter_count; i++) {
         free(server->parameters[i].name);
         free(server->parameters[i].value);

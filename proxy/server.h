@@ -17,6 +17,7 @@
 #define PGVIGIL_PROXY_SERVER_H
 
 #include "proxy/pool.h"
+#include "proxy/server_identity.h"
 #include "proxy/statement.h"
 #include "proxy/transport.h"
 #include "proxy/wire.h"
@@ -38,15 +39,6 @@ enum server_state {
 struct server_parameter {
     char *name;
     char *value;
-};
-
-/* Texts that make a connection somebody's; NULL: unknown, or (preferences) none. */
-struct server_identity {
-    char *person;
-    size_t path_at; /* where the search path begins in `person` */
-    char *preferences;
-    char **names; /* of the session settings in `preferences`, to be reset for the next one */
-    size_t name_count;
 };
 
 struct server {
@@ -150,5 +142,7 @@ void server_draws(struct server *server);
 /* A simple query replaces the unnamed statement there. */
 void server_forget_unnamed(struct server *server);
 const char *server_parameter(const struct server *server, const char *name);
+/* It has said so. */
+void server_remember_parameter(struct server *server, const char *name, const char *value);
 
 #endif

@@ -594,59 +594,6 @@ static bool keeps_server(const struct session *session)
            temporary_keeps(&session->temporary);
 }
 
-static enum status person_text(struct session *session, struct buf *out, size_t *path_at)
-{
-    const char *pair = NULL;
-    struct arena *arena = NULL;
-    if (session->identity.mission >= 0) {
-        arena = arena_new(0);
-        if (arena != NULL)
-            pair = guard_pair_name(session->world->policy, session->identity.role,
-                                   session->identity.mission, arena);
-        if (pair == NULL) {
-            arena_free(arena);
-            return ERR_MEMORY;
-        }
-    }
-    enum status status = identity_person(&session->identity, session->world->policy, pair,
-                                         session->address, out, path_at);
-    arena_free(arena);
-    return status;
-}
-
-/* The epoch grows with everything that stands in it; what matters most is looked at all the same.
- */
-static bool person_is_current(const struct session *session)
-{
-    const struct session_person *person = &session->person;
-    return person->text != NULL && person->epoch == session->epoch &&
-           person->policy == session->world->policy && person->user == session->identity.user &&
-           person->role == session->identity.role && person->mission == session->identity.mission;
-}
-
-const char *session_person_text(struct session *session, size_t *path_at)
-{
-    struct session_person *person = &session->person;
-    if (!person_is_current(session)) {
-        struct buf text;
-        buf_init(&text, 0);
-        free(person->text);
-        person->text = NULL;
-        if (person_text(session, &text, &person->path_at) == OK) {
-            buf_byte(&text, '\0');
-            person->text = text.failed ? NULL : strdup((const char *)buf_head(&text));
-        }
-        buf_free(&text);
-        person->epoch = session->epoch;
-        person->policy = session->world->policy;
-        person->user = session->identity.user;
-        person->role = session->identity.role;
-        person->mission = session->identity.mission;
-    }
-    *path_at = person->path_at;
-    return person->text;
-}
-
 void session_server_ready(struct session *session, struct server *server)
 {
     session->bound_epoch = session->epoch;

@@ -82,27 +82,19 @@ static const struct view_column database_columns[] = {
     TEXT("mode"),
 };
 
-static const struct view_column client_columns[] = {
-    TEXT("type"),           TEXT("user"),         TEXT("database"),
-    TEXT("state"),          TEXT("addr"),         NUMBER("port"),
-    TEXT("local_addr"),     NUMBER("local_port"), TEXT("connect_time"),
-    TEXT("request_time"),   NUMBER("wait"),       NUMBER("wait_us"),
-    NUMBER("close_needed"), TEXT("ptr"),          TEXT("link"),
-    NUMBER("remote_pid"),   TEXT("tls"),          TEXT("application_name"),
-    NUMBER("id"),           NUMBER("worker"),     TEXT("person"),
-    TEXT("role"),           TEXT("mission"),
-};
+/* What a connection of either side has, as PgBouncer names it. */
+#define CONNECTION                                                                                 \
+    TEXT("type"), TEXT("user"), TEXT("database"), TEXT("state"), TEXT("addr"), NUMBER("port"),     \
+        TEXT("local_addr"), NUMBER("local_port"), TEXT("connect_time"), TEXT("request_time"),      \
+        NUMBER("wait"), NUMBER("wait_us"), NUMBER("close_needed"), TEXT("ptr"), TEXT("link"),      \
+        NUMBER("remote_pid"), TEXT("tls"), TEXT("application_name"), NUMBER("id"),                 \
+        NUMBER("worker")
 
-static const struct view_column server_columns[] = {
-    TEXT("type"),           TEXT("user"),         TEXT("database"),
-    TEXT("state"),          TEXT("addr"),         NUMBER("port"),
-    TEXT("local_addr"),     NUMBER("local_port"), TEXT("connect_time"),
-    TEXT("request_time"),   NUMBER("wait"),       NUMBER("wait_us"),
-    NUMBER("close_needed"), TEXT("ptr"),          TEXT("link"),
-    NUMBER("remote_pid"),   TEXT("tls"),          TEXT("application_name"),
-    NUMBER("id"),           NUMBER("worker"),     TEXT("kind"),
-    TEXT("role"),           TEXT("mission"),
-};
+static const struct view_column client_columns[] = {CONNECTION, TEXT("person"), TEXT("role"),
+                                                    TEXT("mission")};
+
+static const struct view_column server_columns[] = {CONNECTION, TEXT("kind"), TEXT("role"),
+                                                    TEXT("mission")};
 
 #define COUNT(array) (sizeof(array) / sizeof(array)[0])
 
@@ -250,26 +242,13 @@ static void put_stats(const struct worker *worker, struct view_rows *rows)
 
 /* ---- POOLS, DATABASES ---- */
 
-static void add(struct census *sum, const struct census *more)
-{
-    sum->clients_active += more->clients_active;
-    sum->clients_idle += more->clients_idle;
-    sum->clients_waiting += more->clients_waiting;
-    sum->servers_active += more->servers_active;
-    sum->servers_idle += more->servers_idle;
-    sum->servers_opening += more->servers_opening;
-    sum->servers_resetting += more->servers_resetting;
-    if (sum->longest_wait < more->longest_wait)
-        sum->longest_wait = more->longest_wait;
-}
-
 static struct census sum_pool(const struct worker *worker, const struct view_part *parts,
                               size_t pool)
 {
     struct census sum = {0};
     for (unsigned i = 0; i < worker->config->workers; i++)
         if (parts[i].pools != NULL)
-            add(&sum, &parts[i].pools[pool]);
+            census_add(&sum, &parts[i].pools[pool]);
     return sum;
 }
 
@@ -319,7 +298,7 @@ static void put_databases(const struct worker *worker, const struct view_part *p
         const struct config_database *database = &worker->config->databases[i];
         struct census sum = sum_pool(worker, parts, i * 2 + POOL_PAIRS);
         struct census other = sum_pool(worker, parts, i * 2 + POOL_UNRESTRICTED);
-        add(&sum, &other);
+        census_add(&sum, &other);
         view_put_text(rows, database->name);
         put_conninfo_value(rows, database->conninfo, "host");
         put_conninfo_value(rows, database->conninfo, "port");

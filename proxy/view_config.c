@@ -4,6 +4,7 @@
  * Trust boundary: pgvigil.cfg holds passwords of database logins. Every value that libpq itself
  * would hide in a dialogue is hidden here; of keys the file's name is shown, never what is in it.
  */
+#include "proxy/config_read.h"
 #include "proxy/view.h"
 
 #include <libpq-fe.h>
@@ -32,17 +33,6 @@ static void put_bool(struct view_rows *rows, const char *key, bool value)
     put(rows, key, value ? "true" : "false", "false");
 }
 
-static void put_option(struct buf *out, const char *keyword, const char *value)
-{
-    buf_printf(out, "%s%s='", buf_len(out) ? " " : "", keyword);
-    for (const char *at = value; *at; at++) {
-        if (*at == '\'' || *at == '\\')
-            buf_byte(out, '\\');
-        buf_byte(out, (unsigned char)*at);
-    }
-    buf_byte(out, '\'');
-}
-
 /* libpq marks what is a secret. */
 static void put_conninfo(struct view_rows *rows, const char *key, const char *conninfo)
 {
@@ -52,7 +42,7 @@ static void put_conninfo(struct view_rows *rows, const char *key, const char *co
     for (const PQconninfoOption *option = options; option != NULL && option->keyword; option++) {
         bool secret = strchr(option->dispchar, '*') != NULL;
         if (option->val != NULL)
-            put_option(&out, option->keyword, secret ? "***" : option->val);
+            config_put_option(&out, option->keyword, secret ? "***" : option->val);
     }
     buf_byte(&out, '\0');
     put(rows, key, options == NULL || out.failed ? NULL : (const char *)buf_head(&out), NULL);

@@ -1,4 +1,9 @@
 """Fixtures for tests/e2e and tests/attacks: one PostgreSQL for a whole run, logs shown with what fails."""
+import os
+import pathlib
+import subprocess
+import tempfile
+
 import pytest
 
 import harness
@@ -38,6 +43,20 @@ def make_stack(cluster):
 def stack(make_stack):
     """The clinic as it is, behind pgvigil."""
     return make_stack()
+
+
+@pytest.fixture
+def small_disk():
+    if os.geteuid() != 0:
+        pytest.skip("A TMPFS NEEDS ROOT")
+    folder = tempfile.mkdtemp(prefix="pgvigil-small-")
+    done = subprocess.run(["mount", "-t", "tmpfs", "-o", "size=1m,mode=0700", "tmpfs", folder], stderr=subprocess.PIPE)
+    if done.returncode != 0:
+        os.rmdir(folder)
+        pytest.skip("NO TMPFS HERE: %s" % done.stderr.decode())
+    yield pathlib.Path(folder)
+    subprocess.run(["umount", "-l", folder], check=False)
+    os.rmdir(folder)
 
 
 @pytest.hookimpl(hookwrapper=True)

@@ -305,17 +305,6 @@ def test_without_the_group_nothing_listens(make_stack):
 
 # ---- health -----------------------------------------------------------------------------------------------------------------
 
-@pytest.fixture
-def small_disk(tmp_path):
-    folder = tmp_path / "small"
-    folder.mkdir(mode=0o700)
-    done = subprocess.run(["mount", "-t", "tmpfs", "-o", "size=1m,mode=0700", "tmpfs", folder], stderr=subprocess.PIPE, check=False)
-    if done.returncode != 0:
-        pytest.skip("a tmpfs cannot be mounted here: %r" % done.stderr)
-    yield folder
-    subprocess.run(["umount", "-l", folder], check=True)
-
-
 def test_healthz_says_when_the_audit_cannot_be_written(make_stack, small_disk):
     own = with_port(make_stack, audit_dir=small_disk / "audit")
     assert figures.get(own.admin, "/healthz")[0] == 200

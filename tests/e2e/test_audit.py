@@ -400,19 +400,6 @@ def test_trail_goes_on_after_a_restart_and_a_crash(make_stack):
 
 # ---- a full disk ---------------------------------------------------------------------------------------------------------
 
-@pytest.fixture
-def small_disk():
-    if os.geteuid() != 0:
-        pytest.skip("A TMPFS NEEDS ROOT")
-    folder = tempfile.mkdtemp(prefix="pgvigil-small-")
-    done = subprocess.run(["mount", "-t", "tmpfs", "-o", "size=1m,mode=0700", "tmpfs", folder], stderr=subprocess.PIPE)
-    if done.returncode != 0:
-        os.rmdir(folder)
-        pytest.skip("NO TMPFS HERE: %s" % done.stderr.decode())
-    yield pathlib.Path(folder)
-    subprocess.run(["umount", "-l", folder], check=False)
-    os.rmdir(folder)
-
 
 def test_full_disk_refuses_and_service_returns_by_itself(make_stack, small_disk):
     own = make_stack(audit_dir=small_disk / "audit")

@@ -529,17 +529,6 @@ def test_trail_with_the_console_in_it_is_whole(make_stack):
     assert done.returncode == 0
 
 
-@pytest.fixture
-def small_disk(tmp_path):
-    folder = tmp_path / "small"
-    folder.mkdir(mode=0o700)
-    done = subprocess.run(["mount", "-t", "tmpfs", "-o", "size=1m,mode=0700", "tmpfs", folder], stderr=subprocess.PIPE, check=False)
-    if done.returncode != 0:
-        pytest.skip("a tmpfs cannot be mounted here: %r" % done.stderr)
-    yield folder
-    subprocess.run(["umount", "-l", folder], check=True)
-
-
 def test_nothing_is_shown_without_its_record(make_stack, small_disk):
     own = with_admin(make_stack, audit_dir=small_disk / "audit")
     with wire.open_session(own, database="pgvigil") as raw:
