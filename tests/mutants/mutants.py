@@ -148,7 +148,7 @@ MUTANTS = [
     ("person-ceiling", "the ceiling of a shared login", "policy/policy.c", "        if ((int)on_behalf->roles[i] == role)\n", "        if (i == 0 || (int)on_behalf->roles[i] == role)\n",
      "unit/test_shared_identity", False),
     ("person-shared", "a shared login is nobody to act for", "policy/policy.c", "if (on_behalf == NULL || person->on_behalf != NULL ||", "if (on_behalf == NULL ||", "unit/test_shared_identity", False),
-    ("person-nobody", "nobody touches no data", "proxy/query.c", "    if (nobody && status != ERR_SYNTAX &&", "    if (false && nobody &&", "e2e/test_shared_logins", True),
+    ("person-nobody", "nobody touches no data", "proxy/judging.c", "    if (nobody && status != ERR_SYNTAX &&", "    if (false && nobody &&", "e2e/test_shared_logins", True),
     ("person-glass", "a broken glass is hers who broke it", "proxy/break_glass.c", "strcmp(glass->person, identity->user->name) == 0 &&", "glass->person != NULL &&", "unit/test_shared_identity", False),
     ("person-reason", "a reason is hers who gave it", "proxy/identity.c", "    identity->reason = identity->patient = NULL;\n    identity->until = 0;",
      "    identity->reason = strdup(\"somebody's\");\n    identity->patient = NULL;\n    identity->until = 0;", "unit/test_shared_identity", False),
