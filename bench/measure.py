@@ -39,6 +39,7 @@ def arguments():
     parser.add_argument("--rounds", type=int)
     parser.add_argument("--seconds", type=int)
     parser.add_argument("--clients", type=numbers)
+    parser.add_argument("--workers", type=int, default=0, help="0: one for each core")
     parser.add_argument("--modes", default="simple,extended,prepared")
     parser.add_argument("--write", action="store_true")
     options = parser.parse_args()

@@ -59,6 +59,7 @@ class World:
             self.binaries["vs"] = os.path.abspath(options.vs)
         self.running = []
         self.count = 0
+        self.workers = options.workers
         with open(os.path.join(HERE, "policy", "bench.cfg")) as f:
             self.secret = re.search(r'secret = "([^"]*)"', f.read()).group(1)
         self.ca = os.path.join(self.certs, "ca.crt")
@@ -145,12 +146,13 @@ class World:
             words = ["setpriv", "--reuid=postgres", "--regid=postgres", "--clear-groups", "--pdeathsig", "TERM", "--"] + words
         return self._start("pgbouncer", words, port)
 
-    def config(self, port, durability="written", workers=0, pool=40, more=""):
+    def config(self, port, durability="written", workers=None, pool=40, more=""):
         folder = os.path.join(self.work, "pgvigil-%d" % port)
         os.mkdir(folder, 0o700)
         path = os.path.join(folder, "pgvigil.cfg")
         with open(os.open(path, os.O_WRONLY | os.O_CREAT, 0o600), "w") as f:
-            f.write(CFG.format(pg_port=self.pg_port, port=port, certs=self.certs, durability=durability, workers=workers,
+            f.write(CFG.format(pg_port=self.pg_port, port=port, certs=self.certs, durability=durability,
+                               workers=self.workers if workers is None else workers,
                                pool=pool, policy=os.path.join(self.work, "policy"), database=DATABASE, folder=folder, more=more))
         return path
 

@@ -21,6 +21,8 @@
 
 /* One TLS record; also what a plain read asks for at a time. */
 #define READ_SIZE ((size_t)16384)
+/* Behind a TLS record of at least this size more is likely to wait in the socket. */
+#define LONG_READ ((size_t)4096)
 
 struct transport_kind {
     /* At most `len` bytes; OK with *count > 0, or a status that says why there are none. */
@@ -276,8 +278,9 @@ enum status transport_read(struct transport *transport, struct buf *into, size_t
         if (transport->meter)
             meter_add(transport->meter, transport->received, count);
         budget -= count;
-        /* A short read from a plain socket emptied it: the next event tells of more. */
-        if (!transport->ssl && count < want) {
+        /* A short read emptied the socket, and what read-ahead took beyond the record is pending:
+         * the next event tells of more, and a call that only says so is a syscall a message. */
+        if (transport->ssl ? count < LONG_READ && !SSL_has_pending(transport->ssl) : count < want) {
             transport->want = TRANSPORT_WANT_READ;
             return NEED_MORE;
         }
