@@ -8,12 +8,22 @@
 #include "record.h"
 #include "encode.h"
 
+#include <stdlib.h>
 #include <string.h>
 
-void record_session(struct buf *out, const struct audit_session *session)
+#ifndef NDEBUG
+/* A record that names whoever it was before is the worst that could happen here. */
+static void must_be(const struct audit_text *encoded, struct buf *fresh)
 {
-    if (!session)
-        return;
+    if (!fresh->failed && (buf_len(fresh) != encoded->len ||
+                           memcmp(buf_head(fresh), encoded->bytes, encoded->len) != 0))
+        abort();
+    buf_free(fresh);
+}
+#endif
+
+static void session_fields(struct buf *out, const struct audit_session *session)
+{
     encode_number(out, "session", session->id);
     encode_field(out, "person", session->person);
     encode_field(out, "login", session->login);
@@ -32,6 +42,29 @@ void record_session(struct buf *out, const struct audit_session *session)
         encode_number(out, "port", session->port);
     encode_field(out, "application", session->application);
     encode_field(out, "tls", session->tls);
+}
+
+enum status audit_encode_session(const struct audit_session *session, struct buf *out)
+{
+    session_fields(out, session);
+    return out->failed ? ERR_MEMORY : OK;
+}
+
+void record_session(struct buf *out, const struct audit_session *session)
+{
+    if (!session)
+        return;
+    if (session->encoded.len == 0) {
+        session_fields(out, session);
+        return;
+    }
+    buf_append(out, session->encoded.bytes, session->encoded.len);
+#ifndef NDEBUG
+    struct buf fresh;
+    buf_init(&fresh, 0);
+    session_fields(&fresh, session);
+    must_be(&session->encoded, &fresh);
+#endif
 }
 
 void record_reference(struct buf *out, const struct audit_session *session, uint64_t begin)
@@ -111,7 +144,7 @@ static void observation(struct buf *out, const struct audit_observed *observed)
     buf_byte(out, '}');
 }
 
-void record_statement(struct buf *out, const struct audit_statement *statement)
+static void statement_fields(struct buf *out, const struct audit_statement *statement)
 {
     encode_field(out, "statement", statement->kind);
     encode_field(out, "decision", statement->decision);
@@ -127,6 +160,27 @@ void record_statement(struct buf *out, const struct audit_statement *statement)
     size_t kept = encode_string(out, statement->sql, RECORD_SQL_MAX);
     if (statement->sql[kept])
         encode_number(out, "sql_bytes", strlen(statement->sql));
+}
+
+enum status audit_encode_statement(const struct audit_statement *statement, struct buf *out)
+{
+    statement_fields(out, statement);
+    return out->failed ? ERR_MEMORY : OK;
+}
+
+void record_statement(struct buf *out, const struct audit_statement *statement)
+{
+    if (statement->encoded.len == 0) {
+        statement_fields(out, statement);
+        return;
+    }
+    buf_append(out, statement->encoded.bytes, statement->encoded.len);
+#ifndef NDEBUG
+    struct buf fresh;
+    buf_init(&fresh, 0);
+    statement_fields(&fresh, statement);
+    must_be(&statement->encoded, &fresh);
+#endif
 }
 
 void record_outcome(struct buf *out, const struct audit_outcome *outcome)

@@ -49,6 +49,22 @@ static const char *rule_place(const struct verdict_statement *statement, struct 
     return NULL;
 }
 
+/* The statement may be run a million times. */
+static bool encode_record(struct audit_statement *record, struct arena *arena)
+{
+    struct buf text;
+    buf_init(&text, 0);
+    char *copy = NULL;
+    if (audit_encode_statement(record, &text) == OK)
+        copy = arena_alloc(arena, buf_len(&text));
+    if (copy != NULL) {
+        memcpy(copy, buf_head(&text), buf_len(&text));
+        record->encoded = (struct audit_text){copy, buf_len(&text)};
+    }
+    buf_free(&text);
+    return copy != NULL;
+}
+
 static bool fill_record(const struct verdict_statement *from, const struct audit_observed *observed,
                         struct arena *arena, struct audit_statement *record)
 {
@@ -67,7 +83,7 @@ static bool fill_record(const struct verdict_statement *from, const struct audit
     record->decision = "allow";
     record->rule = rule_place(from, arena);
     record->observed = observed;
-    return true;
+    return encode_record(record, arena);
 }
 
 static const struct audit_statement unknown_record = {.kind = "EXECUTE", .decision = "allow"};
@@ -110,11 +126,26 @@ static const struct audit_statement *record_with(const struct session *session,
     bool text =
         use->kind != USE_CURSOR || statement->verdict->statements[index].kind == STATEMENT_FETCH;
     *room = text ? *record : *read;
+    room->encoded = (struct audit_text){0};
     room->kind = text ? record->kind : "FETCH";
     room->relations = read->relations;
     room->relation_count = read->relation_count;
     room->rule = read->rule;
     return room;
+}
+
+/* Who it is stands the same in all records of a session's statements, up to the next change. */
+static const struct audit_session *who_of(struct session *session)
+{
+    struct audit_session *who = &session->who;
+    if (who->encoded.len == 0) {
+        buf_clear(&session->who_text);
+        session->who_text.failed = false;
+        if (audit_encode_session(who, &session->who_text) == OK)
+            who->encoded =
+                (struct audit_text){buf_head(&session->who_text), buf_len(&session->who_text)};
+    }
+    return who;
 }
 
 enum status result_audit_begin(struct session *session, struct statement *statement, size_t index,
@@ -125,7 +156,7 @@ enum status result_audit_begin(struct session *session, struct statement *statem
     if (record == NULL)
         return ERR_MEMORY;
     observed_count(session, record);
-    return audit_begin(session->worker->audit, &session->who, record, id);
+    return audit_begin(session->worker->audit, who_of(session), record, id);
 }
 
 enum status result_audit_refusal(struct session *session, const struct statement *statement,
@@ -148,7 +179,7 @@ enum status result_audit_refusal(struct session *session, const struct statement
     }
     const struct audit_outcome outcome = {.sqlstate = refusal->sqlstate};
     meter_count(session->meter, FIGURE_REFUSAL);
-    return audit_whole(session->worker->audit, &session->who, &record, &outcome);
+    return audit_whole(session->worker->audit, who_of(session), &record, &outcome);
 }
 
 /* Where the number of a request's begin record is kept: NULL when there is no room for one. */
@@ -175,7 +206,7 @@ enum status result_audit_more(struct session *session, struct request *request)
     if (begun == NULL)
         return ERR_MEMORY;
     if (*begun != 0)
-        return audit_more(session->worker->audit, &session->who, *begun - 1, request->rows,
+        return audit_more(session->worker->audit, who_of(session), *begun - 1, request->rows,
                           request->bytes);
     uint64_t id = 0;
     enum status status = result_audit_begin(session, request->statement, request->index,
@@ -217,14 +248,14 @@ enum status result_audit_done(struct session *session, struct request *request,
     if (begun == &request->audit_id)
         *begun = 0;
     if (number != 0)
-        return audit_end(session->worker->audit, &session->who, number - 1, &outcome);
+        return audit_end(session->worker->audit, who_of(session), number - 1, &outcome);
     struct audit_statement room;
     const struct audit_statement *record = record_with(
         session, request->statement, request->index, uses_at(request->uses, request->index), &room);
     if (record == NULL)
         return ERR_MEMORY;
     observed_count(session, record);
-    return audit_whole(session->worker->audit, &session->who, record, &outcome);
+    return audit_whole(session->worker->audit, who_of(session), record, &outcome);
 }
 
 enum status result_audit_not_run(struct session *session, struct request *request,
@@ -233,7 +264,7 @@ enum status result_audit_not_run(struct session *session, struct request *reques
     const struct audit_outcome outcome = {.sqlstate = sqlstate};
     if (request->kind != REQUEST_QUERY)
         return request->audit_id == 0 ? OK
-                                      : audit_end(session->worker->audit, &session->who,
+                                      : audit_end(session->worker->audit, who_of(session),
                                                   request->audit_id - 1, &outcome);
     const struct statement *statement = request->statement;
     for (size_t i = request->index;
@@ -241,7 +272,7 @@ enum status result_audit_not_run(struct session *session, struct request *reques
         if (statement->begun[i] == 0)
             continue;
         enum status status =
-            audit_end(session->worker->audit, &session->who, statement->begun[i] - 1, &outcome);
+            audit_end(session->worker->audit, who_of(session), statement->begun[i] - 1, &outcome);
         if (status != OK)
             return status;
     }

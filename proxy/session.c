@@ -33,6 +33,8 @@
 /* Requests a client may have open. Each holds its judged statement (some 5 kB) for a message of
  * perhaps 20 bytes, so the bounds on bytes do not stop one that asks for ever and never reads. */
 #define PIPELINE_MAX 1000
+/* After so long without a message a session counts as idle. */
+#define IDLE_MICROSECONDS 10000000ull
 /* A session that waits is still read so far, to notice that its client has gone. */
 #define WAITING_READ ((size_t)64 << 10)
 
@@ -150,6 +152,7 @@ void session_free(struct session *session)
         event_free(session->write_event);
     transport_free(session->transport);
     buf_free(&session->in);
+    buf_free(&session->who_text);
     outbox_free(&session->out);
     requests_clear(&session->requests);
     statements_free(session->statements);
@@ -426,6 +429,7 @@ void session_accept(struct worker *worker, int fd, const char *address, uint16_t
     snprintf(session->address, sizeof session->address, "%s", address);
     session->port = port;
     session->accepted = session->last_active = worker->now;
+    buf_init(&session->who_text, 0);
     buf_init(&session->in, worker->config->limits.message_bytes + 2 * READ_BUDGET);
     outbox_init(&session->out, 0);
     requests_init(&session->requests);
@@ -538,11 +542,21 @@ void session_resume(struct session *session, bool flushed)
     session_process(session);
 }
 
+/* What only a session at work needs; thousands are not. */
+static void give_back(struct session *session)
+{
+    if (session->last_active + IDLE_MICROSECONDS > session->worker->now)
+        return;
+    session->who.encoded = (struct audit_text){0};
+    buf_free(&session->who_text);
+}
+
 void session_tick(struct session *session)
 {
     const struct config_limits *limits = &session->worker->config->limits;
     uint64_t now = session->worker->now;
     query_end_overdue(session);
+    give_back(session);
     switch (session->state) {
     case SESSION_ACCEPTED:
     case SESSION_TLS_HANDSHAKE:
@@ -790,6 +804,7 @@ void session_fill_who(const struct session *session, const struct identity *iden
     who->patient = who->break_glass ? identity->patient : NULL;
     who->reason = identity->reason;
     who->application = identity->application;
+    who->encoded = (struct audit_text){0};
 }
 
 void session_update_who(struct session *session)

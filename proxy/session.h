@@ -102,6 +102,7 @@ struct session {
     bool reset_parameters;          /* they are as at the start, which it is to hear */
     struct transaction transaction; /* what would undo changes of it */
     struct audit_session who;
+    struct buf who_text; /* who.encoded */
     uint32_t key_id; /* BackendKeyData */
     uint32_t key_secret;
     uint64_t delayed_until;

@@ -23,6 +23,8 @@
 #define READ_SIZE ((size_t)16384)
 /* Behind a TLS record of at least this size more is likely to wait in the socket. */
 #define LONG_READ ((size_t)4096)
+/* What a server's socket is asked for at once: results come in records of 8 kB. */
+#define STREAM_READ ((size_t)65536)
 
 struct transport_kind {
     /* At most `len` bytes; OK with *count > 0, or a status that says why there are none. */
@@ -109,6 +111,13 @@ static const struct transport_kind plain_kind = {plain_read, plain_write};
 
 /* ---- TLS ---- */
 
+/* Nearly always empty, and clearing it goes through all of its places. */
+static void clear_errors(void)
+{
+    if (ERR_peek_error() != 0)
+        ERR_clear_error();
+}
+
 /* What a call that returned `result` means; `error` is errno as the call left it. */
 static enum status tls_outcome(struct transport *transport, int result, int error)
 {
@@ -138,7 +147,7 @@ static enum status tls_outcome(struct transport *transport, int result, int erro
 
 static enum status tls_read(struct transport *transport, void *bytes, size_t len, size_t *count)
 {
-    ERR_clear_error();
+    clear_errors();
     errno = 0;
     int result = SSL_read_ex(transport->ssl, bytes, len, count);
     return result > 0 ? OK : tls_outcome(transport, result, errno);
@@ -147,7 +156,7 @@ static enum status tls_read(struct transport *transport, void *bytes, size_t len
 static enum status tls_write(struct transport *transport, const void *bytes, size_t len,
                              size_t *count)
 {
-    ERR_clear_error();
+    clear_errors();
     errno = 0;
     int result = SSL_write_ex(transport->ssl, bytes, len, count);
     return result > 0 ? OK : tls_outcome(transport, result, errno);
@@ -155,13 +164,12 @@ static enum status tls_write(struct transport *transport, const void *bytes, siz
 
 static const struct transport_kind tls_kind = {tls_read, tls_write};
 
-/* Partial writes and moving buffers, since callers keep what was not sent in a buffer that moves;
- * released buffers, since thousands of idle sessions must not hold 34 kB each. Read-ahead saves one
- * recv a record. */
+/* Partial writes and moving buffers, since callers keep what was not sent in a buffer that moves.
+ * Read-ahead saves one recv a record. */
 static void set_modes(SSL *ssl)
 {
     (void)SSL_set_mode(ssl, SSL_MODE_ENABLE_PARTIAL_WRITE | SSL_MODE_ACCEPT_MOVING_WRITE_BUFFER |
-                                SSL_MODE_RELEASE_BUFFERS | SSL_MODE_AUTO_RETRY);
+                                SSL_MODE_AUTO_RETRY);
     SSL_set_read_ahead(ssl, 1);
 }
 
@@ -190,6 +198,7 @@ struct transport *transport_upstream(int fd, SSL *ssl)
     if (!transport || !ssl)
         return transport;
     set_modes(ssl);
+    SSL_set_default_read_buffer_len(ssl, STREAM_READ);
     transport->ssl = ssl;
     transport->kind = &tls_kind;
     return transport;
@@ -216,13 +225,15 @@ enum status transport_start_tls(struct transport *transport, struct tls_context 
 {
     if (transport->ssl || !transport->owned)
         return fail(transport, ERR_INTERNAL, "TLS started twice");
-    ERR_clear_error();
+    clear_errors();
     transport->ssl = SSL_new(tls_context_ssl(tls));
     if (!transport->ssl)
         return fail(transport, ERR_MEMORY, "out of memory for TLS");
     if (SSL_set_fd(transport->ssl, transport->fd) != 1)
         return fail(transport, ERR_TLS, "cannot attach the socket to TLS");
     set_modes(transport->ssl);
+    /* Thousands of idle sessions must not hold 34 kB each; servers are few. */
+    (void)SSL_set_mode(transport->ssl, SSL_MODE_RELEASE_BUFFERS);
     SSL_set_accept_state(transport->ssl);
     transport->kind = &tls_kind;
     transport->handshaking = true;
@@ -234,7 +245,7 @@ enum status transport_handshake(struct transport *transport)
 {
     if (!transport->handshaking)
         return OK;
-    ERR_clear_error();
+    clear_errors();
     errno = 0;
     int result = SSL_do_handshake(transport->ssl);
     if (result != 1)
@@ -332,9 +343,9 @@ bool transport_pending(const struct transport *transport)
 void transport_shutdown(struct transport *transport)
 {
     if (transport->ssl && !transport->handshaking && !transport->broken) {
-        ERR_clear_error();
+        clear_errors();
         (void)SSL_shutdown(transport->ssl);
-        ERR_clear_error();
+        clear_errors();
     }
     (void)shutdown(transport->fd, SHUT_WR);
 }

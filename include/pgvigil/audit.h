@@ -45,6 +45,15 @@ NODISCARD enum status audit_open(const struct audit_options *options, unsigned c
 /* Flushes, writes a closing checkpoint. Accepts NULL. */
 void audit_close(struct audit *audit);
 
+struct buf;
+
+/* Fields as they stand in a record, made once for many (audit_encode_...); len 0: there are none.
+ * Borrowed. */
+struct audit_text {
+    const void *bytes;
+    size_t len;
+};
+
 /* Who and why: one per session, borrowed for each call. NULL strings are left out. */
 struct audit_session {
     uint64_t id;
@@ -63,7 +72,8 @@ struct audit_session {
     const char *address; /* client's */
     uint16_t port;
     const char *application;
-    const char *tls; /* "TLSv1.3" */
+    const char *tls;           /* "TLSv1.3" */
+    struct audit_text encoded; /* the above; whoever changes that, empties this */
 };
 
 struct audit_relation {
@@ -115,6 +125,7 @@ struct audit_statement {
     const char *rule;     /* "clinic.cfg:120", or NULL */
     const char *refused;  /* refusal reason word and object, for deny: "relation public.x" */
     const struct audit_observed *observed; /* NULL: the decision was enforced */
+    struct audit_text encoded;             /* the above */
 };
 
 struct audit_outcome {
@@ -125,6 +136,11 @@ struct audit_outcome {
     uint64_t microseconds;
     bool unfinished; /* the session or server ended in the middle */
 };
+
+/* Appends the fields, for `encoded`. ERR_MEMORY: nothing of it may be used. */
+NODISCARD enum status audit_encode_session(const struct audit_session *session, struct buf *out);
+NODISCARD enum status audit_encode_statement(const struct audit_statement *statement,
+                                             struct buf *out);
 
 /* Events that are not statements: "start", "stop", "reload", "reload-failed", "connect",
  * "auth-failed", "refused-connection", "disconnect", "mission", "break-glass-begin",
