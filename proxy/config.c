@@ -96,6 +96,7 @@ static const struct config_field admin_fields[] = {
 struct top_fields {
     const char *policy;
     unsigned workers;
+    unsigned worker_fill;
     const char *pseudonym_key;
     const char *log_level;
 };
@@ -104,6 +105,7 @@ static const struct config_field top_field_list[] = {
     FIELD(FIELD_FILE, struct top_fields, policy, .required = true,
           .remedy = "give the policy's directory or file"),
     FIELD(FIELD_UINT, struct top_fields, workers, .max = 256),
+    FIELD(FIELD_UINT, struct top_fields, worker_fill, .min = 1, .max = 100000),
     FIELD(FIELD_SECRET, struct top_fields, pseudonym_key,
           .remedy = "run certs/make, or write 64 random hexadecimal digits"),
     FIELD(FIELD_TEXT, struct top_fields, log_level),
@@ -358,11 +360,12 @@ static unsigned cores(void)
 static void read_top(struct config_reader *reader, const config_setting_t *root,
                      struct config *config)
 {
-    struct top_fields fields = {0};
+    struct top_fields fields = {.worker_fill = 16};
     config_read_fields(reader, root, top_field_list, &fields);
     config->policy = fields.policy;
     config->pseudonym_key = fields.pseudonym_key;
     config->workers = fields.workers ? fields.workers : cores();
+    config->worker_fill = fields.worker_fill;
     config->log_level = read_log_level(reader, root, fields.log_level);
     read_listen(reader, root, &config->listen);
     read_databases(reader, root, config);

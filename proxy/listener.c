@@ -9,18 +9,32 @@
 #include "proxy/admission.h"
 #include "proxy/session.h"
 #include "proxy/wire.h"
+#include "proxy/worker.h"
 
 #include <arpa/inet.h>
 #include <errno.h>
 #include <netinet/tcp.h>
 #include <pgvigil/log.h>
+#include <pthread.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
+#include <time.h>
 #include <unistd.h>
 
 #define ACCEPTS_A_TURN 64
+/* Of a core: from here on the next loop is better company. */
+#define BUSY_PERCENT        50
+#define BUSY_EVERY          100000u /* microseconds */
+#define NANOSECONDS_PERCENT 10u     /* of a microsecond */
+
+/* How much of a core a worker's thread has had of late. */
+struct busy {
+    uint64_t asked; /* monotonic microseconds */
+    uint64_t spent; /* nanoseconds of CPU by then */
+    bool above;     /* BUSY_PERCENT */
+};
 
 struct listener {
     int fd;
@@ -28,6 +42,7 @@ struct listener {
     struct event *resume;
     const struct process *process;
     struct worker *workers;
+    struct busy *busy; /* one for each */
 };
 
 struct accepted {
@@ -87,9 +102,35 @@ static void turn_away(struct listener *listener, struct accepted *accepted, bool
     free(accepted);
 }
 
-static struct worker *least_loaded(struct listener *listener)
+static bool is_busy(struct busy *busy, const struct worker *worker)
+{
+    uint64_t now = clock_microseconds();
+    clockid_t clock;
+    struct timespec spent;
+    if (now - busy->asked < BUSY_EVERY || pthread_getcpuclockid(worker->thread, &clock) != 0 ||
+        clock_gettime(clock, &spent) != 0)
+        return busy->above;
+    uint64_t nanoseconds = (uint64_t)spent.tv_sec * 1000000000u + (uint64_t)spent.tv_nsec;
+    busy->above =
+        nanoseconds - busy->spent > (now - busy->asked) * NANOSECONDS_PERCENT * BUSY_PERCENT;
+    busy->asked = now;
+    busy->spent = nanoseconds;
+    return busy->above;
+}
+
+/*
+ * The first that may be filled up, or else the one with the fewest: a loop with few sessions wakes
+ * for each message of each, and waking costs more than a small statement does.
+ */
+static struct worker *choose(struct listener *listener)
 {
     struct worker *best = &listener->workers[0];
+    for (unsigned i = 0; i < listener->process->config->workers; i++) {
+        struct worker *worker = &listener->workers[i];
+        bool busy = is_busy(&listener->busy[i], worker);
+        if (atomic_load(&worker->load) < listener->process->config->worker_fill && !busy)
+            return worker;
+    }
     for (unsigned i = 1; i < listener->process->config->workers; i++)
         if (atomic_load(&listener->workers[i].load) < atomic_load(&best->load))
             best = &listener->workers[i];
@@ -113,7 +154,7 @@ static void hand_over(struct listener *listener, int fd, const struct sockaddr_s
         turn_away(listener, accepted, total);
         return;
     }
-    struct worker *worker = least_loaded(listener);
+    struct worker *worker = choose(listener);
     atomic_fetch_add(&worker->load, 1);
     if (worker_post(worker, take, accepted) == OK)
         return;
@@ -201,6 +242,12 @@ enum status listener_open(struct event_base *base, const struct process *process
         return ERR_MEMORY;
     listener->process = process;
     listener->workers = workers;
+    listener->busy = calloc(process->config->workers, sizeof *listener->busy);
+    listener->fd = -1;
+    if (listener->busy == NULL) {
+        listener_close(listener);
+        return ERR_MEMORY;
+    }
     listener->fd = bind_socket(listen_config);
     if (listener->fd < 0) {
         log_event(LOG_LEVEL_ERROR, "event=listen-failed address=%s port=%u why=\"%s\"",
@@ -229,5 +276,6 @@ void listener_close(struct listener *listener)
         event_free(listener->resume);
     if (listener->fd >= 0)
         close(listener->fd);
+    free(listener->busy);
     free(listener);
 }

@@ -2,7 +2,8 @@
  * listener.h: the socket that clients connect to.
  *
  * Runs in the loop of the thread that opened it (serve's main thread); accepted sockets go to the
- * worker with the fewest sessions. Limits on connections are kept here, before a byte is read.
+ * first worker that is neither filled (worker_fill) nor busy, or else to the one with the fewest
+ * sessions. Limits on connections are kept here, before a byte is read.
  */
 #ifndef PGVIGIL_PROXY_LISTENER_H
 #define PGVIGIL_PROXY_LISTENER_H

@@ -121,6 +121,7 @@ void view_put_config(const struct config *config, struct view_rows *rows)
     put_size(rows, "audit.file_bytes", config->audit.file_bytes, "268435456");
     put(rows, "alert.command", config->alert_command, NULL);
     put_size(rows, "workers", config->workers, "0");
+    put_size(rows, "worker_fill", config->worker_fill, "16");
     put(rows, "pseudonym_key", config->pseudonym_key, NULL);
     put(rows, "log_level", levels[config->log_level], "info");
     put_limits(&config->limits, rows);

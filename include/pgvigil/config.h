@@ -81,6 +81,7 @@ struct config {
     const char *policy;    /* directory or file */
     struct audit_options audit;
     unsigned workers;          /* event loops; 0 was replaced by the number of cores */
+    unsigned worker_fill;      /* sessions that share one before the next gets any */
     const char *pseudonym_key; /* file, or NULL; config_read_pseudonym_key reads it */
     struct config_limits limits;
     struct config_admin admin;

@@ -523,6 +523,7 @@ databases = (
 policy = "policy";
 audit = { directory = "%s"; key = "%s"; durability = "written"; %s };
 workers = %d;
+worker_fill = 1;
 pseudonym_key = "%s";
 %s
 """ % (self.port, self.certs.server, self.certs.server_key, self.certs.ca, listen, ",\n".join(rows), self.audit_dir,

@@ -367,3 +367,21 @@ def test_port_in_use_is_told_and_nothing_is_served(make_stack):
         assert own.proxy.process.wait(60) != 0
         assert "listen-failed" in own.proxy.log.read_text()
         own.proxy.process = None
+
+
+# ---- which worker has whom ----------------------------------------------------------------------------------------------------
+
+@pytest.mark.parametrize("fill, shares", [(3, [3, 2]), (1, [3, 2]), (4, [4, 1]), (16, [5, 0])])
+def test_workers_are_filled_one_after_the_other(make_stack, fill, shares):
+    port = harness.free_port()
+    own = make_stack(config="admin = { port = %d; %s };" % (port, USERS), serve=False)
+    text = own.config_file.read_text(encoding="utf-8")
+    assert "worker_fill = 1;" in text
+    own.config_file.write_text(text.replace("worker_fill = 1;", "worker_fill = %d;" % fill), encoding="utf-8")
+    own.serve()
+    own.admin = port
+    with contextlib.ExitStack() as sessions:
+        for _ in range(5):
+            sessions.enter_context(own.connect("nurse1")).execute("SELECT 1")
+        found = settled(own, "pgvigil_client_connections", 5, database="records")
+        assert [found.sum("pgvigil_client_connections", database="records", worker=str(i)) for i in (0, 1)] == shares

@@ -122,6 +122,7 @@ static void smallest_file_has_its_defaults(void **state)
     assert_int_equal(config->audit.durability, AUDIT_WRITTEN);
     assert_int_equal(config->audit.checkpoint_seconds, 60);
     assert_true(config->workers >= 1);
+    assert_int_equal(config->worker_fill, 16);
     assert_int_equal(config->limits.message_bytes, 64 << 20);
     assert_int_equal(config->limits.server_lifetime_seconds, 3600);
     assert_int_equal(config->limits.statement_cache_bytes, 16 << 20);
@@ -141,7 +142,7 @@ static void every_key_is_read(void **state)
              "databases = ( { name = \"a\"; pool = 3; owner = \"o\"; conninfo = \"user=u "
              "dbname=a\"; "
              "unrestricted = \"user=d dbname=a\"; } );\n"
-             "policy = \"policy\"; workers = 3; pseudonym_key = \"pseudonym.key\"; log_level = "
+             "policy = \"policy\"; workers = 3; worker_fill = 5; pseudonym_key = \"pseudonym.key\"; log_level = "
              "\"debug\";\n"
              "audit = { directory = \"/var/a\"; key = \"audit.pem\"; durability = \"synced\"; "
              "checkpoint_seconds = 7; file_bytes = 1000000L; };\n"
@@ -162,6 +163,7 @@ static void every_key_is_read(void **state)
     assert_string_equal(config->databases[0].unrestricted,
                         "user='d' dbname='a' gssencmode='disable'");
     assert_int_equal(config->workers, 3);
+    assert_int_equal(config->worker_fill, 5);
     assert_int_equal(config->log_level, 0);
     assert_string_equal(config->audit.directory, "/var/a");
     assert_int_equal(config->audit.durability, AUDIT_SYNCED);
@@ -232,7 +234,7 @@ static void all_errors_are_told_at_once_with_their_lines(void **state)
     assert_null(config);
     assert_string_equal(
         told(),
-        "pgvigil.cfg:14: unknown key \"colour\"; known here: policy, workers, pseudonym_key, "
+        "pgvigil.cfg:14: unknown key \"colour\"; known here: policy, workers, worker_fill, pseudonym_key, "
         "log_level, listen, "
         "databases, audit, limits, alert, admin\n"
         "pgvigil.cfg:1: policy is missing\n"
