@@ -352,13 +352,13 @@ static enum status over_limit(struct session *session, struct request *head, con
 }
 
 /* Rows of the portal that gives them, however many FETCHes or Executes ask for them. */
-static uint64_t count_portal_row(struct request *head)
+static uint64_t count_portal_rows(struct request *head, uint64_t more)
 {
     const struct use *use = uses_at(head->uses, head->index);
     if (use != NULL && use->kind == USE_CURSOR)
-        return ++use->cursor->rows;
+        return use->cursor->rows += more;
     struct portal_rows *rows = use != NULL && use->rows != NULL ? use->rows : head->portal_rows;
-    return rows == NULL ? head->rows : ++rows->count;
+    return rows == NULL ? head->rows : (rows->count += more);
 }
 
 static enum status count_row(struct session *session, struct request *head)
@@ -367,7 +367,7 @@ static enum status count_row(struct session *session, struct request *head)
     head->rows++;
     if (head->statement == NULL)
         return OK;
-    uint64_t rows = count_portal_row(head);
+    uint64_t rows = count_portal_rows(head, 1);
     if (head->over_limit)
         return OK;
     enum status status = mission_limits_row(session, rows, message, sizeof message);
@@ -410,6 +410,41 @@ static enum status on_row(struct session *session, struct request *head,
         return status;
     emit(session, message);
     return hold_or_record(session, head);
+}
+
+/* Nothing is to be done about a row but to count it: no limit, no mute, no plan's line, and of
+ * COPY's data neither the header nor, in binary, the trailer. */
+static bool rows_pass(const struct session *session, const struct request *head, unsigned char type)
+{
+    if (head == NULL || (head->kind != REQUEST_QUERY && head->kind != REQUEST_EXECUTE))
+        return false;
+    bool passes = type == 'D' ? !explain_runs(head)
+                              : head->copy_out && head->copy_begun && !head->copy_binary;
+    return passes && !session->muted && !head->over_limit && !mission_limits_rows(session);
+}
+
+enum status result_rows(struct session *session, const unsigned char *bytes, size_t len,
+                        size_t *taken)
+{
+    struct request *head = requests_head(&session->requests);
+    *taken = 0;
+    if ((bytes[0] != 'D' && bytes[0] != 'd') || !rows_pass(session, head, bytes[0]))
+        return OK;
+    size_t size = 0;
+    uint64_t rows = 0;
+    while (wire_row_size(bytes + *taken, len - *taken, bytes[0], &size)) {
+        *taken += size;
+        rows++;
+    }
+    if (rows == 0)
+        return OK;
+    head->bytes += *taken;
+    head->rows += rows;
+    if (head->statement != NULL)
+        (void)count_portal_rows(head, rows);
+    buf_append(&session->out.bytes, bytes, *taken);
+    worker_touch(session->worker, session);
+    return session->out.bytes.failed ? ERR_MEMORY : hold_or_record(session, head);
 }
 
 enum status result_piece(struct session *session, unsigned char type, const void *bytes, size_t len,

@@ -14,6 +14,11 @@
 /* One whole message. OK; ERR_PROTOCOL: not what the server owed: the caller closes it. ERR_MEMORY,
  * ERR_AUDIT. */
 NODISCARD enum status result_message(struct session *session, struct wire_message *message);
+/* The whole DataRows (or CopyData) at the start of what a server said, in one run, where nothing
+ * looks into them; *taken bytes are done, 0: message by message, please. `len` is not 0.
+ * ERR_MEMORY, ERR_AUDIT. */
+NODISCARD enum status result_rows(struct session *session, const unsigned char *bytes, size_t len,
+                                  size_t *taken);
 /* Part of a long DataRow or CopyData, the first with its header; `left` bytes are still to come. */
 NODISCARD enum status result_piece(struct session *session, unsigned char type, const void *bytes,
                                    size_t len, size_t left, bool first);

@@ -277,10 +277,24 @@ static bool pass_piece(struct server *server, bool first)
     return true;
 }
 
+/* Passes on a run of rows. False: there is none. */
+static bool pass_rows(struct server *server)
+{
+    size_t taken = 0;
+    const unsigned char *bytes = buf_head(&server->in);
+    enum status status = result_rows(server->session, bytes, buf_len(&server->in), &taken);
+    buf_consume(&server->in, taken);
+    if (status != OK && server->state != SERVER_CLOSED)
+        server_lost(server, "08P01", "the database server's answer could not be handled");
+    return taken > 0 || status != OK;
+}
+
 static bool process_one(struct server *server)
 {
     if (server->piece_left > 0)
         return pass_piece(server, false);
+    if (server->state == SERVER_ACTIVE && buf_len(&server->in) > 0 && pass_rows(server))
+        return true;
     unsigned char type;
     size_t len;
     enum status status = wire_peek(&server->in, WIRE_FROM_SERVER, WIRE_LARGE_MAX, &type, &len);

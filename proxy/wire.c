@@ -112,6 +112,17 @@ enum status wire_peek(const struct buf *buf, enum wire_from from, size_t max_len
     return OK;
 }
 
+bool wire_row_size(const unsigned char *bytes, size_t len, unsigned char type, size_t *size)
+{
+    if (len < WIRE_HEADER_BYTES || bytes[0] != type)
+        return false;
+    uint32_t length = load_u32(bytes + 1);
+    if (length < 4 || length >= len)
+        return false;
+    *size = (size_t)length + 1;
+    return true;
+}
+
 enum status wire_next(struct buf *buf, enum wire_from from, size_t max_len,
                       struct wire_message *message)
 {

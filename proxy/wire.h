@@ -47,6 +47,8 @@ enum wire_from {
  */
 NODISCARD enum status wire_next(struct buf *buf, enum wire_from from, size_t max_len,
                                 struct wire_message *message);
+/* A whole message of this type stands at the start of the bytes; *size with its header. */
+bool wire_row_size(const unsigned char *bytes, size_t len, unsigned char type, size_t *size);
 /* The same checks on the header only, nothing consumed: for results that are passed on in pieces.
  * *len is the body's. */
 NODISCARD enum status wire_peek(const struct buf *buf, enum wire_from from, size_t max_len,

@@ -73,13 +73,13 @@ def test_long_result_has_begin_more_end(stack):
     with wire.open_session(stack, "reception1") as raw:
         marker = "long_%d" % random.randrange(10**9)
         raw.send(wire.query("SELECT a.id AS %s, repeat('x', 500) FROM patients a, wards b" % marker))
-        while raw.receive()[0] != "D":
-            pass
+        first = raw.receive()
+        while first[0] != "D":
+            first = raw.receive()
         (begin,) = [r for r in stack.audit_records() if marker in r.get("sql", "")]
         assert begin["type"] == "begin"
-        rest = raw.until("Z")
-        rows = 1 + sum(1 for kind, _ in rest if kind == "D")
-        assert rows == 7200
+        rows = [body for kind, body in [first] + raw.until("Z") if kind == "D"]
+        assert len(rows) == 7200
     files = {}
     for path in stack.audit_dir.glob("*.jsonl"):
         lines = [json.loads(line) for line in path.read_bytes().splitlines()]
@@ -89,6 +89,7 @@ def test_long_result_has_begin_more_end(stack):
     mine = [r for r in lines if r.get("begin") == begin["seq"]]
     ends = [r for r in mine if r["type"] == "end"]
     assert len(ends) == 1 and ends[0]["rows"] == 7200 and ends[0]["tag"] == "SELECT 7200" and "sqlstate" not in ends[0]
+    assert ends[0]["bytes"] == sum(5 + len(body) for body in rows)
     assert len([r for r in mine if r["type"] == "more"]) >= 10
 
 

@@ -282,15 +282,16 @@ def test_long_copy_is_on_record_before_it_leaves(stack):  # noqa: F811
         with wire.open_session(stack, "reception1", application_name="copy-long-" + protocol) as raw:
             sql = "COPY (SELECT a.id, repeat('x', 500) FROM patients a, wards b) TO STDOUT"
             raw.send(wire.query(sql) if protocol == "simple" else wire.parse(sql) + wire.bind() + wire.execute() + wire.SYNC)
-            while raw.receive()[0] != "d":
-                pass
+            first = raw.receive()
+            while first[0] != "d":
+                first = raw.receive()
             (begin,) = [r for r in stack.audit_records() if r.get("application") == "copy-long-" + protocol and r.get("statement") == "COPY"]
             assert begin["type"] == "begin" and [r["name"] for r in begin["relations"]] == ["patients", "wards"]
-            rest = raw.until("Z")
-            rows = 1 + sum(1 for kind, _ in rest if kind == "d")
-            assert rows == 7200 and wire.tag_of(rest) == "COPY 7200"
+            rest = [first] + raw.until("Z")
+            rows = [body for kind, body in rest if kind == "d"]
+            assert len(rows) == 7200 and wire.tag_of(rest) == "COPY 7200"
         (end,) = records(stack, "copy-long-" + protocol, type="end")
-        assert end["rows"] == rows and end["tag"] == "COPY 7200"
+        assert end["rows"] == len(rows) and end["tag"] == "COPY 7200" and end["bytes"] == sum(5 + len(body) for body in rows)
 
 
 def test_row_longer_than_a_megabyte(sessions, oracles):  # noqa: F811
