@@ -743,6 +743,7 @@ enum status extended_flush(struct session *session, const struct wire_message *m
 {
     if (wire_parse_empty(message) != OK)
         return ERR_PROTOCOL;
+    session->answer_due = true;
     if (session->group_forwarded && session->server != NULL && session->state != SESSION_COPY_IN) {
         wire_put_flush(&session->server->out);
         worker_touch_server(session->worker, session->server);

@@ -12,6 +12,7 @@ void requests_init(struct requests *requests)
     requests->count = 0;
     requests->remote = 0;
     requests->parses = 0;
+    requests->spare_count = 0;
 }
 
 static bool request_remote(const struct request *request)
@@ -21,7 +22,13 @@ static bool request_remote(const struct request *request)
 
 struct request *requests_add(struct requests *requests, enum request_kind kind)
 {
-    struct request *request = calloc(1, sizeof *request);
+    struct request *request = NULL;
+    if (requests->spare_count > 0) {
+        request = requests->spares[--requests->spare_count];
+        memset(request, 0, sizeof *request);
+    } else {
+        request = calloc(1, sizeof *request);
+    }
     if (request == NULL)
         return NULL;
     request->kind = kind;
@@ -72,7 +79,16 @@ void requests_remove(struct requests *requests, struct request *request)
     portal_rows_unref(request->portal_rows);
     free(request->name);
     free(request->canned);
-    free(request);
+    if (requests->spare_count < REQUESTS_SPARE)
+        requests->spares[requests->spare_count++] = request;
+    else
+        free(request);
+}
+
+void requests_forget_spares(struct requests *requests)
+{
+    while (requests->spare_count > 0)
+        free(requests->spares[--requests->spare_count]);
 }
 
 void requests_pop(struct requests *requests)

@@ -76,6 +76,7 @@ static void emit_canned(struct session *session, const struct request *request)
 static void emit_ready(struct session *session)
 {
     unsigned char shown = session->tx;
+    session->answer_waits = false;
     if (session->poisoned && shown == 'T')
         shown = 'E';
     session->muted = false;
@@ -120,6 +121,7 @@ enum status result_pump(struct session *session)
             buf_append(&session->out.bytes, head->canned, head->canned_len);
         bool ready = head->ready;
         uint64_t group = head->group;
+        session->answer_waits = true;
         requests_pop(&session->requests);
         if (ready) {
             enum status status = mission_ready(session, session->tx, session->muted);
@@ -438,6 +440,7 @@ enum status result_rows(struct session *session, const unsigned char *bytes, siz
     }
     if (rows == 0)
         return OK;
+    session->answer_waits = false;
     head->bytes += *taken;
     head->rows += rows;
     if (head->statement != NULL)
@@ -454,6 +457,7 @@ enum status result_piece(struct session *session, unsigned char type, const void
     bool rows = head != NULL && (head->kind == REQUEST_QUERY || head->kind == REQUEST_EXECUTE);
     if (!rows)
         return ERR_PROTOCOL;
+    session->answer_waits = false;
     /* No node's line is that long. */
     if (explain_runs(head) && !session_unrestricted(session))
         return OK;
@@ -759,6 +763,7 @@ enum status result_message(struct session *session, struct wire_message *message
 {
     struct request *head = requests_head(&session->requests);
     enum status status;
+    session->answer_waits = false;
     switch (message->type) {
     case 'S':
         status = on_parameter(session, message);

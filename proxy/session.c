@@ -155,6 +155,7 @@ void session_free(struct session *session)
     buf_free(&session->who_text);
     outbox_free(&session->out);
     requests_clear(&session->requests);
+    requests_forget_spares(&session->requests);
     statements_free(session->statements);
     statement_unref(session->pending);
     uses_unref(session->pending_uses);
@@ -501,6 +502,14 @@ void session_settle(struct session *session, bool flushed)
         withdraw(session);
 }
 
+/* One record, one write and one waking of the client, not two. */
+static bool waits_for_rest(const struct session *session)
+{
+    return session->answer_waits && !session->answer_due && session->requests.remote > 0 &&
+           session->server != NULL && session->state != SESSION_CLOSING &&
+           session->out.safe < HIGH_WATER / 2;
+}
+
 void session_write(struct session *session)
 {
     struct outbox *out = &session->out;
@@ -510,11 +519,12 @@ void session_write(struct session *session)
         session_end(session, "out of memory");
         return;
     }
-    if (out->safe > 0) {
+    if (out->safe > 0 && !waits_for_rest(session)) {
         size_t written = 0;
         enum status status =
             transport_write(session->transport, buf_head(&out->bytes), out->safe, &written);
         outbox_written(out, written);
+        session->answer_due = session->answer_due && out->safe > 0;
         if (status == NEED_MORE) {
             if (transport_want(session->transport) == TRANSPORT_WANT_WRITE)
                 event_add(session->write_event, NULL);
@@ -549,6 +559,7 @@ static void give_back(struct session *session)
         return;
     session->who.encoded = (struct audit_text){0};
     buf_free(&session->who_text);
+    requests_forget_spares(&session->requests);
 }
 
 void session_tick(struct session *session)

@@ -103,7 +103,7 @@ struct session {
     struct transaction transaction; /* what would undo changes of it */
     struct audit_session who;
     struct buf who_text; /* who.encoded */
-    uint32_t key_id; /* BackendKeyData */
+    uint32_t key_id;     /* BackendKeyData */
     uint32_t key_secret;
     uint64_t delayed_until;
     unsigned negotiations; /* SSLRequests and GSSENCRequests answered */
@@ -122,6 +122,9 @@ struct session {
     unsigned char tx;      /* last status of ReadyForQuery: I, T, E */
     uint64_t group;        /* number of Syncs and queries so far */
     bool group_forwarded;  /* something went upstream since the last Sync */
+    bool answer_waits;     /* what may leave is pgvigil's own first answers of a group whose next
+                              ones the server owes: they leave together, as from PostgreSQL */
+    bool answer_due;       /* the client sent Flush: it leaves now */
     uint64_t wrote_group;  /* the last one in which something was executed that writes */
     bool unsettled; /* what was sent last may undo an own setting: nothing is judged before it is
                        answered */

@@ -161,6 +161,31 @@ def test_unnamed_statement_known_to_the_server_fails_as_it_would(stacks):
     assert [kind for kind, _ in told[1][3]][0] == "E"  # Parse in the failed block
 
 
+def test_own_answers_leave_with_a_flush_and_with_the_rest(stacks):
+    """The Parse of a text that is known is answered here: at once where the client asked, and never later than its group's rest."""
+    stack, _ = stacks
+    sql = "SELECT id, ward_id FROM patients ORDER BY id LIMIT 1"
+    with wire.open_session(stack, "nurse1") as raw:
+        for _ in range(3):
+            raw.send(wire.parse(sql) + wire.bind() + wire.execute() + wire.SYNC)
+            assert [kind for kind, _ in raw.until("Z")] == ["1", "2", "D", "C", "Z"]
+            # Nothing is owed behind it.
+            raw.send(wire.parse(sql) + wire.FLUSH)
+            assert raw.receive()[0] == "1"
+            # Asked for before something that the server owes and nobody asks it for yet.
+            raw.send(wire.bind() + wire.parse(sql, "other") + wire.FLUSH + wire.parse(sql) + wire.bind())
+            assert [raw.receive()[0] for _ in range(2)] == ["2", "1"]
+            raw.send(wire.FLUSH)
+            assert [raw.receive()[0] for _ in range(2)] == ["1", "2"]
+            raw.send(wire.parse(sql) + wire.FLUSH + wire.describe())
+            assert raw.receive()[0] == "1"
+            raw.send(wire.execute() + wire.close("S", "other") + wire.SYNC)
+            assert [kind for kind, _ in raw.until("Z")] == ["T", "D", "C", "3", "Z"]
+            # A refusal of pgvigil's own behind them.
+            raw.send(wire.parse(sql) + wire.bind() + wire.parse("SELECT nir FROM patients") + wire.SYNC)
+            assert [kind for kind, _ in raw.until("Z")] == ["1", "2", "E", "Z"]
+
+
 def test_reload_forgets(stacks):
     stack = stacks[1]
     rule = stack.policy / "40-rules-care.cfg"

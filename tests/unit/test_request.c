@@ -26,6 +26,7 @@ static void requests_keep_their_order_and_count_what_is_owed(void **state)
     requests_pop(&queue);
     assert_int_equal(requests_head(&queue)->kind, REQUEST_SYNC);
     requests_clear(&queue);
+    requests_forget_spares(&queue);
     assert_int_equal(queue.count, 0);
     assert_int_equal(queue.remote, 0);
 }
@@ -55,6 +56,7 @@ static void skip_group_drops_newest_first_up_to_its_sync(void **state)
     assert_int_equal(requests_head(&queue)->kind, REQUEST_SYNC);
     assert_int_equal(queue.count, 2);
     requests_clear(&queue);
+    requests_forget_spares(&queue);
 }
 
 static void skip_group_without_sync_drops_everything(void **state)
