@@ -34,7 +34,7 @@
 #endif
 
 #define ALIGNMENT   ((size_t)16)
-#define FIRST_CHUNK ((size_t)1024) /* a session's start-up strings, a statement's own */
+#define FIRST_CHUNK ((size_t)512) /* a session's start-up strings, a statement's own */
 #define MAX_CHUNK   ((size_t)256 << 10)
 
 struct chunk {

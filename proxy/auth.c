@@ -102,11 +102,11 @@ static uint64_t failed_login(struct session *session, const char *detail)
 static enum status refuse_login(struct session *session, const char *detail)
 {
     uint64_t delay = failed_login(session, detail);
-    snprintf(session->lost_message, sizeof session->lost_message,
+    snprintf(session_lost_text(session), SESSION_LOST_BYTES,
              "password authentication failed for user \"%s\"", session->startup.user);
     snprintf(session->lost_sqlstate, sizeof session->lost_sqlstate, "28P01");
     if (delay == 0) {
-        session_fail(session, ERR_AUTH, session->lost_sqlstate, session->lost_message);
+        session_fail(session, ERR_AUTH, session->lost_sqlstate, session_lost_text(session));
         return ERR_AUTH;
     }
     session->delayed_until = session->worker->now + delay * 1000u;
@@ -116,7 +116,7 @@ static enum status refuse_login(struct session *session, const char *detail)
 
 static bool certificate_fits(const struct session *session, const struct policy_user *user)
 {
-    return user->certificate_cn != NULL && session->common_name[0] != '\0' &&
+    return user->certificate_cn != NULL && session->common_name != NULL &&
            strcmp(user->certificate_cn, session->common_name) == 0;
 }
 
@@ -368,10 +368,10 @@ static enum status begin(struct session *session)
         session_say(session, &out);
         buf_free(&out);
     }
+    char name[256];
     if (encrypted &&
-        certificate_peer_common_name(transport_ssl(session->transport), session->common_name,
-                                     sizeof session->common_name) != OK)
-        session->common_name[0] = '\0';
+        certificate_peer_common_name(transport_ssl(session->transport), name, sizeof name) == OK)
+        session->common_name = name[0] == '\0' ? NULL : arena_strdup(session->arena, name);
     const struct policy_user *user = policy_find_user(session->world->policy, startup->user);
     if (user != NULL && user->auth == AUTH_CERT && certificate_fits(session, user))
         return authenticated(session, user, "cert");

@@ -56,12 +56,13 @@ static enum status no_mission(const struct session *session, const struct verdic
 
 bool query_glass_over(struct session *session, struct refusal *refusal)
 {
-    if (session->glass_notice[0] == '\0')
+    if (session->glass_notice == NULL)
         return false;
-    memcpy(session->lost_message, session->glass_notice, sizeof session->glass_notice);
-    session->glass_notice[0] = '\0';
+    snprintf(session_lost_text(session), SESSION_LOST_BYTES, "%s", session->glass_notice);
+    free(session->glass_notice);
+    session->glass_notice = NULL;
     *refusal = (struct refusal){.sqlstate = "42501",
-                                .message = session->lost_message,
+                                .message = session_lost_text(session),
                                 .hint = "To break the glass again, give a new pgvigil.reason and "
                                         "choose the mission."};
     return true;

@@ -13,6 +13,7 @@
 
 #include <pgvigil/log.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <strings.h>
 
@@ -429,6 +430,12 @@ enum status mission_try(const struct session *session, const struct verdict_stat
     return status;
 }
 
+static void forget_notice(struct session *session)
+{
+    free(session->glass_notice);
+    session->glass_notice = NULL;
+}
+
 enum status mission_set(struct session *session, const struct verdict_statement *statement,
                         struct arena *arena, struct refusal *refusal)
 {
@@ -456,7 +463,7 @@ enum status mission_set(struct session *session, const struct verdict_statement 
     if (status == OK)
         status = changed(session, &before, "");
     if (status == OK && !identity_same_standing(&before, &session->identity))
-        session->glass_notice[0] = '\0';
+        forget_notice(session);
     identity_free(&before);
     return status;
 }
@@ -532,11 +539,14 @@ enum status mission_check_time(struct session *session)
     snprintf(name, sizeof name, "%s", glass->mission);
     status = leave_everywhere(session, how);
     const char *mission = session->who.mission;
-    snprintf(session->glass_notice, sizeof session->glass_notice,
+    forget_notice(session);
+    char notice[200];
+    snprintf(notice, sizeof notice,
              "break-glass mission \"%s\" has ended after its %u minutes; the session's mission is "
              "%s now",
              name, minutes, mission == NULL ? "none" : mission);
-    return status;
+    session->glass_notice = strdup(notice);
+    return status == OK && session->glass_notice == NULL ? ERR_MEMORY : status;
 }
 
 static void announce(struct session *session, const struct break_glass *glass)

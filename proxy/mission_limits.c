@@ -150,9 +150,9 @@ enum status mission_limits_statement(struct session *session, const struct state
     status = take(session, limits);
     if (status != OK || session->rows_taken.rows > 0)
         return status;
-    status = hour_is_used_up(session, limits, session->lost_message, sizeof session->lost_message);
+    status = hour_is_used_up(session, limits, session_lost_text(session), SESSION_LOST_BYTES);
     *refusal = (struct refusal){.sqlstate = "54000",
-                                .message = session->lost_message,
+                                .message = session_lost_text(session),
                                 .hint = "They are used up; more come as the hour goes by."};
     return status;
 }

@@ -153,12 +153,12 @@ void person_refusal(struct session *session, struct refusal *refusal)
     const struct identity *identity = &session->identity;
     const struct policy_on_behalf *on_behalf = identity->login->on_behalf;
     bool expired = identity->person == IDENTITY_EXPIRED;
-    snprintf(session->lost_message, sizeof session->lost_message,
+    snprintf(session_lost_text(session), SESSION_LOST_BYTES,
              expired ? "the token of the person that login \"%s\" acted for has expired"
                      : "login \"%s\" acts for nobody yet, and may do nothing by itself",
              identity->login->name);
     *refusal = (struct refusal){.sqlstate = expired ? "28000" : "42501",
-                                .message = session->lost_message,
+                                .message = session_lost_text(session),
                                 .hint = expired ? "Give a new one: SET pgvigil.token = '...'."
                                                 : hints[on_behalf->from]};
 }

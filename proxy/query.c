@@ -163,7 +163,7 @@ enum status query_need_server(struct session *session, struct refusal *refusal)
     memcpy(session->refused_sqlstate, session->lost_sqlstate, sizeof session->refused_sqlstate);
     session->lost_sqlstate[0] = '\0';
     *refusal = (struct refusal){.sqlstate = session->refused_sqlstate,
-                                .message = session->lost_message,
+                                .message = session_lost_text(session),
                                 .failed_upstream = session->follow_failed};
     session->follow_failed = false;
     return DENIED;

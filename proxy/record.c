@@ -9,6 +9,7 @@
 
 #include <pgvigil/log.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 static bool split_columns(const struct verdict_relation *relation, struct arena *arena,
@@ -138,13 +139,19 @@ static const struct audit_statement *record_with(const struct session *session,
 static const struct audit_session *who_of(struct session *session)
 {
     struct audit_session *who = &session->who;
-    if (who->encoded.len == 0) {
-        buf_clear(&session->who_text);
-        session->who_text.failed = false;
-        if (audit_encode_session(who, &session->who_text) == OK)
-            who->encoded =
-                (struct audit_text){buf_head(&session->who_text), buf_len(&session->who_text)};
+    if (who->encoded.len > 0)
+        return who;
+    struct buf text;
+    buf_init(&text, 0);
+    free(session->who_text);
+    session->who_text = NULL;
+    if (audit_encode_session(who, &text) == OK)
+        session->who_text = malloc(buf_len(&text));
+    if (session->who_text != NULL) {
+        memcpy(session->who_text, buf_head(&text), buf_len(&text));
+        who->encoded = (struct audit_text){session->who_text, buf_len(&text)};
     }
+    buf_free(&text);
     return who;
 }
 

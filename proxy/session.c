@@ -152,7 +152,9 @@ void session_free(struct session *session)
         event_free(session->write_event);
     transport_free(session->transport);
     buf_free(&session->in);
-    buf_free(&session->who_text);
+    free(session->who_text);
+    free(session->glass_notice);
+    free(session->lost_message);
     outbox_free(&session->out);
     requests_clear(&session->requests);
     requests_forget_spares(&session->requests);
@@ -320,12 +322,24 @@ void session_process(struct session *session)
     session_balance(session);
 }
 
+static void on_write(evutil_socket_t fd, short what, void *context);
+
+/* Few ever have to. */
+static void wait_writable(struct session *session)
+{
+    if (session->write_event == NULL)
+        session->write_event = event_new(session->worker->base, event_get_fd(session->read_event),
+                                         EV_WRITE, on_write, session);
+    if (session->write_event == NULL || event_add(session->write_event, NULL) != 0)
+        session_end(session, "out of memory");
+}
+
 static void handshake(struct session *session)
 {
     enum status status = transport_handshake(session->transport);
     if (status == NEED_MORE) {
         if (transport_want(session->transport) == TRANSPORT_WANT_WRITE)
-            event_add(session->write_event, NULL);
+            wait_writable(session);
         return;
     }
     if (status != OK) {
@@ -386,7 +400,7 @@ static void on_read(evutil_socket_t fd, short what, void *context)
             event_active(session->read_event, EV_READ, 0);
     } else if (status == NEED_MORE) {
         if (transport_want(session->transport) == TRANSPORT_WANT_WRITE)
-            event_add(session->write_event, NULL);
+            wait_writable(session);
     } else if (status == ERR_MEMORY) {
         session_fail(session, ERR_MEMORY, NULL, "out of memory");
     } else {
@@ -430,7 +444,6 @@ void session_accept(struct worker *worker, int fd, const char *address, uint16_t
     snprintf(session->address, sizeof session->address, "%s", address);
     session->port = port;
     session->accepted = session->last_active = worker->now;
-    buf_init(&session->who_text, 0);
     buf_init(&session->in, worker->config->limits.message_bytes + 2 * READ_BUDGET);
     outbox_init(&session->out, 0);
     requests_init(&session->requests);
@@ -438,8 +451,7 @@ void session_accept(struct worker *worker, int fd, const char *address, uint16_t
     TAILQ_INSERT_TAIL(&worker->sessions, session, link);
     session->arena = arena_new((size_t)1 << 20);
     session->read_event = event_new(worker->base, fd, EV_READ | EV_PERSIST, on_read, session);
-    session->write_event = event_new(worker->base, fd, EV_WRITE, on_write, session);
-    if (session->arena == NULL || session->read_event == NULL || session->write_event == NULL) {
+    if (session->arena == NULL || session->read_event == NULL) {
         session_end(session, "out of memory");
         return;
     }
@@ -527,7 +539,7 @@ void session_write(struct session *session)
         session->answer_due = session->answer_due && out->safe > 0;
         if (status == NEED_MORE) {
             if (transport_want(session->transport) == TRANSPORT_WANT_WRITE)
-                event_add(session->write_event, NULL);
+                wait_writable(session);
         } else if (status != OK) {
             session_end(session, "client closed the connection");
             return;
@@ -558,7 +570,8 @@ static void give_back(struct session *session)
     if (session->last_active + IDLE_MICROSECONDS > session->worker->now)
         return;
     session->who.encoded = (struct audit_text){0};
-    buf_free(&session->who_text);
+    free(session->who_text);
+    session->who_text = NULL;
     requests_forget_spares(&session->requests);
 }
 
@@ -578,7 +591,7 @@ void session_tick(struct session *session)
         return;
     case SESSION_DELAYED:
         if (session->delayed_until <= now)
-            session_fail(session, ERR_AUTH, session->lost_sqlstate, session->lost_message);
+            session_fail(session, ERR_AUTH, session->lost_sqlstate, session_lost_text(session));
         return;
     case SESSION_READY:
         if (limits->idle_seconds > 0 && session->tx == 'I' && session->requests.count == 0 &&
@@ -648,6 +661,14 @@ void session_settle_ahead(struct session *session)
     server_follow(server);
 }
 
+char *session_lost_text(struct session *session)
+{
+    static _Thread_local char nowhere[SESSION_LOST_BYTES];
+    if (session->lost_message == NULL)
+        session->lost_message = calloc(1, SESSION_LOST_BYTES);
+    return session->lost_message == NULL ? nowhere : session->lost_message;
+}
+
 void session_server_lost(struct session *session, const char *sqlstate, const char *message)
 {
     if (session->state == SESSION_DEAD || session->state == SESSION_CLOSING)
@@ -655,7 +676,7 @@ void session_server_lost(struct session *session, const char *sqlstate, const ch
     if (session->state == SESSION_WAIT_SERVER && session->tx == 'I' && !session->group_forwarded &&
         session->requests.remote == 0 && !session->listening) {
         snprintf(session->lost_sqlstate, sizeof session->lost_sqlstate, "%s", sqlstate);
-        snprintf(session->lost_message, sizeof session->lost_message, "%s", message);
+        snprintf(session_lost_text(session), SESSION_LOST_BYTES, "%s", message);
         session->pinned = false;
         temporary_gone(&session->temporary);
         session_enter(session, SESSION_READY);
@@ -672,7 +693,7 @@ void session_server_lost(struct session *session, const char *sqlstate, const ch
 void session_follow_failed(struct session *session, const char *sqlstate, const char *message)
 {
     snprintf(session->lost_sqlstate, sizeof session->lost_sqlstate, "%s", sqlstate);
-    snprintf(session->lost_message, sizeof session->lost_message, "%s", message);
+    snprintf(session_lost_text(session), SESSION_LOST_BYTES, "%s", message);
     session->follow_failed = true;
     if (mission_failed(session) != OK) {
         session_fail(session, ERR_MEMORY, NULL, "out of memory");

@@ -70,8 +70,8 @@ struct session {
     enum session_state state;
     struct transport *transport;
     struct event *read_event;
-    struct event *write_event;
-    bool reading; /* the read event is on */
+    struct event *write_event; /* NULL: it has never had to wait */
+    bool reading;              /* the read event is on */
     struct buf in;
     struct outbox out;
     struct arena *arena; /* start-up strings */
@@ -87,7 +87,7 @@ struct session {
     struct startup startup;
     struct tls_context *tls; /* a reference: the certificate the handshake used */
     struct scram *scram;
-    char common_name[256]; /* of a verified client certificate, or "" */
+    const char *common_name; /* of a verified client certificate, the arena's, or NULL */
     const struct config_database *database;
     size_t database_index;
 
@@ -102,8 +102,8 @@ struct session {
     bool reset_parameters;          /* they are as at the start, which it is to hear */
     struct transaction transaction; /* what would undo changes of it */
     struct audit_session who;
-    struct buf who_text; /* who.encoded */
-    uint32_t key_id;     /* BackendKeyData */
+    void *who_text;  /* who.encoded */
+    uint32_t key_id; /* BackendKeyData */
     uint32_t key_secret;
     uint64_t delayed_until;
     unsigned negotiations; /* SSLRequests and GSSENCRequests answered */
@@ -147,7 +147,7 @@ struct session {
     struct quota_portion rows_taken;   /* of the person's hour, not passed on yet */
     const char *rows_person;           /* whose; the policy's text, as the next */
     const char *rows_mission;          /* which mission's */
-    char glass_notice[200]; /* "" or what the next statement is refused with: its mission is over */
+    char *glass_notice; /* what the next statement is refused with: its mission is over; or NULL */
     bool muted; /* answers are dropped up to the next ReadyForQuery: an error was given for them */
     bool poisoned; /* the client was told that its transaction failed: a T is shown as E until it is
                       so */
@@ -166,7 +166,7 @@ struct session {
     bool script_failed;       /* an error came: the rest is not run */
     bool follow_failed;       /* lost_*: the transaction has failed on the server already */
     char lost_sqlstate[6];    /* why WAIT_SERVER ended without a server; "" otherwise */
-    char lost_message[256];
+    char *lost_message;       /* see session_lost_text */
     char refused_sqlstate[6];
 };
 
@@ -205,6 +205,9 @@ void session_tick(struct session *session);
 /* identity_person's, for a server of pairs: made once for an epoch, the session's. *path_at as
  * there. NULL: out of memory. */
 const char *session_person_text(struct session *session, size_t *path_at);
+/* Room for SESSION_LOST_BYTES of text, the session's lost_message: few ever need it. */
+#define SESSION_LOST_BYTES 256
+char *session_lost_text(struct session *session);
 void session_server_ready(struct session *session, struct server *server);
 /* No server can be had, or the bound one is gone: an error for what waits, or the end of the
  * session when answers are owed. `sqlstate` and `message` as the client gets them. */

@@ -291,7 +291,9 @@ enum status transport_read(struct transport *transport, struct buf *into, size_t
         budget -= count;
         /* A short read emptied the socket, and what read-ahead took beyond the record is pending:
          * the next event tells of more, and a call that only says so is a syscall a message. */
-        if (transport->ssl ? count < LONG_READ && !SSL_has_pending(transport->ssl) : count < want) {
+        bool emptied =
+            transport->ssl ? count < LONG_READ && !SSL_has_pending(transport->ssl) : count < want;
+        if (emptied && budget > 0) {
             transport->want = TRANSPORT_WANT_READ;
             return NEED_MORE;
         }

@@ -110,7 +110,7 @@ static void least_recently_used_goes_first(void **state)
         put(cache, &key);
         assert_true(statement_cache_bytes(cache) <= LIMIT);
         /* `first` is used all the time, `second` never. */
-        if (i == 200)
+        if (i == 1000)
             break;
     }
     assert_non_null(statement_cache_find(cache, &first));
