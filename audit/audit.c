@@ -15,6 +15,7 @@
 #include "key.h"
 #include "record.h"
 #include "recover.h"
+#include "sync.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -39,8 +40,11 @@ struct audit {
     struct hasher *hasher;
     struct chain now;
     struct chain committed;
-    struct buf pending; /* whole lines after `committed` */
-    struct buf scratch; /* a header on its way */
+    struct chain written;  /* flushing: `committed` once the disk has it */
+    struct buf pending;    /* whole lines after `committed`, or after `written` while flushing */
+    struct buf scratch;    /* a header on its way */
+    struct syncer *syncer; /* NULL: the loop waits for the disk itself */
+    size_t flushing;       /* bytes that are written and not yet synced; 0: none */
     unsigned checkpoint_seconds;
     uint64_t file_bytes;
     uint64_t flushed;
@@ -49,6 +53,7 @@ struct audit {
     uint64_t ticked;          /* monotonic second of the last tick */
     uint64_t rotate_after;    /* not before this second, after a rotation that failed */
     bool misplaced;           /* someone took the file away */
+    bool full;                /* the next file is due, and lines stand ready for this one */
     bool healthy;
 };
 
@@ -115,6 +120,14 @@ static void write_failed(struct audit *audit)
     rollback(audit);
 }
 
+static void write_succeeded(struct audit *audit)
+{
+    audit->refused_records = 0;
+    if (!audit->healthy)
+        log_event(LOG_LEVEL_WARNING, "event=audit-restored chain=%u", audit->file.chain);
+    audit->healthy = true;
+}
+
 static enum status write_pending(struct audit *audit)
 {
     if (file_write(&audit->file, buf_head(&audit->pending), buf_len(&audit->pending)) != OK) {
@@ -123,10 +136,7 @@ static enum status write_pending(struct audit *audit)
     }
     audit->committed = audit->now;
     buf_clear(&audit->pending);
-    audit->refused_records = 0;
-    if (!audit->healthy)
-        log_event(LOG_LEVEL_WARNING, "event=audit-restored chain=%u", audit->file.chain);
-    audit->healthy = true;
+    write_succeeded(audit);
     return OK;
 }
 
@@ -152,6 +162,10 @@ static void rotate(struct audit *audit)
     uint64_t second = chain_monotonic_seconds();
     if (second < audit->rotate_after)
         return;
+    /* Lines that were appended while the disk was at work go on from the last one of this file. */
+    audit->full = audit->flushing > 0 || buf_len(&audit->pending) > 0;
+    if (audit->full)
+        return;
     if (!audit->misplaced && audit->committed.unsigned_lines > 0 &&
         (append_checkpoint(audit, "rotate") != OK || write_pending(audit) != OK)) {
         audit->rotate_after = second + 1;
@@ -167,8 +181,63 @@ static void rotate(struct audit *audit)
               error_text(audit->file.error, text, sizeof text));
 }
 
+enum status audit_sync_apart(struct audit *audit, audit_synced_fn *done, void *context)
+{
+    if (audit->file.synced)
+        audit->syncer = syncer_new(done, context);
+    return audit->file.synced && !audit->syncer ? ERR_MEMORY : OK;
+}
+
+bool audit_flushing(const struct audit *audit)
+{
+    return audit->flushing > 0;
+}
+
+bool audit_full(const struct audit *audit)
+{
+    return audit->full;
+}
+
+bool audit_flush_ended(struct audit *audit)
+{
+    return audit->flushing > 0 && syncer_ended(audit->syncer);
+}
+
+enum status audit_flush_begin(struct audit *audit)
+{
+    size_t len = buf_len(&audit->pending);
+    if (file_write_ahead(&audit->file, buf_head(&audit->pending), len) != OK) {
+        write_failed(audit);
+        return ERR_AUDIT;
+    }
+    audit->written = audit->now;
+    audit->flushing = len;
+    buf_clear(&audit->pending);
+    syncer_start(audit->syncer, audit->file.fd);
+    return OK;
+}
+
+enum status audit_flush_end(struct audit *audit)
+{
+    size_t len = audit->flushing;
+    int error = syncer_wait(audit->syncer);
+    audit->flushing = 0;
+    if (file_stand(&audit->file, len, error) != OK) {
+        write_failed(audit);
+        return ERR_AUDIT;
+    }
+    audit->committed = audit->written;
+    write_succeeded(audit);
+    audit->flushed++;
+    if (audit->file.size >= audit->file_bytes || audit->misplaced)
+        rotate(audit);
+    return OK;
+}
+
 enum status audit_flush(struct audit *audit)
 {
+    if (audit->flushing > 0 && audit_flush_end(audit) != OK)
+        return ERR_AUDIT;
     if (buf_len(&audit->pending) == 0)
         return OK;
     enum status status = write_pending(audit);
@@ -185,7 +254,7 @@ static enum status append_notice(struct audit *audit)
 {
     char text[128];
     struct buf *out = &audit->pending;
-    if (audit->healthy || buf_len(out) > 0)
+    if (audit->healthy || audit->flushing > 0 || buf_len(out) > 0)
         return OK;
     struct chain before = audit->now;
     chain_line_begin(&audit->now, out, "event");
@@ -325,6 +394,7 @@ enum status audit_tick(struct audit *audit)
     audit->ticked = second;
     /* With nothing to write, the notice is the probe that finds the disk writable again: but not
      * when there is room for nothing else, or the notices would eat it up. */
+    others = others || audit->flushing > 0;
     if (!audit->healthy && !others && !file_has_room(&audit->file, PROBE_ROOM))
         return ERR_AUDIT;
     if (append_notice(audit) != OK)
@@ -527,6 +597,7 @@ void audit_close(struct audit *audit)
         if (!written)
             log_event(LOG_LEVEL_ERROR, "event=audit-close-failed chain=%u", audit->file.chain);
     }
+    syncer_free(audit->syncer);
     file_close(&audit->file);
     key_free(audit->key);
     hasher_free(audit->hasher);

@@ -219,7 +219,15 @@ enum status file_create(struct file *file, uint64_t number, const void *bytes, s
     return adopt(file, fd, number, len);
 }
 
-enum status file_write(struct file *file, const void *bytes, size_t len)
+static enum status write_failed(struct file *file, int error)
+{
+    file->error = error;
+    if (!file->dirty_tail)
+        file->dirty_tail = cut(file->fd, file->size) != 0;
+    return ERR_IO;
+}
+
+enum status file_write_ahead(struct file *file, const void *bytes, size_t len)
 {
     if (file->fd < 0) {
         file->error = EBADF;
@@ -230,17 +238,25 @@ enum status file_write(struct file *file, const void *bytes, size_t len)
     int error = write_all(file->fd, bytes, len, file->size);
     if (!error && file->dirty_tail)
         error = cut(file->fd, file->size + len);
-    if (!error && file->synced && fdatasync(file->fd) != 0)
-        error = errno;
-    if (!error) {
-        file->dirty_tail = false;
-        file->size += len;
-        return OK;
-    }
-    file->error = error;
-    if (!file->dirty_tail)
-        file->dirty_tail = cut(file->fd, file->size) != 0;
-    return ERR_IO;
+    return error ? write_failed(file, error) : OK;
+}
+
+enum status file_stand(struct file *file, size_t len, int error)
+{
+    if (error)
+        return write_failed(file, error);
+    file->dirty_tail = false;
+    file->size += len;
+    return OK;
+}
+
+enum status file_write(struct file *file, const void *bytes, size_t len)
+{
+    enum status status = file_write_ahead(file, bytes, len);
+    if (status != OK)
+        return status;
+    int error = file->synced && fdatasync(file->fd) != 0 ? errno : 0;
+    return file_stand(file, len, error);
 }
 
 bool file_in_place(const struct file *file)

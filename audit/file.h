@@ -43,6 +43,10 @@ NODISCARD enum status file_create(struct file *file, uint64_t number, const void
                                   bool over);
 /* All of it or, on ERR_IO, none of it. */
 NODISCARD enum status file_write(struct file *file, const void *bytes, size_t len);
+/* The same in two halves: the bytes stand when they are synced, too. ERR_IO: none of them does. */
+NODISCARD enum status file_write_ahead(struct file *file, const void *bytes, size_t len);
+/* `error`: 0, or what the sync said. */
+NODISCARD enum status file_stand(struct file *file, size_t len, int error);
 /* True when the name still leads to the file we write: false after someone moved or removed it. */
 bool file_in_place(const struct file *file);
 /* True when the disk has that many bytes left for us, as far as it tells. */

@@ -62,6 +62,7 @@ static enum status record_begin(struct session *session, const char *how)
     /* Not one that an undo brought back. */
     break_glass_unref(session->glass_entered);
     session->glass_entered = break_glass_ref(glass);
+    session->held.glass = false;
     return break_glass_registry_note(session->worker->process->reasons,
                                      session->identity.user->name, glass->reason);
 }

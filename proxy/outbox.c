@@ -14,7 +14,7 @@ void outbox_init(struct outbox *outbox, size_t limit)
 void outbox_free(struct outbox *outbox)
 {
     buf_free(&outbox->bytes);
-    outbox->safe = outbox->covered = outbox->open = 0;
+    outbox->safe = outbox->covered = outbox->marked = outbox->open = 0;
     outbox->cut = false;
 }
 
@@ -31,11 +31,27 @@ void outbox_release(struct outbox *outbox)
     }
 }
 
+void outbox_mark(struct outbox *outbox)
+{
+    outbox->marked = outbox->covered;
+    outbox->marked_cut = outbox->open > 0 && outbox->covered == buf_len(&outbox->bytes);
+}
+
+void outbox_release_marked(struct outbox *outbox)
+{
+    if (outbox->marked > outbox->safe) {
+        outbox->safe = outbox->marked;
+        outbox->cut = outbox->marked_cut;
+    }
+    outbox->marked = 0;
+}
+
 void outbox_written(struct outbox *outbox, size_t size)
 {
     buf_consume(&outbox->bytes, size);
     outbox->safe -= size;
     outbox->covered -= size;
+    outbox->marked -= outbox->marked < size ? outbox->marked : size;
 }
 
 enum status outbox_drop_uncovered(struct outbox *outbox)
@@ -124,6 +140,7 @@ enum status outbox_withdraw(struct outbox *outbox, const void *error, size_t err
             buf_free(&outbox->bytes);
             outbox->bytes = kept;
             outbox->safe = outbox->covered = safe;
+            outbox->marked = 0;
             return OK;
         }
     }

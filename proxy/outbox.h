@@ -26,9 +26,11 @@ struct outbox {
     struct buf bytes;
     size_t safe;    /* bytes from the head that may leave */
     size_t covered; /* bytes from the head whose record is appended; never below safe */
+    size_t marked;  /* bytes from the head that a flush under way covers; safe to covered, or 0 */
     size_t open;    /* bytes still to come of the message at the tail */
     bool recorded_notifications; /* NotificationResponses stand for a record too */
     bool cut;                    /* the last byte that became safe was in the middle of a message */
+    bool marked_cut;             /* the last marked one is */
 };
 
 void outbox_init(struct outbox *outbox, size_t limit);
@@ -51,6 +53,9 @@ static inline bool outbox_holds_covered(const struct outbox *outbox)
 void outbox_cover(struct outbox *outbox);
 /* The flush that covers it succeeded. */
 void outbox_release(struct outbox *outbox);
+/* The same in two steps, for a flush during which more may come: it begins; it succeeded. */
+void outbox_mark(struct outbox *outbox);
+void outbox_release_marked(struct outbox *outbox);
 /* `size` safe bytes were written to the socket. */
 void outbox_written(struct outbox *outbox, size_t size);
 /* Forgets the bytes that no record covers (an answer that is replaced by an error). Must stand at a

@@ -504,6 +504,7 @@ void session_settle(struct session *session, bool flushed)
     if (session->connected && !session->welcomed) {
         session->out.bytes.tail = session->out.bytes.head + session->out.safe;
         session->out.covered = session->out.safe;
+        session->out.marked = 0;
         session_fail(session, ERR_AUDIT, NULL,
                      "the audit record of this connection could not be written");
     }
@@ -512,6 +513,35 @@ void session_settle(struct session *session, bool flushed)
         outbox_release(&session->out);
     else
         withdraw(session);
+}
+
+bool session_waits_flush(const struct session *session)
+{
+    return outbox_holds_covered(&session->out) || session->state == SESSION_WAIT_AUDIT ||
+           session->glass_entered != NULL || (session->connected && !session->welcomed);
+}
+
+void session_hold(struct session *session)
+{
+    outbox_mark(&session->out);
+    session->held.glass = session->glass_entered != NULL;
+    session->held.waits = session->state == SESSION_WAIT_AUDIT;
+    session->held.welcome = session->connected;
+}
+
+void session_settle_held(struct session *session, bool flushed)
+{
+    if (!flushed) {
+        session_settle(session, false);
+        return;
+    }
+    if (session->held.glass && session->glass_entered != NULL &&
+        mission_confirm(session, true) != OK) {
+        session_fail(session, ERR_MEMORY, NULL, "out of memory");
+        return;
+    }
+    outbox_release_marked(&session->out);
+    session->welcomed = session->welcomed || session->held.welcome;
 }
 
 /* One record, one write and one waking of the client, not two. */

@@ -58,7 +58,16 @@ struct session {
     TAILQ_ENTRY(session) link;         /* the worker's sessions, or its dead */
     TAILQ_ENTRY(session) touched_link; /* the worker's touched */
     TAILQ_ENTRY(session) wait_link;    /* a pool's waiting */
+    TAILQ_ENTRY(session) flush_link;   /* the worker's unflushed */
+    TAILQ_ENTRY(session) sync_link;    /* the worker's syncing */
     bool touched;
+    bool unflushed; /* group commit: the next flush is to cover something of it */
+    bool syncing;   /* the one under way does */
+    struct {
+        bool glass;          /* its glass_entered */
+        bool waits;          /* WAIT_AUDIT's record */
+        bool welcome;        /* its "connect" */
+    } held;                  /* syncing: what is covered beside the marked bytes */
     struct pool *waiting_in; /* not NULL: in that pool's queue */
     bool server_asked;       /* observe mode: its own connection is being opened */
     uint64_t waiting_since;
@@ -192,6 +201,11 @@ void session_process(struct session *session);
 /* End of a turn: `flushed` tells whether the audit's flush succeeded; releases or withdraws,
  * writes. */
 void session_settle(struct session *session, bool flushed);
+/* Group commit (commit.h): something of it waits for a flush; one begins that covers it; it has
+ * ended, and what came meanwhile waits for the next. */
+bool session_waits_flush(const struct session *session);
+void session_hold(struct session *session);
+void session_settle_held(struct session *session, bool flushed);
 /* True when it waited for the flush and goes on now. */
 void session_resume(struct session *session, bool flushed);
 void session_write(struct session *session);

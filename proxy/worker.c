@@ -7,6 +7,7 @@
 #include "proxy/worker.h"
 
 #include "proxy/census.h"
+#include "proxy/commit.h"
 #include "proxy/figures.h"
 #include "proxy/meter.h"
 #include "proxy/pool.h"
@@ -68,6 +69,16 @@ void buffer_give(struct buf *spare, struct buf *buf)
     buf->cap = buf->head = buf->tail = 0;
 }
 
+/* Any thread. The counter cannot overflow: the loop empties it; EAGAIN would mean that it is awake
+ * already. */
+static void wake(void *context)
+{
+    const struct worker *worker = context;
+    uint64_t one = 1;
+    ssize_t written = write(worker->wake_fd, &one, sizeof one);
+    (void)written;
+}
+
 enum status worker_post(struct worker *worker, worker_task_fn *fn, void *context)
 {
     struct worker_task *task = malloc(sizeof *task);
@@ -78,11 +89,7 @@ enum status worker_post(struct worker *worker, worker_task_fn *fn, void *context
     pthread_mutex_lock(&worker->lock);
     STAILQ_INSERT_TAIL(&worker->tasks, task, link);
     pthread_mutex_unlock(&worker->lock);
-    uint64_t one = 1;
-    /* The counter cannot overflow: the loop empties it; EAGAIN would mean that it is awake already.
-     */
-    ssize_t written = write(worker->wake_fd, &one, sizeof one);
-    (void)written;
+    wake(worker);
     return OK;
 }
 
@@ -146,38 +153,40 @@ struct meter *worker_meter(const struct worker *worker)
 }
 
 /* Seen from outside while it is being done: a disk that hangs is what this is for. */
-static enum status timed_flush(struct worker *worker)
+void worker_flushing(struct worker *worker)
 {
     struct meter *meter = worker_meter(worker);
-    uint64_t before = clock_microseconds();
+    worker->flush_began = clock_microseconds();
     if (meter_read(meter, FIGURE_AUDIT_SINCE) == 0)
-        meter_set(meter, FIGURE_AUDIT_SINCE, before);
-    enum status status = audit_flush(worker->audit);
-    meter_observe(meter, HISTOGRAM_AUDIT_FLUSH, clock_microseconds() - before);
-    meter_set(meter, FIGURE_AUDIT_BROKEN, status != OK);
-    if (status == OK)
-        meter_set(meter, FIGURE_AUDIT_SINCE, 0);
-    else
-        meter_count(meter, FIGURE_AUDIT_FAILED);
-    return status;
+        meter_set(meter, FIGURE_AUDIT_SINCE, worker->flush_began);
 }
 
-static bool flush_audit(struct worker *worker)
+bool worker_flushed(struct worker *worker, enum status status)
 {
-    if (!audit_pending(worker->audit))
-        return true;
-    enum status status = timed_flush(worker);
+    struct meter *meter = worker_meter(worker);
+    meter_observe(meter, HISTOGRAM_AUDIT_FLUSH, clock_microseconds() - worker->flush_began);
+    meter_set(meter, FIGURE_AUDIT_BROKEN, status != OK);
     if (status == OK) {
+        meter_set(meter, FIGURE_AUDIT_SINCE, 0);
         if (worker->audit_error_logged != 0)
             log_event(LOG_LEVEL_INFO, "worker=%u event=audit-restored", worker->index);
         worker->audit_error_logged = 0;
         return true;
     }
+    meter_count(meter, FIGURE_AUDIT_FAILED);
     if (worker->audit_error_logged == 0)
         log_event(LOG_LEVEL_ERROR, "worker=%u event=audit-failed status=%s", worker->index,
                   status_name(status));
     worker->audit_error_logged++;
     return false;
+}
+
+bool worker_flush(struct worker *worker)
+{
+    if (!audit_pending(worker->audit) && !audit_flushing(worker->audit))
+        return true;
+    worker_flushing(worker);
+    return worker_flushed(worker, audit_flush(worker->audit));
 }
 
 /*
@@ -187,7 +196,7 @@ static bool flush_audit(struct worker *worker)
  */
 static void settle_round(struct worker *worker)
 {
-    bool flushed = flush_audit(worker);
+    bool flushed = worker_flush(worker);
     size_t count = 0;
     struct session *session;
     TAILQ_FOREACH(session, &worker->touched, touched_link)
@@ -224,6 +233,7 @@ static void free_dead(struct worker *worker)
         TAILQ_REMOVE(&worker->dead, session, link);
         if (session->touched)
             TAILQ_REMOVE(&worker->touched, session, touched_link);
+        commit_forget(worker, session);
         session_free(session);
     }
     struct server *server;
@@ -245,16 +255,25 @@ static void free_dead(struct worker *worker)
 static void end_turn(struct worker *worker)
 {
     unsigned rounds = 0;
+    if (worker->group_commit)
+        commit_take_up(worker);
     while ((!TAILQ_EMPTY(&worker->touched) || !TAILQ_EMPTY(&worker->dirty_servers)) &&
            rounds++ < TURN_ROUNDS) {
-        if (!TAILQ_EMPTY(&worker->touched))
+        if (!TAILQ_EMPTY(&worker->touched) && worker->group_commit)
+            commit_round(worker);
+        else if (!TAILQ_EMPTY(&worker->touched))
             settle_round(worker);
         write_servers(worker);
+        if (worker->group_commit)
+            commit_flush(worker);
     }
     for (size_t i = 0; worker->pools != NULL && i < worker->config->database_count * 2; i++)
         pool_end_turn(&worker->pools[i]);
     /* Records without output: disconnects, refused logins. */
-    (void)flush_audit(worker);
+    if (worker->group_commit)
+        commit_flush(worker);
+    else
+        (void)worker_flush(worker);
     free_dead(worker);
     if (!TAILQ_EMPTY(&worker->touched) || !TAILQ_EMPTY(&worker->dirty_servers))
         event_active(worker->wake_event, EV_READ, 0);
@@ -265,6 +284,8 @@ static void note_audit(struct worker *worker)
 {
     struct meter *meter = worker_meter(worker);
     bool healthy = audit_healthy(worker->audit);
+    if (audit_flushing(worker->audit))
+        return;
     meter_set(meter, FIGURE_AUDIT_BROKEN, !healthy);
     if (healthy)
         meter_set(meter, FIGURE_AUDIT_SINCE, 0);
@@ -302,7 +323,7 @@ static void end_all(struct worker *worker)
         session_fail(session, CLOSED, "57P01",
                      "terminating connection due to administrator command");
         if (session->state != SESSION_DEAD) {
-            session_settle(session, flush_audit(worker));
+            session_settle(session, worker_flush(worker));
             session_write(session);
         }
         if (session->state != SESSION_DEAD)
@@ -327,6 +348,8 @@ static void *worker_main(void *context)
         end_turn(worker);
     }
     worker->stopping = true;
+    if (worker->group_commit)
+        commit_end(worker);
     end_all(worker);
     return NULL;
 }
@@ -349,6 +372,8 @@ enum status worker_open(struct worker *worker, unsigned index, const struct proc
     STAILQ_INIT(&worker->tasks);
     TAILQ_INIT(&worker->sessions);
     TAILQ_INIT(&worker->touched);
+    TAILQ_INIT(&worker->unflushed);
+    TAILQ_INIT(&worker->syncing);
     TAILQ_INIT(&worker->dead);
     TAILQ_INIT(&worker->dirty_servers);
     TAILQ_INIT(&worker->dead_servers);
@@ -370,6 +395,9 @@ enum status worker_open(struct worker *worker, unsigned index, const struct proc
     worker->meters = meters_new(process->config->database_count + 1);
     if (worker->base == NULL || worker->wake_fd < 0 || worker->pools == NULL ||
         worker->statements == NULL || worker->meters == NULL)
+        return ERR_MEMORY;
+    worker->group_commit = process->config->audit.durability == AUDIT_SYNCED;
+    if (worker->group_commit && audit_sync_apart(worker->audit, wake, worker) != OK)
         return ERR_MEMORY;
     meter_set(worker_meter(worker), FIGURE_TURNED, worker->now);
     for (size_t i = 0; i < process->config->database_count * 2; i++)

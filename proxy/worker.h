@@ -81,6 +81,8 @@ struct worker {
     struct session_list sessions;
     struct session_list
         touched; /* have something to release, write or resume at the end of the turn */
+    struct session_list unflushed; /* group commit: see commit.h */
+    struct session_list syncing;
     struct session_list dead;         /* freed at the end of the turn */
     struct server_list dirty_servers; /* have something to write */
     struct server_list dead_servers;
@@ -88,6 +90,8 @@ struct worker {
     uint64_t next_tick;
     uint64_t next_session;
     uint64_t audit_error_logged;
+    uint64_t flush_began;
+    bool group_commit;    /* records are synced while the loop goes on */
     struct buf spare_in;  /* read into by whichever connection's turn it is */
     struct buf spare_out; /* the same for what is written */
     bool started;
@@ -122,6 +126,11 @@ void worker_refresh_world(struct worker *worker);
 /* In the loop: have it looked at in worker_end_turn. */
 void worker_touch(struct worker *worker, struct session *session);
 void worker_touch_server(struct worker *worker, struct server *server);
+/* A flush of the audit that the loop waits for; true: it succeeded, or there was nothing to do. */
+bool worker_flush(struct worker *worker);
+/* The accounts of one: before, and after it (true for OK). */
+void worker_flushing(struct worker *worker);
+bool worker_flushed(struct worker *worker, enum status status);
 /* Of what belongs to no database. */
 struct meter *worker_meter(const struct worker *worker);
 

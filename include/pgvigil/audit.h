@@ -166,6 +166,27 @@ bool audit_pending(const struct audit *audit);
  */
 uint64_t audit_flushed(const struct audit *audit);
 NODISCARD enum status audit_flush(struct audit *audit);
+
+/*
+ * The same in two halves, for "synced": the loop goes on while the disk is at work, and what is
+ * appended meanwhile waits for the next flush (group commit). `done` is called from another thread
+ * when the second half may be called, which does not wait then. One flush at a time.
+ */
+typedef void audit_synced_fn(void *context);
+/* Makes the thread; after it audit_flush_begin is there. Not for "written". ERR_MEMORY. */
+NODISCARD enum status audit_sync_apart(struct audit *audit, audit_synced_fn *done, void *context);
+/* Writes what is appended, which is something. OK: a sync is under way. ERR_AUDIT as audit_flush.
+ */
+NODISCARD enum status audit_flush_begin(struct audit *audit);
+/* The next flush is to be audit_flush: a new file is due, which needs all lines of the old one. */
+bool audit_full(const struct audit *audit);
+/* Between audit_flush_begin and the end of its second half. */
+bool audit_flushing(const struct audit *audit);
+/* The disk has done its part of what is under way: audit_flush_end does not wait. */
+bool audit_flush_ended(struct audit *audit);
+/* Waits for the disk, if it must. OK: what stood before audit_flush_begin is on it. ERR_AUDIT: that
+ * does not exist, and what was appended since does not either. */
+NODISCARD enum status audit_flush_end(struct audit *audit);
 /* Counts flushes that failed: each refuses everything that was appended since the flush before it,
  * so what waits for audit_flushed to move must be refused when this moves first. */
 uint64_t audit_failed(const struct audit *audit);

@@ -199,6 +199,13 @@ MUTANTS = [
     ("alike-copied", "constants that are sent twice", "policy/judge_constants.c", "judge->copied > 0 ||", "false ||", "golden/test_alike", False),
     ("alike-fixed", "values that matter are part of what was judged", "proxy/statement_cache.c", "        if (free[i])\n            continue;", "        if (free != NULL)\n            continue;", "unit/test_statement_cache", False),
     ("alike-quote", "what a string is that a word stands before", "policy/constants.c", "    return next != '\\'' && next != '\"' && next != '&' && !runs_on(next);", "    return !runs_on(next);", "golden/test_alike", False),
+    ("commit-hold", "results wait for the disk", "proxy/commit.c", "        session_hold(session);\n", "        session_hold(session);\n        session_settle_held(session, true);\n        session_write(session);\n",
+     "e2e/test_group_commit", False),
+    ("commit-marked", "what comes during a flush waits for the next", "proxy/outbox.c", "        outbox->safe = outbox->marked;", "        outbox->safe = outbox->covered;", "e2e/test_group_commit", False),
+    ("commit-waits", "a write waits for the flush of its own record", "proxy/commit.c", "session->held.waits || !flushed", "true", "e2e/test_group_commit", False),
+    ("commit-failed", "what a failed sync was to cover is withheld", "proxy/commit.c", "    bool flushed = worker_flushed(worker, audit_flush_end(worker->audit));", "    bool flushed = worker_flushed(worker, audit_flush_end(worker->audit)) || true;",
+     "e2e/test_group_commit", False),
+    ("commit-later", "what was appended during a sync that failed", "proxy/commit.c", "    if (!flushed)\n        settle_unflushed(worker, false);", "    (void)flushed;", "e2e/test_group_commit", False),
     ("token-private", "keys that can sign", "proxy/token_keys.c", "if (strstr(name, \"PRIVATE KEY\") != NULL)", "if (false)", "unit/test_token", False),
 ]
 
