@@ -100,7 +100,7 @@ def reached(stack, *markers, seconds=20):
 
 
 def silent(raw, seconds=0.6):
-    return not select.select([raw.socket], [], [], seconds)[0] and not (hasattr(raw.socket, "pending") and raw.socket.pending())
+    return not raw.buffer and not raw.socket.pending() and not select.select([raw.socket], [], [], seconds)[0]
 
 
 def recorded(stack, marker):
