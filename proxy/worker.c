@@ -458,6 +458,7 @@ void worker_close(struct worker *worker)
         event_free(worker->timer_event);
     if (worker->base != NULL)
         event_base_free(worker->base);
+    audit_close(worker->audit); /* its thread wakes the loop */
     if (worker->wake_fd >= 0)
         close(worker->wake_fd);
     free(worker->pools);
@@ -466,7 +467,6 @@ void worker_close(struct worker *worker)
     statement_cache_free(worker->statements);
     free(worker->meters);
     world_unref(worker->world);
-    audit_close(worker->audit);
     pthread_mutex_destroy(&worker->lock);
     memset(worker, 0, sizeof *worker);
     worker->wake_fd = -1;
