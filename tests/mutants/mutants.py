@@ -154,7 +154,7 @@ MUTANTS = [
      "    identity->reason = strdup(\"somebody's\");\n    identity->patient = NULL;\n    identity->until = 0;", "unit/test_shared_identity", False),
     ("person-kept", "what one sets in her transaction is not the next one's", "proxy/mission.c", "(is_of_person(change) && !identity_same_person(kept, &session->identity))", "(false && is_of_person(change))",
      "e2e/test_shared_logins", False),
-    ("person-drew", "what one drew from a sequence is not the next one's", "proxy/server.c", "(server->drew != server->session->id || server->doubtful ||", "(server->drew != server->session->id || (server->doubtful && false) || false &&",
+    ("person-drew", "what one drew from a sequence is not the next one's", "proxy/server_prepare.c", "(server->drew != server->session->id || server->doubtful ||", "(server->drew != server->session->id || (server->doubtful && false) || false &&",
      "e2e/test_shared_logins", False),
     ("token-signature", "the signature of a token", "proxy/token.c", "if (verify(key, token, signed_len, signature, len))", "if (verify(key, token, signed_len, signature, len) || len > 0)",
      "fuzz/replay_token|attacks/test_token_attacks", False),
