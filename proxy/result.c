@@ -317,6 +317,9 @@ static enum status on_error(struct session *session, struct request *head,
             session_enter(session, SESSION_READY);
         return OK;
     }
+    /* The commit that Sync stands for: nothing is skipped, ReadyForQuery follows. */
+    if (head->kind == REQUEST_SYNC)
+        return OK;
     return skip_group(session);
 }
 

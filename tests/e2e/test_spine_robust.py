@@ -331,3 +331,29 @@ def test_undeployed_policy_is_told_without_inner_names(make_stack):
         except psycopg.Error:
             assert time.monotonic() < deadline
             time.sleep(0.5)
+
+
+LATE = """
+CREATE FUNCTION public.refuse_late() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN RAISE EXCEPTION 'too late'; END $$;
+CREATE CONSTRAINT TRIGGER late AFTER INSERT ON public.observations DEFERRABLE INITIALLY DEFERRED
+    FOR EACH ROW WHEN (NEW.value = -1) EXECUTE FUNCTION public.refuse_late();
+"""
+
+
+def test_commit_that_fails_at_sync_is_an_error_like_another(make_stack):
+    """A check that is deferred fails when the implicit transaction ends: behind the answer of the statement, before ReadyForQuery."""
+    stack = make_stack(changes={"records": LATE})
+    with stack.superuser() as c:
+        patient, stay = c.execute("SELECT s.patient_id, s.id FROM stays s JOIN patients p ON p.id = s.patient_id WHERE p.ward_id = 1 LIMIT 1").fetchone()
+    write = ("INSERT INTO observations (id, patient_id, stay_id, taken_on, taken_at, practitioner, loinc, label, value, unit) VALUES"
+             " (9999999, %d, %d, '2025-03-01', '2025-03-01 10:00', '10000000611', '8867-4', 'late', %%s, 'bpm')" % (patient, stay))
+    with wire.open_session(stack, "nurse1") as raw:
+        for value, expected in ((-1, "P0001"), (-1, "P0001"), (1, None), (1, "23505")):
+            for form in (lambda sql: raw.query(sql), lambda sql: raw.extended(sql)):
+                got = form(write % value)
+                error = wire.error_of(got)
+                assert (error["C"] if error else None) == expected, got
+                assert got[-1] == ("Z", b"I")
+                if expected is None:
+                    break
+            assert wire.rows_of(raw.extended("SELECT count(*) > 0 FROM patients")) == [(b"t",)]
