@@ -297,7 +297,7 @@ enum status extended_parse(struct session *session, const struct wire_message *m
         return status == OK ? parse_local(session, statement) : status;
     }
     struct refusal refusal;
-    enum status status = query_need_server(session, &refusal);
+    enum status status = query_need_server(session, query_is_plain(statement), &refusal);
     if (status == DENIED)
         return refuse(session, statement, &refusal, false);
     if (status != OK)
@@ -354,7 +354,7 @@ static enum status bind_upstream(struct session *session, struct statement *stat
                                  struct wire_bind *bind)
 {
     struct refusal refusal;
-    enum status status = query_need_server(session, &refusal);
+    enum status status = query_need_server(session, query_is_plain(statement), &refusal);
     if (status == DENIED)
         return refuse(session, statement, &refusal, false);
     if (status == OK && statement != NULL)
@@ -468,7 +468,7 @@ static enum status describe_upstream(struct session *session, struct statement *
                                      unsigned char kind, const char *name)
 {
     struct refusal refusal;
-    enum status status = query_need_server(session, &refusal);
+    enum status status = query_need_server(session, false, &refusal);
     if (status == DENIED)
         return refuse(session, statement, &refusal, false);
     if (status == OK && kind == 'S' && statement != NULL)
@@ -612,7 +612,7 @@ static enum status execute_upstream(struct session *session, const char *portal,
     if (status == OK)
         temporary_begin(session, statement);
     if (status == OK)
-        status = query_need_server(session, &refusal);
+        status = query_need_server(session, false, &refusal);
     uint64_t id = 0;
     bool ddl = status == OK && ddl_wanted(session, statement);
     if (ddl)

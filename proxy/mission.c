@@ -629,6 +629,8 @@ static enum status undo(struct session *session, enum undo undo, const char *nam
     /* What was set on the server inside the transaction is gone there, or is not: nobody knows. */
     if (undo != UNDO_COMMIT && session->server != NULL)
         session->server->doubtful = true;
+    if (transaction_keeps_nothing(&session->transaction))
+        return run_undo(session, undo, name);
     struct identity before;
     enum status status = identity_copy(&session->identity, &before);
     if (status != OK)

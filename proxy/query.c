@@ -128,7 +128,7 @@ static bool in_step(const struct session *session)
            !temporary_unsettled(&session->temporary);
 }
 
-static enum status get_server(struct session *session)
+static enum status get_server(struct session *session, bool plain)
 {
     bool active = session->server != NULL && session->server->state == SERVER_ACTIVE;
     /* In a failed block nothing runs but its end, and no identity could be set. */
@@ -146,6 +146,7 @@ static enum status get_server(struct session *session)
     if (server != NULL && server->pool != session_pool(session))
         return ERR_INTERNAL;
     session_enter(session, SESSION_WAIT_SERVER);
+    session->plain = plain;
     if (server != NULL)
         server_follow(server);
     else
@@ -153,10 +154,20 @@ static enum status get_server(struct session *session)
     return session->state == SESSION_READY ? OK : NEED_MORE;
 }
 
-enum status query_need_server(struct session *session, struct refusal *refusal)
+bool query_is_plain(const struct statement *statement)
+{
+    if (statement == NULL || statement->local || statement->execute_count > 0 ||
+        statement->verdict->statement_count != 1)
+        return false;
+    const struct verdict_statement *one = &statement->verdict->statements[0];
+    return (one->kind == STATEMENT_SELECT || one->kind == STATEMENT_WRITE) && !one->sequences &&
+           !one->objects;
+}
+
+enum status query_need_server(struct session *session, bool plain, struct refusal *refusal)
 {
     if (session->lost_sqlstate[0] == '\0') {
-        enum status status = in_step(session) ? OK : get_server(session);
+        enum status status = in_step(session) ? OK : get_server(session, plain);
         if (status != OK || session->lost_sqlstate[0] == '\0')
             return status;
     }
@@ -179,7 +190,7 @@ enum status query_settle_temporary(struct session *session, bool extended)
         return status;
     struct refusal refusal = {.sqlstate = "08006",
                               .message = "there is no connection to the database server"};
-    status = query_need_server(session, &refusal);
+    status = query_need_server(session, false, &refusal);
     if (status != DENIED)
         return status;
     status = query_refuse(session, &refusal, extended);
@@ -338,8 +349,9 @@ enum status query_forward(struct session *session, struct statement *statement, 
         status = use_plan(session, statement, &refusal);
     if (status == OK)
         temporary_begin(session, statement);
+    bool plain = !more && session->script == NULL && query_is_plain(statement);
     if (status == OK)
-        status = query_need_server(session, &refusal);
+        status = query_need_server(session, plain, &refusal);
     bool ddl = status == OK && ddl_wanted(session, statement);
     if (ddl)
         status = query_drain(session);
@@ -416,12 +428,19 @@ static bool is_empty(const struct verdict *verdict)
            (verdict->statement_count == 1 && verdict->statements[0].kind == STATEMENT_EMPTY);
 }
 
+/* Nothing of the client's has gone upstream in the open group. */
+static bool only_identity(const struct session *session)
+{
+    const struct request *head = requests_head(&session->requests);
+    return session->requests.count == 1 && head->kind == REQUEST_IDENTITY;
+}
+
 static enum status on_query(struct session *session, const struct wire_message *message)
 {
     /* In an open group the server skips a query after an error, and goes on skipping until a Sync:
      * were it sent ahead of the answers, the group would be taken for ended by it, and a deaf
-     * connection would go back to the pool. */
-    if (session->group_forwarded && session->requests.count > 0)
+     * connection would go back to the pool. One that could not become the session's is closed. */
+    if (session->group_forwarded && session->requests.count > 0 && !only_identity(session))
         return query_drain(session);
     if (session->script == NULL) {
         query_drop_stale(session);
@@ -454,7 +473,7 @@ static enum status forward_function(struct session *session, const struct wire_m
     bool writes = statement == NULL || statement->verdict->statements[0].writes;
     enum status status = mission_limits_statement(session, statement, refusal);
     if (status == OK)
-        status = query_need_server(session, refusal);
+        status = query_need_server(session, false, refusal);
     uint64_t id = 0;
     if (status == OK)
         status = query_begin_record(session, statement, 0, writes, &id, refusal);

@@ -56,9 +56,16 @@ void query_end_overdue(struct session *session);
 /* What was just sent may undo an own setting that the transaction has changed. */
 void query_unsettle(struct session *session);
 
-/* OK: a server is bound and has the session's identity. NEED_MORE: the session waits for one.
- * DENIED: none can be had, *refusal says why (its texts live in the session). */
-NODISCARD enum status query_need_server(struct session *session, struct refusal *refusal);
+/* May it share its implicit transaction with the identity that is sent ahead of it? A SELECT or
+ * write that is the only one of its text and leaves nothing on the connection: BEGIN would take its
+ * isolation level too late, DECLARE and LOCK find a transaction that the client has not begun. */
+bool query_is_plain(const struct statement *statement);
+/* OK: a server is bound, and whatever is sent to it runs under the session's identity or not at
+ * all. `plain`: the first thing will be such a statement, or its Parse or Bind. NEED_MORE: the
+ * session waits for one. DENIED: none can be had, *refusal says why (its texts live in the
+ * session). */
+NODISCARD enum status query_need_server(struct session *session, bool plain,
+                                        struct refusal *refusal);
 /* Before anything is judged that may name temporary tables: what there are is known, and none is of
  * a mission that has ended. OK; NEED_MORE; DENIED: it could not be, and the client was told. */
 NODISCARD enum status query_settle_temporary(struct session *session, bool extended);

@@ -297,6 +297,8 @@ void result_abandon(struct session *session)
     enum status status = OK;
     struct request *request;
     struct request *head = requests_head(&session->requests);
+    if (head != NULL && head->kind == REQUEST_IDENTITY)
+        head = TAILQ_NEXT(head, link); /* what came with it may have run */
     TAILQ_FOREACH(request, &session->requests.list, link)
     {
         if (status != OK || request->own || request->failed || !runs_something(request))

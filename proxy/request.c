@@ -91,6 +91,14 @@ void requests_forget_spares(struct requests *requests)
         free(requests->spares[--requests->spare_count]);
 }
 
+void requests_end_here(struct requests *requests, struct request *request)
+{
+    if (request_remote(request))
+        requests->remote--;
+    request->kind = REQUEST_LOCAL;
+    request->ready = true;
+}
+
 void requests_pop(struct requests *requests)
 {
     requests_remove(requests, TAILQ_FIRST(&requests->list));

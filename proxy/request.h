@@ -30,6 +30,8 @@ enum request_kind {
     REQUEST_CLOSE,     /* CloseComplete */
     REQUEST_FUNCTION,  /* FunctionCallResponse, ReadyForQuery */
     REQUEST_FAIL,      /* an ErrorResponse that pgvigil provoked; the client gets the canned one */
+    REQUEST_IDENTITY,  /* own: makes the server connection the session's, ahead of the first message
+                          of  its group (server_prepare.c) */
     REQUEST_SYNC       /* ReadyForQuery */
 };
 
@@ -96,6 +98,9 @@ struct request *requests_head(const struct requests *requests);
 void requests_pop(struct requests *requests);
 /* Removes and frees any entry. */
 void requests_remove(struct requests *requests, struct request *request);
+
+/* The end of a group or query that the server will not tell: pgvigil says ReadyForQuery itself. */
+void requests_end_here(struct requests *requests, struct request *request);
 
 /* Called for each entry that is skipped, newest first, so that undoing restores what was there. */
 typedef void request_skip_fn(struct request *request, void *context);

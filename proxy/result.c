@@ -201,6 +201,15 @@ static void skip_request(struct request *request, void *context)
         log_event(LOG_LEVEL_ERROR, "session=%lu event=audit-failed", (unsigned long)session->id);
 }
 
+/* To the client's next Sync, nothing of its group being on its way. */
+static void skip_to_sync(struct session *session)
+{
+    result_drop_pending(session);
+    if (session->state != SESSION_READY && session->state != SESSION_COPY_IN)
+        session_enter(session, SESSION_READY);
+    session_enter(session, SESSION_SKIPPING);
+}
+
 /* After an error the server drops everything up to Sync: so do the queue and the session. */
 static enum status skip_group(struct session *session)
 {
@@ -222,10 +231,7 @@ static enum status skip_group(struct session *session)
     }
     bool synced = requests_head(&session->requests) != NULL;
     if (!synced && session->state != SESSION_SKIPPING) {
-        result_drop_pending(session);
-        if (session->state != SESSION_READY && session->state != SESSION_COPY_IN)
-            session_enter(session, SESSION_READY);
-        session_enter(session, SESSION_SKIPPING);
+        skip_to_sync(session);
     } else if (session->state == SESSION_COPY_IN) {
         session_enter(session, SESSION_READY);
     }
@@ -274,12 +280,77 @@ static void watch_guards(struct session *session, const struct wire_report *repo
         reload_catalogs(session->worker->process->reload);
 }
 
+/* The first of what stands behind an identity; NULL: nothing that went upstream. */
+static struct request *first_behind(const struct request *identity)
+{
+    struct request *request = TAILQ_NEXT(identity, link);
+    while (request != NULL && request->kind == REQUEST_LOCAL && !request->ready)
+        request = TAILQ_NEXT(request, link);
+    return request;
+}
+
+/* The error is told in the place of what was sent with the identity. */
+static enum status tell_turn_failed(struct session *session, struct request *first,
+                                    const char *sqlstate, const char *why)
+{
+    if (!session->muted)
+        wire_put_error(&session->out.bytes, "ERROR", sqlstate, why, NULL, 0);
+    enum status status = OK;
+    if (first != NULL)
+        status = cover_with(session, audited_error(session, first, sqlstate));
+    else
+        cover_if_clear(session, 0);
+    return status;
+}
+
+/*
+ * The server could not be made the session's, and skips what was sent behind: none of it has run.
+ * The connection is closed, so the rest of the answers is given here. What is not sent yet, or
+ * still waits for its record, is refused when its turn comes.
+ */
+static enum status on_turn_failed(struct session *session, struct request *identity,
+                                  const struct wire_message *message, bool fatal)
+{
+    const char *sqlstate;
+    const char *why;
+    server_turn_failed(session->server, message, &sqlstate, &why);
+    if (fatal) {
+        sqlstate = "08006";
+        why = "the connection to the database server was lost";
+    }
+    session->group_forwarded = session->pinned = false;
+    if (mission_failed(session) != OK)
+        return ERR_MEMORY;
+    struct request *first = first_behind(identity);
+    bool alone = TAILQ_NEXT(identity, link) == NULL;
+    if (!alone && tell_turn_failed(session, first, sqlstate, why) != OK)
+        return ERR_AUDIT;
+    if (first == NULL || first->kind != REQUEST_QUERY)
+        requests_skip_group(&session->requests, skip_request, session); /* with the identity */
+    else
+        requests_pop(&session->requests);
+    struct request *end = requests_head(&session->requests);
+    if (alone) {
+        result_drop_pending(session);
+        session_lose(session, sqlstate, why);
+    } else if (end != NULL) {
+        requests_end_here(&session->requests, end);
+        session_count_transaction(session);
+    } else if (session->state != SESSION_SKIPPING) {
+        skip_to_sync(session);
+    }
+    worker_touch(session->worker, session);
+    return result_pump(session);
+}
+
 static enum status on_error(struct session *session, struct request *head,
                             const struct wire_message *message)
 {
     struct wire_report report;
     if (wire_parse_report(message, &report) != OK)
         return ERR_PROTOCOL;
+    if (head->kind == REQUEST_IDENTITY)
+        return on_turn_failed(session, head, message, is_fatal(&report));
     if (is_fatal(&report)) {
         session_fail(session, ERR_UPSTREAM, report.sqlstate,
                      report.message == NULL ? "the database server ended the connection"
@@ -702,6 +773,13 @@ static enum status called(struct session *session, struct request *head,
     return message->type == 'Z' ? on_ready(session, head, message) : ERR_PROTOCOL;
 }
 
+static enum status turning(struct session *session, const struct wire_message *message)
+{
+    bool turned;
+    enum status status = server_turn_answer(session->server, message, &turned);
+    return status == OK && turned ? finish_head(session) : status;
+}
+
 static enum status answer(struct session *session, struct request *head,
                           struct wire_message *message)
 {
@@ -723,6 +801,8 @@ static enum status answer(struct session *session, struct request *head,
         return called(session, head, message);
     case REQUEST_SYNC:
         return message->type == 'Z' ? on_ready(session, head, message) : ERR_PROTOCOL;
+    case REQUEST_IDENTITY:
+        return turning(session, message);
     case REQUEST_LOCAL:
     case REQUEST_FAIL:
         break;
@@ -756,8 +836,11 @@ static enum status on_notice(struct session *session, const struct wire_message 
     struct wire_report report;
     if (wire_parse_report(message, &report) != OK)
         return ERR_PROTOCOL;
+    const struct request *head = requests_head(&session->requests);
+    if (head != NULL && head->kind == REQUEST_IDENTITY)
+        return OK; /* of a statement that the client knows nothing of */
     size_t before = outbox_uncovered(&session->out);
-    enum status status = put_report(session, requests_head(&session->requests), &report, 'N');
+    enum status status = put_report(session, head, &report, 'N');
     cover_if_clear(session, before);
     return status;
 }

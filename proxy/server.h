@@ -8,10 +8,12 @@
  * one that breaks the protocol is closed.
  *
  * Before a pair's connection serves a session, its role, identity and settings are made the
- * session's (PREPARING) and the answer is awaited: a statement never runs under the identity of the
- * one before, not even when setting it failed. Inside a transaction the server takes an identity
- * back with ROLLBACK, ROLLBACK TO and errors: it is then `doubtful`, and sent again before anything
- * else runs.
+ * session's: a statement never runs under the identity of the one before, not even when setting it
+ * failed. Ahead of a plain statement the identity is sent in the same implicit transaction, which
+ * costs no round trip (server_prepare.c): the server is ACTIVE at once, with a REQUEST_IDENTITY in
+ * the session's queue. In all other cases the answer is awaited (PREPARING). Inside a transaction
+ * the server takes an identity back with ROLLBACK, ROLLBACK TO and errors: it is then `doubtful`,
+ * and sent again before anything else runs.
  */
 #ifndef PGVIGIL_PROXY_SERVER_H
 #define PGVIGIL_PROXY_SERVER_H
@@ -60,8 +62,10 @@ struct server {
     struct session *session; /* PREPARING, ACTIVE */
     uint64_t policy_id;      /* the policy its start-up keys are of */
     uint64_t made_for;       /* observe mode: the session whose start-up options it has; 0: any */
-    struct server_identity applied;  /* what is in force */
-    struct server_identity applying; /* PREPARING: what becomes so */
+    struct server_identity applied; /* what is in force */
+    struct server_identity
+        applying;  /* PREPARING, or REQUEST_IDENTITY is unanswered: what becomes so
+                    */
     bool doubtful; /* the person may have gone back to an earlier one: a transaction in which it was
                       set was undone, in part or whole */
     uint64_t applied_session;
@@ -100,6 +104,14 @@ struct server *server_new(struct pool *pool, PGconn *conn, uint64_t policy_id);
 /* Binds an IDLE server to a session and makes the session's identity its own; session_server_ready
  * or session_server_lost follows (at once when nothing has to be sent). */
 void server_bind(struct server *server, struct session *session);
+/* An answer to REQUEST_IDENTITY. OK: with *turned the last one, and the server is the session's.
+ * ERR_PROTOCOL: it is none. */
+NODISCARD enum status server_turn_answer(struct server *server, const struct wire_message *message,
+                                         bool *turned);
+/* It was answered with an error, and nothing that was sent behind it has run or will: closes the
+ * server. *sqlstate and *why are what the client is told, valid to the end of the turn. */
+void server_turn_failed(struct server *server, const struct wire_message *message,
+                        const char **sqlstate, const char **why);
 /* An IDLE one that has the session's role, mission and person already. */
 bool server_is_like(const struct server *server, struct session *session);
 /* Makes the identity of an ACTIVE server its session's again after it changed, with nothing owed:

@@ -17,18 +17,27 @@
 
 /* ---- answers to pgvigil's own statements ---- */
 
-static void preparing_failed(struct server *server)
+/* What the client hears of it. */
+static void explain_failure(const struct server *server, const char **sqlstate,
+                            const char **message)
 {
     /* The guards' role may be gone: a newer generation was deployed and the old one pruned. */
     reload_catalogs(server->worker->process->reload);
-    const char *sqlstate = server->own_sqlstate;
-    const char *message = server->own_message;
+    *sqlstate = server->own_sqlstate;
+    *message = server->own_message;
     /* Clients hear nothing of guards' names; what ails is for the administrator. */
-    if (strstr(message, "pgvigil:") != NULL) {
-        sqlstate = "55000";
-        message = "the policy in force is not deployed in this database: the administrator runs "
-                  "\"pgvigil deploy\"";
-    }
+    if (strstr(server->own_message, "pgvigil:") == NULL)
+        return;
+    *sqlstate = "55000";
+    *message = "the policy in force is not deployed in this database: the administrator runs "
+               "\"pgvigil deploy\"";
+}
+
+static void preparing_failed(struct server *server)
+{
+    const char *sqlstate;
+    const char *message;
+    explain_failure(server, &sqlstate, &message);
     if (!server->own_in_transaction) {
         server_lost(server, sqlstate, message);
         return;
@@ -41,19 +50,9 @@ static void preparing_failed(struct server *server)
     session_follow_failed(server->session, sqlstate, message);
 }
 
-static void own_answer_complete(struct server *server)
+/* What was to be in force is. */
+static void take_identity(struct server *server)
 {
-    if (server->state != SERVER_PREPARING) {
-        if (server->own_failed)
-            server_close(server, "own-statement-failed");
-        else
-            server_become_idle(server);
-        return;
-    }
-    if (server->own_failed) {
-        preparing_failed(server);
-        return;
-    }
     struct server_identity *applied = &server->applied;
     struct server_identity *applying = &server->applying;
     free(applied->person);
@@ -68,13 +67,6 @@ static void own_answer_complete(struct server *server)
         memset(applying, 0, sizeof *applying);
     }
     server->doubtful = false;
-    if (server->asks_temporary &&
-        temporary_answered(server->session, server->drops_temporary) != OK) {
-        server_lost(server, "53200", "out of memory");
-        return;
-    }
-    server_enter(server, SERVER_ACTIVE);
-    session_server_ready(server->session, server);
 }
 
 static void own_error(struct server *server, const struct wire_message *message)
@@ -92,6 +84,46 @@ static void own_error(struct server *server, const struct wire_message *message)
               "server=%lu state=%s event=own-statement-failed sqlstate=%s message=%s",
               (unsigned long)server->id, server_state_name(server->state), server->own_sqlstate,
               log_quote(server->own_message, quoted, sizeof quoted));
+}
+
+static void own_answer_complete(struct server *server)
+{
+    if (server->state != SERVER_PREPARING) {
+        if (server->own_failed)
+            server_close(server, "own-statement-failed");
+        else
+            server_become_idle(server);
+        return;
+    }
+    if (server->own_failed) {
+        preparing_failed(server);
+        return;
+    }
+    take_identity(server);
+    if (server->asks_temporary &&
+        temporary_answered(server->session, server->drops_temporary) != OK) {
+        server_lost(server, "53200", "out of memory");
+        return;
+    }
+    server_enter(server, SERVER_ACTIVE);
+    session_server_ready(server->session, server);
+}
+
+enum status server_turn_answer(struct server *server, const struct wire_message *message,
+                               bool *turned)
+{
+    *turned = message->type == 'C';
+    if (*turned)
+        take_identity(server);
+    return *turned || strchr("12D", message->type) != NULL ? OK : ERR_PROTOCOL;
+}
+
+void server_turn_failed(struct server *server, const struct wire_message *message,
+                        const char **sqlstate, const char **why)
+{
+    own_error(server, message);
+    explain_failure(server, sqlstate, why);
+    server_close(server, "turn-failed");
 }
 
 static void own_row(struct server *server, const struct wire_message *message)
@@ -295,6 +327,47 @@ static bool is_the_sessions(const struct server *server, struct session *session
            !server->stale_cursors;
 }
 
+/* A login and what has settings or leftovers to be taken away waits for the answer, as do the
+ * statements that query_is_plain leaves out. */
+static bool may_go_ahead(const struct server *server)
+{
+    const struct session *session = server->session;
+    return session->state == SESSION_WAIT_SERVER && session->plain &&
+           server->pool->kind == POOL_PAIRS && server->policy_id == session->world->policy_id &&
+           session->requests.count == 0 && !session->temporary.made && !session->listening;
+}
+
+/*
+ * The identity goes first, in the implicit transaction of what the session sends next. No Sync
+ * stands between: after an error PostgreSQL skips everything up to one, queries too, so nothing of
+ * the client's runs when the identity fails. The attack with a Sync: a cancel request that hits the
+ * identity would have the statement run as whoever had the connection before.
+ *
+ * The price: an error of the statement's takes the identity back. The transaction is `touched`, so
+ * nothing more is sent before its end is known (query_unsettle), and the connection is doubtful
+ * after an error.
+ */
+static bool go_ahead(struct server *server)
+{
+    struct session *session = server->session;
+    const char *sql = server->applying.person;
+    const struct wire_bind bind = {.portal = "", .statement = ""};
+    struct request *request = requests_add(&session->requests, REQUEST_IDENTITY);
+    server_identity_forget_preferences(&server->applying);
+    server_forget_unnamed(server);
+    server_enter(server, SERVER_ACTIVE);
+    if (request == NULL)
+        return false;
+    request->own = request->in_group = true;
+    request->group = session->group;
+    session->group_forwarded = session->transaction.touched = true;
+    wire_put_parse(&server->out, "", sql, strlen(sql), NULL, 0);
+    wire_put_bind(&server->out, &bind);
+    wire_put_execute(&server->out, "", 0);
+    worker_touch_server(server->worker, server);
+    return !server->out.failed;
+}
+
 void server_bind(struct server *server, struct session *session)
 {
     server->session = session;
@@ -312,10 +385,18 @@ void server_bind(struct server *server, struct session *session)
         good && (server->doubtful || !same_text(server->applied.person, server->applying.person));
     bool preferences =
         good && !same_text(server->applied.preferences, server->applying.preferences);
-    if (good && !person && !preferences && !closes_cursors(server) && !forgets_sequences(server)) {
+    bool more = preferences || closes_cursors(server) || forgets_sequences(server);
+    if (good && !person && !more) {
         server_identity_forget(&server->applying);
         server_enter(server, SERVER_ACTIVE);
         session_server_ready(session, server);
+        return;
+    }
+    if (good && !more && may_go_ahead(server)) {
+        if (go_ahead(server))
+            session_server_ready(session, server);
+        else
+            server_lost(server, "53200", "out of memory");
         return;
     }
     begin_preparing(server, false);

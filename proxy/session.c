@@ -699,14 +699,19 @@ char *session_lost_text(struct session *session)
     return session->lost_message == NULL ? nowhere : session->lost_message;
 }
 
+void session_lose(struct session *session, const char *sqlstate, const char *message)
+{
+    snprintf(session->lost_sqlstate, sizeof session->lost_sqlstate, "%s", sqlstate);
+    snprintf(session_lost_text(session), SESSION_LOST_BYTES, "%s", message);
+}
+
 void session_server_lost(struct session *session, const char *sqlstate, const char *message)
 {
     if (session->state == SESSION_DEAD || session->state == SESSION_CLOSING)
         return;
     if (session->state == SESSION_WAIT_SERVER && session->tx == 'I' && !session->group_forwarded &&
         session->requests.remote == 0 && !session->listening) {
-        snprintf(session->lost_sqlstate, sizeof session->lost_sqlstate, "%s", sqlstate);
-        snprintf(session_lost_text(session), SESSION_LOST_BYTES, "%s", message);
+        session_lose(session, sqlstate, message);
         session->pinned = false;
         temporary_gone(&session->temporary);
         session_enter(session, SESSION_READY);
@@ -722,8 +727,7 @@ void session_server_lost(struct session *session, const char *sqlstate, const ch
 
 void session_follow_failed(struct session *session, const char *sqlstate, const char *message)
 {
-    snprintf(session->lost_sqlstate, sizeof session->lost_sqlstate, "%s", sqlstate);
-    snprintf(session_lost_text(session), SESSION_LOST_BYTES, "%s", message);
+    session_lose(session, sqlstate, message);
     session->follow_failed = true;
     if (mission_failed(session) != OK) {
         session_fail(session, ERR_MEMORY, NULL, "out of memory");

@@ -70,6 +70,8 @@ struct session {
     } held;                  /* syncing: what is covered beside the marked bytes */
     struct pool *waiting_in; /* not NULL: in that pool's queue */
     bool server_asked;       /* observe mode: its own connection is being opened */
+    bool plain;              /* WAIT_SERVER: for a statement that may share its implicit transaction
+                                with the identity it runs under (query_is_plain) */
     uint64_t waiting_since;
     uint64_t wait_began; /* by the clock, where it really has to wait; else 0 */
 
@@ -226,6 +228,8 @@ void session_server_ready(struct session *session, struct server *server);
 /* No server can be had, or the bound one is gone: an error for what waits, or the end of the
  * session when answers are owed. `sqlstate` and `message` as the client gets them. */
 void session_server_lost(struct session *session, const char *sqlstate, const char *message);
+/* What needs a server next is refused with that. */
+void session_lose(struct session *session, const char *sqlstate, const char *message);
 /* The identity could not be set inside the transaction, which has failed with that on the server.
  */
 void session_follow_failed(struct session *session, const char *sqlstate, const char *message);

@@ -76,6 +76,11 @@ bool transaction_clean(const struct transaction *transaction)
     return !transaction->touched;
 }
 
+bool transaction_keeps_nothing(const struct transaction *transaction)
+{
+    return transaction->count == 0 && transaction->kept == NULL;
+}
+
 static enum status push(struct transaction *transaction, const char *name)
 {
     if (transaction->count == transaction->room) {

@@ -38,6 +38,8 @@ struct transaction {
 void transaction_free(struct transaction *transaction);
 /* Nothing of it would have to be undone. */
 bool transaction_clean(const struct transaction *transaction);
+/* It may have to be undone on the server, but the session itself is what it was. */
+bool transaction_keeps_nothing(const struct transaction *transaction);
 
 /* Before `identity` is changed, by SET LOCAL or otherwise. ERR_MEMORY. */
 NODISCARD enum status transaction_touch(struct transaction *transaction,

@@ -119,6 +119,7 @@ static bool changes_names(const struct request *request, bool binds)
     case REQUEST_LOCAL:
     case REQUEST_PARSE:
     case REQUEST_DESCRIBE:
+    case REQUEST_IDENTITY:
         return false;
     case REQUEST_BIND:
         return binds && request->name != NULL;

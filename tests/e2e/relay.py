@@ -25,13 +25,14 @@ class Relay:
     """`with Relay(cluster) as relay:` listens on relay.port; relay.before_ready is put before each ReadyForQuery.
 
     While relay.open is cleared, new connections wait; relay.waiting counts them. What pgvigil says in the very bytes of
-    relay.deaf_to does not reach the server.
+    relay.deaf_to does not reach the server. relay.heard has a "c" for each read of what pgvigil said, an "s" for the server's.
     """
 
     def __init__(self, cluster):
         self.upstream = cluster.port
         self.before_ready = b""
         self.deaf_to = None
+        self.heard = []
         self.open = threading.Event()
         self.open.set()
         self.waiting = 0
@@ -88,6 +89,7 @@ class Relay:
                     end.setblocking(True)
                 if not data:
                     return
+                self.heard.append("c" if end is client else "s")
                 if end is client:
                     if data != self.deaf_to:
                         server.sendall(data)
@@ -107,6 +109,10 @@ class Relay:
             out += said[:size]
             del said[:size]
         return out
+
+    def turns(self):
+        """Who spoke, each turn once: "cs" is one round trip."""
+        return "".join(who for i, who in enumerate(self.heard) if i == 0 or self.heard[i - 1] != who)
 
     def close(self):
         self.listener.close()

@@ -156,6 +156,16 @@ MUTANTS = [
      "e2e/test_shared_logins", False),
     ("person-drew", "what one drew from a sequence is not the next one's", "proxy/server_prepare.c", "(server->drew != server->session->id || server->doubtful ||", "(server->drew != server->session->id || (server->doubtful && false) || false &&",
      "e2e/test_shared_logins", False),
+    # ---- a server connection that turns to another person
+    ("turn-sync", "no Sync between an identity and the statement behind it", "proxy/server_prepare.c", "    wire_put_execute(&server->out, \"\", 0);\n    worker_touch_server",
+     "    wire_put_execute(&server->out, \"\", 0);\n    wire_put_sync(&server->out);\n    struct request *sync = requests_add(&session->requests, REQUEST_SYNC);\n    if (sync == NULL)\n        return false;\n"
+     "    sync->own = true;\n    sync->group = session->group;\n    session->group_forwarded = false;\n    worker_touch_server", "e2e/test_turn", False),
+    ("turn-doubtful", "an identity goes back with the statement that failed", "proxy/mission.c", "        session->server->doubtful = true;\n    if (transaction_keeps_nothing",
+     "        session->server->doubtful = !transaction_keeps_nothing(&session->transaction);\n    if (transaction_keeps_nothing", "e2e/test_turn", False),
+    ("turn-pipeline", "nothing is sent before it is known whether the identity stays", "proxy/server_prepare.c", "    session->group_forwarded = session->transaction.touched = true;\n    wire_put_parse",
+     "    session->group_forwarded = true;\n    wire_put_parse", "e2e/test_turn", False),
+    ("turn-plain", "what must begin its transaction waits for the identity", "proxy/query.c", "(one->kind == STATEMENT_SELECT || one->kind == STATEMENT_WRITE) &&", "(one->kind != STATEMENT_EMPTY) &&",
+     "e2e/test_turn", False),
     ("token-signature", "the signature of a token", "proxy/token.c", "if (verify(key, token, signed_len, signature, len))", "if (verify(key, token, signed_len, signature, len) || len > 0)",
      "fuzz/replay_token|attacks/test_token_attacks", False),
     ("token-algorithm", "the algorithm is the key's", "proxy/token.c", "        if (strcmp(choice->algorithm, token_algorithm_name(key->algorithm)) != 0)\n            continue;\n", "",
