@@ -425,6 +425,12 @@ static const char *attribute_value(const struct policy_user *user, size_t attrib
     return "";
 }
 
+static void put_pair(struct buf *out, const char *name, const char *value)
+{
+    buf_cstr(out, name);
+    buf_cstr(out, value);
+}
+
 static enum status put_placeholder(struct buf *out, enum policy_placeholder_kind kind,
                                    const char *name, const char *value, struct arena *arena)
 {
@@ -432,7 +438,7 @@ static enum status put_placeholder(struct buf *out, enum policy_placeholder_kind
     const char *setting = policy_placeholder_setting(&placeholder, arena);
     if (setting == NULL)
         return ERR_MEMORY;
-    put_config(out, setting, value);
+    put_pair(out, setting, value);
     return OK;
 }
 
@@ -445,37 +451,41 @@ static void put_path(struct buf *out, const struct identity *identity)
     if (list.failed)
         out->failed = true;
     else
-        put_config(out, "pgvigil.search_path", (const char *)buf_head(&list));
+        put_pair(out, "pgvigil.search_path", (const char *)buf_head(&list));
     buf_free(&list);
 }
 
 enum status identity_person(const struct identity *identity, const struct policy *policy,
-                            const char *pair, const char *address, struct buf *out, size_t *path_at)
+                            const char *pair, const char *address, struct identity_text *out)
 {
     struct arena *arena = arena_new(0);
     if (arena == NULL)
         return ERR_MEMORY;
-    /* One statement, so that it can be sent in the extended protocol too. Without a mission it is
-     * the login itself, which may do nothing. */
-    buf_str(out, "SELECT 1");
-    put_config(out, "role", pair == NULL ? "none" : pair);
+    struct buf text;
+    buf_init(&text, 0);
+    /* Without a mission it is the login itself, which may do nothing. */
+    put_pair(&text, "role", pair == NULL ? "none" : pair);
     enum status status =
-        put_placeholder(out, PLACEHOLDER_USER_NAME, NULL, identity->user->name, arena);
+        put_placeholder(&text, PLACEHOLDER_USER_NAME, NULL, identity->user->name, arena);
     if (status == OK)
-        status = put_placeholder(out, PLACEHOLDER_CLIENT_ADDRESS, NULL, address, arena);
+        status = put_placeholder(&text, PLACEHOLDER_CLIENT_ADDRESS, NULL, address, arena);
     for (size_t i = 0; status == OK && i < policy->attribute_count; i++)
-        status = put_placeholder(out, PLACEHOLDER_USER_ATTRIBUTE, policy->attributes[i].name,
+        status = put_placeholder(&text, PLACEHOLDER_USER_ATTRIBUTE, policy->attributes[i].name,
                                  attribute_value(identity->user, i), arena);
     if (status == OK)
-        status = put_placeholder(out, PLACEHOLDER_SESSION, "reason",
+        status = put_placeholder(&text, PLACEHOLDER_SESSION, "reason",
                                  identity->reason == NULL ? "" : identity->reason, arena);
     if (status == OK)
-        status = put_placeholder(out, PLACEHOLDER_SESSION, "patient",
+        status = put_placeholder(&text, PLACEHOLDER_SESSION, "patient",
                                  identity->patient == NULL ? "" : identity->patient, arena);
-    *path_at = buf_len(out);
-    put_path(out, identity);
+    size_t path_at = buf_len(&text);
+    put_path(&text, identity);
     arena_free(arena);
-    return status == OK && out->failed ? ERR_MEMORY : status;
+    if (status != OK)
+        buf_free(&text);
+    else if (!identity_text_take(out, &text, path_at))
+        status = ERR_MEMORY;
+    return status;
 }
 
 enum status identity_preferences(const struct identity *identity, struct buf *out)

@@ -3,15 +3,17 @@
  *
  * The person is kept apart from the login that carried the connection. Everything a guard's
  * placeholder can read is here, and identity_person makes the one text that gives it to a server
- * connection: role, placeholders' settings, search path; identity_preferences the one of the
- * session's own settings. Two sessions with equal texts can use a server one after the other as it
- * is.
+ * connection (identity_text.h): role, placeholders' settings, search path; identity_preferences the
+ * one of the session's own settings. Two sessions with equal texts can use a server one after the
+ * other as it is.
  *
  * Values come from the policy and from the client; all are quoted as literals. Owned by a session;
  * one thread.
  */
 #ifndef PGVIGIL_PROXY_IDENTITY_H
 #define PGVIGIL_PROXY_IDENTITY_H
+
+#include "proxy/identity_text.h"
 
 #include <pgvigil/buf.h>
 #include <pgvigil/judge.h>
@@ -107,13 +109,12 @@ NODISCARD enum status identity_name_application(struct identity *identity, const
  * that nobody is told. A record shows a text of that length whole. */
 #define IDENTITY_TEXT_MAX ((size_t)4096)
 
-/* What makes a server connection this person's: one statement, no values in it but as literals;
- * all of it up to *path_at says who acts and why, the rest is the search path. `pair` NULL: nobody,
- * with no rights at all. */
+/* What makes a server connection this person's, into a text that holds nothing. `pair` NULL:
+ * nobody, with no rights at all. */
 NODISCARD enum status identity_person(const struct identity *identity, const struct policy *policy,
-                                      const char *pair, const char *address, struct buf *out,
-                                      size_t *path_at);
-/* The session's own settings likewise; "" when it has none. */
+                                      const char *pair, const char *address,
+                                      struct identity_text *out);
+/* The session's own settings as one statement; "" when it has none. */
 NODISCARD enum status identity_preferences(const struct identity *identity, struct buf *out);
 
 /* Everything but the forwarded settings, into a struct that holds nothing. */

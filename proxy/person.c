@@ -269,7 +269,7 @@ const char *person_kind(const struct identity *identity)
 
 /* ---- as a server connection is told ---- */
 
-static enum status person_text(struct session *session, struct buf *out, size_t *path_at)
+static enum status person_text(struct session *session, struct identity_text *out)
 {
     const char *pair = NULL;
     struct arena *arena = NULL;
@@ -283,8 +283,8 @@ static enum status person_text(struct session *session, struct buf *out, size_t 
             return ERR_MEMORY;
         }
     }
-    enum status status = identity_person(&session->identity, session->world->policy, pair,
-                                         session->address, out, path_at);
+    enum status status =
+        identity_person(&session->identity, session->world->policy, pair, session->address, out);
     arena_free(arena);
     return status;
 }
@@ -294,30 +294,23 @@ static enum status person_text(struct session *session, struct buf *out, size_t 
 static bool person_is_current(const struct session *session)
 {
     const struct session_person *person = &session->person;
-    return person->text != NULL && person->epoch == session->epoch &&
+    return person->text.bytes != NULL && person->epoch == session->epoch &&
            person->policy == session->world->policy && person->user == session->identity.user &&
            person->role == session->identity.role && person->mission == session->identity.mission;
 }
 
-const char *session_person_text(struct session *session, size_t *path_at)
+const struct identity_text *session_person_text(struct session *session)
 {
     struct session_person *person = &session->person;
     if (!person_is_current(session)) {
-        struct buf text;
-        buf_init(&text, 0);
-        free(person->text);
-        person->text = NULL;
-        if (person_text(session, &text, &person->path_at) == OK) {
-            buf_byte(&text, '\0');
-            person->text = text.failed ? NULL : strdup((const char *)buf_head(&text));
-        }
-        buf_free(&text);
+        identity_text_free(&person->text);
+        if (person_text(session, &person->text) != OK)
+            return NULL;
         person->epoch = session->epoch;
         person->policy = session->world->policy;
         person->user = session->identity.user;
         person->role = session->identity.role;
         person->mission = session->identity.mission;
     }
-    *path_at = person->path_at;
-    return person->text;
+    return &person->text;
 }

@@ -19,7 +19,7 @@ void server_identity_forget_preferences(struct server_identity *identity)
 
 void server_identity_forget(struct server_identity *identity)
 {
-    free(identity->person);
+    identity_text_free(&identity->person);
     server_identity_forget_preferences(identity);
     memset(identity, 0, sizeof *identity);
 }
@@ -42,10 +42,4 @@ char *server_identity_take_text(struct buf *buf)
     char *text = buf->failed ? NULL : strdup((const char *)buf_head(buf));
     buf_free(buf);
     return text;
-}
-
-bool server_identity_differs(const struct server_identity *a, const struct server_identity *b)
-{
-    return a->person == NULL || a->path_at != b->path_at ||
-           strncmp(a->person, b->person, a->path_at) != 0;
 }

@@ -14,8 +14,7 @@
 
 /* Texts that make a connection somebody's; NULL: unknown, or (preferences) none. */
 struct server_identity {
-    char *person;
-    size_t path_at; /* where the search path begins in `person` */
+    struct identity_text person;
     char *preferences;
     char **names; /* of the session settings in `preferences`, to be reset for the next one */
     size_t name_count;
@@ -29,7 +28,5 @@ void server_identity_forget_preferences(struct server_identity *identity);
 bool server_identity_copy_names(const struct identity *identity, struct server_identity *out);
 /* The buffer's bytes as a malloc'ed text; frees the buffer. NULL: out of memory. */
 char *server_identity_take_text(struct buf *buf);
-/* Role, mission, person, reason or patient differ, not the search path alone. */
-bool server_identity_differs(const struct server_identity *a, const struct server_identity *b);
 
 #endif

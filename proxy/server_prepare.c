@@ -55,10 +55,9 @@ static void take_identity(struct server *server)
 {
     struct server_identity *applied = &server->applied;
     struct server_identity *applying = &server->applying;
-    free(applied->person);
+    identity_text_free(&applied->person);
     applied->person = applying->person;
-    applied->path_at = applying->path_at;
-    applying->person = NULL;
+    memset(&applying->person, 0, sizeof applying->person);
     if (applying->preferences != NULL) {
         server_identity_forget_preferences(applied);
         applied->preferences = applying->preferences;
@@ -115,7 +114,7 @@ enum status server_turn_answer(struct server *server, const struct wire_message 
     *turned = message->type == 'C';
     if (*turned)
         take_identity(server);
-    return *turned || strchr("12D", message->type) != NULL ? OK : ERR_PROTOCOL;
+    return *turned || strchr("123D", message->type) != NULL ? OK : ERR_PROTOCOL;
 }
 
 void server_turn_failed(struct server *server, const struct wire_message *message,
@@ -208,10 +207,10 @@ void server_own_message(struct server *server, const struct wire_message *messag
 /* ---- what the session needs ---- */
 
 /* Whom the server has to be for the session; NULL: out of memory. */
-static const char *wanted_person(const struct pool *pool, struct session *session, size_t *path_at)
+static const struct identity_text *wanted_person(const struct pool *pool, struct session *session)
 {
-    *path_at = 0;
-    return pool->kind == POOL_PAIRS ? session_person_text(session, path_at) : "";
+    static const struct identity_text none = {0};
+    return pool->kind == POOL_PAIRS ? session_person_text(session) : &none;
 }
 
 /* In observe mode the connection was opened with them, see pool.c. */
@@ -228,13 +227,12 @@ static bool wanted_identity(const struct server *server, struct server_identity 
     buf_init(&preferences, 0);
     memset(out, 0, sizeof *out);
     enum status status = OK;
-    const char *person = wanted_person(server->pool, session, &out->path_at);
+    const struct identity_text *person = wanted_person(server->pool, session);
     if (wants_preferences(session))
         status = identity_preferences(&session->identity, &preferences);
-    out->person = person == NULL ? NULL : strdup(person);
     out->preferences = server_identity_take_text(&preferences);
-    return status == OK && out->person != NULL && out->preferences != NULL &&
-           server_identity_copy_names(&session->identity, out);
+    return status == OK && person != NULL && identity_text_copy(person, &out->person) &&
+           out->preferences != NULL && server_identity_copy_names(&session->identity, out);
 }
 
 static bool same_text(const char *applied, const char *wanted)
@@ -259,7 +257,7 @@ static bool forgets_sequences(const struct server *server)
 {
     return server->drew != 0 && server->pool->kind == POOL_PAIRS &&
            (server->drew != server->session->id || server->doubtful ||
-            server_identity_differs(&server->applied, &server->applying));
+            identity_text_differs(&server->applied.person, &server->applying.person));
 }
 
 void server_draws(struct server *server)
@@ -285,7 +283,7 @@ static bool prepare(struct server *server, bool preferences)
         text_quote_ident(&sql, server->applied.names[i]);
         buf_str(&sql, ";");
     }
-    buf_str(&sql, server->applying.person);
+    identity_text_sql(&server->applying.person, &sql);
     buf_byte(&sql, ';');
     if (preferences)
         buf_str(&sql, server->applying.preferences);
@@ -314,9 +312,9 @@ static void begin_preparing(struct server *server, bool in_transaction)
 
 bool server_is_like(const struct server *server, struct session *session)
 {
-    size_t path_at = 0;
-    const char *person = wanted_person(server->pool, session, &path_at);
-    return person != NULL && !server->doubtful && same_text(server->applied.person, person);
+    const struct identity_text *person = wanted_person(server->pool, session);
+    return person != NULL && !server->doubtful &&
+           identity_text_same(&server->applied.person, person);
 }
 
 /* Nothing has to be sent: it is the session's already, in all that it does. */
@@ -338,6 +336,33 @@ static bool may_go_ahead(const struct server *server)
 }
 
 /*
+ * By a name of its own, since the unnamed statement is the client's, and may be the next one's too.
+ * It is prepared each time, though it could stay there: whoever got a DEALLOCATE and a PREPARE past
+ * the judge would decide who the next person is. The unnamed portal is free: no group has begun.
+ */
+static void put_turn(struct server *server)
+{
+    static const char name[] = "pgvigil identity";
+    const struct identity_text *person = &server->applying.person;
+    struct buf sql;
+    struct buf values;
+    buf_init(&sql, 0);
+    buf_init(&values, 0);
+    identity_text_statement(person, &sql);
+    struct wire_bind bind = {.portal = "", .statement = name};
+    bind.value_count = identity_text_values(person, &values);
+    bind.values = buf_head(&values);
+    bind.values_len = buf_len(&values);
+    wire_put_close(&server->out, 'S', name);
+    wire_put_parse(&server->out, name, (const char *)buf_head(&sql), buf_len(&sql), NULL, 0);
+    wire_put_bind(&server->out, &bind);
+    wire_put_execute(&server->out, bind.portal, 0);
+    server->out.failed = server->out.failed || sql.failed || values.failed;
+    buf_free(&sql);
+    buf_free(&values);
+}
+
+/*
  * The identity goes first, in the implicit transaction of what the session sends next. No Sync
  * stands between: after an error PostgreSQL skips everything up to one, queries too, so nothing of
  * the client's runs when the identity fails. The attack with a Sync: a cancel request that hits the
@@ -350,20 +375,15 @@ static bool may_go_ahead(const struct server *server)
 static bool go_ahead(struct server *server)
 {
     struct session *session = server->session;
-    const char *sql = server->applying.person;
-    const struct wire_bind bind = {.portal = "", .statement = ""};
     struct request *request = requests_add(&session->requests, REQUEST_IDENTITY);
     server_identity_forget_preferences(&server->applying);
-    server_forget_unnamed(server);
     server_enter(server, SERVER_ACTIVE);
     if (request == NULL)
         return false;
     request->own = request->in_group = true;
     request->group = session->group;
     session->group_forwarded = session->transaction.touched = true;
-    wire_put_parse(&server->out, "", sql, strlen(sql), NULL, 0);
-    wire_put_bind(&server->out, &bind);
-    wire_put_execute(&server->out, "", 0);
+    put_turn(server);
     worker_touch_server(server->worker, server);
     return !server->out.failed;
 }
@@ -381,8 +401,8 @@ void server_bind(struct server *server, struct session *session)
         return;
     }
     bool good = wanted_identity(server, &server->applying);
-    bool person =
-        good && (server->doubtful || !same_text(server->applied.person, server->applying.person));
+    bool person = good && (server->doubtful ||
+                           !identity_text_same(&server->applied.person, &server->applying.person));
     bool preferences =
         good && !same_text(server->applied.preferences, server->applying.preferences);
     bool more = preferences || closes_cursors(server) || forgets_sequences(server);
@@ -421,6 +441,19 @@ static void put_exchange(struct server *server, const char *sql)
     server->own_closes += 4;
 }
 
+static void put_identity(struct server *server)
+{
+    struct buf sql;
+    buf_init(&sql, 0);
+    identity_text_sql(&server->applying.person, &sql);
+    buf_byte(&sql, '\0');
+    if (sql.failed)
+        server->out.failed = true;
+    else
+        put_exchange(server, (const char *)buf_head(&sql));
+    buf_free(&sql);
+}
+
 static const char objects_are_open[] =
     "DO $pgvigil$ BEGIN RAISE EXCEPTION 'large objects have been used in this transaction: role, "
     "mission and person cannot change before its end' USING ERRCODE = '25001'; END $pgvigil$";
@@ -437,7 +470,7 @@ void server_follow(struct server *server)
     bool closes = closes_cursors(server);
     bool asks = temporary_unsettled(&session->temporary);
     if (!closes && !asks && !server->doubtful &&
-        same_text(server->applied.person, server->applying.person)) {
+        identity_text_same(&server->applied.person, &server->applying.person)) {
         server_identity_forget(&server->applying);
         session_server_ready(session, server);
         return;
@@ -448,7 +481,7 @@ void server_follow(struct server *server)
      */
     if (server->own_in_transaction)
         session->transaction.touched = true;
-    bool another = server_identity_differs(&server->applied, &server->applying);
+    bool another = identity_text_differs(&server->applied.person, &server->applying.person);
     /* First, so that it is known whose rows come. */
     server->asks_temporary = server->hears_temporary = asks;
     server->drops_temporary = asks && session->temporary.ended;
@@ -468,7 +501,7 @@ void server_follow(struct server *server)
         put_exchange(server, "DISCARD TEMP");
     /* In a transaction an error of the client's may have it skipped: it is asked for once more. */
     server->stale_cursors = server->stale_cursors && server->own_in_transaction;
-    put_exchange(server, server->applying.person);
+    put_identity(server);
     if (group) {
         wire_put_flush(&server->out);
     } else {

@@ -171,7 +171,7 @@ void session_free(struct session *session)
     identity_free(&session->identity);
     identity_free(&session->start);
     free(session->shown_application);
-    free(session->person.text);
+    identity_text_free(&session->person.text);
     break_glass_unref(session->glass_entered);
     tls_context_unref(session->tls);
     world_unref(session->world);

@@ -145,8 +145,7 @@ struct session {
     bool schema_changed;    /* something of the client's may have changed the catalogs in it */
     bool settings_sent;     /* settings that are not pgvigil's were changed on the server */
     struct session_person { /* see session_person_text */
-        char *text;
-        size_t path_at;
+        struct identity_text text;
         uint64_t epoch;
         const struct policy *policy;
         const struct policy_user *user;
@@ -218,9 +217,9 @@ void session_tick(struct session *session);
 
 /* ---- from the upstream leg ---- */
 
-/* identity_person's, for a server of pairs: made once for an epoch, the session's. *path_at as
- * there. NULL: out of memory. */
-const char *session_person_text(struct session *session, size_t *path_at);
+/* identity_person's, for a server of pairs: made once for an epoch, the session's. NULL: out of
+ * memory. */
+const struct identity_text *session_person_text(struct session *session);
 /* Room for SESSION_LOST_BYTES of text, the session's lost_message: few ever need it. */
 #define SESSION_LOST_BYTES 256
 char *session_lost_text(struct session *session);

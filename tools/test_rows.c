@@ -64,11 +64,12 @@ static enum status be_person(PGconn *conn, const struct test_bench *bench,
         status = identity_replace(&identity.reason, test->reason);
     if (status == OK)
         status = identity_replace(&identity.patient, test->patient);
-    size_t path_at = 0;
+    struct identity_text person = {0};
     if (status == OK && outcome->verdict->pair != NULL)
-        status =
-            identity_person(&identity, bench->policy, outcome->verdict->pair,
-                            test->address == NULL ? "127.0.0.1" : test->address, &sql, &path_at);
+        status = identity_person(&identity, bench->policy, outcome->verdict->pair,
+                                 test->address == NULL ? "127.0.0.1" : test->address, &person);
+    identity_text_sql(&person, &sql);
+    identity_text_free(&person);
     buf_byte(&sql, '\0');
     if (status == OK && sql.failed)
         status = ERR_MEMORY;

@@ -20,7 +20,7 @@ def stack(make_stack):
     before = os.environ.get("PGVIGIL_BINARY")
     os.environ["PGVIGIL_BINARY"] = unjudged
     try:
-        return make_stack()
+        return make_stack(pool=1)  # everybody on the connection of the one before
     finally:
         if before is None:
             del os.environ["PGVIGIL_BINARY"]
@@ -88,3 +88,21 @@ def test_forged_identity_reaches_only_what_some_pair_may_see(stack, pairs):
     for column in ("nir", "preferences"):
         state, rows = ask(stack, "nurse1", wide + 'SELECT %s FROM "%s"."public.patients"' % (column, nurse))
         assert state == "42703", (column, state)
+
+
+@pytest.mark.parametrize("text", ("DEALLOCATE ALL", "DEALLOCATE ALL; PREPARE \"pgvigil identity\" AS SELECT 1", "PREPARE \"pgvigil identity\" AS SELECT 1",
+                                  "DEALLOCATE \"pgvigil identity\"", "DISCARD ALL", "RESET ALL", "RESET ROLE"))
+def test_connection_is_the_next_persons_whatever_was_done_on_it(text, stack):
+    """By the names of pgvigil's own statements, too."""
+    with stack.superuser() as c:
+        roles = [row[0] for row in c.execute("SELECT rolname FROM pg_roles WHERE rolname ~ '^pgvigil:nurse/care@'")]
+    who = "SELECT current_user || ' ' || current_setting('pgvigil.u_rpps')"
+    with stack.connect("nurse1", prepare_threshold=None) as first, stack.connect("nurse2", prepare_threshold=None) as second:
+        for _ in range(3):
+            assert first.execute(who).fetchone()[0] in [role + " 10000000611" for role in roles]
+            try:
+                first.execute(text)
+            except psycopg.Error:
+                pass
+            assert second.execute(who).fetchone()[0] in [role + " 10000000637" for role in roles]
+            assert second.execute(who + " WHERE true").fetchone()[0] in [role + " 10000000637" for role in roles]

@@ -13,16 +13,18 @@
 static char *person_text(const char *reason)
 {
     struct identity identity;
+    struct identity_text person = {0};
     struct buf out;
-    size_t path_at = 0;
     buf_init(&out, 0);
     assert_int_equal(
         identity_init(&identity, fixture_policy, policy_find_user(fixture_policy, "nurse1")), OK);
     assert_int_equal(identity_replace(&identity.reason, reason), OK);
     assert_int_equal(identity_person(&identity, fixture_policy, "pgvigil:nurse/care@00000000",
-                                     "127.0.0.1", &out, &path_at),
+                                     "127.0.0.1", &person),
                      OK);
-    assert_in_range(path_at, 1, buf_len(&out));
+    assert_in_range(person.path_at, 1, person.len);
+    identity_text_sql(&person, &out);
+    identity_text_free(&person);
     buf_byte(&out, '\0');
     char *text = strdup((const char *)buf_head(&out));
     assert_non_null(text);
