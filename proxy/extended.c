@@ -183,6 +183,12 @@ static enum status ensure_prepared(struct session *session, struct statement *st
                                                     : extended_send_parse(session, statement, true);
 }
 
+/* A group that begins with BEGIN has more behind it, which may not go before the answer. */
+static enum ahead ahead_of(const struct statement *statement)
+{
+    return query_is_plain(statement) ? AHEAD_SHARED : AHEAD_NEVER;
+}
+
 /* ---- Parse ---- */
 
 static void parse_types(const struct wire_parse *parse, uint32_t *types)
@@ -297,7 +303,7 @@ enum status extended_parse(struct session *session, const struct wire_message *m
         return status == OK ? parse_local(session, statement) : status;
     }
     struct refusal refusal;
-    enum status status = query_need_server(session, query_is_plain(statement), &refusal);
+    enum status status = query_need_server(session, ahead_of(statement), &refusal);
     if (status == DENIED)
         return refuse(session, statement, &refusal, false);
     if (status != OK)
@@ -354,7 +360,7 @@ static enum status bind_upstream(struct session *session, struct statement *stat
                                  struct wire_bind *bind)
 {
     struct refusal refusal;
-    enum status status = query_need_server(session, query_is_plain(statement), &refusal);
+    enum status status = query_need_server(session, ahead_of(statement), &refusal);
     if (status == DENIED)
         return refuse(session, statement, &refusal, false);
     if (status == OK && statement != NULL)
@@ -468,7 +474,7 @@ static enum status describe_upstream(struct session *session, struct statement *
                                      unsigned char kind, const char *name)
 {
     struct refusal refusal;
-    enum status status = query_need_server(session, false, &refusal);
+    enum status status = query_need_server(session, AHEAD_NEVER, &refusal);
     if (status == DENIED)
         return refuse(session, statement, &refusal, false);
     if (status == OK && kind == 'S' && statement != NULL)
@@ -612,7 +618,7 @@ static enum status execute_upstream(struct session *session, const char *portal,
     if (status == OK)
         temporary_begin(session, statement);
     if (status == OK)
-        status = query_need_server(session, false, &refusal);
+        status = query_need_server(session, AHEAD_NEVER, &refusal);
     uint64_t id = 0;
     bool ddl = status == OK && ddl_wanted(session, statement);
     if (ddl)

@@ -269,7 +269,7 @@ static enum status prepare_upstream(struct session *session, struct statement *p
                                     struct statement *held, enum prepared_way way, bool *done)
 {
     struct refusal refusal;
-    enum status status = query_need_server(session, false, &refusal);
+    enum status status = query_need_server(session, AHEAD_NEVER, &refusal);
     if (status == DENIED)
         return refuse(session, prepare, &refusal, way == PREPARED_EXTENDED);
     if (status != OK)

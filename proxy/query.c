@@ -128,7 +128,7 @@ static bool in_step(const struct session *session)
            !temporary_unsettled(&session->temporary);
 }
 
-static enum status get_server(struct session *session, bool plain)
+static enum status get_server(struct session *session, enum ahead ahead)
 {
     bool active = session->server != NULL && session->server->state == SERVER_ACTIVE;
     /* In a failed block nothing runs but its end, and no identity could be set. */
@@ -146,7 +146,7 @@ static enum status get_server(struct session *session, bool plain)
     if (server != NULL && server->pool != session_pool(session))
         return ERR_INTERNAL;
     session_enter(session, SESSION_WAIT_SERVER);
-    session->plain = plain;
+    session->ahead = ahead;
     if (server != NULL)
         server_follow(server);
     else
@@ -164,10 +164,15 @@ bool query_is_plain(const struct statement *statement)
            !one->objects;
 }
 
-enum status query_need_server(struct session *session, bool plain, struct refusal *refusal)
+enum status query_need_server(struct session *session, enum ahead ahead, struct refusal *refusal)
 {
+    /* Only BEGIN may follow an identity that is not answered. */
+    if (session->begins && ahead != AHEAD_SYNCED && session->requests.count > 0) {
+        session->begins = false;
+        return query_drain(session);
+    }
     if (session->lost_sqlstate[0] == '\0') {
-        enum status status = in_step(session) ? OK : get_server(session, plain);
+        enum status status = in_step(session) ? OK : get_server(session, ahead);
         if (status != OK || session->lost_sqlstate[0] == '\0')
             return status;
     }
@@ -190,7 +195,7 @@ enum status query_settle_temporary(struct session *session, bool extended)
         return status;
     struct refusal refusal = {.sqlstate = "08006",
                               .message = "there is no connection to the database server"};
-    status = query_need_server(session, false, &refusal);
+    status = query_need_server(session, AHEAD_NEVER, &refusal);
     if (status != DENIED)
         return status;
     status = query_refuse(session, &refusal, extended);
@@ -329,6 +334,14 @@ static bool copies_in(const struct statement *statement)
     return false;
 }
 
+static enum ahead ahead_of(const struct statement *statement)
+{
+    const struct verdict *verdict = statement->verdict;
+    if (verdict->statement_count == 1 && verdict->statements[0].kind == STATEMENT_BEGIN)
+        return AHEAD_SYNCED;
+    return query_is_plain(statement) ? AHEAD_SHARED : AHEAD_NEVER;
+}
+
 enum status query_forward(struct session *session, struct statement *statement, bool more,
                           bool *done)
 {
@@ -349,9 +362,9 @@ enum status query_forward(struct session *session, struct statement *statement, 
         status = use_plan(session, statement, &refusal);
     if (status == OK)
         temporary_begin(session, statement);
-    bool plain = !more && session->script == NULL && query_is_plain(statement);
+    enum ahead ahead = more || session->script != NULL ? AHEAD_NEVER : ahead_of(statement);
     if (status == OK)
-        status = query_need_server(session, plain, &refusal);
+        status = query_need_server(session, ahead, &refusal);
     bool ddl = status == OK && ddl_wanted(session, statement);
     if (ddl)
         status = query_drain(session);
@@ -473,7 +486,7 @@ static enum status forward_function(struct session *session, const struct wire_m
     bool writes = statement == NULL || statement->verdict->statements[0].writes;
     enum status status = mission_limits_statement(session, statement, refusal);
     if (status == OK)
-        status = query_need_server(session, false, refusal);
+        status = query_need_server(session, AHEAD_NEVER, refusal);
     uint64_t id = 0;
     if (status == OK)
         status = query_begin_record(session, statement, 0, writes, &id, refusal);
@@ -641,7 +654,7 @@ enum status query_next(struct session *session)
     }
     if (session_quiet(session) && !session_refresh_world(session))
         return CLOSED;
-    status = row->settled && session->unsettled ? query_drain(session) : OK;
+    status = row->settled && session->unsettled && !session->begins ? query_drain(session) : OK;
     if (status == OK && row->runs)
         status = wait_for_running(session);
     if (status == OK && row->settled)
@@ -666,7 +679,7 @@ enum status query_next(struct session *session)
     statement_unref(session->preparing);
     session->pending = session->script = session->preparing = NULL;
     session->pending_uses = NULL;
-    session->pending_begun = false;
+    session->pending_begun = session->begins = false;
     if (status == OK)
         return OK;
     session_fail(session, status, NULL,

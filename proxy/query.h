@@ -61,10 +61,9 @@ void query_unsettle(struct session *session);
  * isolation level too late, DECLARE and LOCK find a transaction that the client has not begun. */
 bool query_is_plain(const struct statement *statement);
 /* OK: a server is bound, and whatever is sent to it runs under the session's identity or not at
- * all. `plain`: the first thing will be such a statement, or its Parse or Bind. NEED_MORE: the
- * session waits for one. DENIED: none can be had, *refusal says why (its texts live in the
- * session). */
-NODISCARD enum status query_need_server(struct session *session, bool plain,
+ * all. `ahead`: what the first thing that is sent allows. NEED_MORE: the session waits for one.
+ * DENIED: none can be had, *refusal says why (its texts live in the session). */
+NODISCARD enum status query_need_server(struct session *session, enum ahead ahead,
                                         struct refusal *refusal);
 /* Before anything is judged that may name temporary tables: what there are is known, and none is of
  * a mission that has ended. OK; NEED_MORE; DENIED: it could not be, and the client was told. */

@@ -284,7 +284,7 @@ static void watch_guards(struct session *session, const struct wire_report *repo
 static struct request *first_behind(const struct request *identity)
 {
     struct request *request = TAILQ_NEXT(identity, link);
-    while (request != NULL && request->kind == REQUEST_LOCAL && !request->ready)
+    while (request != NULL && (request->own || (request->kind == REQUEST_LOCAL && !request->ready)))
         request = TAILQ_NEXT(request, link);
     return request;
 }
@@ -321,6 +321,9 @@ static enum status on_turn_failed(struct session *session, struct request *ident
     session->group_forwarded = session->pinned = false;
     if (mission_failed(session) != OK)
         return ERR_MEMORY;
+    struct request *sync = TAILQ_NEXT(identity, link);
+    if (sync != NULL && sync->own && sync->kind == REQUEST_SYNC)
+        requests_remove(&session->requests, sync);
     struct request *first = first_behind(identity);
     bool alone = TAILQ_NEXT(identity, link) == NULL;
     if (!alone && tell_turn_failed(session, first, sqlstate, why) != OK)
@@ -348,6 +351,9 @@ static enum status on_error(struct session *session, struct request *head,
 {
     struct wire_report report;
     if (wire_parse_report(message, &report) != OK)
+        return ERR_PROTOCOL;
+    /* Nothing is in its transaction that could fail. */
+    if (head->kind == REQUEST_SYNC && head->own)
         return ERR_PROTOCOL;
     if (head->kind == REQUEST_IDENTITY)
         return on_turn_failed(session, head, message, is_fatal(&report));

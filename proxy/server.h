@@ -9,11 +9,11 @@
  *
  * Before a pair's connection serves a session, its role, identity and settings are made the
  * session's: a statement never runs under the identity of the one before, not even when setting it
- * failed. Ahead of a plain statement the identity is sent in the same implicit transaction, which
- * costs no round trip (server_prepare.c): the server is ACTIVE at once, with a REQUEST_IDENTITY in
- * the session's queue. In all other cases the answer is awaited (PREPARING). Inside a transaction
- * the server takes an identity back with ROLLBACK, ROLLBACK TO and errors: it is then `doubtful`,
- * and sent again before anything else runs.
+ * failed. Ahead of a plain statement the identity is sent in the same implicit transaction, ahead
+ * of BEGIN in one of its own, which costs no round trip (server_prepare.c): the server is ACTIVE at
+ * once, with a REQUEST_IDENTITY in the session's queue. In all other cases the answer is awaited
+ * (PREPARING). Inside a transaction the server takes an identity back with ROLLBACK, ROLLBACK TO
+ * and errors: it is then `doubtful`, and sent again before anything else runs.
  */
 #ifndef PGVIGIL_PROXY_SERVER_H
 #define PGVIGIL_PROXY_SERVER_H

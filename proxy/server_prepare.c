@@ -330,7 +330,7 @@ static bool is_the_sessions(const struct server *server, struct session *session
 static bool may_go_ahead(const struct server *server)
 {
     const struct session *session = server->session;
-    return session->state == SESSION_WAIT_SERVER && session->plain &&
+    return session->state == SESSION_WAIT_SERVER && session->ahead != AHEAD_NEVER &&
            server->pool->kind == POOL_PAIRS && server->policy_id == session->world->policy_id &&
            session->requests.count == 0 && !session->temporary.made && !session->listening;
 }
@@ -363,14 +363,33 @@ static void put_turn(struct server *server)
 }
 
 /*
+ * In a transaction of its own, with a Sync. Ahead of BEGIN alone: that may run as whoever had the
+ * connection before, and nothing else is sent until the identity is answered. One that fails closes
+ * the connection, and with it what was begun.
+ */
+static bool end_turn_ahead(struct server *server)
+{
+    struct session *session = server->session;
+    struct request *sync = requests_add(&session->requests, REQUEST_SYNC);
+    if (sync == NULL)
+        return false;
+    sync->own = true;
+    sync->group = session->group++;
+    session->group_forwarded = false;
+    session->unsettled = session->begins = true;
+    wire_put_sync(&server->out);
+    return !server->out.failed;
+}
+
+/*
  * The identity goes first, in the implicit transaction of what the session sends next. No Sync
  * stands between: after an error PostgreSQL skips everything up to one, queries too, so nothing of
  * the client's runs when the identity fails. The attack with a Sync: a cancel request that hits the
  * identity would have the statement run as whoever had the connection before.
  *
- * The price: an error of the statement's takes the identity back. The transaction is `touched`, so
- * nothing more is sent before its end is known (query_unsettle), and the connection is doubtful
- * after an error.
+ * The price (AHEAD_SHARED): an error of the statement's takes the identity back. The transaction is
+ * `touched`, so nothing more is sent before its end is known (query_unsettle), and the connection
+ * is doubtful after an error.
  */
 static bool go_ahead(struct server *server)
 {
@@ -385,7 +404,7 @@ static bool go_ahead(struct server *server)
     session->group_forwarded = session->transaction.touched = true;
     put_turn(server);
     worker_touch_server(server->worker, server);
-    return !server->out.failed;
+    return !server->out.failed && (session->ahead == AHEAD_SHARED || end_turn_ahead(server));
 }
 
 void server_bind(struct server *server, struct session *session)

@@ -31,6 +31,13 @@
 
 struct console;
 
+/* May an identity go ahead of what a session has to send, its answer not being awaited? */
+enum ahead {
+    AHEAD_NEVER = 0, /* it is awaited */
+    AHEAD_SHARED,    /* in the implicit transaction of what follows (query_is_plain) */
+    AHEAD_SYNCED     /* in one of its own, of BEGIN: whoever it is run as, it does nothing */
+};
+
 enum session_state {
     SESSION_ACCEPTED =
         0, /* plain socket; SSLRequest, direct TLS, or (configured) a plain start-up packet */
@@ -70,8 +77,7 @@ struct session {
     } held;                  /* syncing: what is covered beside the marked bytes */
     struct pool *waiting_in; /* not NULL: in that pool's queue */
     bool server_asked;       /* observe mode: its own connection is being opened */
-    bool plain;              /* WAIT_SERVER: for a statement that may share its implicit transaction
-                                with the identity it runs under (query_is_plain) */
+    enum ahead ahead;        /* WAIT_SERVER: what it waits with */
     uint64_t waiting_since;
     uint64_t wait_began; /* by the clock, where it really has to wait; else 0 */
 
@@ -139,8 +145,9 @@ struct session {
     uint64_t wrote_group;  /* the last one in which something was executed that writes */
     bool unsettled; /* what was sent last may undo an own setting: nothing is judged before it is
                        answered */
-    bool listening; /* LISTEN was sent: keeps its server, see notification.h */
-    bool unlistens; /* UNLISTEN * has run in the transaction that is open */
+    bool begins; /* but for the BEGIN at the head of `in`, which goes behind an identity at once */
+    bool listening;         /* LISTEN was sent: keeps its server, see notification.h */
+    bool unlistens;         /* UNLISTEN * has run in the transaction that is open */
     bool guards_changed;    /* guards were made again in the open transaction */
     bool schema_changed;    /* something of the client's may have changed the catalogs in it */
     bool settings_sent;     /* settings that are not pgvigil's were changed on the server */
