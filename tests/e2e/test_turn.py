@@ -276,7 +276,7 @@ def test_cancels_at_full_load_never_mix_people(make_stack):
     """At random moments, on sessions whose connections turn each time: an answer is hers, or it is the cancel's error."""
     stack = make_stack(pool=3)
     people = ("nurse1", "nurse2", "dr.martin", "reception1")
-    texts = (COUNT, "SELECT min(id), max(id), count(*) FROM patients")
+    texts = (COUNT, "SELECT min(id), max(id), count(*) FROM patients", "SELECT count(*) FROM patients, generate_series(1, 30)")
     expected = {}
     for who in people:
         with wire.open_session(stack, who) as raw:
@@ -291,7 +291,7 @@ def test_cancels_at_full_load_never_mix_people(make_stack):
             with wire.open_session(stack, who) as raw:
                 raw.keep = False
                 keys.append(raw.key)
-                for _ in range(250):
+                for _ in range(120):
                     i = rnd.randrange(len(texts))
                     many = rnd.randrange(1, 4)
                     parts = [rnd.choice((wire.query(texts[i]), wire.parse(texts[i]) + wire.bind() + wire.execute() + wire.SYNC))] * many
@@ -307,12 +307,19 @@ def test_cancels_at_full_load_never_mix_people(make_stack):
                             tally["cancelled"] += 1  # in a block that a cancel has failed
                         elif error is None and wire.rows_of(got) == expected[who][i]:
                             tally["rows"] += 1
-                        elif error is not None and error["C"] == "57014" and not wire.rows_of(got):
+                        elif error is not None and error["C"] == "57014" and wire.rows_of(got) in ([], expected[who][i]):
                             tally["cancelled"] += 1
                         else:
                             problems.append((who, texts[i], str(got)[:200]))
         except Exception as error:  # a thread's failure is the test's
             problems.append((who, "%s: %s" % (type(error).__name__, error)))
+
+    def cancel_upstream():
+        """What runs on pgvigil's connections, whoever it is for: many more, and faster than requests of clients can be."""
+        with stack.superuser() as c:
+            while not stop.wait(0.002):
+                c.execute("SELECT pg_cancel_backend(pid) FROM pg_stat_activity WHERE usename = 'pgvigil' AND datname = current_database()"
+                          " AND state = 'active'")
 
     def cancel():
         rnd = random.Random(0)
@@ -326,11 +333,13 @@ def test_cancels_at_full_load_never_mix_people(make_stack):
         t.start()
     while len(keys) < 12 and not problems:
         stop.wait(0.01)
-    cancels = threading.Thread(target=cancel)
-    cancels.start()
+    cancels = [threading.Thread(target=work) for work in (cancel, cancel_upstream)]
+    for t in cancels:
+        t.start()
     for t in threads:
         t.join()
     stop.set()
-    cancels.join()
+    for t in cancels:
+        t.join()
     assert not problems, problems[:5]
-    assert tally["rows"] > 1000 and tally["cancelled"] > 0, tally
+    assert tally["rows"] > 1000 and tally["cancelled"] > 10, tally
