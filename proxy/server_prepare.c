@@ -219,20 +219,25 @@ static bool wants_preferences(const struct session *session)
     return session->identity.setting_count > 0 && !session_observed(session);
 }
 
-/* What the server has to become for its session; false: out of memory. */
-static bool wanted_identity(const struct server *server, struct server_identity *out)
+/* What the server has to become for its session, with its settings or without; false: out of
+ * memory. */
+static bool wanted_identity(const struct server *server, bool settings, struct server_identity *out)
 {
     struct session *session = server->session;
+    memset(out, 0, sizeof *out);
+    const struct identity_text *person = wanted_person(server->pool, session);
+    if (person == NULL || !identity_text_copy(person, &out->person))
+        return false;
+    if (!settings)
+        return true;
     struct buf preferences;
     buf_init(&preferences, 0);
-    memset(out, 0, sizeof *out);
     enum status status = OK;
-    const struct identity_text *person = wanted_person(server->pool, session);
     if (wants_preferences(session))
         status = identity_preferences(&session->identity, &preferences);
     out->preferences = server_identity_take_text(&preferences);
-    return status == OK && person != NULL && identity_text_copy(person, &out->person) &&
-           out->preferences != NULL && server_identity_copy_names(&session->identity, out);
+    return status == OK && out->preferences != NULL &&
+           server_identity_copy_names(&session->identity, out);
 }
 
 static bool same_text(const char *applied, const char *wanted)
@@ -419,11 +424,12 @@ void server_bind(struct server *server, struct session *session)
         session_server_ready(session, server);
         return;
     }
-    bool good = wanted_identity(server, &server->applying);
+    bool settings = wants_preferences(session) || !same_text(server->applied.preferences, "");
+    bool good = wanted_identity(server, settings, &server->applying);
     bool person = good && (server->doubtful ||
                            !identity_text_same(&server->applied.person, &server->applying.person));
     bool preferences =
-        good && !same_text(server->applied.preferences, server->applying.preferences);
+        good && settings && !same_text(server->applied.preferences, server->applying.preferences);
     bool more = preferences || closes_cursors(server) || forgets_sequences(server);
     if (good && !person && !more) {
         server_identity_forget(&server->applying);
@@ -481,11 +487,10 @@ void server_follow(struct server *server)
 {
     struct session *session = server->session;
     server_identity_forget(&server->applying);
-    if (!wanted_identity(server, &server->applying)) {
+    if (!wanted_identity(server, false, &server->applying)) {
         server_lost(server, "53200", "out of memory");
         return;
     }
-    server_identity_forget_preferences(&server->applying);
     bool closes = closes_cursors(server);
     bool asks = temporary_unsettled(&session->temporary);
     if (!closes && !asks && !server->doubtful &&
