@@ -280,13 +280,20 @@ static void watch_guards(struct session *session, const struct wire_report *repo
         reload_catalogs(session->worker->process->reload);
 }
 
-/* The first of what stands behind an identity; NULL: nothing that went upstream. */
-static struct request *first_behind(const struct request *identity)
+/* What the client hears of it for: what would have run behind the identity, else the first of the
+ * group; NULL: nothing that went upstream. */
+static struct request *behind(struct request *identity)
 {
-    struct request *request = TAILQ_NEXT(identity, link);
-    while (request != NULL && (request->own || (request->kind == REQUEST_LOCAL && !request->ready)))
-        request = TAILQ_NEXT(request, link);
-    return request;
+    struct request *first = NULL;
+    struct request *request = identity;
+    while ((request = TAILQ_NEXT(request, link)) != NULL && request->kind != REQUEST_SYNC) {
+        if (request->own || request->kind == REQUEST_LOCAL)
+            continue;
+        if (request->kind == REQUEST_EXECUTE)
+            return request;
+        first = first == NULL ? request : first;
+    }
+    return first;
 }
 
 /* The error is told in the place of what was sent with the identity. */
@@ -324,7 +331,7 @@ static enum status on_turn_failed(struct session *session, struct request *ident
     struct request *sync = TAILQ_NEXT(identity, link);
     if (sync != NULL && sync->own && sync->kind == REQUEST_SYNC)
         requests_remove(&session->requests, sync);
-    struct request *first = first_behind(identity);
+    struct request *first = behind(identity);
     bool alone = TAILQ_NEXT(identity, link) == NULL;
     if (!alone && tell_turn_failed(session, first, sqlstate, why) != OK)
         return ERR_AUDIT;

@@ -57,6 +57,11 @@ def noted(stack, label):
         return c.execute("SELECT count(*) FROM observations WHERE label = %s", (label,)).fetchone()[0]
 
 
+def failed(stack):
+    """Statements that failed since an identity did, as the audit has them."""
+    return sum(r.get("sqlstate") == "55000" and r["type"] in ("whole", "end") for r in stack.audit_records())
+
+
 def simple(raw, sql):
     return raw.query(sql)
 
@@ -138,6 +143,7 @@ def test_nothing_runs_behind_an_identity_that_failed(one, facts, form):
     """The attack: it would run as the person before, whose role in the same pair needs no word to stay."""
     counts, hers = facts
     label = "behind " + form.__name__
+    before = failed(one)
     with two(one) as (first, second):
         assert count(first) == counts["nurse1"]
         with no_member(one):
@@ -148,6 +154,8 @@ def test_nothing_runs_behind_an_identity_that_failed(one, facts, form):
                 assert got[-1] == ("Z", b"I") and not wire.rows_of(got) and wire.tag_of(got) is None
         assert noted(one, label) == 0
         assert count(second, form) == counts["nurse2"]
+        # A write was begun, on record, and is ended there; one Execute or query has one record.
+        assert failed(one) == before + 2
         # The twin: without the attack she may not, and whose patient it is may.
         assert wire.error_of(form(second, note(hers["nurse1"], label)))["C"] == "44000"
         assert wire.tag_of(form(first, note(hers["nurse1"], label))) == "INSERT 0 1" and noted(one, label) == 1
