@@ -326,15 +326,19 @@ static enum status on_turn_failed(struct session *session, struct request *ident
         why = "the connection to the database server was lost";
     }
     session->group_forwarded = session->pinned = false;
-    if (mission_failed(session) != OK)
-        return ERR_MEMORY;
     struct request *sync = TAILQ_NEXT(identity, link);
     if (sync != NULL && sync->own && sync->kind == REQUEST_SYNC)
         requests_remove(&session->requests, sync);
     struct request *first = behind(identity);
     bool alone = TAILQ_NEXT(identity, link) == NULL;
-    if (!alone && tell_turn_failed(session, first, sqlstate, why) != OK)
-        return ERR_AUDIT;
+    enum status status = mission_failed(session);
+    if (status == OK && !alone)
+        status = tell_turn_failed(session, first, sqlstate, why);
+    if (status != OK) {
+        /* Nothing is left that would end it. */
+        session_fail(session, status, NULL, "the statement could not be handled");
+        return OK;
+    }
     if (first == NULL || first->kind != REQUEST_QUERY)
         requests_skip_group(&session->requests, skip_request, session); /* with the identity */
     else
