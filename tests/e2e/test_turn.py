@@ -6,12 +6,14 @@ request hits the one or the other.
 """
 import contextlib
 import itertools
+import os
 import random
 import threading
 
 import psycopg
 import pytest
 import relay
+import test_group_commit
 import wire
 
 COUNT = "SELECT count(*) FROM patients"
@@ -278,6 +280,47 @@ def test_what_must_begin_its_transaction_does(one, form):
             c.rollback()
             found = wire.error_of(got)
             assert (found["C"] if found else None) == expected, (sql, found)
+
+
+@pytest.fixture
+def slow_disk(make_stack, tmp_path):
+    """A stack whose records are on the disk when a test lets them; a write waits for its own between the identity and itself."""
+    disk = test_group_commit.Disk(tmp_path / "disk")
+    before = os.environ.get("PGVIGIL_BINARY")
+    os.environ["PGVIGIL_BINARY"] = test_group_commit.BINARY
+    try:
+        stack = make_stack(pool=1, workers=1, serve=False, env={"HELD_DISK": str(disk.folder)})
+        text = stack.config_file.read_text(encoding="utf-8").replace('durability = "written";', 'durability = "synced";')
+        stack.config_file.write_text(text, encoding="utf-8")
+        stack.serve()
+    finally:
+        if before is None:
+            del os.environ["PGVIGIL_BINARY"]
+        else:
+            os.environ["PGVIGIL_BINARY"] = before
+    stack.disk = disk
+    return stack
+
+
+def test_identity_that_fails_while_a_write_waits_for_its_record(slow_disk, facts):
+    counts, hers = facts
+    with two(slow_disk) as (first, second):
+        for text in (wire.query, lambda sql: wire.parse(sql) + wire.bind() + wire.execute() + wire.SYNC):
+            assert count(first) == counts["nurse1"]
+            with no_member(slow_disk):
+                with slow_disk.disk.held():
+                    since = slow_disk.proxy.log_size()
+                    second.send(text(note(hers["nurse1"], "waits")))
+                    slow_disk.proxy.wait_log("state=active event=own-statement-failed", since=since)
+                got = second.until("Z")
+                assert wire.error_of(got)["C"] == "55000" and got[-1] == ("Z", b"I"), got
+            assert noted(slow_disk, "waits") == 0 and count(second) == counts["nurse2"]
+            # The twin: nothing fails, and it runs when its record is there.
+            assert count(first) == counts["nurse1"]
+            with slow_disk.disk.held():
+                second.send(text(note(hers["nurse2"], "waited")))
+            assert wire.tag_of(second.until("Z")) == "INSERT 0 1"
+        assert noted(slow_disk, "waited") == 2
 
 
 def test_cancels_at_full_load_never_mix_people(make_stack):
