@@ -64,6 +64,19 @@ static bool next(const struct identity_text *text, size_t *at, const char **name
     return true;
 }
 
+bool identity_text_alike(const struct identity_text *a, const struct identity_text *b)
+{
+    const char *name;
+    const char *other;
+    const char *value;
+    size_t at = 0;
+    size_t at_other = 0;
+    while (next(a, &at, &name, &value))
+        if (!next(b, &at_other, &other, &value) || strcmp(name, other) != 0)
+            return false;
+    return !next(b, &at_other, &other, &value);
+}
+
 static void put_setting(struct buf *out, const char *name, const char *value, unsigned number)
 {
     char parameter[16];

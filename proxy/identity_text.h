@@ -27,6 +27,8 @@ bool identity_text_take(struct identity_text *text, struct buf *buf, size_t path
 /* Into one that holds nothing. False: out of memory. */
 bool identity_text_copy(const struct identity_text *from, struct identity_text *to);
 bool identity_text_same(const struct identity_text *a, const struct identity_text *b);
+/* The same names in the same order. */
+bool identity_text_alike(const struct identity_text *a, const struct identity_text *b);
 /* Who acts and why is another, not the search path alone. */
 bool identity_text_differs(const struct identity_text *a, const struct identity_text *b);
 

@@ -273,6 +273,7 @@ struct server *server_new(struct pool *pool, PGconn *conn, uint64_t policy_id)
     server->policy_id = policy_id;
     buf_init(&server->in, 0);
     buf_init(&server->out, 0);
+    buf_init(&server->turn_parse, 0);
     server->prepared = map_new();
     server->transport = transport_upstream(PQsocket(conn), ssl);
     transport_meter(server->transport, &pool->worker->meters[pool->database_index],
@@ -474,6 +475,8 @@ void server_free(struct server *server)
     buf_free(&server->in);
     buf_free(&server->out);
     map_free(server->prepared);
+    identity_text_free(&server->turn_names);
+    buf_free(&server->turn_parse);
     statement_unref(server->unnamed);
     server_identity_forget(&server->applied);
     server_identity_forget(&server->applying);

@@ -89,12 +89,14 @@ struct server {
     bool drops_temporary; /* ...and has them dropped... */
     bool hears_temporary; /* ...and the rows that come tell of them */
     struct map *prepared; /* server-side statement names */
-    struct statement *unnamed; /* what the unnamed statement there is; a reference */
-    bool moving;               /* IDLE, and on its way to another worker: in no list of idle ones */
-    bool abandoned;            /* LENT: closed as soon as it comes back */
-    unsigned cancels;          /* cancel requests on their way */
-    bool cancelled;  /* one was sent since it was bound: a late one could hit the next session */
-    uint64_t opened; /* monotonic microseconds, as the next */
+    struct identity_text turn_names; /* the names in it are those of... */
+    struct buf turn_parse;           /* ...these messages, which go ahead of an identity's values */
+    struct statement *unnamed;       /* what the unnamed statement there is; a reference */
+    bool moving;      /* IDLE, and on its way to another worker: in no list of idle ones */
+    bool abandoned;   /* LENT: closed as soon as it comes back */
+    unsigned cancels; /* cancel requests on their way */
+    bool cancelled;   /* one was sent since it was bound: a late one could hit the next session */
+    uint64_t opened;  /* monotonic microseconds, as the next */
     uint64_t idle_since;
     uint64_t asked_since; /* SYNCING, PREPARING, RESETTING: since when an answer is awaited */
 };

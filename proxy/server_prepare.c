@@ -340,31 +340,49 @@ static bool may_go_ahead(const struct server *server)
            session->requests.count == 0 && !session->temporary.made && !session->listening;
 }
 
+#define TURN_NAME "pgvigil identity"
+
 /*
- * By a name of its own, since the unnamed statement is the client's, and may be the next one's too.
- * It is prepared each time, though it could stay there: whoever got a DEALLOCATE and a PREPARE past
- * the judge would decide who the next person is. The unnamed portal is free: no group has begun.
+ * The statement with parameters, which is the same for all of a policy's people. By a name of its
+ * own, since the unnamed one is the client's, and may be the next one's too. It is prepared each
+ * time, though it could stay there: whoever got a DEALLOCATE and a PREPARE past the judge would
+ * decide who the next person is.
  */
-static void put_turn(struct server *server)
+static bool make_turn_parse(struct server *server, const struct identity_text *person)
 {
-    static const char name[] = "pgvigil identity";
-    const struct identity_text *person = &server->applying.person;
+    if (buf_len(&server->turn_parse) > 0 && identity_text_alike(&server->turn_names, person))
+        return true;
+    identity_text_free(&server->turn_names);
+    buf_free(&server->turn_parse);
     struct buf sql;
-    struct buf values;
     buf_init(&sql, 0);
-    buf_init(&values, 0);
     identity_text_statement(person, &sql);
-    struct wire_bind bind = {.portal = "", .statement = name};
+    bool good = !sql.failed && identity_text_copy(person, &server->turn_names);
+    if (good) {
+        wire_put_close(&server->turn_parse, 'S', TURN_NAME);
+        wire_put_parse(&server->turn_parse, TURN_NAME, (const char *)buf_head(&sql), buf_len(&sql),
+                       NULL, 0);
+    }
+    buf_free(&sql);
+    return good && !server->turn_parse.failed;
+}
+
+/* The unnamed portal is free: no group has begun. */
+static bool put_turn(struct server *server)
+{
+    const struct identity_text *person = &server->applying.person;
+    struct wire_bind bind = {.portal = "", .statement = TURN_NAME};
+    struct buf values;
+    buf_init(&values, 0);
     bind.value_count = identity_text_values(person, &values);
     bind.values = buf_head(&values);
     bind.values_len = buf_len(&values);
-    wire_put_close(&server->out, 'S', name);
-    wire_put_parse(&server->out, name, (const char *)buf_head(&sql), buf_len(&sql), NULL, 0);
+    bool good = !values.failed && make_turn_parse(server, person);
+    buf_append(&server->out, buf_head(&server->turn_parse), buf_len(&server->turn_parse));
     wire_put_bind(&server->out, &bind);
     wire_put_execute(&server->out, bind.portal, 0);
-    server->out.failed = server->out.failed || sql.failed || values.failed;
-    buf_free(&sql);
     buf_free(&values);
+    return good && !server->out.failed;
 }
 
 /*
@@ -407,9 +425,9 @@ static bool go_ahead(struct server *server)
     request->own = request->in_group = true;
     request->group = session->group;
     session->group_forwarded = session->transaction.touched = true;
-    put_turn(server);
+    bool good = put_turn(server);
     worker_touch_server(server->worker, server);
-    return !server->out.failed && (session->ahead == AHEAD_SHARED || end_turn_ahead(server));
+    return good && (session->ahead == AHEAD_SHARED || end_turn_ahead(server));
 }
 
 void server_bind(struct server *server, struct session *session)
@@ -454,7 +472,7 @@ void server_bind(struct server *server, struct session *session)
  * has left goes first: it would have every later one fail, of whoever has the connection then. */
 static void put_exchange(struct server *server, const char *sql)
 {
-    static const char name[] = "pgvigil identity";
+    static const char name[] = TURN_NAME;
     const struct wire_bind bind = {.portal = name, .statement = name};
     wire_put_close(&server->out, 'P', name);
     wire_put_close(&server->out, 'S', name);

@@ -98,17 +98,19 @@ static void nothing_is_no_statement(void **state)
     buf_free(&sql);
 }
 
-static void texts_are_compared_by_who_acts_and_whole(void **state)
+static void texts_are_compared_by_values_and_by_names(void **state)
 {
     (void)state;
     static const struct {
         const char *bytes;
         bool same;
         bool differs;
-    } others[] = {{"r\0x\0p\0y\0", true, false},
-                  {"r\0z\0p\0y\0", false, true},
-                  {"r\0x\0p\0z\0", false, false},
-                  {"q\0x\0p\0y\0", false, true}};
+        bool alike;
+    } others[] = {{"r\0x\0p\0y\0", true, false, true},
+                  {"r\0z\0p\0y\0", false, true, true},
+                  {"r\0x\0p\0z\0", false, false, true},
+                  {"q\0x\0p\0y\0", false, true, false},
+                  {"r\0x\0q\0y\0", false, false, false}};
     struct identity_text text;
     make(&text, 4, 8, "r\0x\0p\0y\0");
     for (size_t i = 0; i < sizeof others / sizeof others[0]; i++) {
@@ -116,11 +118,15 @@ static void texts_are_compared_by_who_acts_and_whole(void **state)
         make(&other, 4, 8, others[i].bytes);
         assert_int_equal(identity_text_same(&text, &other), others[i].same);
         assert_int_equal(identity_text_differs(&text, &other), others[i].differs);
+        assert_int_equal(identity_text_alike(&text, &other), others[i].alike);
+        assert_int_equal(identity_text_alike(&other, &text), others[i].alike);
         identity_text_free(&other);
     }
     struct identity_text shorter;
     make(&shorter, 4, 4, "r\0x\0");
     assert_false(identity_text_same(&text, &shorter));
+    assert_false(identity_text_alike(&text, &shorter));
+    assert_false(identity_text_alike(&shorter, &text));
     identity_text_free(&shorter);
     identity_text_free(&text);
 }
@@ -130,7 +136,7 @@ static int run(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(statement_has_parameters_in_the_place_of_values),
         cmocka_unit_test(nothing_is_no_statement),
-        cmocka_unit_test(texts_are_compared_by_who_acts_and_whole),
+        cmocka_unit_test(texts_are_compared_by_values_and_by_names),
         cmocka_unit_test(person_without_an_attribute_sets_it_empty),
         cmocka_unit_test(person_value_that_ends_its_literal_is_quoted),
     };
