@@ -49,6 +49,7 @@ const char *census_server_state(const struct server *server)
     case SERVER_ACTIVE:
     case SERVER_LENT:
         return "active";
+    case SERVER_CHECKING:
     case SERVER_RESETTING:
         return "tested";
     case SERVER_CLOSED:
@@ -74,6 +75,7 @@ static void count_servers(const struct pool *pool, struct census *census)
         case SERVER_LENT:
             census->servers_active++;
             break;
+        case SERVER_CHECKING:
         case SERVER_RESETTING:
             census->servers_resetting++;
             break;

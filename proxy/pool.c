@@ -19,6 +19,9 @@
  * wait here: moving wakes a thread. */
 #define SLACK_MICROSECONDS 5000u
 
+/* One that has been idle for longer may have ended since: its socket is looked at. */
+#define DOUBTFUL_MICROSECONDS 2000u
+
 struct opening {
     struct pool *pool;
     uint64_t policy_id;
@@ -377,7 +380,7 @@ static void open_where_needed(struct pool *pool)
     }
     tell_waits(pool);
     size_t wanted = waiting_count(pool);
-    while (pool->opening + pool->asked < wanted) {
+    while (pool->opening + pool->asked + pool->checking < wanted) {
         size_t before = pool->opening + pool->asked;
         if (!ask_another(pool) && enter(pool))
             open_one(pool, NULL);
@@ -398,6 +401,28 @@ static struct server *choose_idle(struct pool *pool, struct session *session)
     if (server_is_like(server, session))
         return server;
     return TAILQ_FIRST(&pool->idle);
+}
+
+/* What answers is there. One whose host is gone, or that hangs, would keep the session that gets it
+ * for as long as TCP hopes: it is asked while nobody has it, and given up by server_tick. */
+static bool asked_now(struct pool *pool, struct server *server, uint64_t now)
+{
+    uint64_t every = (uint64_t)pool->worker->config->limits.server_check_seconds * 1000000u;
+    if (every == 0 || server->idle_since + every >= now || server->checked + every >= now)
+        return false;
+    server_check(server);
+    pool->checking++;
+    return true;
+}
+
+/* One that was idle long before its session came may have ended since: the event that tells of its
+ * end may be in this very turn, behind the session's. False: it is in the idle list no more. */
+static bool is_there(struct pool *pool, struct server *server, const struct session *session)
+{
+    uint64_t now = session->waiting_since;
+    if (server->idle_since + DOUBTFUL_MICROSECONDS > now)
+        return true;
+    return server_is_there(server) && !asked_now(pool, server, now);
 }
 
 static void close_old(struct pool *pool)
@@ -442,6 +467,8 @@ static void serve_waiting(struct pool *pool)
     struct session *session;
     while ((session = TAILQ_FIRST(&pool->waiting)) != NULL && !TAILQ_EMPTY(&pool->idle)) {
         struct server *server = choose_idle(pool, session);
+        if (!is_there(pool, server, session))
+            continue;
         pool_forget(pool, session);
         pool_take_idle(pool, server);
         server_bind(server, session);
@@ -459,7 +486,7 @@ void pool_wait(struct pool *pool, struct session *session)
     }
     session->waiting_in = pool;
     /* The turn's time may be a second old here, and is compared with other workers'. */
-    session->waiting_since = TAILQ_EMPTY(&pool->idle) ? clock_microseconds() : pool->worker->now;
+    session->waiting_since = clock_microseconds();
     TAILQ_INSERT_TAIL(&pool->waiting, session, wait_link);
     serve_waiting(pool);
     session_begin_wait(session);
@@ -484,6 +511,24 @@ void pool_server_idle(struct pool *pool, struct server *server)
     tell_idle(pool);
     /* Not now: whoever calls has the server at hand. */
     pool->gives = !is_own(pool) && !pool->worker->stopping && needier(pool) != POOL_SHARE_NOBODY;
+    if (!pool->gives)
+        serve_waiting(pool);
+}
+
+void pool_server_checked(struct pool *pool, struct server *server)
+{
+    struct server *before = TAILQ_FIRST(&pool->idle);
+    while (before != NULL && before->idle_since > server->idle_since)
+        before = TAILQ_NEXT(before, link);
+    if (before != NULL)
+        TAILQ_INSERT_BEFORE(before, server, link);
+    else
+        TAILQ_INSERT_TAIL(&pool->idle, server, link);
+    server->checked = clock_microseconds();
+    pool->checking -= pool->checking > 0;
+    pool->idle_count++;
+    tell_idle(pool);
+    pool->gives = !pool->worker->stopping && needier(pool) != POOL_SHARE_NOBODY;
     if (!pool->gives)
         serve_waiting(pool);
 }
@@ -522,6 +567,18 @@ static void give_up_silent(struct pool *pool)
     }
 }
 
+static void ask_unused(struct pool *pool)
+{
+    /* Of those that were asked before nobody hopes any more to hear at once. */
+    pool->checking = 0;
+    struct server *server = is_own(pool) ? NULL : TAILQ_FIRST(&pool->idle);
+    while (server != NULL) {
+        struct server *next = TAILQ_NEXT(server, link);
+        (void)asked_now(pool, server, pool->worker->now);
+        server = next;
+    }
+}
+
 void pool_tick(struct pool *pool)
 {
     tell_late(pool);
@@ -532,6 +589,7 @@ void pool_tick(struct pool *pool)
     while (unused > 0 && (server = TAILQ_LAST(&pool->idle, server_list)) != NULL &&
            server->idle_since + unused < pool->worker->now)
         server_close(server, "unused");
+    ask_unused(pool);
     serve_waiting(pool);
 }
 

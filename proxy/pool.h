@@ -26,11 +26,12 @@ struct pool {
     const struct config_database *database;
     size_t database_index;
     enum pool_kind kind;
-    size_t index;   /* among the worker's; the same in all */
-    size_t limit;   /* of the process; in observe mode of this one */
-    size_t open;    /* servers in any state but CLOSED */
-    size_t opening; /* jobs at the connector */
-    size_t asked;   /* of other workers, not answered yet */
+    size_t index;    /* among the worker's; the same in all */
+    size_t limit;    /* of the process; in observe mode of this one */
+    size_t open;     /* servers in any state but CLOSED */
+    size_t opening;  /* jobs at the connector */
+    size_t asked;    /* of other workers, not answered yet */
+    size_t checking; /* were asked at the last tick whether they are there, not answered yet */
     size_t idle_count;
     bool gives;              /* at the end of the turn */
     struct server_list idle; /* most recently used first */
@@ -51,10 +52,13 @@ void pool_wait(struct pool *pool, struct session *session);
 void pool_forget(struct pool *pool, struct session *session);
 /* A server became idle, or was closed. */
 void pool_server_idle(struct pool *pool, struct server *server);
+/* One that was asked whether it is still there has answered: it has not been used by that. */
+void pool_server_checked(struct pool *pool, struct server *server);
 void pool_server_gone(struct pool *pool, struct server *server);
 /* Gives idle ones to other workers, where somebody needs them more. */
 void pool_end_turn(struct pool *pool);
-/* Once a second: waiting limits, idle connections of an old policy or unused for long. */
+/* Once a second: waiting limits, idle connections of an old policy or unused for long; those that
+ * nobody has used for limits.server_check_seconds are asked whether they are still there. */
 void pool_tick(struct pool *pool);
 void pool_close(struct pool *pool);
 

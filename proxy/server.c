@@ -29,23 +29,25 @@
 
 const char *server_state_name(enum server_state state)
 {
-    static const char *const names[] = {"syncing", "idle",      "preparing", "active",
-                                        "lent",    "resetting", "closed"};
+    static const char *const names[] = {"syncing", "idle", "checking",  "preparing",
+                                        "active",  "lent", "resetting", "closed"};
     return names[state];
 }
 
 /* Is it pgvigil itself that waits for an answer, rather than a client for that of its statement? */
 static bool owes_own_answer(const struct server *server)
 {
-    return server->state == SERVER_SYNCING || server->state == SERVER_PREPARING ||
-           server->state == SERVER_RESETTING;
+    return server->state == SERVER_SYNCING || server->state == SERVER_CHECKING ||
+           server->state == SERVER_PREPARING || server->state == SERVER_RESETTING;
 }
 
 void server_enter(struct server *server, enum server_state state)
 {
     static const unsigned char allowed[] = {
         [SERVER_SYNCING] = 1u << SERVER_IDLE | 1u << SERVER_CLOSED,
-        [SERVER_IDLE] = 1u << SERVER_PREPARING | 1u << SERVER_ACTIVE | 1u << SERVER_CLOSED,
+        [SERVER_IDLE] = 1u << SERVER_CHECKING | 1u << SERVER_PREPARING | 1u << SERVER_ACTIVE |
+                        1u << SERVER_CLOSED,
+        [SERVER_CHECKING] = 1u << SERVER_IDLE | 1u << SERVER_CLOSED,
         [SERVER_PREPARING] = 1u << SERVER_ACTIVE | 1u << SERVER_CLOSED,
         [SERVER_ACTIVE] = 1u << SERVER_PREPARING | 1u << SERVER_IDLE | 1u << SERVER_LENT |
                           1u << SERVER_RESETTING | 1u << SERVER_CLOSED,
@@ -82,8 +84,12 @@ void server_forget_unnamed(struct server *server)
 
 void server_become_idle(struct server *server)
 {
+    bool checked = server->state == SERVER_CHECKING;
     server_enter(server, SERVER_IDLE);
-    pool_server_idle(server->pool, server);
+    if (checked)
+        pool_server_checked(server->pool, server);
+    else
+        pool_server_idle(server->pool, server);
 }
 
 static void active_message(struct server *server, struct wire_message *message)
@@ -404,6 +410,23 @@ void server_take_back(struct server *server)
     /* The event is of a number that is no longer this connection's, when it is lost. */
     if (open)
         server_read(server, true);
+}
+
+bool server_is_there(struct server *server)
+{
+    unsigned char byte;
+    if (transport_peek(server->transport, &byte) != NEED_MORE)
+        on_read(PQsocket(server->conn), EV_READ, server);
+    return server->state == SERVER_IDLE;
+}
+
+void server_check(struct server *server)
+{
+    pool_take_idle(server->pool, server);
+    server_enter(server, SERVER_CHECKING);
+    server->own_failed = false;
+    wire_put_sync(&server->out);
+    worker_touch_server(server->worker, server);
 }
 
 bool server_is_old(const struct server *server)

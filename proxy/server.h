@@ -31,6 +31,7 @@
 enum server_state {
     SERVER_SYNCING,   /* taken over; our own Sync is unanswered. No session. */
     SERVER_IDLE,      /* in the pool's idle list. No session, nothing owed. */
+    SERVER_CHECKING,  /* a Sync that asks whether it is still there is unanswered. No session. */
     SERVER_PREPARING, /* bound; our role and identity statement is unanswered */
     SERVER_ACTIVE,    /* bound; answers belong to the session's requests */
     SERVER_LENT, /* bound; another thread works on it with libpq (ddl.h): touch nothing of it */
@@ -98,7 +99,9 @@ struct server {
     bool cancelled;   /* one was sent since it was bound: a late one could hit the next session */
     uint64_t opened;  /* monotonic microseconds, as the next */
     uint64_t idle_since;
-    uint64_t asked_since; /* SYNCING, PREPARING, RESETTING: since when an answer is awaited */
+    uint64_t checked;     /* when it last answered while idle; 0: never */
+    uint64_t asked_since; /* SYNCING, CHECKING, PREPARING, RESETTING: since when an answer is
+                             awaited */
 };
 
 /* Takes `conn`, which is open. NULL: out of memory (conn is finished). */
@@ -134,6 +137,11 @@ bool server_leave(struct server *server);
 /* Into the pool's worker, whose thread calls; not among its idle ones yet. False: out of memory, it
  * is to be closed. */
 bool server_join(struct server *server, struct pool *pool);
+/* An IDLE one hears what came for it since the last turn: a server that has ended says so there.
+ * False: it has, and is closed. */
+bool server_is_there(struct server *server);
+/* Asks an IDLE one, which nobody gets until it has answered. */
+void server_check(struct server *server);
 /* It has been open for longer than limits.server_lifetime_seconds: nobody gets it any more. */
 bool server_is_old(const struct server *server);
 /* Once a second: a server that leaves pgvigil's own statement unanswered for as long as a session

@@ -78,6 +78,7 @@ static void put_limits(const struct config_limits *limits, struct view_rows *row
     put_size(rows, "limits.connect_seconds", limits->connect_seconds, "30");
     put_size(rows, "limits.idle_seconds", limits->idle_seconds, "0");
     put_size(rows, "limits.server_idle_seconds", limits->server_idle_seconds, "600");
+    put_size(rows, "limits.server_check_seconds", limits->server_check_seconds, "30");
     put_size(rows, "limits.server_lifetime_seconds", limits->server_lifetime_seconds, "3600");
     put_size(rows, "limits.failed_logins", limits->failed_logins, "5");
     put_size(rows, "limits.message_bytes", limits->message_bytes, "67108864");

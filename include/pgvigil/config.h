@@ -52,6 +52,8 @@ struct config_limits {
     unsigned connect_seconds; /* for a server connection to be opened and waited for; default 30 */
     unsigned idle_seconds;    /* a client without a statement is ended; 0 (default): never */
     unsigned server_idle_seconds;     /* a server connection nobody uses is closed; default 600 */
+    unsigned server_check_seconds;    /* one that nobody has used for so long is asked whether it is
+                                         still there; 0: never; default 30 */
     unsigned server_lifetime_seconds; /* a server connection that is older is closed once nobody
                                          uses it; 0: never; default 3600 */
     unsigned failed_logins;           /* per address before answers slow down; default 5 */

@@ -125,6 +125,7 @@ static void smallest_file_has_its_defaults(void **state)
     assert_int_equal(config->worker_fill, 16);
     assert_int_equal(config->limits.message_bytes, 64 << 20);
     assert_int_equal(config->limits.server_lifetime_seconds, 3600);
+    assert_int_equal(config->limits.server_check_seconds, 30);
     assert_int_equal(config->limits.statement_cache_bytes, 16 << 20);
     assert_ptr_equal(config_find_database(config, "records"), &config->databases[0]);
     assert_null(config_find_database(config, "other"));
@@ -148,7 +149,7 @@ static void every_key_is_read(void **state)
              "checkpoint_seconds = 7; file_bytes = 1000000L; };\n"
              "limits = { connections = 10; connections_per_user = 0; connections_per_address = 4; "
              "login_seconds = 5; connect_seconds = 6; idle_seconds = 7; server_idle_seconds = 8; "
-             "failed_logins = 9; message_bytes = 100000; };\n"
+             "server_check_seconds = 0; failed_logins = 9; message_bytes = 100000; };\n"
              "admin = { address = \"::1\"; port = 9; users = [ \"it1\", \"it2\" ]; };\n"),
         OK);
     assert_string_equal(config->admin.address, "::1");
@@ -169,6 +170,7 @@ static void every_key_is_read(void **state)
     assert_int_equal(config->audit.durability, AUDIT_SYNCED);
     assert_int_equal(config->audit.file_bytes, 1000000);
     assert_int_equal(config->limits.connections_per_user, 0);
+    assert_int_equal(config->limits.server_check_seconds, 0);
     assert_int_equal(config->limits.failed_logins, 9);
     assert_int_equal(config->limits.message_bytes, 100000);
 }
