@@ -22,6 +22,8 @@
 /* One that has been idle for longer may have ended since: its socket is looked at. */
 #define DOUBTFUL_MICROSECONDS 2000u
 
+static const char unreachable[] = "the database server cannot be reached";
+
 struct opening {
     struct pool *pool;
     uint64_t policy_id;
@@ -110,7 +112,7 @@ static void tell_owner(struct pool *pool, uint64_t id)
     if (session == NULL)
         return;
     const char *sqlstate = "08006";
-    const char *message = "the database server cannot be reached";
+    const char *message = unreachable;
     const char *fatal = strstr(pool->error, "FATAL:  ");
     for (size_t i = 0; fatal != NULL && i < sizeof known / sizeof known[0]; i++) {
         if (strstr(fatal, known[i].words) == NULL)
@@ -124,6 +126,21 @@ static void tell_owner(struct pool *pool, uint64_t id)
     pool_forget(pool, session);
     session->server_asked = false;
     session_server_lost(session, sqlstate, message);
+}
+
+/* With no connection to hope for, who logs in is told so at once, as PostgreSQL would. A session
+ * waits: the database may be restarting. */
+static void refuse_logins(struct pool *pool)
+{
+    struct session *session = TAILQ_FIRST(&pool->waiting);
+    while (session != NULL) {
+        struct session *next = TAILQ_NEXT(session, wait_link);
+        if (session->state == SESSION_LOGIN) {
+            pool_forget(pool, session);
+            session_server_lost(session, "08006", unreachable);
+        }
+        session = next;
+    }
 }
 
 static void opened(struct worker *worker, PGconn *conn, const char *error, void *context)
@@ -161,15 +178,8 @@ static void opened(struct worker *worker, PGconn *conn, const char *error, void 
         return;
     }
     pool->retry_at = worker->now + RETRY_MICROSECONDS;
-    /* With no other connection to hope for, those who wait are told at once rather than after their
-     * limit. */
-    if (pool->opening == 0 && nobody_open(pool)) {
-        struct session *session;
-        while ((session = TAILQ_FIRST(&pool->waiting)) != NULL) {
-            pool_forget(pool, session);
-            session_server_lost(session, "08006", "the database server cannot be reached");
-        }
-    }
+    if (pool->opening == 0 && nobody_open(pool))
+        refuse_logins(pool);
 }
 
 /* `session` NULL: for whoever comes. There is a place for it. */
@@ -548,12 +558,12 @@ static void tell_late(struct pool *pool)
     struct session *session;
     while ((session = TAILQ_FIRST(&pool->waiting)) != NULL &&
            session->waiting_since + limit < pool->worker->now) {
+        bool away = pool->error[0] != '\0' && nobody_open(pool);
         pool_forget(pool, session);
         session_server_lost(
-            session, "53300",
-            pool->error[0] != '\0' && nobody_open(pool)
-                ? "the database server cannot be reached"
-                : "no server connection became free in time; all of the pool are in use");
+            session, away ? "08006" : "53300",
+            away ? unreachable
+                 : "no server connection became free in time; all of the pool are in use");
     }
 }
 

@@ -1,9 +1,11 @@
 /*
  * pool.h: a worker's server connections to one database, and the sessions that wait for one.
  *
- * First come, first served; who waits longer than limits.connect_seconds is told so. Connections
- * are counted for the process (pool_share.h): when someone waits and nothing is idle, an idle one
- * is asked for of another worker; where there is none, one is opened if there is room. One that
+ * First come, first served; who waits longer than limits.connect_seconds is told so. Where the
+ * database cannot be reached at all, who is logging in is told at once, and the sessions wait for
+ * it to come back: a restart is not noticed by those who have nothing open in it. Connections are
+ * counted for the process (pool_share.h): when someone waits and nothing is idle, an idle one is
+ * asked for of another worker; where there is none, one is opened if there is room. One that
  * becomes idle goes to another worker when somebody has waited there for longer.
  *
  * In observe mode a session's connection is opened for it, with its own start-up options, and

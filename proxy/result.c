@@ -862,6 +862,20 @@ static enum status on_notice(struct session *session, const struct wire_message 
     return status;
 }
 
+/* Only a server that is going away speaks unasked: its own word and SQLSTATE (57P01, 25P03) go to a
+ * session that ends with it. */
+static enum status on_farewell(struct session *session, const struct wire_message *message)
+{
+    struct wire_report report;
+    if (message->type != 'E' || wire_parse_report(message, &report) != OK)
+        return ERR_PROTOCOL;
+    if (!is_fatal(&report) || report.sqlstate == NULL || report.message == NULL)
+        return OK;
+    server_close(session->server, "ended-by-server");
+    session_server_lost(session, report.sqlstate, report.message);
+    return OK;
+}
+
 enum status result_message(struct session *session, struct wire_message *message)
 {
     struct request *head = requests_head(&session->requests);
@@ -879,8 +893,7 @@ enum status result_message(struct session *session, struct wire_message *message
         break;
     default:
         if (head == NULL)
-            /* Only a server that is going away speaks unasked. */
-            return message->type == 'E' ? OK : ERR_PROTOCOL;
+            return on_farewell(session, message);
         status = answer(session, head, message);
         break;
     }

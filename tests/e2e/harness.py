@@ -252,7 +252,12 @@ log_line_prefix = '%%m [%%p] %%q%%u@%%d '
 """ % (self.port, self.folder, self.folder, self.folder))
             conf.write("\n".join(self.settings) + "\n")
         self.log = self.folder / "postgresql.log"
-        with open(self.log, "wb") as log:
+        self.launch()
+
+    def launch(self):
+        """The server of the data folder, new or again; until it answers."""
+        data = self.folder / "data"
+        with open(self.log, "ab") as log:
             self.process = subprocess.Popen([str(a) for a in self._as_postgres() + [PG_BIN / "postgres", "-D", data]],
                                             stdout=log, stderr=log, stdin=subprocess.DEVNULL, cwd="/")
         deadline = time.monotonic() + 60
@@ -352,6 +357,11 @@ log_line_prefix = '%%m [%%p] %%q%%u@%%d '
             except subprocess.TimeoutExpired:
                 self.process.send_signal(signal.SIGQUIT)
                 self.process.wait(20)
+
+    def halt(self, sig):
+        """SIGINT: as `pg_ctl stop -m fast`; SIGQUIT: `-m immediate`. launch() starts it again."""
+        self.process.send_signal(sig)
+        self.process.wait(30)
 
     def close(self):
         self.stop()
