@@ -18,6 +18,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#define CONNECT_SECONDS "10"
+
 #define OURS "n.nspname LIKE 'pgvigil:%'"
 #define REAL "n.nspname !~ '^pg_(toast|temp)' AND NOT (" OURS ")"
 
@@ -613,7 +615,11 @@ enum status catalog_load(const char *conninfo, const struct policy *policy,
                          struct catalog **catalog, struct buf *why)
 {
     *catalog = NULL;
-    PGconn *conn = PQconnectdb(conninfo);
+    /* Before the conninfo, whose own beats it. A host that does not answer would hold the thread
+     * that also takes up a new policy, and the end of the process. */
+    static const char *const keywords[] = {"connect_timeout", "dbname", NULL};
+    const char *values[] = {CONNECT_SECONDS, conninfo, NULL};
+    PGconn *conn = PQconnectdbParams(keywords, values, 1);
     enum status status = ERR_UPSTREAM;
     if (conn == NULL) {
         buf_str(why, "out of memory");

@@ -74,12 +74,29 @@ const char *connector_error_line(const char *message, char *out, size_t size)
     return out;
 }
 
+/* The administrator's own is kept where it is shorter: with several hosts it counts for each, and a
+ * session waits for all of them. */
+static unsigned timeout_of(const struct job *job)
+{
+    unsigned long seconds = job->timeout_seconds;
+    PQconninfoOption *options = PQconninfoParse(job->conninfo, NULL);
+    for (const PQconninfoOption *option = options; option != NULL && option->keyword != NULL;
+         option++) {
+        bool given = strcmp(option->keyword, "connect_timeout") == 0 && option->val != NULL;
+        unsigned long own = given ? strtoul(option->val, NULL, 10) : 0;
+        if (own > 0 && own < seconds)
+            seconds = own;
+    }
+    PQconninfoFree(options);
+    return seconds < 2 ? 2 : (unsigned)seconds;
+}
+
 /* Overrides that make the socket safe to take over and the texts readable: the last one of a
  * keyword wins. */
 static PGconn *open_with_options(struct job *job, const char *own_options)
 {
     char timeout[16];
-    snprintf(timeout, sizeof timeout, "%u", job->timeout_seconds < 2 ? 2 : job->timeout_seconds);
+    snprintf(timeout, sizeof timeout, "%u", timeout_of(job));
     const char *keywords[] = {"dbname",
                               "gssencmode",
                               "connect_timeout",
