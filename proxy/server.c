@@ -318,6 +318,7 @@ void server_release(struct server *server, bool reset)
     notification_end(session);
     temporary_gone(&session->temporary);
     session->server = NULL;
+    session->served = false;
     server->session = NULL;
     server_read(server, true);
     if (owes || server->state != SERVER_ACTIVE || server->pool->kind == POOL_UNRESTRICTED ||
@@ -476,11 +477,8 @@ void server_close(struct server *server, const char *reason)
         event_del(server->read_event);
     if (server->write_event != NULL)
         event_del(server->write_event);
-    if (server->session != NULL) {
-        cursors_clear(server->session->cursors);
-        temporary_gone(&server->session->temporary);
-        server->session->server = NULL;
-    }
+    if (server->session != NULL)
+        session_server_gone(server->session);
     server->session = NULL;
     transport_abort(server->transport);
     TAILQ_INSERT_TAIL(&server->worker->dead_servers, server, link);

@@ -664,6 +664,7 @@ static bool keeps_server(const struct session *session)
 
 void session_server_ready(struct session *session, struct server *server)
 {
+    session->served = true;
     session->bound_epoch = session->epoch;
     if (session->state == SESSION_LOGIN) {
         auth_welcome(session, server);
@@ -705,12 +706,23 @@ void session_lose(struct session *session, const char *sqlstate, const char *mes
     snprintf(session_lost_text(session), SESSION_LOST_BYTES, "%s", message);
 }
 
+void session_server_gone(struct session *session)
+{
+    session->bereft = session->served && keeps_server(session);
+    session->served = false;
+    cursors_clear(session->cursors);
+    temporary_gone(&session->temporary);
+    session->server = NULL;
+}
+
 void session_server_lost(struct session *session, const char *sqlstate, const char *message)
 {
+    bool bereft = session->bereft;
+    session->bereft = false;
     if (session->state == SESSION_DEAD || session->state == SESSION_CLOSING)
         return;
     if (session->state == SESSION_WAIT_SERVER && session->tx == 'I' && !session->group_forwarded &&
-        session->requests.remote == 0 && !session->listening) {
+        session->requests.remote == 0 && !bereft) {
         session_lose(session, sqlstate, message);
         session->pinned = false;
         temporary_gone(&session->temporary);
@@ -719,8 +731,7 @@ void session_server_lost(struct session *session, const char *sqlstate, const ch
         return;
     }
     bool needless = session->state != SESSION_LOGIN && session->tx == 'I' &&
-                    session->requests.remote == 0 && !session->group_forwarded &&
-                    !keeps_server(session);
+                    session->requests.remote == 0 && !session->group_forwarded && !bereft;
     if (!needless)
         session_fail(session, ERR_UPSTREAM, sqlstate, message);
 }

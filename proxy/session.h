@@ -135,6 +135,8 @@ struct session {
     struct temporary temporary;
     struct server *server; /* bound, or NULL */
     bool pinned;           /* keeps its server until it ends */
+    bool served;           /* its server has been ready for it since it was bound */
+    bool bereft;           /* what it kept on a server went with that, and it has not heard yet */
     bool objects_open;     /* descriptors of large objects may be open in this transaction */
     unsigned char tx;      /* last status of ReadyForQuery: I, T, E */
     uint64_t group;        /* number of Syncs and queries so far */
@@ -236,6 +238,8 @@ void session_server_ready(struct session *session, struct server *server);
 void session_server_lost(struct session *session, const char *sqlstate, const char *message);
 /* What needs a server next is refused with that. */
 void session_lose(struct session *session, const char *sqlstate, const char *message);
+/* Its server is closed, and with it what the session kept there; session_server_lost may follow. */
+void session_server_gone(struct session *session);
 /* The identity could not be set inside the transaction, which has failed with that on the server.
  */
 void session_follow_failed(struct session *session, const char *sqlstate, const char *message);
