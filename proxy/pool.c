@@ -365,10 +365,11 @@ static void leave(struct pool *pool)
         return; /* it looks once a second */
 }
 
-/* With no connection to hope for. */
+/* With no connection but those that are being opened here. */
 static bool nobody_open(const struct pool *pool)
 {
-    return is_own(pool) ? pool->open == 0 : pool_share_open(shares(pool), pool->index) == 0;
+    return is_own(pool) ? pool->open == 0
+                        : pool_share_open(shares(pool), pool->index) == pool->opening;
 }
 
 static size_t waiting_count(const struct pool *pool)
@@ -390,6 +391,10 @@ static void open_where_needed(struct pool *pool)
     }
     tell_waits(pool);
     size_t wanted = waiting_count(pool);
+    /* While the last attempt has failed one tries for all: hundreds that wait for a database that
+     * starts would keep it from that, and fill the log. */
+    if (pool->retry_at != 0 && wanted > 1)
+        wanted = 1;
     while (pool->opening + pool->asked + pool->checking < wanted) {
         size_t before = pool->opening + pool->asked;
         if (!ask_another(pool) && enter(pool))
@@ -558,7 +563,7 @@ static void tell_late(struct pool *pool)
     struct session *session;
     while ((session = TAILQ_FIRST(&pool->waiting)) != NULL &&
            session->waiting_since + limit < pool->worker->now) {
-        bool away = pool->error[0] != '\0' && nobody_open(pool);
+        bool away = nobody_open(pool);
         pool_forget(pool, session);
         session_server_lost(
             session, away ? "08006" : "53300",

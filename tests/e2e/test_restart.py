@@ -2,6 +2,7 @@
 The database stopped and started again under load, and its processes killed one by one: who has nothing open there does not notice,
 who has is told with PostgreSQL's own SQLSTATE, no statement runs twice, nothing hangs and nothing is left over.
 """
+import datetime
 import os
 import random
 import signal
@@ -16,7 +17,7 @@ import wire
 
 POOL = 8
 WRITERS = 12
-KILLING_SECONDS = 12
+KILLING_SECONDS = int(os.environ.get("PGVIGIL_KILLING_SECONDS", "8"))
 LIMIT = 60  # within which everything answers, or hangs
 ENDS = {signal.SIGINT: "fast", signal.SIGQUIT: "immediate"}
 # What a client hears whose transaction or statement went with the server: its own word where it said one.
@@ -292,7 +293,7 @@ def test_no_insert_runs_twice_or_is_lost(world, again):
     stop.set()
     assert finish(threads) == 0
     assert results == [None] * WRITERS
-    assert killed > 20
+    assert killed > KILLING_SECONDS
     with world.superuser() as c:
         there = dict(c.execute("SELECT n, count(*) FROM marks GROUP BY n").fetchall())
     acknowledged = {n for w in writers for n in w.acknowledged}
@@ -369,3 +370,26 @@ def test_server_that_ends_an_idle_transaction_says_why(make_stack, cluster):
             assert wire.error_of(raw.query("SELECT 1")) is None
             words.append(last_words(raw))
     assert words[0] == words[1] and words[0][-1][1:3] == ("FATAL", "25P03"), words
+
+
+def test_one_tries_for_all_who_wait(make_stack, cluster, again):
+    """A database that starts is not kept from it, nor the log filled, by as many attempts as there are sessions."""
+    stack = make_stack(unrestricted=False, pool=8, config="limits = { connect_seconds = 60; };")
+    sessions = [stack.connect("nurse1") for _ in range(16)]
+    expected = ask(sessions[0])
+    cluster.halt(signal.SIGQUIT)
+    answers, threads = in_threads(ask, sessions)
+    time.sleep(5)
+    cluster.launch()
+    assert finish(threads) == 0 and answers == [expected] * 16
+    failed = {}
+    for line in stack.proxy.log.read_text(errors="replace").splitlines():
+        if "event=server-open-failed" in line:
+            at = datetime.datetime.strptime(line.split("time=")[1].split()[0], "%Y-%m-%dT%H:%M:%S.%fZ").timestamp()
+            failed.setdefault(line.split("worker=")[1].split()[0], []).append(at)
+    assert failed
+    for times in failed.values():
+        later = [t for t in times if t > times[0] + 0.5]  # those of the first moment were on their way together
+        assert later and all(b - a > 0.5 for a, b in zip(later, later[1:])), times
+    for c in sessions:
+        c.close()
