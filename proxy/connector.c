@@ -212,13 +212,16 @@ static void answer_cancel(struct worker *worker, void *context)
     job_free(job);
 }
 
-static void run_job(struct job *job)
+static void run_job(struct job *job, bool stopping)
 {
     char error[256] = "";
     char quoted[300];
     switch (job->kind) {
     case JOB_OPEN:
-        run_open(job);
+        if (stopping)
+            snprintf(job->error, sizeof job->error, "pgvigil is stopping");
+        else
+            run_open(job);
         if (worker_post(job->worker, answer_open, job) != OK) {
             log_event(LOG_LEVEL_ERROR, "event=connector-answer-lost");
             PQfinish(job->conn);
@@ -226,7 +229,7 @@ static void run_job(struct job *job)
         }
         return;
     case JOB_CANCEL:
-        if (upstream_cancel_run(job->cancel, error, sizeof error) != OK)
+        if (!stopping && upstream_cancel_run(job->cancel, error, sizeof error) != OK)
             log_event(LOG_LEVEL_WARNING, "event=cancel-failed why=%s",
                       log_quote(error, quoted, sizeof quoted));
         upstream_cancel_free(job->cancel);
@@ -251,8 +254,9 @@ static void *connector_main(void *context)
             continue;
         }
         STAILQ_REMOVE_HEAD(&connector->jobs, link);
+        bool stopping = connector->stopping;
         pthread_mutex_unlock(&connector->lock);
-        run_job(job);
+        run_job(job, stopping);
         pthread_mutex_lock(&connector->lock);
     }
     pthread_mutex_unlock(&connector->lock);

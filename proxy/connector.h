@@ -25,7 +25,8 @@ typedef void connector_opened_fn(struct worker *worker, PGconn *conn, const char
 typedef void connector_cancelled_fn(struct worker *worker, void *context);
 
 NODISCARD enum status connector_start(unsigned threads, struct connector **connector);
-/* Waits for the jobs in hand. */
+/* Waits for the jobs in hand; those that nobody has begun are answered with an error: with a host
+ * that hangs each could take limits.connect_seconds. */
 void connector_stop(struct connector *connector);
 
 struct connector_open {

@@ -2,6 +2,7 @@
 Several hosts in conninfo, and target_session_attrs: a primary and its streaming standby. pgvigil is where the attributes say, and when
 the primary dies and the standby takes its place, sessions that have nothing open go on there.
 """
+import contextlib
 import os
 import pwd
 import shutil
@@ -12,6 +13,7 @@ import time
 import harness
 import psycopg
 import pytest
+from test_restart import finish, in_threads
 
 LIMIT = 60
 WRITE = "UPDATE patients SET phone = '0600000000' WHERE id = (SELECT min(id) FROM patients WHERE ward_id = 1)"
@@ -158,6 +160,26 @@ def test_end_while_the_only_host_says_nothing(stack, nowhere, ended):
     with pytest.raises(psycopg.OperationalError):
         stack.connect("nurse1")
     stack.proxy.stop()  # fails when it does not end
+
+
+def test_end_does_not_wait_for_openings_nobody_has_begun(stack, cluster, ended):
+    """Each would take as long as the first: the trail's last checkpoint would be late, or lost to an impatient supervisor."""
+    serve(stack, (cluster.port,), "any connect_timeout=4")
+    sessions = [stack.connect("nurse1") for _ in range(16)]
+    expected = seen(sessions[0])
+    with stack.superuser() as c, contextlib.ExitStack() as later:
+        os.kill(cluster.process.pid, signal.SIGSTOP)  # it takes no more connections, and says nothing
+        later.callback(os.kill, cluster.process.pid, signal.SIGCONT)
+        c.execute("SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE usename = 'pgvigil'")
+        answers, threads = in_threads(seen, sessions)
+        time.sleep(2)
+        since = stack.proxy.log_size()
+        stack.proxy.stop()
+        assert finish(threads) == 0
+    text = stack.proxy.log.read_bytes()[since:].decode()
+    assert text.count("timeout expired") <= 4 and text.count("pgvigil is stopping") >= 8, text
+    assert all(isinstance(a, psycopg.Error) for a in answers), expected
+    stack.command("audit", "verify", stack.audit_dir)
 
 
 def test_failover_is_not_noticed_by_who_has_nothing_open(stack, cluster, standby, ended):
