@@ -87,7 +87,7 @@ MUTANTS = [
     ("scrub-origin", "OIDs of guards in RowDescription", "proxy/scrub.c", "    *table_oid = known ? guard->base_oid : 0;", "    (void)known;", "e2e/test_spine_roles|e2e/test_oracle", False),
     ("bind-epoch", "prepared statements are judged again", "proxy/extended.c", "if (statement->epoch == session->epoch && prepared_is_current(session, statement))\n        return OK;", "if (statement != NULL)\n        return OK;",
      "e2e/test_spine_roles|attacks/test_sql_attacks|e2e/test_mission_transactions", True),
-    ("identity-attribute", "an attribute that a person lacks is empty", "proxy/identity.c", "    return \"\";\n}\n\nstatic enum status put_placeholder", "    return \"{1,2,3,4}\";\n}\n\nstatic enum status put_placeholder",
+    ("identity-attribute", "an attribute that a person lacks is empty", "proxy/identity.c", "    return \"\";\n}\n\nstatic void put_pair", "    return \"{1,2,3,4}\";\n}\n\nstatic void put_pair",
      "unit/test_identity", False),
     ("begin-record", "a write is on record before it runs", "proxy/query.c", "if (!needed && audit_healthy(session->worker->audit))", "(void)needed;\n        if (audit_healthy(session->worker->audit))",
      "e2e/test_write_oracle|e2e/test_audit", False),
