@@ -143,7 +143,8 @@ static void every_key_is_read(void **state)
              "databases = ( { name = \"a\"; pool = 3; owner = \"o\"; conninfo = \"user=u "
              "dbname=a\"; "
              "unrestricted = \"user=d dbname=a\"; } );\n"
-             "policy = \"policy\"; workers = 3; worker_fill = 5; pseudonym_key = \"pseudonym.key\"; log_level = "
+             "policy = \"policy\"; workers = 3; worker_fill = 5; pseudonym_key = "
+             "\"pseudonym.key\"; log_level = "
              "\"debug\";\n"
              "audit = { directory = \"/var/a\"; key = \"audit.pem\"; durability = \"synced\"; "
              "checkpoint_seconds = 7; file_bytes = 1000000L; };\n"
@@ -236,7 +237,8 @@ static void all_errors_are_told_at_once_with_their_lines(void **state)
     assert_null(config);
     assert_string_equal(
         told(),
-        "pgvigil.cfg:14: unknown key \"colour\"; known here: policy, workers, worker_fill, pseudonym_key, "
+        "pgvigil.cfg:14: unknown key \"colour\"; known here: policy, workers, worker_fill, "
+        "pseudonym_key, "
         "log_level, listen, "
         "databases, audit, limits, alert, admin\n"
         "pgvigil.cfg:1: policy is missing\n"
