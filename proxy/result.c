@@ -16,6 +16,7 @@
 #include "proxy/observed.h"
 #include "proxy/parameter.h"
 #include "proxy/pool.h"
+#include "proxy/result_rows.h"
 #include "proxy/scrub.h"
 
 #include <pgvigil/log.h>
@@ -24,12 +25,9 @@
 #include <string.h>
 #include <strings.h>
 
-/* What is held for one whole record; a longer result gets begin and more. */
-#define HOLD_BYTES ((size_t)32 << 10)
-
 /* ---- giving ---- */
 
-static void emit(struct session *session, const struct wire_message *message)
+void result_emit(struct session *session, const struct wire_message *message)
 {
     if (session->muted)
         return;
@@ -48,7 +46,7 @@ static void cover_if_clear(struct session *session, size_t uncovered_before)
 static void emit_plain(struct session *session, const struct wire_message *message)
 {
     size_t before = outbox_uncovered(&session->out);
-    emit(session, message);
+    result_emit(session, message);
     cover_if_clear(session, before);
 }
 
@@ -103,7 +101,7 @@ static enum status withhold(struct session *session)
     return OK;
 }
 
-static enum status cover_with(struct session *session, enum status audited)
+enum status result_cover(struct session *session, enum status audited)
 {
     if (audited != OK)
         return withhold(session);
@@ -304,7 +302,7 @@ static enum status tell_turn_failed(struct session *session, struct request *fir
         wire_put_error(&session->out.bytes, "ERROR", sqlstate, why, NULL, 0);
     enum status status = OK;
     if (first != NULL)
-        status = cover_with(session, audited_error(session, first, sqlstate));
+        status = result_cover(session, audited_error(session, first, sqlstate));
     else
         cover_if_clear(session, 0);
     return status;
@@ -389,7 +387,7 @@ static enum status on_error(struct session *session, struct request *head,
         report.hint = hint == NULL ? report.hint : hint;
         status = put_report(session, head, &report, 'E');
         if (status == OK)
-            status = cover_with(session, audited_error(session, head, sqlstate));
+            status = result_cover(session, audited_error(session, head, sqlstate));
         session->muted = session->muted || head->ahead;
     }
     if (status == OK)
@@ -411,166 +409,6 @@ static enum status on_error(struct session *session, struct request *head,
     return skip_group(session);
 }
 
-/* ---- rows ---- */
-
-/* The client was given an error in the middle of a group: it is to be one on the server as well. */
-static enum status fail_group(struct session *session, const struct request *head)
-{
-    if (head->kind != REQUEST_EXECUTE || !session->group_forwarded || head->group != session->group)
-        return OK;
-    struct request *fail = requests_add(&session->requests, REQUEST_FAIL);
-    if (fail == NULL)
-        return ERR_MEMORY;
-    fail->own = fail->in_group = true;
-    fail->group = session->group;
-    wire_put_execute(&session->server->out, QUERY_FAILING_PORTAL, 0);
-    wire_put_flush(&session->server->out);
-    worker_touch_server(session->worker, session->server);
-    return OK;
-}
-
-static enum status over_limit(struct session *session, struct request *head, const char *message)
-{
-    head->over_limit = head->failed = true;
-    if (outbox_drop_uncovered(&session->out) != OK)
-        return ERR_PROTOCOL;
-    if (!session->muted)
-        wire_put_error(&session->out.bytes, "ERROR", "54000", message,
-                       "Ask for fewer rows, or for aggregates.", 0);
-    enum status status =
-        cover_with(session, result_audit_done(session, head, "54000", NULL, false));
-    session->muted = true;
-    server_cancel(session->server);
-    return status == OK ? fail_group(session, head) : status;
-}
-
-/* Rows of the portal that gives them, however many FETCHes or Executes ask for them. */
-static uint64_t count_portal_rows(struct request *head, uint64_t more)
-{
-    const struct use *use = uses_at(head->uses, head->index);
-    if (use != NULL && use->kind == USE_CURSOR)
-        return use->cursor->rows += more;
-    struct portal_rows *rows = use != NULL && use->rows != NULL ? use->rows : head->portal_rows;
-    return rows == NULL ? head->rows : (rows->count += more);
-}
-
-static enum status count_row(struct session *session, struct request *head)
-{
-    char message[200];
-    head->rows++;
-    if (head->statement == NULL)
-        return OK;
-    uint64_t rows = count_portal_rows(head, 1);
-    if (head->over_limit)
-        return OK;
-    enum status status = mission_limits_row(session, rows, message, sizeof message);
-    return status == DENIED ? over_limit(session, head, message) : status;
-}
-
-static enum status hold_or_record(struct session *session, struct request *head)
-{
-    if (session->muted || outbox_uncovered(&session->out) < HOLD_BYTES)
-        return OK;
-    return cover_with(session, result_audit_more(session, head));
-}
-
-static enum status on_plan_line(struct session *session, struct request *head,
-                                const struct wire_message *message)
-{
-    struct wire_message shown;
-    struct buf room;
-    buf_init(&room, 0);
-    enum status status = OK;
-    if (explain_row(message, &room, &shown)) {
-        head->bytes += shown.len + WIRE_HEADER_BYTES;
-        status = count_row(session, head);
-        if (status == OK)
-            emit(session, &shown);
-    }
-    buf_free(&room);
-    return status == OK ? hold_or_record(session, head) : status;
-}
-
-static enum status on_row(struct session *session, struct request *head,
-                          const struct wire_message *message)
-{
-    if (message->type == 'D' && explain_runs(head) && !session_unrestricted(session))
-        return on_plan_line(session, head, message);
-    head->bytes += message->len + WIRE_HEADER_BYTES;
-    bool row = message->type == 'D' || copy_out_row(head, message->body, message->len);
-    enum status status = row ? count_row(session, head) : OK;
-    if (status != OK)
-        return status;
-    emit(session, message);
-    return hold_or_record(session, head);
-}
-
-/* Nothing is to be done about a row but to count it: no limit, no mute, no plan's line, and of
- * COPY's data neither the header nor, in binary, the trailer. */
-static bool rows_pass(const struct session *session, const struct request *head, unsigned char type)
-{
-    if (head == NULL || (head->kind != REQUEST_QUERY && head->kind != REQUEST_EXECUTE))
-        return false;
-    bool passes = type == 'D' ? !explain_runs(head)
-                              : head->copy_out && head->copy_begun && !head->copy_binary;
-    return passes && !session->muted && !head->over_limit && !mission_limits_rows(session);
-}
-
-enum status result_rows(struct session *session, const unsigned char *bytes, size_t len,
-                        size_t *taken)
-{
-    struct request *head = requests_head(&session->requests);
-    *taken = 0;
-    if ((bytes[0] != 'D' && bytes[0] != 'd') || !rows_pass(session, head, bytes[0]))
-        return OK;
-    size_t size = 0;
-    uint64_t rows = 0;
-    while (wire_row_size(bytes + *taken, len - *taken, bytes[0], &size)) {
-        *taken += size;
-        rows++;
-    }
-    if (rows == 0)
-        return OK;
-    session->answer_waits = false;
-    head->bytes += *taken;
-    head->rows += rows;
-    if (head->statement != NULL)
-        (void)count_portal_rows(head, rows);
-    buf_append(&session->out.bytes, bytes, *taken);
-    worker_touch(session->worker, session);
-    return session->out.bytes.failed ? ERR_MEMORY : hold_or_record(session, head);
-}
-
-enum status result_piece(struct session *session, unsigned char type, const void *bytes, size_t len,
-                         size_t left, bool first)
-{
-    struct request *head = requests_head(&session->requests);
-    bool rows = head != NULL && (head->kind == REQUEST_QUERY || head->kind == REQUEST_EXECUTE);
-    if (!rows)
-        return ERR_PROTOCOL;
-    session->answer_waits = false;
-    /* No node's line is that long. */
-    if (explain_runs(head) && !session_unrestricted(session))
-        return OK;
-    head->bytes += len;
-    /* What is that long is a row, in COPY too. */
-    bool row = first && (type == 'D' || head->copy_out);
-    enum status status = row ? count_row(session, head) : OK;
-    head->copy_begun = true;
-    if (status != OK)
-        return status;
-    /* Muted in the middle of a row (its record failed): the client could not find the next
-     * message's start. */
-    if (session->muted && session->out.open > 0)
-        return ERR_AUDIT;
-    if (session->muted)
-        return OK;
-    buf_append(&session->out.bytes, bytes, len);
-    session->out.open = left;
-    worker_touch(session->worker, session);
-    return session->out.bytes.failed ? ERR_MEMORY : hold_or_record(session, head);
-}
-
 static enum status on_row_description(struct session *session, const struct request *head,
                                       struct wire_message *message)
 {
@@ -589,13 +427,13 @@ static enum status on_row_description(struct session *session, const struct requ
 static enum status on_complete(struct session *session, struct request *head,
                                const struct wire_message *message, const char *tag)
 {
-    emit(session, message);
+    result_emit(session, message);
     enum status status = tag == NULL ? OK : use_done(session, head, tag);
     const struct verdict_statement *statement = NULL;
     if (head->statement != NULL && head->index < head->statement->verdict->statement_count)
         statement = &head->statement->verdict->statements[head->index];
     if (status == OK && !head->failed) {
-        status = cover_with(session, result_audit_done(session, head, NULL, tag, false));
+        status = result_cover(session, result_audit_done(session, head, NULL, tag, false));
         head->rows = head->bytes = 0;
         head->copy_out = false;
         head->index++;
@@ -703,7 +541,7 @@ static enum status on_copy_in(struct session *session, struct request *head,
             session->group_forwarded = true;
         }
     }
-    emit(session, message);
+    result_emit(session, message);
     enum status status = OK;
     if (head->kind != REQUEST_QUERY ? head->audit_id == 0 : head->statement->begun == NULL)
         status = result_audit_more(session, head);
@@ -711,7 +549,7 @@ static enum status on_copy_in(struct session *session, struct request *head,
         session_enter(session, SESSION_COPY_IN);
         worker_touch(session->worker, session);
     }
-    return cover_with(session, status);
+    return result_cover(session, status);
 }
 
 /* ---- dispatch ---- */
@@ -724,17 +562,17 @@ static enum status running(struct session *session, struct request *head,
     case 'T':
         if (!query || on_row_description(session, head, message) != OK)
             return ERR_PROTOCOL;
-        emit(session, message);
+        result_emit(session, message);
         return OK;
     case 'D':
     case 'd':
-        return on_row(session, head, message);
+        return result_row(session, head, message);
     case 'H':
         copy_out_begin(head, message);
-        emit(session, message);
+        result_emit(session, message);
         return OK;
     case 'c':
-        emit(session, message);
+        result_emit(session, message);
         return OK;
     case 'G':
         return on_copy_in(session, head, message);
@@ -784,7 +622,7 @@ static enum status called(struct session *session, struct request *head,
 {
     if (message->type == 'V') {
         head->bytes += message->len + WIRE_HEADER_BYTES;
-        enum status status = head->statement == NULL ? OK : count_row(session, head);
+        enum status status = head->statement == NULL ? OK : result_count_row(session, head);
         return status == OK ? on_complete(session, head, message, "FUNCTION CALL") : status;
     }
     return message->type == 'Z' ? on_ready(session, head, message) : ERR_PROTOCOL;

@@ -96,7 +96,7 @@ MUTANTS = [
     ("cancel-key", "the key of a cancel request", "proxy/cancel.c", "CRYPTO_memcmp(&key->secret, &secret, sizeof secret) == 0", "true", "attacks/test_protocol|e2e/test_cancel", False),
     ("scram-proof", "the client's proof", "proxy/scram.c", "bool equal = CRYPTO_memcmp(stored, scram->secret.stored_key, SCRAM_KEY_BYTES) == 0;", "bool equal = true;", "unit/test_scram", False),
     ("plaintext", "no start-up without TLS", "proxy/auth.c", "if (!encrypted && !session->worker->config->listen.plaintext) {", "if (false) {", "attacks/test_protocol", False),
-    ("max-rows", "max_rows of a mission", "proxy/result.c", "return status == DENIED ? over_limit(session, head, message) : status;", "return status == DENIED && rows > 1000000 ? over_limit(session, head, message) : OK;",
+    ("max-rows", "max_rows of a mission", "proxy/result_rows.c", "return status == DENIED ? over_limit(session, head, message) : status;", "return status == DENIED && rows > 1000000 ? over_limit(session, head, message) : OK;",
      "e2e/test_spine_roles|e2e/test_spine_robust|attacks/test_write_limit_attacks", False),
     ("type-pair", "types that only hidden columns have", "policy/types.c", "if (!catalog_pair_has_type(catalog, judge->verdict->pair, where, name)) {", "if (false) {",
      "golden/test_judge", False),

@@ -1,0 +1,173 @@
+/*
+ * result_rows.c: rows on their way to the client (see result_rows.h).
+ *
+ * Trust boundary: the server's bytes. Rows are counted for the record and for the mission's limits;
+ * what is in them is nobody's business here, but for the lines of a plan, which name guards.
+ */
+#include "proxy/result_rows.h"
+
+#include "proxy/copy.h"
+#include "proxy/explain.h"
+#include "proxy/mission_limits.h"
+#include "proxy/pool.h"
+
+/* What is held for one whole record; a longer result gets begin and more. */
+#define HOLD_BYTES ((size_t)32 << 10)
+
+/* The client was given an error in the middle of a group: it is to be one on the server as well. */
+static enum status fail_group(struct session *session, const struct request *head)
+{
+    if (head->kind != REQUEST_EXECUTE || !session->group_forwarded || head->group != session->group)
+        return OK;
+    struct request *fail = requests_add(&session->requests, REQUEST_FAIL);
+    if (fail == NULL)
+        return ERR_MEMORY;
+    fail->own = fail->in_group = true;
+    fail->group = session->group;
+    wire_put_execute(&session->server->out, QUERY_FAILING_PORTAL, 0);
+    wire_put_flush(&session->server->out);
+    worker_touch_server(session->worker, session->server);
+    return OK;
+}
+
+static enum status over_limit(struct session *session, struct request *head, const char *message)
+{
+    head->over_limit = head->failed = true;
+    if (outbox_drop_uncovered(&session->out) != OK)
+        return ERR_PROTOCOL;
+    if (!session->muted)
+        wire_put_error(&session->out.bytes, "ERROR", "54000", message,
+                       "Ask for fewer rows, or for aggregates.", 0);
+    enum status status =
+        result_cover(session, result_audit_done(session, head, "54000", NULL, false));
+    session->muted = true;
+    server_cancel(session->server);
+    return status == OK ? fail_group(session, head) : status;
+}
+
+/* Rows of the portal that gives them, however many FETCHes or Executes ask for them. */
+static uint64_t count_portal_rows(struct request *head, uint64_t more)
+{
+    const struct use *use = uses_at(head->uses, head->index);
+    if (use != NULL && use->kind == USE_CURSOR)
+        return use->cursor->rows += more;
+    struct portal_rows *rows = use != NULL && use->rows != NULL ? use->rows : head->portal_rows;
+    return rows == NULL ? head->rows : (rows->count += more);
+}
+
+enum status result_count_row(struct session *session, struct request *head)
+{
+    char message[200];
+    head->rows++;
+    if (head->statement == NULL)
+        return OK;
+    uint64_t rows = count_portal_rows(head, 1);
+    if (head->over_limit)
+        return OK;
+    enum status status = mission_limits_row(session, rows, message, sizeof message);
+    return status == DENIED ? over_limit(session, head, message) : status;
+}
+
+static enum status hold_or_record(struct session *session, struct request *head)
+{
+    if (session->muted || outbox_uncovered(&session->out) < HOLD_BYTES)
+        return OK;
+    return result_cover(session, result_audit_more(session, head));
+}
+
+static enum status on_plan_line(struct session *session, struct request *head,
+                                const struct wire_message *message)
+{
+    struct wire_message shown;
+    struct buf room;
+    buf_init(&room, 0);
+    enum status status = OK;
+    if (explain_row(message, &room, &shown)) {
+        head->bytes += shown.len + WIRE_HEADER_BYTES;
+        status = result_count_row(session, head);
+        if (status == OK)
+            result_emit(session, &shown);
+    }
+    buf_free(&room);
+    return status == OK ? hold_or_record(session, head) : status;
+}
+
+enum status result_row(struct session *session, struct request *head,
+                       const struct wire_message *message)
+{
+    if (message->type == 'D' && explain_runs(head) && !session_unrestricted(session))
+        return on_plan_line(session, head, message);
+    head->bytes += message->len + WIRE_HEADER_BYTES;
+    bool row = message->type == 'D' || copy_out_row(head, message->body, message->len);
+    enum status status = row ? result_count_row(session, head) : OK;
+    if (status != OK)
+        return status;
+    result_emit(session, message);
+    return hold_or_record(session, head);
+}
+
+/* Nothing is to be done about a row but to count it: no limit, no mute, no plan's line, and of
+ * COPY's data neither the header nor, in binary, the trailer. */
+static bool rows_pass(const struct session *session, const struct request *head, unsigned char type)
+{
+    if (head == NULL || (head->kind != REQUEST_QUERY && head->kind != REQUEST_EXECUTE))
+        return false;
+    bool passes = type == 'D' ? !explain_runs(head)
+                              : head->copy_out && head->copy_begun && !head->copy_binary;
+    return passes && !session->muted && !head->over_limit && !mission_limits_rows(session);
+}
+
+enum status result_rows(struct session *session, const unsigned char *bytes, size_t len,
+                        size_t *taken)
+{
+    struct request *head = requests_head(&session->requests);
+    *taken = 0;
+    if ((bytes[0] != 'D' && bytes[0] != 'd') || !rows_pass(session, head, bytes[0]))
+        return OK;
+    size_t size = 0;
+    uint64_t rows = 0;
+    while (wire_row_size(bytes + *taken, len - *taken, bytes[0], &size)) {
+        *taken += size;
+        rows++;
+    }
+    if (rows == 0)
+        return OK;
+    session->answer_waits = false;
+    head->bytes += *taken;
+    head->rows += rows;
+    if (head->statement != NULL)
+        (void)count_portal_rows(head, rows);
+    buf_append(&session->out.bytes, bytes, *taken);
+    worker_touch(session->worker, session);
+    return session->out.bytes.failed ? ERR_MEMORY : hold_or_record(session, head);
+}
+
+enum status result_piece(struct session *session, unsigned char type, const void *bytes, size_t len,
+                         size_t left, bool first)
+{
+    struct request *head = requests_head(&session->requests);
+    bool rows = head != NULL && (head->kind == REQUEST_QUERY || head->kind == REQUEST_EXECUTE);
+    if (!rows)
+        return ERR_PROTOCOL;
+    session->answer_waits = false;
+    /* No node's line is that long. */
+    if (explain_runs(head) && !session_unrestricted(session))
+        return OK;
+    head->bytes += len;
+    /* What is that long is a row, in COPY too. */
+    bool row = first && (type == 'D' || head->copy_out);
+    enum status status = row ? result_count_row(session, head) : OK;
+    head->copy_begun = true;
+    if (status != OK)
+        return status;
+    /* Muted in the middle of a row (its record failed): the client could not find the next
+     * message's start. */
+    if (session->muted && session->out.open > 0)
+        return ERR_AUDIT;
+    if (session->muted)
+        return OK;
+    buf_append(&session->out.bytes, bytes, len);
+    session->out.open = left;
+    worker_touch(session->worker, session);
+    return session->out.bytes.failed ? ERR_MEMORY : hold_or_record(session, head);
+}

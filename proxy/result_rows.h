@@ -1,0 +1,21 @@
+/*
+ * result_rows.h: between result.c and its rows; result.h has what others call.
+ */
+#ifndef PGVIGIL_PROXY_RESULT_ROWS_H
+#define PGVIGIL_PROXY_RESULT_ROWS_H
+
+#include "proxy/result.h"
+
+/* A DataRow or CopyData of the request at the head. As result_message. */
+NODISCARD enum status result_row(struct session *session, struct request *head,
+                                 const struct wire_message *message);
+
+/* One more row, for the record and the limits. */
+NODISCARD enum status result_count_row(struct session *session, struct request *head);
+
+/* The message goes to the client, unless its answers are dropped. */
+void result_emit(struct session *session, const struct wire_message *message);
+/* What has been given so far has its record; `audited` not OK: it has not, and is withheld. */
+NODISCARD enum status result_cover(struct session *session, enum status audited);
+
+#endif
