@@ -43,6 +43,7 @@ class Target:
 
     def __init__(self, name, port, process=None, environment=None, log=None):
         self.name, self.port, self.process, self.log = name, port, process, log
+        self.admin = None  # the port of pgvigil's figures
         self.pid = process.pid if process else 0
         self.environment = environment or {}
 
@@ -156,10 +157,14 @@ class World:
                                pool=pool, policy=os.path.join(self.work, "policy"), database=DATABASE, folder=folder, more=more))
         return path
 
-    def pgvigil(self, name="pgvigil", binary=None, prefix=(), **config):
-        port = free_port()
+    def pgvigil(self, name="pgvigil", binary=None, prefix=(), admin=False, **config):
+        port, figures = free_port(), free_port() if admin else None
+        if admin:
+            config["more"] = config.get("more", "") + "admin = { port = %d; };" % figures
         path = self.config(port, **config)
-        return self._start(name, list(prefix) + [binary or self.binaries[name], "serve", "-c", path], port)
+        target = self._start(name, list(prefix) + [binary or self.binaries[name], "serve", "-c", path], port)
+        target.admin = figures
+        return target
 
     def pgvigils(self, **config):
         """pgvigil, and the build that it is compared with."""

@@ -27,6 +27,7 @@ enum figure {
     FIGURE_CACHE_HIT,                /* texts whose verdict was there already... */
     FIGURE_CACHE_MISS,               /* ...and that had to be judged */
     FIGURE_WAIT,                     /* times a session found no server connection free */
+    FIGURE_TURN,                     /* times a server connection became another person's */
     FIGURE_SERVER_OPENED,
     FIGURE_SERVER_OPEN_FAILED,
     FIGURE_CLIENT_RECEIVED, /* bytes, without TLS's own */

@@ -55,6 +55,8 @@ static void take_identity(struct server *server)
 {
     struct server_identity *applied = &server->applied;
     struct server_identity *applying = &server->applying;
+    if (!identity_text_same(&applied->person, &applying->person))
+        meter_count(&server->worker->meters[server->pool->database_index], FIGURE_TURN);
     identity_text_free(&applied->person);
     applied->person = applying->person;
     memset(&applying->person, 0, sizeof applying->person);

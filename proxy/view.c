@@ -56,6 +56,7 @@ static const struct view_column stats_columns[] = {
     NUMBER("total_login_count"),
     NUMBER("total_cache_hits"),
     NUMBER("total_cache_misses"),
+    NUMBER("total_turn_count"),
 };
 
 static const struct view_column pool_columns[] = {
@@ -226,8 +227,8 @@ static void put_averages(struct view_rows *rows, const struct stats_line *line)
 static void put_stats(const struct worker *worker, struct view_rows *rows)
 {
     static const enum figure more[] = {
-        FIGURE_STATEMENT_FAILED, FIGURE_REFUSAL,   FIGURE_ROW, FIGURE_WAIT, FIGURE_LOGIN,
-        FIGURE_CACHE_HIT,        FIGURE_CACHE_MISS};
+        FIGURE_STATEMENT_FAILED, FIGURE_REFUSAL,    FIGURE_ROW, FIGURE_WAIT, FIGURE_LOGIN,
+        FIGURE_CACHE_HIT,        FIGURE_CACHE_MISS, FIGURE_TURN};
     for (size_t i = 0; i < worker->config->database_count; i++) {
         struct stats_line line;
         stats_read(worker->process->stats, worker->process, i, &line);

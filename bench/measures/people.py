@@ -1,5 +1,7 @@
 """people: 200 people in 8 pairs of role and mission take turns over 20 server connections, and one person 200 times."""
 import os
+import re
+import urllib.request
 
 from crowd import Crowd
 from table import markdown, medians, number, ratio
@@ -35,9 +37,18 @@ def connect(crowd, who):
         crowd.open(PEOPLE, "bench1")
 
 
+def turns(target):
+    """(turns, transactions) so far, of all workers; none of what is no pgvigil."""
+    if target.admin is None:
+        return 0, 1
+    text = urllib.request.urlopen("http://127.0.0.1:%d/metrics" % target.admin).read().decode()
+    return tuple(sum(float(value) for value in re.findall(r"^pgvigil_%s_total\{[^}]*\} (\S+)" % name, text, re.M))
+                 for name in ("server_turns", "transactions"))
+
+
 def run(world, options):
     bouncer = world.pgbouncer(pool=20)
-    vigils = world.pgvigils(pool=20)
+    vigils = world.pgvigils(pool=20, admin=True)
     cases = [(bouncer, "one person")] + [(vigil, who) for vigil in vigils for who in ("one person", "people")]
     crowds = {}
     results = {}
@@ -50,20 +61,23 @@ def run(world, options):
             for at_once in (20, PEOPLE):
                 for target, who in cases[shift:] + cases[:shift]:
                     crowds[target.name, who].send(PEOPLE, 20)
+                    before = turns(target)
                     one = crowds[target.name, who].run(options.seconds, at_once)
+                    after = turns(target)
+                    one += ((after[0] - before[0]) / max(1, after[1] - before[1]),)
                     results.setdefault((at_once, target.name, who), []).append(one)
-                    print("  round %d/%d  %3d at once  %-9s  %-10s  %7.0f/s  p50 %6.2f ms  p99 %7.2f ms  %.1f us CPU" % (
+                    print("  round %d/%d  %3d at once  %-9s  %-10s  %7.0f/s  p50 %6.2f ms  p99 %7.2f ms  %.1f us CPU  %.2f turns" % (
                         (turn + 1, options.rounds, at_once, target.name, who) + one), flush=True)
     finally:
         for crowd in crowds.values():
             crowd.__exit__()
     lines = []
     for (at_once, name, who), runs in results.items():
-        rate, p50, p99, cpu = medians(runs)
+        rate, p50, p99, cpu, turned = medians(runs)
         single = medians(results[at_once, name, "one person"])
         reference = medians(results[at_once, "pgbouncer", "one person"])
         lines.append([at_once, name, who, number(rate, 0), number(p50, 2), number(p99, 2), number(cpu, 1), ratio(cpu, single[3]),
-                      ratio(rate, single[0]), ratio(cpu, reference[3])])
+                      ratio(rate, single[0]), ratio(cpu, reference[3]), number(turned, 2)])
     return """%d connected clients take turns, 20 or all of them with a statement under way, over 20 server connections. "people": %d users of
 %d pairs of role and mission, each with wards of her own, so that a server connection changes the person nearly each time and the pair
 often; "one person": the same %d clients, all of one user. One patient by primary key, simple protocol, another literal each time.
@@ -71,4 +85,4 @@ PgBouncer cannot have many users share a pool: it is there with one.
 
 """ % (PEOPLE, PEOPLE, len(ROLES) * len(MISSIONS), PEOPLE) + markdown(
         ["at once", "through", "who", "statements/s", "p50 ms", "p99 ms", "proxy CPU us", "CPU / one person", "rate / one person",
-         "CPU / PgBouncer"], lines)
+         "CPU / PgBouncer", "turns a statement"], lines)

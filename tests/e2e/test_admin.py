@@ -157,6 +157,25 @@ def test_two_workers_are_summed(stack):
         assert sum(each) == 20 and min(each) > 0
 
 
+def test_turns_are_those_of_persons_and_pairs(make_stack):
+    own = with_port(make_stack, pool=1, workers=1)
+    with own.connect("nurse1") as nurse, own.connect("nurse2") as other, own.connect("dr.martin") as physician:
+        nurse.execute("SELECT 1")
+        grown = Grown(own)
+        for _ in range(5):
+            nurse.execute("SELECT count(*) FROM wards")
+        assert grown("pgvigil_server_turns_total") == 0
+        for c in (other, nurse, physician, physician, nurse):
+            c.execute("SELECT count(*) FROM wards")
+        assert grown("pgvigil_server_turns_total") == 4
+        with nurse.transaction():
+            nurse.execute("SELECT count(*) FROM wards")
+        assert grown("pgvigil_server_turns_total") == 4
+        with other.transaction():  # BEGIN goes first
+            other.execute("SELECT count(*) FROM wards")
+        assert grown("pgvigil_server_turns_total") == 5
+
+
 def test_connections_are_those_that_are_there(make_stack):
     own = with_port(make_stack, pool=4)  # two for each worker
     with contextlib.ExitStack() as open_ones:
