@@ -72,6 +72,7 @@ static void skip_group_without_sync_drops_everything(void **state)
     assert_int_equal(queue.count, 0);
     requests_skip_group(&queue, note, seen);
     assert_int_equal(strlen(seen), 2);
+    requests_forget_spares(&queue);
 }
 
 int main(void)
