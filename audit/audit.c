@@ -181,6 +181,13 @@ static void rotate(struct audit *audit)
               error_text(audit->file.error, text, sizeof text));
 }
 
+static void flush_succeeded(struct audit *audit)
+{
+    audit->flushed++;
+    if (audit->file.size >= audit->file_bytes || audit->misplaced)
+        rotate(audit);
+}
+
 enum status audit_sync_apart(struct audit *audit, audit_synced_fn *done, void *context)
 {
     if (audit->file.synced)
@@ -228,9 +235,7 @@ enum status audit_flush_end(struct audit *audit)
     }
     audit->committed = audit->written;
     write_succeeded(audit);
-    audit->flushed++;
-    if (audit->file.size >= audit->file_bytes || audit->misplaced)
-        rotate(audit);
+    flush_succeeded(audit);
     return OK;
 }
 
@@ -243,9 +248,7 @@ enum status audit_flush(struct audit *audit)
     enum status status = write_pending(audit);
     if (status != OK)
         return status;
-    audit->flushed++;
-    if (audit->file.size >= audit->file_bytes || audit->misplaced)
-        rotate(audit);
+    flush_succeeded(audit);
     return OK;
 }
 

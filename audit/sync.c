@@ -70,9 +70,8 @@ void syncer_free(struct syncer *syncer)
 {
     if (!syncer)
         return;
+    (void)syncer_wait(syncer);
     pthread_mutex_lock(&syncer->lock);
-    while (syncer->state == SYNC_ASKED)
-        pthread_cond_wait(&syncer->changed, &syncer->lock);
     syncer->stopping = true;
     pthread_cond_broadcast(&syncer->changed);
     pthread_mutex_unlock(&syncer->lock);

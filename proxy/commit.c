@@ -50,10 +50,7 @@ static void settle_unflushed(struct worker *worker, bool flushed)
     TAILQ_CONCAT(&list, &worker->unflushed, flush_link);
     struct session *session;
     TAILQ_FOREACH(session, &list, flush_link)
-    {
-        if (session->state != SESSION_DEAD)
-            session_settle(session, flushed);
-    }
+    session_settle(session, flushed);
     while ((session = TAILQ_FIRST(&list)) != NULL) {
         TAILQ_REMOVE(&list, session, flush_link);
         session->unflushed = false;
@@ -67,10 +64,7 @@ static void settle_syncing(struct worker *worker, bool flushed)
     TAILQ_CONCAT(&list, &worker->syncing, sync_link);
     struct session *session;
     TAILQ_FOREACH(session, &list, sync_link)
-    {
-        if (session->state != SESSION_DEAD)
-            session_settle_held(session, flushed);
-    }
+    session_settle_held(session, flushed);
     while ((session = TAILQ_FIRST(&list)) != NULL) {
         TAILQ_REMOVE(&list, session, sync_link);
         session->syncing = false;

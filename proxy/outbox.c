@@ -23,14 +23,6 @@ void outbox_cover(struct outbox *outbox)
     outbox->covered = buf_len(&outbox->bytes);
 }
 
-void outbox_release(struct outbox *outbox)
-{
-    if (outbox->covered > outbox->safe) {
-        outbox->safe = outbox->covered;
-        outbox->cut = outbox->open > 0 && outbox->covered == buf_len(&outbox->bytes);
-    }
-}
-
 void outbox_mark(struct outbox *outbox)
 {
     outbox->marked = outbox->covered;
@@ -44,6 +36,12 @@ void outbox_release_marked(struct outbox *outbox)
         outbox->cut = outbox->marked_cut;
     }
     outbox->marked = 0;
+}
+
+void outbox_release(struct outbox *outbox)
+{
+    outbox_mark(outbox);
+    outbox_release_marked(outbox);
 }
 
 void outbox_written(struct outbox *outbox, size_t size)

@@ -31,17 +31,11 @@ static void withdraw(struct session *session)
         session_poison(session);
 }
 
-void session_settle(struct session *session, bool flushed)
+/* What a failed flush was to cover is taken back. */
+static void refuse_covered(struct session *session)
 {
-    if (session->state == SESSION_DEAD)
-        return;
-    if (session->glass_entered != NULL && mission_confirm(session, flushed) != OK) {
+    if (session->glass_entered != NULL && mission_confirm(session, false) != OK) {
         session_fail(session, ERR_MEMORY, NULL, "out of memory");
-        return;
-    }
-    if (flushed) {
-        outbox_release(&session->out);
-        session->welcomed = session->welcomed || session->connected;
         return;
     }
     if (!outbox_holds_covered(&session->out))
@@ -60,6 +54,12 @@ void session_settle(struct session *session, bool flushed)
         withdraw(session);
 }
 
+void session_settle(struct session *session, bool flushed)
+{
+    session_hold(session);
+    session_settle_held(session, flushed);
+}
+
 bool session_waits_flush(const struct session *session)
 {
     return outbox_holds_covered(&session->out) || session->state == SESSION_WAIT_AUDIT ||
@@ -76,8 +76,10 @@ void session_hold(struct session *session)
 
 void session_settle_held(struct session *session, bool flushed)
 {
+    if (session->state == SESSION_DEAD)
+        return;
     if (!flushed) {
-        session_settle(session, false);
+        refuse_covered(session);
         return;
     }
     if (session->held.glass && session->glass_entered != NULL &&
