@@ -66,6 +66,20 @@ def binary():
     raise HarnessError("no pgvigil to test: set PGVIGIL_BINARY, or build one (looked at %s)" % ", ".join(candidates))
 
 
+@contextlib.contextmanager
+def running(other):
+    """Another build of pgvigil is the binary meanwhile, for what is made and started."""
+    before = os.environ.get("PGVIGIL_BINARY")
+    os.environ["PGVIGIL_BINARY"] = other
+    try:
+        yield
+    finally:
+        if before is None:
+            del os.environ["PGVIGIL_BINARY"]
+        else:
+            os.environ["PGVIGIL_BINARY"] = before
+
+
 def password_of(user):
     return user + "-demo"
 
@@ -482,14 +496,14 @@ class Stack:
 
     def __init__(self, cluster=None, databases=("records",), policy_dir=None, extra_policy=(), extra_sql="",
                  changes=None, patients=PATIENTS, config="", listen="", audit="", audit_dir=None, deploy=True,
-                 serve=True, unrestricted=True, env=None, pool=20, database="", workers=2):
+                 serve=True, unrestricted=True, env=None, pool=20, database="", workers=2, durability="written"):
         """
         databases: names, each a copy of the clinic; changes: {name: SQL that makes the copy differ}.
         policy_dir: instead of examples/clinic/policy; extra_policy: [(file name, text)] on top.
         config, listen, audit, database: further lines for pgvigil.cfg, its listen, its audit group and each database.
         """
         self.own_cluster = cluster is None
-        self.pool, self.workers = pool, workers
+        self.pool, self.workers, self.durability = pool, workers, durability
         self.folder = pathlib.Path(tempfile.mkdtemp(prefix="pgvigil-test-"))
         self.cluster = cluster or Cluster()
         self.proxy = None
@@ -535,13 +549,13 @@ databases = (
 %s
 );
 policy = "policy";
-audit = { directory = "%s"; key = "%s"; durability = "written"; %s };
+audit = { directory = "%s"; key = "%s"; durability = "%s"; %s };
 workers = %d;
 worker_fill = 1;
 pseudonym_key = "%s";
 %s
 """ % (self.port, self.certs.server, self.certs.server_key, self.certs.ca, listen, ",\n".join(rows), self.audit_dir,
-            self.certs.audit_key, audit, self.workers, self.certs.pseudonym_key, config)
+            self.certs.audit_key, self.durability, audit, self.workers, self.certs.pseudonym_key, config)
 
     def command(self, *args, check=True, text=None, timeout=120):
         """A run of pgvigil; CompletedProcess with stdout and stderr."""

@@ -10,68 +10,21 @@ import threading
 import time
 
 import harness
+import held_disk
 import psycopg
 import pytest
 import wire
 
-BINARY = os.environ.get("PGVIGIL_HELD_DISK") or harness.binary() + "-held-disk"
-
-
-class Disk:
-    """The disk that the audit is on, as pgvigil sees it."""
-
-    def __init__(self, folder):
-        self.folder = folder
-        folder.mkdir()
-
-    def syncs(self):
-        count = self.folder / "count"
-        return count.stat().st_size if count.exists() else 0
-
-    @contextlib.contextmanager
-    def held(self):
-        (self.folder / "hold").touch()
-        try:
-            yield
-        finally:
-            (self.folder / "hold").unlink(missing_ok=True)
-
-    def let_pass(self, number):
-        """While held: as many syncs in all."""
-        (self.folder / "next").write_text(str(number))
-        (self.folder / "next").rename(self.folder / "hold")
-
-    @contextlib.contextmanager
-    def failing(self):
-        (self.folder / "fail").touch()
-        try:
-            yield
-        finally:
-            (self.folder / "fail").unlink()
-
 
 @pytest.fixture(scope="module")
 def made(make_stack, tmp_path_factory):
-    """make(audit lines): a stack on such a disk, with one worker: what waits for one flush would have one of another worker's else."""
-    def make(audit="", **kw):
-        disk = Disk(tmp_path_factory.mktemp("disk") / "disk")
-        before = os.environ.get("PGVIGIL_BINARY")
-        os.environ["PGVIGIL_BINARY"] = BINARY
-        try:
-            own = make_stack(workers=1, serve=False, audit=audit, env={"HELD_DISK": str(disk.folder)}, pool=30, **kw)
-            text = own.config_file.read_text(encoding="utf-8")
-            assert 'durability = "written";' in text
-            own.config_file.write_text(text.replace('durability = "written";', 'durability = "synced";'), encoding="utf-8")
-            with own.superuser() as c:  # its log tells what it was asked
-                c.execute("ALTER DATABASE %s SET log_statement = 'all'" % own.databases["records"])
-            own.serve()
-        finally:
-            if before is None:
-                del os.environ["PGVIGIL_BINARY"]
-            else:
-                os.environ["PGVIGIL_BINARY"] = before
-        own.disk = disk
-        return own
+    """made(audit lines): a stack on such a disk, with one worker: what waits for one flush would have one of another worker's else."""
+    def make(audit=""):
+        own = held_disk.make(make_stack, tmp_path_factory.mktemp("disk") / "disk", serve=False, workers=1, audit=audit, pool=30)
+        with own.superuser() as c:  # its log tells what it was asked
+            c.execute("ALTER DATABASE %s SET log_statement = 'all'" % own.databases["records"])
+        with harness.running(held_disk.BINARY):
+            return own.serve()
     return make
 
 
@@ -317,13 +270,7 @@ def test_killed_under_load_every_answer_has_its_record(made, held):
             os.kill(own.proxy.pid, signal.SIGKILL)
             own.proxy.process.wait(30)
         check_answered(own, loads)
-        os.environ["PGVIGIL_BINARY"], before = BINARY, os.environ.get("PGVIGIL_BINARY")
-        try:
+        with harness.running(held_disk.BINARY):
             own.serve()
-        finally:
-            if before is None:
-                del os.environ["PGVIGIL_BINARY"]
-            else:
-                os.environ["PGVIGIL_BINARY"] = before
     own.proxy.stop()
     verified(own)

@@ -17,15 +17,8 @@ OTHER = ("42809", "0A000", "25P02", "0LP01", "42P16", "42601", "42703", "55000",
 @pytest.fixture(scope="module")
 def stack(make_stack):
     unjudged = os.environ.get("PGVIGIL_UNJUDGED") or harness.binary() + "-unjudged"
-    before = os.environ.get("PGVIGIL_BINARY")
-    os.environ["PGVIGIL_BINARY"] = unjudged
-    try:
+    with harness.running(unjudged):
         return make_stack(pool=1)  # everybody on the connection of the one before
-    finally:
-        if before is None:
-            del os.environ["PGVIGIL_BINARY"]
-        else:
-            os.environ["PGVIGIL_BINARY"] = before
 
 
 def ask(stack, user, text):

@@ -6,14 +6,13 @@ request hits the one or the other.
 """
 import contextlib
 import itertools
-import os
 import random
 import threading
 
+import held_disk
 import psycopg
 import pytest
 import relay
-import test_group_commit
 import wire
 
 COUNT = "SELECT count(*) FROM patients"
@@ -285,21 +284,7 @@ def test_what_must_begin_its_transaction_does(one, form):
 @pytest.fixture
 def slow_disk(make_stack, tmp_path):
     """A stack whose records are on the disk when a test lets them; a write waits for its own between the identity and itself."""
-    disk = test_group_commit.Disk(tmp_path / "disk")
-    before = os.environ.get("PGVIGIL_BINARY")
-    os.environ["PGVIGIL_BINARY"] = test_group_commit.BINARY
-    try:
-        stack = make_stack(pool=1, workers=1, serve=False, env={"HELD_DISK": str(disk.folder)})
-        text = stack.config_file.read_text(encoding="utf-8").replace('durability = "written";', 'durability = "synced";')
-        stack.config_file.write_text(text, encoding="utf-8")
-        stack.serve()
-    finally:
-        if before is None:
-            del os.environ["PGVIGIL_BINARY"]
-        else:
-            os.environ["PGVIGIL_BINARY"] = before
-    stack.disk = disk
-    return stack
+    return held_disk.make(make_stack, tmp_path / "disk", pool=1, workers=1)
 
 
 def test_identity_that_fails_while_a_write_waits_for_its_record(slow_disk, facts):
