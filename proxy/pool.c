@@ -10,6 +10,7 @@
 #include "proxy/session.h"
 
 #include <pgvigil/log.h>
+#include <poll.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -21,6 +22,7 @@
 
 /* One that has been idle for longer may have ended since: its socket is looked at. */
 #define DOUBTFUL_MICROSECONDS 2000u
+#define LOOKED_AT_ONCE        64
 
 static const char unreachable[] = "the database server cannot be reached";
 
@@ -430,6 +432,29 @@ static bool asked_now(struct pool *pool, struct server *server, uint64_t now)
     return true;
 }
 
+/* One look for all that are idle: one for each that is given out would be a call a statement. */
+static void look_at_idle(struct pool *pool)
+{
+    struct pollfd sockets[LOOKED_AT_ONCE];
+    struct server *servers[LOOKED_AT_ONCE];
+    nfds_t count = 0;
+    struct server *server;
+    TAILQ_FOREACH(server, &pool->idle, link)
+    {
+        if (count == LOOKED_AT_ONCE)
+            break;
+        sockets[count] = (struct pollfd){.fd = PQsocket(server->conn), .events = POLLIN};
+        servers[count++] = server;
+    }
+    if (poll(sockets, count, 0) < 0)
+        return;
+    for (nfds_t i = 0; i < count; i++) {
+        servers[i]->looked = pool->worker->turn;
+        if (sockets[i].revents != 0 && servers[i]->state == SERVER_IDLE)
+            (void)server_is_there(servers[i]);
+    }
+}
+
 /* One that was idle long before its session came may have ended since: the event that tells of its
  * end may be in this very turn, behind the session's. False: it is in the idle list no more. */
 static bool is_there(struct pool *pool, struct server *server, const struct session *session)
@@ -437,7 +462,11 @@ static bool is_there(struct pool *pool, struct server *server, const struct sess
     uint64_t now = session->waiting_since;
     if (server->idle_since + DOUBTFUL_MICROSECONDS > now)
         return true;
-    return server_is_there(server) && !asked_now(pool, server, now);
+    if (server->looked != pool->worker->turn)
+        look_at_idle(pool);
+    if (server->state == SERVER_IDLE && server->looked != pool->worker->turn)
+        (void)server_is_there(server);
+    return server->state == SERVER_IDLE && !asked_now(pool, server, now);
 }
 
 static void close_old(struct pool *pool)

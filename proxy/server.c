@@ -368,6 +368,7 @@ bool server_join(struct server *server, struct pool *pool)
 {
     server->pool = pool;
     server->worker = pool->worker;
+    server->looked = 0; /* turns are a worker's own */
     TAILQ_INSERT_TAIL(&pool->all, server, all_link);
     pool->open++;
     int fd = PQsocket(server->conn);

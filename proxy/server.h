@@ -99,6 +99,7 @@ struct server {
     bool cancelled;   /* one was sent since it was bound: a late one could hit the next session */
     uint64_t opened;  /* monotonic microseconds, as the next */
     uint64_t idle_since;
+    uint64_t looked;      /* IDLE: the worker's turn in which its socket was last looked at */
     uint64_t checked;     /* when it last answered while idle; 0: never */
     uint64_t asked_since; /* SYNCING, CHECKING, PREPARING, RESETTING: since when an answer is
                              awaited */

@@ -346,6 +346,7 @@ static void *worker_main(void *context)
         worker_refresh_world(worker);
         tick(worker);
         end_turn(worker);
+        worker->turn++;
     }
     worker->stopping = true;
     if (worker->group_commit)
@@ -378,6 +379,7 @@ enum status worker_open(struct worker *worker, unsigned index, const struct proc
     TAILQ_INIT(&worker->dirty_servers);
     TAILQ_INIT(&worker->dead_servers);
     worker->now = clock_microseconds();
+    worker->turn = 1;
     const char *why = NULL;
     enum status status = audit_open(&process->config->audit, index, &worker->audit, &why);
     if (status != OK) {

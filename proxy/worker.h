@@ -86,7 +86,8 @@ struct worker {
     struct session_list dead;         /* freed at the end of the turn */
     struct server_list dirty_servers; /* have something to write */
     struct server_list dead_servers;
-    uint64_t now; /* monotonic microseconds, once a turn */
+    uint64_t now;  /* monotonic microseconds, once a turn */
+    uint64_t turn; /* how many there were, and this one */
     uint64_t next_tick;
     uint64_t next_session;
     uint64_t audit_error_logged;

@@ -209,6 +209,8 @@ MUTANTS = [
     ("alike-copied", "constants that are sent twice", "policy/judge_constants.c", "judge->copied > 0 ||", "false ||", "golden/test_alike", False),
     ("alike-fixed", "values that matter are part of what was judged", "proxy/statement_cache.c", "        if (free[i])\n            continue;", "        if (free != NULL)\n            continue;", "unit/test_statement_cache", False),
     ("alike-quote", "what a string is that a word stands before", "policy/constants.c", "    return next != '\\'' && next != '\"' && next != '&' && !runs_on(next);", "    return !runs_on(next);", "golden/test_alike", False),
+    ("idle-look", "a server connection that ended while idle is given to nobody", "proxy/pool.c", "if (sockets[i].revents != 0 && servers[i]->state == SERVER_IDLE)", "if (sockets[i].revents != 0 && servers[i]->state == SERVER_CLOSED)",
+     "e2e/test_idle_servers", False),
     ("commit-hold", "results wait for the disk", "proxy/commit.c", "        session_hold(session);\n", "        session_hold(session);\n        session_settle_held(session, true);\n        session_write(session);\n",
      "e2e/test_group_commit", False),
     ("commit-marked", "what comes during a flush waits for the next", "proxy/outbox.c", "        outbox->safe = outbox->marked;", "        outbox->safe = outbox->covered;", "e2e/test_group_commit", False),
