@@ -83,19 +83,6 @@ static enum status not_ready(const struct session *session, struct refusal *refu
     return DENIED;
 }
 
-#define JUDGED_SETTINGS_MAX 2
-
-/* Names of the :session.<setting>s that have a value. */
-static size_t judged_settings(const struct session *session, const char **names)
-{
-    size_t count = 0;
-    if (session->identity.reason != NULL)
-        names[count++] = "reason";
-    if (session->identity.patient != NULL)
-        names[count++] = "patient";
-    return count;
-}
-
 /* What judging said, for the session as it is: the same whether it was judged now or before. */
 static enum status settle_verdict(struct session *session, const struct statement *statement,
                                   enum status status, const struct prepared_lookup *lookup,
@@ -133,7 +120,71 @@ static int judged_mission(const struct session *session)
 {
     const struct identity *identity = &session->identity;
     const struct policy_role *role = &session->world->policy->roles[identity->role];
-    return identity->mission >= 0 ? identity->mission : (int)role->missions[0];
+    return identity->mission >= 0 || role->mission_count == 0 ? identity->mission
+                                                              : (int)role->missions[0];
+}
+
+/* ---- what of a session a verdict depends on ---- */
+
+/*
+ * The two that follow belong together: an input that is given to the judge and not told to the
+ * cache would have one person's verdict serve another.
+ */
+struct judge_request query_judge_request(const struct session *session,
+                                         const char *settings[QUERY_JUDGE_SETTINGS])
+{
+    const struct identity *identity = &session->identity;
+    struct judge_request request = {.policy = session->world->policy,
+                                    .catalog =
+                                        session->world->databases[session->database_index].catalog,
+                                    .user = identity->user,
+                                    .role = identity->role,
+                                    .mission = judged_mission(session),
+                                    .path = (const char *const *)identity->path,
+                                    .path_count = identity->path_count,
+                                    .session_settings = settings,
+                                    .start_settings = identity->settings,
+                                    .start_setting_count = identity->setting_count};
+    if (identity->reason != NULL)
+        settings[request.session_setting_count++] = "reason";
+    if (identity->patient != NULL)
+        settings[request.session_setting_count++] = "patient";
+    request.temporary = temporary_relations(&session->temporary, &request.temporary_count);
+    return request;
+}
+
+/*
+ * 0: nothing is kept. A world's number stands for its policies and catalogs; start settings matter
+ * to RESET only, which is never kept (statement_cache_fits), nor is what temporary tables may hide
+ * (judged_alike). The text, its protocol and types are the rest of the key.
+ */
+static uint64_t judged_context(struct session *session)
+{
+    if (session->context_epoch == session->epoch)
+        return session->context;
+    const char *settings[QUERY_JUDGE_SETTINGS];
+    const struct judge_request request = query_judge_request(session, settings);
+    const struct policy_user *user = request.user;
+    struct buf key;
+    buf_init(&key, 0);
+    buf_append(&key, &session->world->id, sizeof session->world->id);
+    buf_append(&key, &session->database_index, sizeof session->database_index);
+    buf_append(&key, &request.role, sizeof request.role);
+    buf_append(&key, &request.mission, sizeof request.mission);
+    buf_append(&key, &user->attribute_count, sizeof user->attribute_count);
+    for (size_t i = 0; i < user->attribute_count; i++)
+        buf_append(&key, &user->attributes[i].attribute, sizeof user->attributes[i].attribute);
+    buf_append(&key, &request.session_setting_count, sizeof request.session_setting_count);
+    for (size_t i = 0; i < request.session_setting_count; i++)
+        buf_cstr(&key, request.session_settings[i]);
+    for (size_t i = 0; i < request.path_count; i++)
+        buf_cstr(&key, request.path[i]);
+    session->context = key.failed ? 0
+                                  : statement_cache_context(session->worker->statements,
+                                                            buf_head(&key), buf_len(&key));
+    session->context_epoch = session->epoch;
+    buf_free(&key);
+    return session->context;
 }
 
 /* `call`: a FunctionCall, whose text is made from it; NULL: the statement's own text. */
@@ -142,38 +193,21 @@ static enum status run_judge(struct session *session, struct statement *statemen
 {
     const struct identity *identity = &session->identity;
     const struct policy_role *role = &session->world->policy->roles[identity->role];
-    struct catalog *catalog = session->world->databases[session->database_index].catalog;
-    if (catalog == NULL && !role->unrestricted)
+    if (session->world->databases[session->database_index].catalog == NULL && !role->unrestricted)
         return not_ready(session, refusal);
     if (identity->mission < 0 && role->mission_count == 0) {
         *refusal = (struct refusal){.sqlstate = "42501", .message = "the role has no mission"};
         return DENIED;
     }
-    const char *settings[JUDGED_SETTINGS_MAX];
-    size_t setting_count = judged_settings(session, settings);
     struct prepared_lookup lookup = {.session = session, .statement = statement};
-    size_t temporary_count = 0;
-    const struct catalog_relation *temporary =
-        temporary_relations(&session->temporary, &temporary_count);
-    struct judge_request request = {.policy = session->world->policy,
-                                    .catalog = catalog,
-                                    .user = identity->user,
-                                    .role = identity->role,
-                                    .mission = judged_mission(session),
-                                    .path = (const char *const *)identity->path,
-                                    .path_count = identity->path_count,
-                                    .session_settings = settings,
-                                    .session_setting_count = setting_count,
-                                    .start_settings = identity->settings,
-                                    .start_setting_count = identity->setting_count,
-                                    .sql = statement->sql,
-                                    .len = statement->len,
-                                    .extended = extended,
-                                    .prepared = prepared_name,
-                                    .context = &lookup,
-                                    .temporary = temporary,
-                                    .temporary_count = temporary_count,
-                                    .wants_constants = call == NULL && !extended};
+    const char *settings[QUERY_JUDGE_SETTINGS];
+    struct judge_request request = query_judge_request(session, settings);
+    request.sql = statement->sql;
+    request.len = statement->len;
+    request.extended = extended;
+    request.prepared = prepared_name;
+    request.context = &lookup;
+    request.wants_constants = call == NULL && !extended;
     enum status status = call == NULL
                              ? judge(&request, statement->arena, &statement->verdict)
                              : judge_call(&request, call->function, call->value_count,
@@ -204,38 +238,6 @@ static enum status judge_types(const struct session *session, const struct state
 }
 
 /* ---- what was judged before ---- */
-
-/* All that run_judge gives the judge beside the text; see statement_cache.h. 0: nothing is kept. */
-static uint64_t judged_context(struct session *session)
-{
-    if (session->context_epoch == session->epoch)
-        return session->context;
-    const struct identity *identity = &session->identity;
-    const char *settings[JUDGED_SETTINGS_MAX];
-    size_t setting_count = judged_settings(session, settings);
-    int mission = judged_mission(session);
-    struct buf key;
-    buf_init(&key, 0);
-    buf_append(&key, &session->world->id, sizeof session->world->id);
-    buf_append(&key, &session->database_index, sizeof session->database_index);
-    buf_append(&key, &identity->role, sizeof identity->role);
-    buf_append(&key, &mission, sizeof mission);
-    buf_append(&key, &identity->user->attribute_count, sizeof identity->user->attribute_count);
-    for (size_t i = 0; i < identity->user->attribute_count; i++)
-        buf_append(&key, &identity->user->attributes[i].attribute,
-                   sizeof identity->user->attributes[i].attribute);
-    buf_append(&key, &setting_count, sizeof setting_count);
-    for (size_t i = 0; i < setting_count; i++)
-        buf_cstr(&key, settings[i]);
-    for (size_t i = 0; i < identity->path_count; i++)
-        buf_cstr(&key, identity->path[i]);
-    session->context = key.failed ? 0
-                                  : statement_cache_context(session->worker->statements,
-                                                            buf_head(&key), buf_len(&key));
-    session->context_epoch = session->epoch;
-    buf_free(&key);
-    return session->context;
-}
 
 /* Temporary tables are the session's own, and an older world would be kept alive for nothing. */
 static bool judged_alike(const struct session *session)

@@ -11,6 +11,7 @@
 #include "proxy/mission.h"
 #include "proxy/mission_limits.h"
 #include "proxy/person.h"
+#include "proxy/query.h"
 #include "proxy/result.h"
 
 #include <ctype.h>
@@ -77,33 +78,6 @@ static bool types_are_allowed(const struct session *session, const struct statem
         if (catalog != NULL && !judge_parameter_type(catalog, pair, statement->types[i]))
             return false;
     return true;
-}
-
-static struct judge_request request_of(const struct session *session,
-                                       const struct statement *statement,
-                                       const struct statement_source *source,
-                                       const char *settings[2])
-{
-    const struct identity *identity = &session->identity;
-    size_t count = 0;
-    if (identity->reason != NULL)
-        settings[count++] = "reason";
-    if (identity->patient != NULL)
-        settings[count++] = "patient";
-    return (struct judge_request){.policy = session->world->policy,
-                                  .catalog =
-                                      session->world->databases[session->database_index].catalog,
-                                  .user = identity->user,
-                                  .role = identity->role,
-                                  .mission = identity->mission,
-                                  .path = (const char *const *)identity->path,
-                                  .path_count = identity->path_count,
-                                  .session_settings = settings,
-                                  .session_setting_count = count,
-                                  .sql = statement->sql,
-                                  .len = statement->len,
-                                  .extended = source->extended,
-                                  .prepared = observe_prepared};
 }
 
 /* A mission's hours and addresses hold for every role. */
@@ -176,8 +150,13 @@ static bool is_pgvigils(enum status status, const struct verdict *verdict)
 enum status observed_judge(struct session *session, struct statement *statement,
                            const struct statement_source *source, struct refusal *refusal)
 {
-    const char *settings[2];
-    struct judge_request request = request_of(session, statement, source, settings);
+    const char *settings[QUERY_JUDGE_SETTINGS];
+    struct judge_request request = query_judge_request(session, settings);
+    request.mission = session->identity.mission; /* none is for what would have refused it */
+    request.sql = statement->sql;
+    request.len = statement->len;
+    request.extended = source->extended;
+    request.prepared = observe_prepared;
     struct judge_request plain = request;
     plain.unrestricted = true;
     request.sketch = true; /* the texts for the record are those of what runs */

@@ -92,6 +92,11 @@ NODISCARD enum status query_judge(struct session *session, const struct statemen
 /* The same for a restricted role's FunctionCall, as the statement that it is. */
 NODISCARD enum status query_judge_call(struct session *session, const struct wire_call *call,
                                        struct statement **statement, struct refusal *refusal);
+/* What of the session a verdict depends on; the text is the caller's to add. `settings`, which the
+ * request points to, are the caller's too. Without a mission it names the role's first. */
+#define QUERY_JUDGE_SETTINGS 2
+struct judge_request query_judge_request(const struct session *session,
+                                         const char *settings[QUERY_JUDGE_SETTINGS]);
 /* A statement that goes upstream and leaves a setting on the server connection keeps that
  * connection for the session, until it ends or discards all: the next person must not inherit it.
  * What drops prepared statements there makes their names unknown here. */
