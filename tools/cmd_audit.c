@@ -1,126 +1,71 @@
 /*
- * cmd_audit.c: `pgvigil audit verify`: is the trail what was written?
+ * cmd_audit.c: `pgvigil audit`: what can be asked of the trail.
  *
- * Trust boundary: the directory's files are evidence that someone may have forged; audit/verify.c
- * reads them. The public key decides what counts as ours: the one that lies beside the files is
- * only as good as the directory, so an auditor brings their own.
+ * Trust boundary: none of its own; each subcommand says what it makes of the trail's files.
  */
-#include "tools/cli.h"
+#include "tools/cmd_audit.h"
 
-#include <errno.h>
-#include <inttypes.h>
-#include <pgvigil/audit.h>
 #include <stdio.h>
 #include <string.h>
-#include <unistd.h>
 
-static const char about[] =
-    "Reads every file of the trail in DIRECTORY and checks each line against the one before it "
-    "and\n"
-    "each checkpoint against the public key. Prints one line for each finding: what was changed,\n"
-    "removed, added, moved or cut, as FILE:LINE: what.\n"
-    "\n"
-    "Without --public-key the key in DIRECTORY/public.pem is used. Whoever can write there can "
-    "put\n"
-    "a key of their own beside a trail of their own: keep a copy of the key elsewhere.";
-
-struct printer {
-    bool terminal; /* progress goes to stderr */
-    bool drawn;
+struct subcommand {
+    const char *name;
+    int (*run)(int argc, char **argv);
+    const char *help;
 };
 
-static void clear_progress(struct printer *printer)
-{
-    if (printer->drawn)
-        (void)fputs("\r\033[K", stderr);
-    printer->drawn = false;
-}
+static const struct subcommand subcommands[] = {
+    {"verify", cmd_audit_verify, "is the trail what was written"},
+};
 
-static void on_finding(const struct audit_finding *finding, void *context)
-{
-    clear_progress(context);
-    if (finding->line)
-        (void)printf("%s:%" PRIu64 ": %s\n", finding->file, finding->line, finding->message);
-    else
-        (void)printf("%s: %s\n", finding->file, finding->message);
-}
+static const char about[] =
+    "Asks the trail of pgvigil's records. \"pgvigil audit SUBCOMMAND --help\" tells more:\n";
 
-static void on_progress(uint64_t done, uint64_t total, void *context)
+static void names(char *out, size_t size)
 {
-    struct printer *printer = context;
-    if (!printer->terminal || total == 0)
-        return;
-    (void)fprintf(stderr, "\r%3" PRIu64 "%% of %" PRIu64 " MiB", done * 100 / total, total >> 20);
-    printer->drawn = true;
-}
-
-static const char *reason_text(enum status status)
-{
-    switch ((int)status) {
-    case ERR_IO:
-        return errno ? strerror(errno) : "cannot be read";
-    case ERR_INVALID:
-        return "no Ed25519 public key (PEM) in the key file";
-    default:
-        return status_name(status);
+    size_t used = 0;
+    for (size_t i = 0; i < sizeof subcommands / sizeof subcommands[0]; i++) {
+        int len =
+            snprintf(out + used, size - used, "%s'%s'", i == 0 ? "" : ", ", subcommands[i].name);
+        if (len < 0 || (size_t)len >= size - used)
+            return;
+        used += (size_t)len;
     }
 }
 
-static int verify(const struct cli_command *command, const char *directory, const char *public_key)
+/* The paragraph for --help. */
+static const char *described(char *out, size_t size)
 {
-    struct printer printer = {.terminal = isatty(STDERR_FILENO) == 1};
-    struct audit_verify_result result;
-    char beside[4096];
-    if (!public_key) {
-        int len = snprintf(beside, sizeof beside, "%s/public.pem", directory);
-        if (len < 0 || (size_t)len >= sizeof beside)
-            return cli_fail(command, CLI_USAGE, "the directory's name is too long");
-        public_key = beside;
-        if (access(directory, F_OK) == 0 && access(beside, F_OK) != 0)
-            return cli_fail(command, CLI_USAGE, "%s is not there: give --public-key", beside);
-    }
-    errno = 0;
-    enum status status =
-        audit_verify(directory, public_key, on_finding, on_progress, &printer, &result);
-    const char *reason = reason_text(status);
-    clear_progress(&printer);
-    if (status != OK)
-        return cli_fail(command, CLI_CANNOT, "%s with key %s: %s", directory, public_key, reason);
-    if (result.files == 0)
-        return cli_fail(command, CLI_CANNOT, "%s holds no audit file", directory);
-    (void)printf("%s: %" PRIu64 " file(s), %" PRIu64 " line(s), %" PRIu64 " checkpoint(s), %" PRIu64
-                 " byte(s): ",
-                 directory, result.files, result.records, result.checkpoints, result.bytes);
-    if (result.findings)
-        (void)printf("%" PRIu64 " finding(s)\n", result.findings);
-    else
-        (void)printf("whole\n");
-    return result.findings ? CLI_FINDINGS : CLI_FINE;
+    size_t used = (size_t)snprintf(out, size, "%s", about);
+    for (size_t i = 0; i < sizeof subcommands / sizeof subcommands[0] && used < size; i++)
+        used += (size_t)snprintf(out + used, size - used, "\n  %-8s  %s", subcommands[i].name,
+                                 subcommands[i].help);
+    return out;
 }
 
 int cmd_audit(int argc, char **argv)
 {
-    const char *public_key = NULL;
-    const struct cli_option options[] = {
-        {0, "public-key", "FILE", "the public key that verifies, PEM; may hold several",
-         &public_key, NULL},
-        {0, NULL, NULL, NULL, NULL, NULL},
-    };
+    for (size_t i = 0; argc > 1 && i < sizeof subcommands / sizeof subcommands[0]; i++) {
+        if (strcmp(argv[1], subcommands[i].name) == 0)
+            return subcommands[i].run(argc - 1, argv + 1);
+    }
+    char text[4096];
+    const struct cli_option options[] = {{0, NULL, NULL, NULL, NULL, NULL}};
     const struct cli_command command = {
         .name = "audit",
-        .operands = "verify DIRECTORY",
-        .about = about,
+        .operands = "SUBCOMMAND ...",
+        .about = described(text, sizeof text),
         .options = options,
-        .min_operands = 2,
-        .max_operands = 2,
+        .min_operands = 1,
+        .max_operands = (size_t)argc + 1,
     };
     char **operands = NULL;
     size_t count = 0;
     int code = cli_parse(&command, argc, argv, &operands, &count);
     if (code != CLI_CONTINUE)
         return code;
-    if (strcmp(operands[0], "verify") != 0)
-        return cli_fail(&command, CLI_USAGE, "unknown subcommand '%s': there is 'verify'",
-                        operands[0]);
-    return verify(&command, operands[1], public_key);
+    char known[512] = "";
+    names(known, sizeof known);
+    return cli_fail(&command, CLI_USAGE, "unknown subcommand '%s': there is %s", operands[0],
+                    known);
 }

@@ -1,0 +1,12 @@
+/*
+ * cmd_audit.h: the subcommands of `pgvigil audit`, each in a cmd_audit_<name>.c and a row of
+ * cmd_audit.c's table. argv[0] is the subcommand's name; they return an exit code (cli.h).
+ */
+#ifndef PGVIGIL_TOOLS_CMD_AUDIT_H
+#define PGVIGIL_TOOLS_CMD_AUDIT_H
+
+#include "tools/cli.h"
+
+int cmd_audit_verify(int argc, char **argv);
+
+#endif

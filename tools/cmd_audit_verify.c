@@ -1,0 +1,121 @@
+/*
+ * cmd_audit_verify.c: `pgvigil audit verify`: is the trail what was written?
+ *
+ * Trust boundary: the directory's files are evidence that someone may have forged; audit/verify.c
+ * reads them. The public key decides what counts as ours: the one that lies beside the files is
+ * only as good as the directory, so an auditor brings their own.
+ */
+#include "tools/cmd_audit.h"
+
+#include <errno.h>
+#include <inttypes.h>
+#include <pgvigil/audit.h>
+#include <stdio.h>
+#include <string.h>
+#include <unistd.h>
+
+static const char about[] =
+    "Reads every file of the trail in DIRECTORY and checks each line against the one before it "
+    "and\n"
+    "each checkpoint against the public key. Prints one line for each finding: what was changed,\n"
+    "removed, added, moved or cut, as FILE:LINE: what.\n"
+    "\n"
+    "Without --public-key the key in DIRECTORY/public.pem is used. Whoever can write there can "
+    "put\n"
+    "a key of their own beside a trail of their own: keep a copy of the key elsewhere.";
+
+struct printer {
+    bool terminal; /* progress goes to stderr */
+    bool drawn;
+};
+
+static void clear_progress(struct printer *printer)
+{
+    if (printer->drawn)
+        (void)fputs("\r\033[K", stderr);
+    printer->drawn = false;
+}
+
+static void on_finding(const struct audit_finding *finding, void *context)
+{
+    clear_progress(context);
+    if (finding->line)
+        (void)printf("%s:%" PRIu64 ": %s\n", finding->file, finding->line, finding->message);
+    else
+        (void)printf("%s: %s\n", finding->file, finding->message);
+}
+
+static void on_progress(uint64_t done, uint64_t total, void *context)
+{
+    struct printer *printer = context;
+    if (!printer->terminal || total == 0)
+        return;
+    (void)fprintf(stderr, "\r%3" PRIu64 "%% of %" PRIu64 " MiB", done * 100 / total, total >> 20);
+    printer->drawn = true;
+}
+
+static const char *reason_text(enum status status)
+{
+    switch ((int)status) {
+    case ERR_IO:
+        return errno ? strerror(errno) : "cannot be read";
+    case ERR_INVALID:
+        return "no Ed25519 public key (PEM) in the key file";
+    default:
+        return status_name(status);
+    }
+}
+
+static int verify(const struct cli_command *command, const char *directory, const char *public_key)
+{
+    struct printer printer = {.terminal = isatty(STDERR_FILENO) == 1};
+    struct audit_verify_result result;
+    char beside[4096];
+    if (!public_key) {
+        int len = snprintf(beside, sizeof beside, "%s/public.pem", directory);
+        if (len < 0 || (size_t)len >= sizeof beside)
+            return cli_fail(command, CLI_USAGE, "the directory's name is too long");
+        public_key = beside;
+        if (access(directory, F_OK) == 0 && access(beside, F_OK) != 0)
+            return cli_fail(command, CLI_USAGE, "%s is not there: give --public-key", beside);
+    }
+    errno = 0;
+    enum status status =
+        audit_verify(directory, public_key, on_finding, on_progress, &printer, &result);
+    const char *reason = reason_text(status);
+    clear_progress(&printer);
+    if (status != OK)
+        return cli_fail(command, CLI_CANNOT, "%s with key %s: %s", directory, public_key, reason);
+    if (result.files == 0)
+        return cli_fail(command, CLI_CANNOT, "%s holds no audit file", directory);
+    (void)printf("%s: %" PRIu64 " file(s), %" PRIu64 " line(s), %" PRIu64 " checkpoint(s), %" PRIu64
+                 " byte(s): ",
+                 directory, result.files, result.records, result.checkpoints, result.bytes);
+    if (result.findings)
+        (void)printf("%" PRIu64 " finding(s)\n", result.findings);
+    else
+        (void)printf("whole\n");
+    return result.findings ? CLI_FINDINGS : CLI_FINE;
+}
+
+int cmd_audit_verify(int argc, char **argv)
+{
+    const char *public_key = NULL;
+    const struct cli_option options[] = {
+        {0, "public-key", "FILE", "the public key that verifies, PEM; may hold several",
+         &public_key, NULL},
+        {0, NULL, NULL, NULL, NULL, NULL},
+    };
+    const struct cli_command command = {
+        .name = "audit verify",
+        .operands = "DIRECTORY",
+        .about = about,
+        .options = options,
+        .min_operands = 1,
+        .max_operands = 1,
+    };
+    char **operands = NULL;
+    size_t count = 0;
+    int code = cli_parse(&command, argc, argv, &operands, &count);
+    return code != CLI_CONTINUE ? code : verify(&command, operands[0], public_key);
+}
