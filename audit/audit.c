@@ -338,7 +338,7 @@ enum status audit_begin(struct audit *audit, const struct audit_session *session
 }
 
 enum status audit_more(struct audit *audit, const struct audit_session *session, uint64_t id,
-                       uint64_t rows, uint64_t bytes)
+                       uint64_t rows, uint64_t bytes, const struct audit_patients *patients)
 {
     struct open_line line;
     enum status status = line_begin(audit, "more", &line);
@@ -347,6 +347,7 @@ enum status audit_more(struct audit *audit, const struct audit_session *session,
     record_reference(&audit->pending, session, id);
     encode_number(&audit->pending, "rows", rows);
     encode_number(&audit->pending, "bytes", bytes);
+    record_patients(&audit->pending, patients);
     return line_end(audit, &line);
 }
 

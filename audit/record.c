@@ -1,9 +1,7 @@
 /*
  * record.c: the fields of the records (see record.h).
  *
- * A NULL text is left out, a false flag too; numbers are always there. `patients` will stand after
- * `relations` in begin, whole and more records: an array of strings. A reader must not mind its
- * absence.
+ * A NULL text is left out, a false flag too; numbers are always there.
  */
 #include "record.h"
 #include "encode.h"
@@ -183,6 +181,48 @@ void record_statement(struct buf *out, const struct audit_statement *statement)
 #endif
 }
 
+static void signed_digits(struct buf *out, int64_t number)
+{
+    if (number < 0)
+        buf_byte(out, '-');
+    encode_digits(out, number < 0 ? 0 - (uint64_t)number : (uint64_t)number);
+}
+
+/* [first,last] */
+static void number_runs(struct buf *out, const struct audit_patients *patients)
+{
+    for (size_t i = 0; i < patients->number_count;) {
+        size_t last = i;
+        while (last + 1 < patients->number_count &&
+               patients->numbers[last + 1] == patients->numbers[last] + 1)
+            last++;
+        buf_str(out, i == 0 ? "[" : ",[");
+        signed_digits(out, patients->numbers[i]);
+        buf_byte(out, ',');
+        signed_digits(out, patients->numbers[last]);
+        buf_byte(out, ']');
+        i = last + 1;
+    }
+}
+
+void record_patients(struct buf *out, const struct audit_patients *patients)
+{
+    if (patients == NULL)
+        return;
+    out->failed = out->failed || patients->failed;
+    if (patients->number_count + patients->text_count > 0) {
+        buf_str(out, ",\"patients\":[");
+        number_runs(out, patients);
+        for (size_t i = 0; i < patients->text_count; i++) {
+            buf_str(out, i == 0 && patients->number_count == 0 ? "" : ",");
+            (void)encode_string(out, patients->texts[i], ENCODE_VALUE_MAX);
+        }
+        buf_byte(out, ']');
+    }
+    if (patients->aggregate)
+        encode_field(out, "subjects", "aggregate");
+}
+
 void record_outcome(struct buf *out, const struct audit_outcome *outcome)
 {
     encode_field(out, "sqlstate", outcome->sqlstate);
@@ -192,4 +232,5 @@ void record_outcome(struct buf *out, const struct audit_outcome *outcome)
     encode_number(out, "microseconds", outcome->microseconds);
     if (outcome->unfinished)
         encode_true(out, "unfinished");
+    record_patients(out, outcome->patients);
 }

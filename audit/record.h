@@ -14,6 +14,8 @@ void record_session(struct buf *out, const struct audit_session *session);
 /* Of a record that belongs to an earlier one: that one's number, and whose it is. */
 void record_reference(struct buf *out, const struct audit_session *session, uint64_t begin);
 void record_statement(struct buf *out, const struct audit_statement *statement);
+/* "patients" and "subjects"; nothing for NULL. */
+void record_patients(struct buf *out, const struct audit_patients *patients);
 void record_outcome(struct buf *out, const struct audit_outcome *outcome);
 
 #endif

@@ -25,7 +25,7 @@ struct catalog_private {
     atomic_uint references;
     struct map *relations;      /* schema NUL name -> catalog_relation */
     struct map *relation_oids;  /* oid -> catalog_relation */
-    struct map *guards;         /* only, base oid, pair -> catalog_guard */
+    struct map *guards;         /* variant, base oid, pair -> catalog_guard */
     struct map *guard_oids;     /* oid -> catalog_guard */
     struct map *functions;      /* schema NUL name -> catalog_function */
     struct map *function_names; /* name -> the first catalog_function of that name: a quick no */
@@ -89,13 +89,15 @@ static size_t name_key(char key[NAME_MAX_BYTES], const char *schema, const char 
     return schema_len + 1 + name_len;
 }
 
-static size_t guard_key(char key[NAME_MAX_BYTES], const char *pair, uint32_t base_oid, bool only)
+static size_t guard_key(char key[NAME_MAX_BYTES], const char *pair, uint32_t base_oid,
+                        enum guard_variant variant)
 {
+    static const char keys[] = {[GUARD_PLAIN] = ' ', [GUARD_ONLY] = '!', [GUARD_SUBJECT] = '$'};
     size_t pair_len = strlen(pair);
     if (pair_len > 250) {
         return 0;
     }
-    key[0] = only ? '!' : ' ';
+    key[0] = keys[variant];
     memcpy(key + 1, &base_oid, sizeof(base_oid));
     memcpy(key + 1 + sizeof(base_oid), pair, pair_len + 1);
     return 1 + sizeof(base_oid) + pair_len;
@@ -280,6 +282,7 @@ void catalog_add_function(struct catalog_builder *builder, const struct catalog_
         (struct catalog_function){.schema = keep(builder, function->schema),
                                   .name = keep(builder, function->name),
                                   .security_definer = function->security_definer,
+                                  .aggregate = function->aggregate,
                                   .is_volatile = function->is_volatile};
 }
 
@@ -425,7 +428,7 @@ static enum status index_guards(struct catalog_builder *builder, struct catalog_
         struct catalog_guard *guard = &builder->guards[i];
         enum status status = map_put(private->guard_oids, &guard->oid, sizeof(guard->oid), guard);
         if (status == OK && guard->base_oid != 0) {
-            size_t len = guard_key(key, guard->pair, guard->base_oid, guard->only);
+            size_t len = guard_key(key, guard->pair, guard->base_oid, guard->variant);
             status = put_new(private->guards, key, len, guard);
         }
         if (status != OK) {
@@ -449,6 +452,7 @@ static enum status index_functions(struct catalog_builder *builder, struct catal
             /* One overload that runs with its owner's rights makes the name dangerous; one that is
              * volatile makes the name so. */
             known->security_definer = known->security_definer || function->security_definer;
+            known->aggregate = known->aggregate || function->aggregate;
             known->is_volatile = known->is_volatile || function->is_volatile;
             continue;
         }
@@ -692,10 +696,10 @@ const struct catalog_constraint *catalog_constraint(const struct catalog_relatio
 }
 
 const struct catalog_guard *catalog_guard_for(const struct catalog *catalog, const char *pair,
-                                              uint32_t base_oid, bool only)
+                                              uint32_t base_oid, enum guard_variant variant)
 {
     char key[NAME_MAX_BYTES];
-    size_t len = guard_key(key, pair, base_oid, only);
+    size_t len = guard_key(key, pair, base_oid, variant);
     return len == 0 ? NULL : map_get(catalog->private->guards, key, len);
 }
 

@@ -18,14 +18,28 @@
 #include <pgvigil/text.h>
 #include <string.h>
 
+/* As text: it is compared with nothing, only told. */
+static enum status put_subject(const struct guard_expr_context *context, struct buf *out,
+                               bool first, const char **why)
+{
+    const char *subject = NULL;
+    enum status status = guard_expr_subject(context, &subject, why);
+    if (status != OK) {
+        return status;
+    }
+    buf_printf(out, "%s%s::pg_catalog.text AS ", first ? "\n    " : ",\n    ", subject);
+    text_quote_ident(out, GUARD_SUBJECT_COLUMN);
+    return OK;
+}
+
 /* A rule's SELECT over `relation`, which stands under the name `alias` that the rule's expressions
  * use. */
-static enum status rule_definition(const struct guard_expr_context *context, bool only,
-                                   const char **sql, const char *const **columns, size_t *count,
-                                   const char **why)
+static enum status rule_definition(const struct guard_expr_context *context,
+                                   enum guard_variant variant, const char **sql,
+                                   const char *const **columns, size_t *count, const char **why)
 {
     const struct catalog_relation *relation = context->relation;
-    const char **names = arena_zalloc(context->arena, relation->column_count + 1, sizeof(*names));
+    const char **names = arena_zalloc(context->arena, relation->column_count + 2, sizeof(*names));
     if (names == NULL) {
         return ERR_MEMORY;
     }
@@ -51,7 +65,11 @@ static enum status rule_definition(const struct guard_expr_context *context, boo
             names[(*count)++] = column->name;
         }
     }
-    buf_str(&out, only ? "\nFROM ONLY " : "\nFROM ");
+    if (status == OK && variant == GUARD_SUBJECT) {
+        status = put_subject(context, &out, *count == 0, why);
+        names[(*count)++] = GUARD_SUBJECT_COLUMN;
+    }
+    buf_str(&out, variant == GUARD_ONLY ? "\nFROM ONLY " : "\nFROM ");
     text_quote_ident(&out, relation->schema);
     buf_byte(&out, '.');
     text_quote_ident(&out, relation->name);
@@ -106,9 +124,9 @@ enum status guard_visible_columns(const struct guard_request *request,
 }
 
 enum status guard_definition(const struct policy *policy, const struct catalog *catalog, int role,
-                             int mission, const struct catalog_relation *relation, bool only,
-                             struct arena *arena, const char **sql, const char *const **columns,
-                             size_t *column_count, const char **why)
+                             int mission, const struct catalog_relation *relation,
+                             enum guard_variant variant, struct arena *arena, const char **sql,
+                             const char *const **columns, size_t *column_count, const char **why)
 {
     *sql = NULL;
     *columns = NULL;
@@ -120,8 +138,12 @@ enum status guard_definition(const struct policy *policy, const struct catalog *
     if (!guard_governing(policy, catalog, role, mission, relation, &table, &rule, &as)) {
         struct guard_request request = {
             .policy = policy, .catalog = catalog, .role = role, .mission = mission, .arena = arena};
-        return only ? DENIED
-                    : guard_view_expand(&request, relation, sql, columns, column_count, why);
+        return variant != GUARD_PLAIN
+                   ? DENIED
+                   : guard_view_expand(&request, relation, sql, columns, column_count, why);
+    }
+    if (variant == GUARD_SUBJECT && table->subject == NULL) {
+        return DENIED;
     }
     struct guard_expr_context context = {.policy = policy,
                                          .catalog = catalog,
@@ -131,5 +153,5 @@ enum status guard_definition(const struct policy *policy, const struct catalog *
                                          .rule = rule,
                                          .mission = mission,
                                          .arena = arena};
-    return rule_definition(&context, only, sql, columns, column_count, why);
+    return rule_definition(&context, variant, sql, columns, column_count, why);
 }

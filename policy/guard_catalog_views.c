@@ -19,14 +19,14 @@ static const char *const helpers[] = {
     /* regclass, not oid: it survives dump and restore. */
     "CREATE TABLE @.\"relations\" (pair name NOT NULL, base regclass NOT NULL, guard regclass NOT "
     "NULL, "
-    "is_only boolean NOT NULL, hash text NOT NULL, PRIMARY KEY (pair, base, is_only))",
+    "variant smallint NOT NULL, hash text NOT NULL, PRIMARY KEY (pair, base, variant))",
     "CREATE TABLE @.\"functions\" (pair name NOT NULL, schema name NOT NULL, name name NOT NULL, "
     "PRIMARY KEY (pair, schema, name))",
     "CREATE TABLE @.\"sequences\" (pair name NOT NULL, schema name NOT NULL, name name NOT NULL, "
     "PRIMARY KEY (pair, schema, name))",
     "CREATE VIEW @.\"visible\" WITH (security_barrier=true) AS\n"
     "SELECT r.base::oid AS oid, r.guard::oid AS guard FROM @.\"relations\" r\n"
-    "WHERE r.pair = current_user AND NOT r.is_only",
+    "WHERE r.pair = current_user AND r.variant = 0",
     /* Columns are the base table's by number, the guard's by type. */
     "CREATE VIEW @.\"columns\" WITH (security_barrier=true) AS\n"
     "SELECT v.oid AS relid, v.guard, b.attname, b.attnum, g.attnum AS guard_attnum, g.atttypid, "

@@ -7,7 +7,7 @@
  *
  * Trust boundary: relation names come from the database, where anyone with CREATE TABLE can choose
  * one; a name that could be read as another's guard ("a.b" . "c" and "a" . "b.c", or one that ends
- * in "!only") gets a hash instead.
+ * in "!only" or "!subject") gets a hash instead.
  *
  * Ownership: results stand in the caller's arena.
  */
@@ -48,9 +48,17 @@ const char *guard_catalog_schema(const struct policy *policy, struct arena *aren
     return arena_printf(arena, "pgvigil:catalog@%s", policy->generation);
 }
 
-const char *guard_view_name(const char *schema, const char *name, bool only, struct arena *arena)
+/* What a variant's name ends in, and what tells it from the others where the name is hashed. */
+static const struct {
+    const char *suffix;
+    char key;
+} variants[] = {
+    [GUARD_PLAIN] = {"", ' '}, [GUARD_ONLY] = {"!only", '!'}, [GUARD_SUBJECT] = {"!subject", '$'}};
+
+const char *guard_view_name(const char *schema, const char *name, enum guard_variant variant,
+                            struct arena *arena)
 {
-    const char *joined = arena_printf(arena, "%s.%s%s", schema, name, only ? "!only" : "");
+    const char *joined = arena_printf(arena, "%s.%s%s", schema, name, variants[variant].suffix);
     if (joined == NULL) {
         return NULL;
     }
@@ -68,7 +76,7 @@ const char *guard_view_name(const char *schema, const char *name, bool only, str
     }
     memcpy(key, schema, schema_len);
     memcpy(key + schema_len, name, name_len);
-    key[schema_len + name_len] = only ? '!' : ' ';
+    key[schema_len + name_len] = variants[variant].key;
     return hashed(arena, joined, key, schema_len + name_len + 1);
 }
 

@@ -234,7 +234,7 @@ static void plan_catalog_view(struct planner *planner, const struct guard_catalo
         return; /* not in this version of PostgreSQL */
     }
     const char *body = catalog_view_body(planner, view, relation);
-    const char *name = guard_view_name(view->schema, view->name, false, planner->arena);
+    const char *name = guard_view_name(view->schema, view->name, GUARD_PLAIN, planner->arena);
     const char *comment = text_qualified(planner->arena, view->schema, view->name);
     if (body == NULL || name == NULL || comment == NULL) {
         planner->failed = true;
@@ -359,8 +359,8 @@ static void plan_defaults(struct planner *planner, struct list *list, const stru
             continue;
         }
         if (policy_mask_for(planner->policy, table, rule, column->name)->kind != MASK_SHOW) {
-            if (!guard_default_calls(column, planner->arena)) {
-                continue; /* deploy grants the sequence */
+            if (!guard_default_calls(column, planner->arena) || view->variant == GUARD_SUBJECT) {
+                continue; /* deploy grants the sequence; of a variant it is said already */
             }
             add_finding(planner, false, rule,
                         arena_printf(planner->arena,
@@ -404,6 +404,11 @@ static void plan_reads(struct planner *planner, struct list *list, const struct 
     add(planner, list, list->items[0].about, "DO %s", literal(planner, body));
 }
 
+static const char *const variant_abouts[] = {
+    [GUARD_PLAIN] = "", [GUARD_ONLY] = " (only)", [GUARD_SUBJECT] = " (subject)"};
+static const char *const variant_comments[] = {
+    [GUARD_PLAIN] = "", [GUARD_ONLY] = " only", [GUARD_SUBJECT] = " subject"};
+
 /* The statements that make one guard. */
 static void plan_view_statements(struct planner *planner, struct guard_view *view,
                                  const struct policy_table *table, const struct policy_rule *rule)
@@ -412,13 +417,14 @@ static void plan_view_statements(struct planner *planner, struct guard_view *vie
     const char *about =
         arena_printf(planner->arena, "guard %s/%s %s.%s%s", planner->policy->roles[view->role].name,
                      planner->policy->missions[view->mission].name, view->relation->schema,
-                     view->relation->name, view->only ? " (only)" : "");
+                     view->relation->name, variant_abouts[view->variant]);
     const char *pair = quoted(planner, view->pair);
     const char *name = quoted(planner, view->view);
     const char *base = text_qualified(planner->arena, view->relation->schema, view->relation->name);
     bool may_write = rule != NULL && strchr("rp", view->relation->kind) != NULL;
-    bool may_insert = may_write && !view->only; /* there is no INSERT INTO ONLY */
-    if (rule != NULL && !may_write &&
+    bool may_insert = may_write && view->variant != GUARD_ONLY; /* there is no INSERT INTO ONLY */
+    bool twin = view->variant == GUARD_SUBJECT; /* what is wrong was said of the plain one */
+    if (rule != NULL && !may_write && !twin &&
         (rule->insert_count > 0 || rule->update_count > 0 || rule->delete_rows || rule->truncate)) {
         add_finding(
             planner, false, rule,
@@ -432,7 +438,8 @@ static void plan_view_statements(struct planner *planner, struct guard_view *vie
     const char *insert = may_insert ? column_list(planner, table, rule, view, true) : NULL;
     const char *update = may_write ? column_list(planner, table, rule, view, false) : NULL;
     bool delete_rows = may_write && rule->delete_rows && view->column_count > 0;
-    bool truncate = may_insert && rule->truncate && rule->rows == NULL && view->column_count > 0;
+    bool truncate =
+        may_insert && !twin && rule->truncate && rule->rows == NULL && view->column_count > 0;
     /*
      * The barrier keeps predicates that could tell of a row behind the row filter. Where every row
      * exists it would only cost indexes: a predicate then sees masked values of rows that are there
@@ -446,7 +453,8 @@ static void plan_view_statements(struct planner *planner, struct guard_view *vie
                                            : "";
     add(planner, &list, about, "CREATE VIEW %s.%s%s AS\n%s", pair, name, options, view->body);
     const char *comment =
-        base == NULL ? NULL : arena_printf(planner->arena, "%s%s", base, view->only ? " only" : "");
+        base == NULL ? NULL
+                     : arena_printf(planner->arena, "%s%s", base, variant_comments[view->variant]);
     add(planner, &list, about, "COMMENT ON VIEW %s.%s IS %s", pair, name,
         literal(planner, comment == NULL ? "" : comment));
     plan_reads(planner, &list, view);
@@ -482,20 +490,22 @@ static void plan_view_statements(struct planner *planner, struct guard_view *vie
     view->hash = arena_strdup(planner->arena, hash);
     const char *guard = text_qualified(planner->arena, view->pair, view->view);
     add(planner, &list, about,
-        "INSERT INTO %s.\"relations\" (pair, base, guard, is_only, hash) VALUES (%s, "
+        "INSERT INTO %s.\"relations\" (pair, base, guard, variant, hash) VALUES (%s, "
         "%s::pg_catalog.regclass, "
-        "%s::pg_catalog.regclass, %s, '%s')",
+        "%s::pg_catalog.regclass, %d, '%s')",
         planner->schema, literal(planner, view->pair), literal(planner, base == NULL ? "" : base),
-        literal(planner, guard == NULL ? "" : guard), view->only ? "true" : "false", hash);
+        literal(planner, guard == NULL ? "" : guard), (int)view->variant, hash);
     view->statements = list.items;
     view->count = list.count;
 }
 
-static void plan_view(struct planner *planner, int role, int mission,
-                      const struct catalog_relation *relation, bool only)
+/* Was there something to make, and can it be made? */
+static bool plan_view(struct planner *planner, int role, int mission,
+                      const struct catalog_relation *relation, enum guard_variant variant)
 {
     struct arena *arena = planner->arena;
-    struct guard_view view = {.role = role, .mission = mission, .relation = relation, .only = only};
+    struct guard_view view = {
+        .role = role, .mission = mission, .relation = relation, .variant = variant};
     const char *why = NULL;
     const struct policy_table *table = NULL;
     const struct policy_rule *rule = NULL;
@@ -503,10 +513,10 @@ static void plan_view(struct planner *planner, int role, int mission,
     view.expansion = !guard_governing(planner->policy, planner->catalog, role, mission, relation,
                                       &table, &rule, &as);
     enum status status =
-        guard_definition(planner->policy, planner->catalog, role, mission, relation, only, arena,
+        guard_definition(planner->policy, planner->catalog, role, mission, relation, variant, arena,
                          &view.body, &view.columns, &view.column_count, &why);
     if (status == DENIED) {
-        return;
+        return false;
     }
     if (status != OK) {
         planner->failed = planner->failed || status == ERR_MEMORY;
@@ -517,19 +527,20 @@ static void plan_view(struct planner *planner, int role, int mission,
                         relation->kind == 'v' ? "view" : "table", relation->schema, relation->name,
                         view.expansion ? "is left out, it needs its own rule" : "cannot be guarded",
                         why == NULL ? status_name(status) : why));
-        return;
+        return false;
     }
     view.pair = guard_pair_name(planner->policy, role, mission, arena);
-    view.view = guard_view_name(relation->schema, relation->name, only, arena);
+    view.view = guard_view_name(relation->schema, relation->name, variant, arena);
     struct guard_view *grown =
         arena_grow(arena, planner->views, planner->view_count, &planner->view_cap, sizeof(*grown));
     if (view.pair == NULL || view.view == NULL || grown == NULL) {
         planner->failed = true;
-        return;
+        return false;
     }
     planner->views = grown;
     plan_view_statements(planner, &view, table, rule);
     grown[planner->view_count++] = view;
+    return true;
 }
 
 /* ---- which view stands on which ---- */
@@ -594,9 +605,12 @@ static void plan_pair_views(struct planner *planner, int role, int mission, int 
             if (planner->ranks[i] != rank || system_relation(relation)) {
                 continue;
             }
-            plan_view(planner, role, mission, relation, false);
+            bool plain = plan_view(planner, role, mission, relation, GUARD_PLAIN);
             if (relation->has_children) {
-                plan_view(planner, role, mission, relation, true);
+                (void)plan_view(planner, role, mission, relation, GUARD_ONLY);
+            }
+            if (plain) {
+                (void)plan_view(planner, role, mission, relation, GUARD_SUBJECT);
             }
         }
     }

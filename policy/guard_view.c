@@ -134,7 +134,8 @@ static void add_relation(struct expansion *expansion, struct scope *scope,
     grown[scope->count++] = item;
     bool only = !range->inh && relation->has_children;
     const char *pair = guard_pair_name(request->policy, request->role, request->mission, arena);
-    const char *view = guard_view_name(relation->schema, relation->name, only, arena);
+    const char *view =
+        guard_view_name(relation->schema, relation->name, only ? GUARD_ONLY : GUARD_PLAIN, arena);
     const char *guard = pair == NULL || view == NULL ? NULL : text_qualified(arena, pair, view);
     if (guard != NULL && range->alias == NULL) {
         struct buf name;

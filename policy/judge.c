@@ -165,6 +165,8 @@ static enum status one_statement(struct judge *judge, const PgQuery__RawStmt *ra
     judge->sequences = judge->objects = judge->changes = false;
     judge->foreign_type = false;
     judge->foreign_operator = NULL;
+    judge->carried = NULL;
+    judge->subjects_read = judge->subjects_carried = 0;
     range_of(judge, raw, out);
     /* Before the tree is changed: it parses the text again. */
     enum status status = describe(judge, raw->stmt, out);
@@ -179,6 +181,11 @@ static enum status one_statement(struct judge *judge, const PgQuery__RawStmt *ra
                               "the statement has no kind");
     if (status == OK)
         status = judge_foreign_operator(judge);
+    if ((out->kind != STATEMENT_SELECT && out->kind != STATEMENT_WRITE) ||
+        judge->verdict->unrestricted)
+        judge->carried = NULL;
+    if (status == OK)
+        status = judge_subjects(judge, out);
     out->writes = out->writes || judge->changes;
     out->sequences = judge->sequences;
     out->objects = judge->objects;

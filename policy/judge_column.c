@@ -56,9 +56,24 @@ static bool added_builtin(const struct judge_request *request, const char *name)
            catalog_function_on_path(request->catalog, path, 1, name) != NULL;
 }
 
+/* Names that row locks (judge_lock_keys.c) and subjects (judge_subject.c) bring into a level: to
+ * the client they do not exist. */
+bool judge_is_own_name(const char *name)
+{
+    return strncmp(name, "pgvigil ", strlen("pgvigil ")) == 0;
+}
+
+static enum status no_column(struct judge *judge, const char *name, size_t at)
+{
+    return judge_refuse(judge, DENIED, "42703", "column", name, at,
+                        judge_format(judge, "column \"%s\" does not exist", name));
+}
+
 /* `name` has the form of a call and is not known to be a column. */
 enum status judge_field(struct judge *judge, const char *name, size_t at)
 {
+    if (judge_is_own_name(name))
+        return no_column(judge, name, at);
     const char *reason = NULL;
     const struct judge_request *request = judge->request;
     enum function_class class = functions_class(name, &reason);
@@ -78,6 +93,8 @@ enum status judge_field(struct judge *judge, const char *name, size_t at)
 
 enum status judge_unknown(struct judge *judge, const char *name, size_t at)
 {
+    if (judge_is_own_name(name))
+        return no_column(judge, name, at);
     if (!judge->request->wants_unknown || judge->unknown_count >= JUDGE_MAX_UNKNOWN)
         return OK;
     struct verdict_unknown *grown = arena_grow(judge->arena, judge->unknown, judge->unknown_count,
@@ -170,6 +187,15 @@ static const struct range_item *hiding_item(const struct judge *judge, const cha
     return NULL;
 }
 
+/* An aggregate below that takes the item's columns is one of the item's own level. */
+static void use_item(const struct judge *judge, struct level *level, struct range_item *item,
+                     long column)
+{
+    scope_use(level, item, column);
+    for (const struct level *at = judge->level; at != level; at = at->parent)
+        level->aggregates = level->aggregates || at->aggregate_depth > 0;
+}
+
 /* `*`, alone. */
 static enum status use_everything(struct judge *judge)
 {
@@ -181,12 +207,6 @@ static enum status use_everything(struct judge *judge)
             scope_use(level, &level->items[i], -1);
     }
     return status;
-}
-
-/* Names that row locks bring into a level (judge_lock_keys.c): to the client they do not exist. */
-static bool own_name(const char *name)
-{
-    return strncmp(name, "pgvigil ", strlen("pgvigil ")) == 0;
 }
 
 static enum status bare_column(struct judge *judge, const struct reference *ref)
@@ -201,7 +221,7 @@ static enum status bare_column(struct judge *judge, const struct reference *ref)
                 return status;
             long column = item->hidden ? -1 : scope_column(item, ref->column);
             if (column >= 0)
-                scope_use(level, item, column);
+                use_item(judge, level, item, column);
             found = found || column >= 0;
             unsure = unsure || (!item->hidden && !item->columns.known);
         }
@@ -212,18 +232,17 @@ static enum status bare_column(struct judge *judge, const struct reference *ref)
     size_t matches = 0;
     struct range_item *item = scope_item(judge, NULL, ref->column, &level, &matches);
     if (item != NULL) { /* the whole row */
-        scope_use(level, item, -1);
+        use_item(judge, level, item, -1);
         return item->emitted == item->name
                    ? OK
                    : judge_refuse(
                          judge, DENIED, "42P09", "column", ref->column, ref->at,
                          judge_format(judge, "table reference \"%s\" is ambiguous", ref->column));
     }
+    if (judge_is_own_name(ref->column))
+        return no_column(judge, ref->column, ref->at);
     if (unsure)
         return judge_unknown(judge, ref->column, ref->at);
-    if (own_name(ref->column))
-        return judge_refuse(judge, DENIED, "42703", "column", ref->column, ref->at,
-                            judge_format(judge, "column \"%s\" does not exist", ref->column));
     if (system_column(ref->column))
         return refuse_system(judge, ref->column, ref->at);
     const struct range_item *hiding = hiding_item(judge, ref->column);
@@ -297,7 +316,7 @@ static enum status no_item(struct judge *judge, const struct reference *ref)
      * without an alias gets a name that is not always ours to guess. FROM CAST('x' AS text) is
      * called "text", and "text".current_setting is a call.
      */
-    if (ref->schema == NULL && !own_name(ref->item))
+    if (ref->schema == NULL && !judge_is_own_name(ref->item))
         return ref->column == NULL ? OK : judge_field(judge, ref->column, ref->at);
     return judge_refuse(
         judge, DENIED, "42P01", "column", ref->item, ref->at,
@@ -332,7 +351,7 @@ static enum status qualified_column(struct judge *judge, PgQuery__ColumnRef *tre
         !judge_is_temporary(item->use->shown.relation))
         return catalog_oid(judge, tree, node, item, ref->at);
     if (ref->column == NULL || column >= 0)
-        scope_use(level, item, column);
+        use_item(judge, level, item, column);
     else
         status = judge_field(judge, ref->column, ref->at);
     if (status == OK && ref->column != NULL && column < 0 && item->use != NULL &&

@@ -301,6 +301,7 @@ static enum status do_update(struct judge *judge, PgQuery__OnConflictClause *con
         return judge_no_memory(judge);
     excluded->name = excluded->emitted = "excluded";
     excluded->columns = level->items[0].columns;
+    excluded->excluded = true;
     level->high = level->item_count;
     level->items[0].touched = false;
     enum status status = judge_assignments(judge, conflict->target_list, conflict->n_target_list);

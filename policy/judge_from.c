@@ -35,6 +35,7 @@ static enum status item_alias(struct judge *judge, struct range_item *item, PgQu
         return OK;
     item->name = alias->aliasname;
     item->schema = NULL;
+    item->aliased = alias->n_colnames > 0;
     return scope_rename(judge, &item->columns, alias->colnames, alias->n_colnames);
 }
 
@@ -55,9 +56,13 @@ static enum status from_relation(struct judge *judge, PgQuery__RangeVar *var)
     enum status status = OK;
     if (var->schemaname[0] == '\0' && var->catalogname[0] == '\0')
         status = scope_cte(judge, var->relname, &cte);
-    if (cte != NULL)
+    if (cte != NULL) {
         item.columns = cte->columns;
-    else if (status == OK)
+        item.below = cte->carry;
+        if (item.below != NULL)
+            item.below->references++;
+    }
+    if (cte == NULL && status == OK)
         status = judge_relation(judge, var, &item);
     if (status == OK)
         status = item_alias(judge, &item, alias);
@@ -91,6 +96,9 @@ static enum status from_subselect(struct judge *judge, PgQuery__RangeSubselect *
         return refuse_entry(judge, sub->subquery);
     see(judge->level, sub->lateral);
     enum status status = judge_select(judge, sub->subquery->select_stmt, &item.columns);
+    item.below = judge->carried;
+    if (status == OK && item.below != NULL)
+        item.below->references++;
     if (status == OK)
         status = item_alias(judge, &item, sub->alias);
     return status == OK ? item_add(judge, &item) : status;
@@ -220,6 +228,8 @@ static enum status from_join(struct judge *judge, PgQuery__JoinExpr *join)
     size_t middle = level->item_count;
     if (status == OK)
         status = judge_from(judge, join->rarg);
+    level->natural = level->natural || join->is_natural;
+    level->merges = level->merges || join->n_using_clause > 0;
     if (status == OK && join->is_natural)
         status = use_natural(judge, start, middle);
     for (size_t i = 0; i < join->n_using_clause && status == OK; i++) {

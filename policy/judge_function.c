@@ -163,6 +163,18 @@ static bool is_aggregate(const PgQuery__FuncCall *call)
     return call->over == NULL && name != NULL && functions_aggregate(name);
 }
 
+/* One that the policy allows; its name is qualified by now. */
+static bool foreign_aggregate(const struct judge *judge, const PgQuery__FuncCall *call)
+{
+    const char *schema = call->n_funcname == 2 ? tree_string(call->funcname[0]) : NULL;
+    const char *name = call->n_funcname == 2 ? tree_string(call->funcname[1]) : NULL;
+    const struct catalog_function *function =
+        schema == NULL || name == NULL || judge->request->catalog == NULL
+            ? NULL
+            : catalog_function_on_path(judge->request->catalog, &schema, 1, name);
+    return function != NULL && function->aggregate;
+}
+
 enum status judge_function(struct judge *judge, PgQuery__FuncCall *call)
 {
     size_t at = call->location < 0 ? SIZE_MAX : (size_t)call->location;
@@ -170,6 +182,8 @@ enum status judge_function(struct judge *judge, PgQuery__FuncCall *call)
     if (status != OK)
         return status;
     bool aggregate = judge->level != NULL && is_aggregate(call);
+    if (judge->level != NULL && call->over == NULL && (aggregate || foreign_aggregate(judge, call)))
+        judge->level->aggregates = true;
     if (aggregate)
         judge->level->aggregate_depth++;
     status = judge_walk_children(judge, &call->base);

@@ -54,14 +54,40 @@ struct range_item {
     const char *schema;       /* of a relation without an alias, so that schema.name.column works */
     struct column_list columns;
     bool hidden;     /* inside a join that has an alias */
+    bool excluded;   /* the row that met a conflict: no entry of FROM */
     bool touched;    /* something refers to it */
     bool *ungrouped; /* for each column: used outside aggregates above the grouping */
     bool *grouped;   /* for each column: stands in GROUP BY */
+    size_t wholes;   /* how often all of it is asked for at once: stars, whole rows */
+    /* judge_subject.c: */
+    bool aliased;                        /* its columns have other names here */
+    const struct catalog_guard *subject; /* the relation's guard that tells whose a row is */
+    PgQuery__RangeVar *var;              /* the relation's place in the tree */
+    size_t emitted_edit;                 /* and the edit that put its guard there */
+    const char *emitted_suffix;          /* what that has behind the guard's name */
+    struct carry *below;                 /* the sub-query or CTE */
+    size_t gives;                        /* hidden columns that it has */
+};
+
+/* A SELECT, or what writes, that was judged, as far as subjects may be carried out of it. */
+struct carry {
+    PgQuery__Node ***targets; /* its select list, or what RETURNING gives */
+    size_t *target_count;
+    PgQuery__Node **sort;
+    size_t sort_count;
+    bool writes;
+    struct range_item *items;
+    size_t item_count;
+    bool merges;       /* USING: what a star stands for is not the items' columns */
+    bool open;         /* it may have columns more */
+    size_t references; /* how many FROM entries read it */
+    size_t count;      /* hidden columns that it has */
 };
 
 struct cte {
     const char *name;
     struct column_list columns;
+    struct carry *carry;    /* NULL: nothing is carried out of it */
     const struct cte *next; /* hidden by this one */
 };
 
@@ -74,7 +100,10 @@ struct level {
     size_t low, high; /* the items that the expression being walked can see */
     enum clause clause;
     unsigned aggregate_depth;
-    bool sorts; /* a bare name may mean an output column: ORDER BY, GROUP BY, DISTINCT ON */
+    bool aggregates; /* its rows may be of many rows */
+    bool natural;    /* joins by whatever names there are */
+    bool merges;     /* joins by USING */
+    bool sorts;      /* a bare name may mean an output column: ORDER BY, GROUP BY, DISTINCT ON */
     const PgQuery__SelectStmt *select;
 };
 
@@ -119,9 +148,12 @@ struct judge {
     size_t foreign_at;
     struct verdict_unknown *unknown;
     size_t unknown_count, unknown_cap;
-    size_t work;        /* names compared, see judge_work */
-    size_t copied;      /* bytes of the client's text that are sent twice */
-    unsigned reg_casts; /* rewritten so far */
+    struct carry *carried;   /* the SELECT that was judged last */
+    size_t subjects_read;    /* relations in FROM that tell of somebody */
+    size_t subjects_carried; /* those whose subjects are carried to the top */
+    size_t work;             /* names compared, see judge_work */
+    size_t copied;           /* bytes of the client's text that are sent twice */
+    unsigned reg_casts;      /* rewritten so far */
     unsigned depth;
     const struct catalog_relation **temporary; /* the session's own, as the text has left them */
     size_t temporary_count, temporary_cap;
@@ -271,11 +303,21 @@ const char *judge_output_name(const PgQuery__Node *node);
 /* The target of a statement that writes becomes an item of the level. No CTE can stand for it. */
 NODISCARD enum status judge_from_target(struct judge *judge, PgQuery__RangeVar *var);
 NODISCARD enum status judge_from(struct judge *judge, PgQuery__Node *node);
+/* judge_subject.c */
+/* A SELECT, or what writes, is judged: judge->carried. */
+NODISCARD enum status subject_note(struct judge *judge, PgQuery__SelectStmt *select,
+                                   const struct level *level);
+NODISCARD enum status subject_note_write(struct judge *judge, PgQuery__Node *node,
+                                         const struct level *level);
+/* The statement at hand gives its subjects, if it can: judge->carried is its SELECT, or NULL. */
+NODISCARD enum status judge_subjects(struct judge *judge, struct verdict_statement *out);
 /* judge_group.c: columns that depend on a grouped primary key. */
 NODISCARD enum status judge_group(struct judge *judge, PgQuery__SelectStmt *select);
 /* judge_column.c */
 NODISCARD enum status judge_column_ref(struct judge *judge, PgQuery__ColumnRef *ref,
                                        PgQuery__Node *node);
+/* A name that pgvigil brings into statements: to clients there is none. */
+bool judge_is_own_name(const char *name);
 NODISCARD enum status judge_field(struct judge *judge, const char *field, size_t at);
 /* Refuses, 42703, with PostgreSQL's `message`; the hint says so where the policy hides it. */
 enum status judge_hidden_column(struct judge *judge, const struct catalog_relation *relation,
@@ -340,7 +382,7 @@ struct range_item *scope_add(struct judge *judge); /* NULL: out of memory */
 /* *cte NULL: there is none. ERR_LIMIT. */
 NODISCARD enum status scope_cte(struct judge *judge, const char *name, const struct cte **cte);
 NODISCARD enum status scope_push_cte(struct judge *judge, const char *name,
-                                     const struct column_list *columns);
+                                     const struct column_list *columns, struct carry *carry);
 /* Renames the first columns as an alias list says. */
 NODISCARD enum status scope_rename(struct judge *judge, struct column_list *columns,
                                    PgQuery__Node **names, size_t count);

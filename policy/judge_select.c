@@ -14,11 +14,16 @@ static enum status refuse_clause(struct judge *judge, const char *name, const ch
     return judge_unsupported(judge, "node", name, hint);
 }
 
+static bool is_select(const PgQuery__Node *query)
+{
+    return query != NULL && query->node_case == PG_QUERY__NODE__NODE_SELECT_STMT;
+}
+
 static enum status with_query(struct judge *judge, PgQuery__CommonTableExpr *cte,
                               struct column_list *columns)
 {
     PgQuery__Node *query = cte->ctequery;
-    bool select = query != NULL && query->node_case == PG_QUERY__NODE__NODE_SELECT_STMT;
+    bool select = is_select(query);
     if (query == NULL || (!select && !judge_is_write(query))) {
         enum status status =
             query == NULL ? OK : judge_walk(judge, query); /* refused by its name */
@@ -54,7 +59,8 @@ enum status judge_with(struct judge *judge, PgQuery__WithClause *with)
             return refuse_clause(judge, "WITH", NULL);
         /* RECURSIVE: each of them sees all of them, itself included. */
         if (with->recursive) {
-            enum status status = scope_push_cte(judge, node->common_table_expr->ctename, &unknown);
+            enum status status =
+                scope_push_cte(judge, node->common_table_expr->ctename, &unknown, NULL);
             if (status != OK)
                 return status;
         }
@@ -65,8 +71,13 @@ enum status judge_with(struct judge *judge, PgQuery__WithClause *with)
         enum status status = with_query(judge, cte, &columns);
         if (status == OK)
             status = scope_rename(judge, &columns, cte->aliascolnames, cte->n_aliascolnames);
+        /* RECURSIVE: it may be its own, by way of others. */
+        struct carry *carry =
+            with->recursive || cte->n_aliascolnames > 0 || !is_select(cte->ctequery)
+                ? NULL
+                : judge->carried;
         if (status == OK)
-            status = scope_push_cte(judge, cte->ctename, &columns);
+            status = scope_push_cte(judge, cte->ctename, &columns, carry);
         if (status != OK)
             return status;
     }
@@ -131,6 +142,9 @@ enum status judge_output_columns(struct judge *judge, PgQuery__Node **nodes, siz
         const PgQuery__ColumnRef *ref =
             value != NULL && value->node_case == PG_QUERY__NODE__NODE_COLUMN_REF ? value->column_ref
                                                                                  : NULL;
+        if (target != NULL && judge_is_own_name(target->name))
+            return judge_refuse(judge, DENIED, "42939", "column", target->name, SIZE_MAX,
+                                judge_format(judge, "\"%s\" is a reserved name", target->name));
         if (target != NULL && target->name[0] != '\0') {
             status = list_add(judge, list, &cap, target->name);
         } else if (ref != NULL && is_star(ref)) {
@@ -269,6 +283,8 @@ enum status judge_select(struct judge *judge, PgQuery__SelectStmt *select, struc
             status = output_columns(judge, select, out);
         if (status == OK)
             status = judge_lock(judge, select, &lock);
+        if (status == OK)
+            status = subject_note(judge, select, &level);
     } else if (status == OK) {
         bool empty = select->n_target_list == 0 && select->n_from_clause == 0 &&
                      select->n_values_lists == 0 && select->n_group_clause == 0 &&
@@ -278,6 +294,7 @@ enum status judge_select(struct judge *judge, PgQuery__SelectStmt *select, struc
                        : refuse_clause(judge, "this set operation", NULL);
         if (status == OK)
             status = tail(judge, select);
+        judge->carried = NULL;
     }
     scope_leave(judge);
     return status;

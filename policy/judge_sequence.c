@@ -40,7 +40,8 @@ static const struct policy_rule *owner_rule(const struct judge *judge,
     if (*relation == NULL ||
         !guard_governing(request->policy, request->catalog, request->role, request->mission,
                          *relation, table, &rule, &as) ||
-        catalog_guard_for(request->catalog, judge->verdict->pair, (*relation)->oid, false) == NULL)
+        catalog_guard_for(request->catalog, judge->verdict->pair, (*relation)->oid, GUARD_PLAIN) ==
+            NULL)
         return NULL;
     for (size_t i = 0; i < (*relation)->column_count; i++) {
         *column = (*relation)->columns[i].name;
@@ -134,7 +135,7 @@ static bool relation_exists(const struct judge *judge, const char *schema, const
     if (relation == NULL)
         return false;
     return strcmp(schema, "pg_catalog") == 0 || strcmp(schema, "information_schema") == 0 ||
-           catalog_guard_for(catalog, judge->verdict->pair, relation->oid, false) != NULL;
+           catalog_guard_for(catalog, judge->verdict->pair, relation->oid, GUARD_PLAIN) != NULL;
 }
 
 /* *sequence NULL: what the name means is none. False: it means nothing. */

@@ -388,6 +388,9 @@ static enum status note_relation(struct judge *judge, const PgQuery__RangeVar *v
         arena_grow(judge->arena, judge->uses, judge->use_count, &judge->use_cap, sizeof(void *));
     if (use == NULL || uses == NULL)
         return judge_no_memory(judge);
+    const struct policy_table *table =
+        policy_table_for(judge->request->policy, schema, var->relname);
+    judge->subjects_read += table != NULL && table->subject != NULL ? 1 : 0;
     use->shown.relation = relation;
     use->shown.schema = schema;
     use->shown.name = var->relname;
@@ -426,8 +429,8 @@ static enum status survey_visit(void *context, ProtobufCMessage *message)
     enum status status = OK;
     if (!survey->relations && message->descriptor == &pg_query__common_table_expr__descriptor) {
         static const struct column_list unknown = {.known = false};
-        status =
-            scope_push_cte(survey->judge, ((PgQuery__CommonTableExpr *)message)->ctename, &unknown);
+        status = scope_push_cte(survey->judge, ((PgQuery__CommonTableExpr *)message)->ctename,
+                                &unknown, NULL);
     } else if (survey->relations && message->descriptor == &pg_query__range_var__descriptor) {
         const PgQuery__RangeVar *var = (const PgQuery__RangeVar *)message;
         const struct cte *cte = NULL;

@@ -366,6 +366,8 @@ enum status judge_write(struct judge *judge, PgQuery__Node *node, struct column_
         status = returning(judge, update->returning_list, update->n_returning_list, out);
     if (status == OK && delete != NULL)
         status = returning(judge, delete->returning_list, delete->n_returning_list, out);
+    if (status == OK)
+        status = subject_note_write(judge, node, &level);
     scope_leave(judge);
     return status;
 }

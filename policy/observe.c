@@ -79,7 +79,7 @@ static const struct catalog_guard *guard_of(const struct observing *observing,
     return relation->relation == NULL || relation->guard == NULL
                ? NULL
                : catalog_guard_for(observing->request.catalog, observing->verdict->pair,
-                                   relation->relation->oid, false);
+                                   relation->relation->oid, GUARD_PLAIN);
 }
 
 static bool guard_has(const struct catalog_guard *guard, const char *column)

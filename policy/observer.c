@@ -69,7 +69,7 @@ static enum status add_planned(struct catalog_builder *builder, const struct gua
                                   .oid = GUARD_OID + 2 * (uint32_t)index,
                                   .row_type_oid = GUARD_OID + 2 * (uint32_t)index + 1,
                                   .base_oid = view->relation->oid,
-                                  .only = view->only,
+                                  .variant = view->variant,
                                   .columns = view->columns,
                                   .base_attnums = attnums,
                                   .column_count = view->column_count};

@@ -309,8 +309,8 @@ static enum status locate(struct judge *judge, const PgQuery__RangeVar *var, siz
 
 /* The name becomes "schema"."view"; without an alias of its own it gets `alias` (NULL: none is
  * needed). */
-static enum status emit(struct judge *judge, PgQuery__RangeVar *var, size_t at, const char *schema,
-                        const char *view, const char *alias)
+static enum status emit(struct judge *judge, PgQuery__RangeVar *var, struct range_item *item,
+                        size_t at, const char *schema, const char *view, const char *alias)
 {
     struct place place = {0}; /* at -O3 gcc cannot see that locate() fills it or fails */
     const char *name = text_qualified(judge->arena, schema, view);
@@ -332,6 +332,9 @@ static enum status emit(struct judge *judge, PgQuery__RangeVar *var, size_t at, 
                                   "SELECT * FROM");
     }
     bool apart = place.alias_at != place.end;
+    item->var = var;
+    item->emitted_edit = judge->edit_count;
+    item->emitted_suffix = apart ? "" : suffix;
     if (status == OK && name != NULL)
         status = rewrite_edit(judge, place.at, place.end - place.at,
                               apart ? name : judge_format(judge, "%s%s", name, suffix));
@@ -373,9 +376,9 @@ static enum status system_relation(struct judge *judge, PgQuery__RangeVar *var,
                           judge_format(judge, "system catalog \"%s.%s\" is not available",
                                        relation->schema, relation->name));
     const char *schema = guarded ? judge->catalog_schema : relation->schema;
-    const char *view = guarded
-                           ? guard_view_name(relation->schema, relation->name, false, judge->arena)
-                           : relation->name;
+    const char *view =
+        guarded ? guard_view_name(relation->schema, relation->name, GUARD_PLAIN, judge->arena)
+                : relation->name;
     if (view == NULL)
         return judge_no_memory(judge);
     struct relation_use *use = use_of(judge, relation, NULL, schema, guarded ? view : NULL);
@@ -390,7 +393,7 @@ static enum status system_relation(struct judge *judge, PgQuery__RangeVar *var,
     if (status != OK)
         return status;
     item->emitted = alias; /* NULL: the client's own alias */
-    return emit(judge, var, at, schema, view, alias);
+    return emit(judge, var, item, at, schema, view, alias);
 }
 
 static enum status no_table(struct judge *judge, const struct catalog_relation *relation, size_t at)
@@ -420,8 +423,9 @@ static enum status temporary_relation(struct judge *judge, PgQuery__RangeVar *va
         status = choose_alias(judge, relation, at, &alias);
     if (status != OK)
         return status;
-    item->emitted = alias; /* NULL: the client's own alias */
-    return emit(judge, var, at, JUDGE_TEMPORARY_SCHEMA, relation->name, alias);
+    item->emitted = alias;  /* NULL: the client's own alias */
+    judge->subjects_read++; /* nobody knows whose rows went in */
+    return emit(judge, var, item, at, JUDGE_TEMPORARY_SCHEMA, relation->name, alias);
 }
 
 enum status judge_temporary_written(struct judge *judge, const struct catalog_relation *relation)
@@ -475,5 +479,9 @@ enum status judge_relation(struct judge *judge, PgQuery__RangeVar *var, struct r
     if (status != OK)
         return status;
     item->emitted = alias; /* NULL: the client's own alias */
-    return emit(judge, var, at, guard->pair, guard->view, alias);
+    if (guard->variant == GUARD_PLAIN && governed && table->subject != NULL)
+        item->subject =
+            catalog_guard_for(request->catalog, judge->verdict->pair, relation->oid, GUARD_SUBJECT);
+    judge->subjects_read += !governed || table->subject != NULL ? 1 : 0;
+    return emit(judge, var, item, at, guard->pair, guard->view, alias);
 }

@@ -53,12 +53,14 @@ size_t scope_size(const struct judge *judge)
     return size;
 }
 
-enum status scope_push_cte(struct judge *judge, const char *name, const struct column_list *columns)
+enum status scope_push_cte(struct judge *judge, const char *name, const struct column_list *columns,
+                           struct carry *carry)
 {
     struct cte *cte = arena_alloc(judge->arena, sizeof(*cte));
     if (cte == NULL)
         return judge_no_memory(judge);
-    *cte = (struct cte){name, *columns, judge->level->ctes};
+    *cte =
+        (struct cte){.name = name, .columns = *columns, .carry = carry, .next = judge->level->ctes};
     judge->level->ctes = cte;
     return OK;
 }
@@ -131,6 +133,7 @@ static void use_one(const struct level *level, struct range_item *item, size_t c
 void scope_use(struct level *level, struct range_item *item, long column)
 {
     item->touched = true;
+    item->wholes += column < 0 ? 1 : 0;
     if (column >= 0) {
         use_one(level, item, (size_t)column);
         return;

@@ -113,8 +113,9 @@ static const char parents_sql[] =
 
 /* The comment names the base table; only schemas of the policy's digest count. */
 static const char guards_sql[] =
-    "SELECT n.nspname, v.relname, v.oid, v.reltype, COALESCE(b.oid, 0), d.description LIKE '% "
-    "only',\n"
+    "SELECT n.nspname, v.relname, v.oid, v.reltype, COALESCE(b.oid, 0),\n"
+    "    CASE WHEN d.description LIKE '% only' THEN 1 WHEN d.description LIKE '% subject' THEN 2 "
+    "ELSE 0 END,\n"
     "    a.attname, COALESCE((SELECT k.attnum FROM pg_catalog.pg_attribute k WHERE k.attrelid = "
     "b.oid\n"
     "        AND k.attname = a.attname AND k.attnum > 0 AND NOT k.attisdropped), 0),\n"
@@ -150,7 +151,8 @@ static const char stale_sql[] =
 static const char functions_sql[] =
     "SELECT n.nspname, p.proname, pg_catalog.bool_or(p.prosecdef),\n"
     "    n.nspname = 'pg_catalog' AND NOT pg_catalog.bool_or(p.oid >= 16384),\n"
-    "    pg_catalog.bool_or(p.provolatile = 'v') FROM pg_catalog.pg_proc p\n"
+    "    pg_catalog.bool_or(p.provolatile = 'v'),\n"
+    "    pg_catalog.bool_or(p.prokind = 'a') FROM pg_catalog.pg_proc p\n"
     "JOIN pg_catalog.pg_namespace n ON n.oid = p.pronamespace\n"
     "WHERE n.nspname <> 'information_schema' AND " REAL "\n"
     "GROUP BY n.nspname, p.proname ORDER BY n.nspname COLLATE \"C\", p.proname COLLATE \"C\"";
@@ -399,7 +401,7 @@ static enum status load_guards(struct loader *loader, const char *digest)
             .row_type_oid = oid_at(result, row, 3),
             .row_array_oid = oid_at(result, row, 8),
             .base_oid = oid_at(result, row, 4),
-            .only = true_at(result, row, 5),
+            .variant = (enum guard_variant)(PQgetvalue(result, row, 5)[0] - '0'),
             .columns = names,
             .base_attnums = attnums,
         };
@@ -440,6 +442,7 @@ static enum status load_names(struct loader *loader)
         struct catalog_function function = {.schema = PQgetvalue(result, row, 0),
                                             .name = PQgetvalue(result, row, 1),
                                             .security_definer = true_at(result, row, 2),
+                                            .aggregate = true_at(result, row, 5),
                                             .is_volatile = true_at(result, row, 4)};
         if (!true_at(result, row, 3) || !guard_function_listed(function.name))
             catalog_add_function(loader->builder, &function);
@@ -710,7 +713,7 @@ static bool same_guard(const struct catalog_guard *a, const struct catalog_guard
 {
     return strcmp(a->pair, b->pair) == 0 && strcmp(a->view, b->view) == 0 && a->oid == b->oid &&
            a->row_type_oid == b->row_type_oid && a->row_array_oid == b->row_array_oid &&
-           a->base_oid == b->base_oid && a->only == b->only &&
+           a->base_oid == b->base_oid && a->variant == b->variant &&
            same_names(a->columns, a->column_count, b->columns, b->column_count) &&
            memcmp(a->base_attnums, b->base_attnums, a->column_count * sizeof(*a->base_attnums)) ==
                0;
@@ -760,6 +763,7 @@ bool catalog_load_equal(const struct catalog *a, const struct catalog *b)
         same = strcmp(a->functions[i].schema, b->functions[i].schema) == 0 &&
                strcmp(a->functions[i].name, b->functions[i].name) == 0 &&
                a->functions[i].security_definer == b->functions[i].security_definer &&
+               a->functions[i].aggregate == b->functions[i].aggregate &&
                a->functions[i].is_volatile == b->functions[i].is_volatile;
     }
     return same;

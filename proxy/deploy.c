@@ -549,7 +549,7 @@ static const char grants_sql[] =
     "WHERE NOT pg_catalog.has_function_privilege(f.pair, p.oid, 'EXECUTE')\n"
     /* TRUNCATE is of the table itself; the guard of who may has the right too, as a mark. */
     "UNION ALL SELECT pg_catalog.format('GRANT TRUNCATE ON TABLE %%s TO %%I', r.base, r.pair)\n"
-    "FROM %s.\"relations\" r WHERE NOT r.is_only\n"
+    "FROM %s.\"relations\" r WHERE r.variant = 0\n"
     "AND pg_catalog.has_table_privilege(r.pair, r.guard, 'TRUNCATE')\n"
     "AND NOT pg_catalog.has_table_privilege(r.pair, r.base, 'TRUNCATE')\n"
     "UNION SELECT pg_catalog.format('GRANT USAGE ON SEQUENCE %%s TO %%I', "

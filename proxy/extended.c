@@ -356,6 +356,31 @@ static enum status current_statement(struct session *session, const char *name,
     return status;
 }
 
+/* Formats that are given one by one are given for the subjects in front, too. */
+static enum status put_bind(struct session *session, const struct statement *statement,
+                            struct wire_bind *bind)
+{
+    const struct verdict *verdict = statement == NULL ? NULL : statement->verdict;
+    size_t subjects =
+        verdict == NULL || verdict->statement_count == 0 ? 0 : verdict->statements[0].subjects;
+    struct buf formats;
+    buf_init(&formats, 0);
+    if (subjects > 0 && bind->result_format_count > 1) {
+        if (bind->result_format_count + subjects > UINT16_MAX)
+            return ERR_PROTOCOL;
+        for (size_t i = 0; i < subjects; i++)
+            buf_u16(&formats, 0);
+        buf_append(&formats, bind->result_formats, (size_t)bind->result_format_count * 2);
+        bind->result_formats = buf_head(&formats);
+        bind->result_format_count = (uint16_t)(bind->result_format_count + subjects);
+    }
+    if (!formats.failed)
+        wire_put_bind(&session->server->out, bind);
+    enum status status = formats.failed ? ERR_MEMORY : OK;
+    buf_free(&formats);
+    return status;
+}
+
 static enum status bind_upstream(struct session *session, struct statement *statement,
                                  struct wire_bind *bind)
 {
@@ -374,8 +399,7 @@ static enum status bind_upstream(struct session *session, struct statement *stat
         bind->statement = upstream_name(statement);
         status = statements_bind(session->statements, bind->portal, session->group, statement);
     }
-    wire_put_bind(&session->server->out, bind);
-    return status;
+    return status == OK ? put_bind(session, statement, bind) : status;
 }
 
 static bool is_named(const struct statement *statement, const char *name)
@@ -647,7 +671,9 @@ static enum status execute_upstream(struct session *session, const char *portal,
         query_unsettle(session);
     if (ddl)
         return ddl_start(session, statement, true);
-    wire_put_execute(&session->server->out, portal, max_rows);
+    bool all = statement != NULL && statement->verdict->statement_count > 0 &&
+               statement->verdict->statements[0].subjects_only; /* the client knows of no rows */
+    wire_put_execute(&session->server->out, portal, all ? 0 : max_rows);
     return OK;
 }
 

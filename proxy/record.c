@@ -6,6 +6,7 @@
  */
 #include "proxy/observed.h"
 #include "proxy/result.h"
+#include "proxy/subjects.h"
 
 #include <pgvigil/log.h>
 #include <stdio.h>
@@ -207,19 +208,63 @@ static uint64_t *begun_of(struct request *request)
     return &statement->begun[request->index];
 }
 
+static bool reads_more(const struct statement *statement, size_t index)
+{
+    const struct verdict *verdict = statement == NULL ? NULL : statement->verdict;
+    return verdict != NULL && index < verdict->statement_count &&
+           verdict->statements[index].subjects_open;
+}
+
+/* Whose rows the next record covers, in `room`; NULL: nobody's. */
+static const struct audit_patients *
+patients_of(struct session *session, const struct request *request, struct audit_patients *room)
+{
+    const struct use *use = uses_at(request->uses, request->index);
+    *room = (struct audit_patients){0};
+    if (session->subjects != NULL)
+        subjects_list(session->subjects, room);
+    /* Of what was withheld some may be named. */
+    room->aggregate = request->over_limit || reads_more(request->statement, request->index) ||
+                      (use != NULL && reads_more(use->statement, use->index));
+    return room->failed || room->aggregate || room->number_count + room->text_count > 0 ? room
+                                                                                        : NULL;
+}
+
+/* A record names them. */
+static void subjects_named(struct session *session)
+{
+    struct worker *worker = session->worker;
+    if (session->subjects == NULL)
+        return;
+    subjects_clear(session->subjects);
+    if (worker->spare_subjects == NULL)
+        worker->spare_subjects = session->subjects;
+    else
+        subjects_free(session->subjects);
+    session->subjects = NULL;
+}
+
 enum status result_audit_more(struct session *session, struct request *request)
 {
     uint64_t *begun = begun_of(request);
+    struct audit_patients room;
     if (begun == NULL)
         return ERR_MEMORY;
-    if (*begun != 0)
-        return audit_more(session->worker->audit, who_of(session), *begun - 1, request->rows,
-                          request->bytes);
-    uint64_t id = 0;
-    enum status status = result_audit_begin(session, request->statement, request->index,
-                                            uses_at(request->uses, request->index), &id);
-    if (status == OK)
+    bool first = *begun == 0;
+    if (first) {
+        uint64_t id = 0;
+        enum status status = result_audit_begin(session, request->statement, request->index,
+                                                uses_at(request->uses, request->index), &id);
+        if (status != OK)
+            return status;
         *begun = id + 1;
+    }
+    const struct audit_patients *patients = patients_of(session, request, &room);
+    if (first && session->subjects == NULL)
+        return OK;
+    enum status status = audit_more(session->worker->audit, who_of(session), *begun - 1,
+                                    request->rows, request->bytes, patients);
+    subjects_named(session);
     return status;
 }
 
@@ -237,17 +282,9 @@ static void measure(struct session *session, const struct request *request, uint
         session->began = started;
 }
 
-enum status result_audit_done(struct session *session, struct request *request,
-                              const char *sqlstate, const char *tag, bool unfinished)
+static enum status record_outcome_of(struct session *session, struct request *request,
+                                     const struct audit_outcome *outcome)
 {
-    uint64_t now = clock_microseconds();
-    const struct audit_outcome outcome = {.sqlstate = sqlstate,
-                                          .tag = tag,
-                                          .rows = request->rows,
-                                          .bytes = request->bytes,
-                                          .microseconds = now - request->started,
-                                          .unfinished = unfinished};
-    measure(session, request, now, sqlstate != NULL || unfinished);
     uint64_t *begun = begun_of(request);
     if (begun == NULL)
         return ERR_MEMORY;
@@ -255,16 +292,33 @@ enum status result_audit_done(struct session *session, struct request *request,
     if (begun == &request->audit_id)
         *begun = 0;
     if (number != 0)
-        return audit_end(session->worker->audit, who_of(session), number - 1, &outcome);
+        return audit_end(session->worker->audit, who_of(session), number - 1, outcome);
     struct audit_statement room;
     const struct audit_statement *record = record_with(
         session, request->statement, request->index, uses_at(request->uses, request->index), &room);
     if (record == NULL)
         return ERR_MEMORY;
     observed_count(session, record);
-    return audit_whole(session->worker->audit, who_of(session), record, &outcome);
+    return audit_whole(session->worker->audit, who_of(session), record, outcome);
 }
 
+enum status result_audit_done(struct session *session, struct request *request,
+                              const char *sqlstate, const char *tag, bool unfinished)
+{
+    uint64_t now = clock_microseconds();
+    struct audit_patients room;
+    const struct audit_outcome outcome = {.sqlstate = sqlstate,
+                                          .tag = tag,
+                                          .rows = request->rows,
+                                          .bytes = request->bytes,
+                                          .microseconds = now - request->started,
+                                          .unfinished = unfinished,
+                                          .patients = patients_of(session, request, &room)};
+    measure(session, request, now, sqlstate != NULL || unfinished);
+    enum status status = record_outcome_of(session, request, &outcome);
+    subjects_named(session);
+    return status;
+}
 enum status result_audit_not_run(struct session *session, struct request *request,
                                  const char *sqlstate)
 {

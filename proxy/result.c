@@ -18,6 +18,7 @@
 #include "proxy/pool.h"
 #include "proxy/result_rows.h"
 #include "proxy/scrub.h"
+#include "proxy/subjects.h"
 
 #include <pgvigil/log.h>
 #include <stdio.h>
@@ -410,16 +411,19 @@ static enum status on_error(struct session *session, struct request *head,
 }
 
 static enum status on_row_description(struct session *session, const struct request *head,
-                                      struct wire_message *message)
+                                      struct wire_message *message, size_t *hidden, size_t *left)
 {
+    *hidden = *left = 0;
     if (session_unrestricted(session) || head->statement == NULL)
         return OK;
     const struct catalog *catalog =
         head->statement->world->databases[session->database_index].catalog;
-    /* The body lies in the server's own buffer. */
-    return catalog == NULL ? OK
-                           : scrub_row_description((unsigned char *)message->body, message->len,
-                                                   catalog, &session->temporary);
+    unsigned char *body = (unsigned char *)message->body; /* in the server's own buffer */
+    enum status status = subjects_undescribe(&body, &message->len, hidden, left);
+    message->body = body;
+    return status != OK || catalog == NULL
+               ? status
+               : scrub_row_description(body, message->len, catalog, &session->temporary);
 }
 
 /* ---- endings ---- */
@@ -554,16 +558,28 @@ static enum status on_copy_in(struct session *session, struct request *head,
 
 /* ---- dispatch ---- */
 
+/* Of what runs: the rows begin with as many subjects as their description, or somebody's would be
+ * shown. */
+static enum status on_running_description(struct session *session, const struct request *head,
+                                          struct wire_message *message)
+{
+    size_t hidden;
+    size_t left;
+    enum status status = on_row_description(session, head, message, &hidden, &left);
+    if (status != OK || hidden != result_subjects(head))
+        return ERR_PROTOCOL;
+    if (!result_hides_rows(head))
+        result_emit(session, message);
+    return OK;
+}
+
 static enum status running(struct session *session, struct request *head,
                            struct wire_message *message)
 {
     bool query = head->kind == REQUEST_QUERY;
     switch (message->type) {
     case 'T':
-        if (!query || on_row_description(session, head, message) != OK)
-            return ERR_PROTOCOL;
-        result_emit(session, message);
-        return OK;
+        return query ? on_running_description(session, head, message) : ERR_PROTOCOL;
     case 'D':
     case 'd':
         return result_row(session, head, message);
@@ -609,11 +625,15 @@ static enum status acknowledged(struct session *session, const struct request *h
 static enum status described(struct session *session, const struct request *head,
                              struct wire_message *message)
 {
-    if (message->type == 'T' && on_row_description(session, head, message) != OK)
+    size_t hidden = 0;
+    size_t left = 0;
+    if (message->type == 'T' && on_row_description(session, head, message, &hidden, &left) != OK)
         return ERR_PROTOCOL;
     if (message->type != 'T' && message->type != 'n' && message->type != 't')
         return ERR_PROTOCOL;
-    emit_plain(session, message);
+    const struct wire_message none = {.type = 'n', .body = message->body, .len = 0};
+    /* All that it gives was asked for by pgvigil. */
+    emit_plain(session, hidden > 0 && left == 0 ? &none : message);
     return message->type == 't' ? OK : finish_head(session);
 }
 

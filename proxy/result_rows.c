@@ -10,6 +10,7 @@
 #include "proxy/explain.h"
 #include "proxy/mission_limits.h"
 #include "proxy/pool.h"
+#include "proxy/subjects.h"
 
 /* What is held for one whole record; a longer result gets begin and more. */
 #define HOLD_BYTES ((size_t)32 << 10)
@@ -68,9 +69,63 @@ enum status result_count_row(struct session *session, struct request *head)
     return status == DENIED ? over_limit(session, head, message) : status;
 }
 
+/* Whose rows the head's are: what EXECUTE runs or FETCH reads, by another's name; or NULL. */
+static const struct verdict_statement *gives(const struct request *head)
+{
+    const struct use *use = uses_at(head->uses, head->index);
+    bool named = use != NULL && use->statement != NULL && use->kind != USE_DECLARES;
+    const struct statement *statement = named ? use->statement : head->statement;
+    size_t index = named ? use->index : head->index;
+    return statement == NULL || index >= statement->verdict->statement_count
+               ? NULL
+               : &statement->verdict->statements[index];
+}
+
+size_t result_subjects(const struct request *head)
+{
+    const struct verdict_statement *statement = gives(head);
+    return statement == NULL ? 0 : statement->subjects;
+}
+
+bool result_hides_rows(const struct request *head)
+{
+    const struct verdict_statement *statement = gives(head);
+    return statement != NULL && statement->subjects > 0 && statement->subjects_only;
+}
+
+/* Where they are kept; NULL with OK: the row does not leave. */
+static enum status keep_subjects(struct session *session, const struct request *head,
+                                 struct subjects **subjects)
+{
+    *subjects = NULL;
+    if (session->muted || head->over_limit)
+        return OK;
+    if (session->subjects == NULL) {
+        session->subjects = session->worker->spare_subjects;
+        session->worker->spare_subjects = NULL;
+    }
+    if (session->subjects == NULL)
+        session->subjects = subjects_new();
+    *subjects = session->subjects;
+    return *subjects == NULL ? ERR_MEMORY : OK;
+}
+
+enum status result_take_subjects(struct session *session, const struct request *head,
+                                 unsigned char **body, size_t *len)
+{
+    struct subjects *subjects;
+    enum status status = keep_subjects(session, head, &subjects);
+    return status == OK ? subjects_take(subjects, result_subjects(head), body, len) : status;
+}
+
+static bool names_enough(const struct session *session)
+{
+    return session->subjects != NULL && subjects_full(session->subjects);
+}
+
 static enum status hold_or_record(struct session *session, struct request *head)
 {
-    if (session->muted || outbox_uncovered(&session->out) < HOLD_BYTES)
+    if (session->muted || (outbox_uncovered(&session->out) < HOLD_BYTES && !names_enough(session)))
         return OK;
     return result_cover(session, result_audit_more(session, head));
 }
@@ -95,6 +150,17 @@ static enum status on_plan_line(struct session *session, struct request *head,
 enum status result_row(struct session *session, struct request *head,
                        const struct wire_message *message)
 {
+    struct wire_message shown = *message;
+    if (message->type == 'D' && result_subjects(head) > 0) {
+        unsigned char *body = (unsigned char *)message->body; /* in the server's own buffer */
+        enum status taken = result_take_subjects(session, head, &body, &shown.len);
+        if (taken != OK)
+            return taken;
+        if (result_hides_rows(head))
+            return hold_or_record(session, head);
+        shown.body = body;
+        message = &shown;
+    }
     if (message->type == 'D' && explain_runs(head) && !session_unrestricted(session))
         return on_plan_line(session, head, message);
     head->bytes += message->len + WIRE_HEADER_BYTES;
@@ -117,6 +183,20 @@ static bool rows_pass(const struct session *session, const struct request *head,
     return passes && !session->muted && !head->over_limit && !mission_limits_rows(session);
 }
 
+static enum status put_without_subjects(struct session *session, const struct request *head,
+                                        const unsigned char *row, size_t size)
+{
+    unsigned char *body = (unsigned char *)row + WIRE_HEADER_BYTES; /* the server's own buffer */
+    size_t len = size - WIRE_HEADER_BYTES;
+    enum status status = result_take_subjects(session, head, &body, &len);
+    if (status != OK)
+        return status;
+    const struct wire_message message = {.type = 'D', .body = body, .len = len};
+    if (!result_hides_rows(head))
+        wire_put_message(&session->out.bytes, &message);
+    return OK;
+}
+
 enum status result_rows(struct session *session, const unsigned char *bytes, size_t len,
                         size_t *taken)
 {
@@ -126,20 +206,48 @@ enum status result_rows(struct session *session, const unsigned char *bytes, siz
         return OK;
     size_t size = 0;
     uint64_t rows = 0;
-    while (wire_row_size(bytes + *taken, len - *taken, bytes[0], &size)) {
+    size_t hidden = bytes[0] == 'D' ? result_subjects(head) : 0;
+    enum status status = OK;
+    size_t before = buf_len(&session->out.bytes);
+    while (wire_row_size(bytes + *taken, len - *taken, bytes[0], &size) && status == OK &&
+           !(hidden > 0 && names_enough(session))) {
+        if (hidden > 0)
+            status = put_without_subjects(session, head, bytes + *taken, size);
         *taken += size;
         rows++;
     }
-    if (rows == 0)
-        return OK;
+    if (rows == 0 || status != OK)
+        return status;
     session->answer_waits = false;
-    head->bytes += *taken;
-    head->rows += rows;
-    if (head->statement != NULL)
+    if (hidden == 0)
+        buf_append(&session->out.bytes, bytes, *taken);
+    head->bytes += buf_len(&session->out.bytes) - before;
+    bool shown = hidden == 0 || !result_hides_rows(head);
+    head->rows += shown ? rows : 0;
+    if (head->statement != NULL && shown)
         (void)count_portal_rows(head, rows);
-    buf_append(&session->out.bytes, bytes, *taken);
     worker_touch(session->worker, session);
     return session->out.bytes.failed ? ERR_MEMORY : hold_or_record(session, head);
+}
+
+/* The subjects are in front, so the first piece has them. Its header comes to stand before what is
+ * left of it. */
+static enum status shorten_piece(struct session *session, const struct request *head,
+                                 const void **bytes, size_t *len, size_t left)
+{
+    unsigned char *body = (unsigned char *)*bytes + WIRE_HEADER_BYTES; /* the server's own buffer */
+    size_t body_len = *len - WIRE_HEADER_BYTES;
+    enum status status = result_take_subjects(session, head, &body, &body_len);
+    if (status != OK)
+        return status;
+    uint32_t length = (uint32_t)(body_len + left + 4);
+    unsigned char *start = body - WIRE_HEADER_BYTES;
+    start[0] = 'D';
+    for (unsigned i = 0; i < 4; i++)
+        start[1 + i] = (unsigned char)(length >> (24 - 8 * i));
+    *bytes = start;
+    *len = body_len + WIRE_HEADER_BYTES;
+    return OK;
 }
 
 enum status result_piece(struct session *session, unsigned char type, const void *bytes, size_t len,
@@ -153,6 +261,11 @@ enum status result_piece(struct session *session, unsigned char type, const void
     /* No node's line is that long. */
     if (explain_runs(head) && !session_unrestricted(session))
         return OK;
+    if (first && type == 'D' && result_subjects(head) > 0) {
+        enum status taken = shorten_piece(session, head, &bytes, &len, left);
+        if (taken != OK)
+            return taken;
+    }
     head->bytes += len;
     /* What is that long is a row, in COPY too. */
     bool row = first && (type == 'D' || head->copy_out);

@@ -58,8 +58,8 @@ static const char *schema_end(const char *at, bool quoted)
     return at;
 }
 
-/* "public.patients" or "public.patients!only" as a view's name -> patients. Returns its end, or
- * NULL when it is not one. */
+/* "public.patients" or "public.patients!only" (or !subject) as a view's name -> patients. Returns
+ * its end, or NULL when it is not one. */
 static const char *view_name(const char *at, char close, const char **name, size_t *len)
 {
     const char *end = strchr(at, close);
@@ -71,6 +71,8 @@ static const char *view_name(const char *at, char close, const char **name, size
     const char *stop = end;
     if (stop - dot > 6 && memcmp(stop - 5, "!only", 5) == 0)
         stop -= 5;
+    else if (stop - dot > 9 && memcmp(stop - 8, "!subject", 8) == 0)
+        stop -= 8;
     *name = dot + 1;
     *len = (size_t)(stop - dot - 1);
     return end;

@@ -23,6 +23,7 @@
 /* A row longer than this is passed on while it arrives. Shorter ones are whole or not at all, so
  * that an error can follow when the server dies in the middle of one. */
 #define PIECE_BYTES ((size_t)1 << 20)
+#define PIECE_FIRST ((size_t)16 << 10)
 /* Nothing else from a server may be longer: it would be held in memory whole. */
 #define SERVER_MESSAGE_MAX ((size_t)64 << 20)
 #define PREPARED_MAX       500
@@ -151,6 +152,9 @@ static bool process_one(struct server *server)
     bool row = type == 'D' || type == 'd';
     if (status == OK && row && server->state == SERVER_ACTIVE && len > PIECE_BYTES &&
         buf_len(&server->in) < len + WIRE_HEADER_BYTES) {
+        /* What stands in front of the client's columns must be in the first piece. */
+        if (buf_len(&server->in) < PIECE_FIRST)
+            return false;
         server->piece_type = type;
         server->piece_left = len;
         return pass_piece(server, true);

@@ -18,6 +18,7 @@
 #include "proxy/pool.h"
 #include "proxy/query.h"
 #include "proxy/result.h"
+#include "proxy/subjects.h"
 #include "proxy/tls.h"
 
 #include <pgvigil/guard.h>
@@ -152,7 +153,9 @@ void session_free(struct session *session)
         event_free(session->write_event);
     transport_free(session->transport);
     buf_free(&session->in);
+    subjects_free(session->subjects);
     free(session->who_text);
+    subjects_free(session->subjects);
     free(session->glass_notice);
     free(session->lost_message);
     outbox_free(&session->out);
@@ -518,6 +521,8 @@ static void give_back(struct session *session)
     if (session->last_active + IDLE_MICROSECONDS > session->worker->now)
         return;
     session->who.encoded = (struct audit_text){0};
+    subjects_free(session->subjects);
+    session->subjects = NULL;
     free(session->who_text);
     session->who_text = NULL;
     requests_forget_spares(&session->requests);

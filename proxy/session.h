@@ -119,8 +119,9 @@ struct session {
     bool reset_parameters;          /* they are as at the start, which it is to hear */
     struct transaction transaction; /* what would undo changes of it */
     struct audit_session who;
-    void *who_text;  /* who.encoded */
-    uint32_t key_id; /* BackendKeyData */
+    void *who_text;            /* who.encoded */
+    struct subjects *subjects; /* of the rows that no record covers yet; NULL: none */
+    uint32_t key_id;           /* BackendKeyData */
     uint32_t key_secret;
     uint64_t delayed_until;
     unsigned negotiations; /* SSLRequests and GSSENCRequests answered */

@@ -14,6 +14,7 @@
 #include "proxy/session.h"
 #include "proxy/statement_cache.h"
 #include "proxy/stats.h"
+#include "proxy/subjects.h"
 
 #include <errno.h>
 #include <pgvigil/judge.h>
@@ -466,6 +467,7 @@ void worker_close(struct worker *worker)
     free(worker->pools);
     buf_free(&worker->spare_in);
     buf_free(&worker->spare_out);
+    subjects_free(worker->spare_subjects);
     statement_cache_free(worker->statements);
     free(worker->meters);
     world_unref(worker->world);

@@ -246,12 +246,14 @@ static void put_catalog(struct buf *out, const struct catalog *catalog)
     buf_str(out, ";\nfunctions = (");
     for (size_t i = 0; i < catalog->function_count; i++) {
         const struct catalog_function *function = &catalog->functions[i];
-        const char *parts[4] = {function->schema, function->name};
+        const char *parts[5] = {function->schema, function->name};
         size_t count = 2;
         if (function->security_definer)
             parts[count++] = "security definer";
         if (function->is_volatile)
             parts[count++] = "volatile";
+        if (function->aggregate)
+            parts[count++] = "aggregate";
         buf_str(out, i == 0 ? "\n  " : ",\n  ");
         put_strings(out, parts, count);
     }
@@ -605,9 +607,9 @@ static void read_relations(const struct value *value)
 
 static void read_function(const struct value *value)
 {
-    const char *parts[4];
+    const char *parts[5];
     size_t count = 0;
-    if (!read_strings(value, 2, 4, parts, &count))
+    if (!read_strings(value, 2, 5, parts, &count))
         return;
     struct catalog_function function = {.schema = parts[0], .name = parts[1]};
     for (size_t i = 2; i < count; i++) {
@@ -615,6 +617,8 @@ static void read_function(const struct value *value)
             function.security_definer = true;
         else if (strcmp(parts[i], "volatile") == 0)
             function.is_volatile = true;
+        else if (strcmp(parts[i], "aggregate") == 0)
+            function.aggregate = true;
     }
     catalog_add_function(reading_of(value)->builder, &function);
 }

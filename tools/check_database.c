@@ -343,8 +343,9 @@ static void try_masks(struct check *check, const struct guard_plan *plan)
                                              .mission = view->mission,
                                              .arena = check->arena};
         const struct catalog_relation *as = NULL;
-        if (view->only || !guard_governing(check->policy, check->catalog, view->role, view->mission,
-                                           view->relation, &context.table, &context.rule, &as)) {
+        if (view->variant != GUARD_PLAIN ||
+            !guard_governing(check->policy, check->catalog, view->role, view->mission,
+                             view->relation, &context.table, &context.rule, &as)) {
             continue;
         }
         context.alias = as->name;

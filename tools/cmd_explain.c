@@ -137,7 +137,7 @@ static void print_definition(const struct explain *explain, const struct verdict
         return;
     enum status status =
         guard_definition(explain->policy, explain->catalog, role, mission, relation->relation,
-                         false, explain->arena, &sql, &columns, &count, &why);
+                         GUARD_PLAIN, explain->arena, &sql, &columns, &count, &why);
     if (status == OK)
         print_text("  view", sql);
     else if (why)

@@ -210,7 +210,7 @@ static size_t hidden_of(const struct test_bench *bench, const struct verdict *ve
     const struct catalog_guard *guard =
         base == NULL || verdict->pair == NULL
             ? NULL
-            : catalog_guard_for(bench->catalog, verdict->pair, base->oid, false);
+            : catalog_guard_for(bench->catalog, verdict->pair, base->oid, GUARD_PLAIN);
     for (size_t i = 0; base != NULL && i < base->column_count; i++) {
         if (!is_column(said, relation, base->columns[i].name))
             continue;

@@ -128,13 +128,24 @@ struct audit_statement {
     struct audit_text encoded;             /* the above */
 };
 
+/* Whose rows left: sorted, each once. Borrowed. */
+struct audit_patients {
+    const int64_t *numbers;
+    size_t number_count;
+    const char *const *texts;
+    size_t text_count;
+    bool aggregate; /* not exactly those: of what was read, not all can be told by rows */
+    bool failed;    /* they could not be listed: there can be no record */
+};
+
 struct audit_outcome {
     const char *sqlstate; /* NULL: success */
     const char *tag;      /* CommandComplete's, or NULL */
     uint64_t rows;
     uint64_t bytes;
     uint64_t microseconds;
-    bool unfinished; /* the session or server ended in the middle */
+    bool unfinished;                       /* the session or server ended in the middle */
+    const struct audit_patients *patients; /* those no record has named yet; NULL: none */
 };
 
 /* Appends the fields, for `encoded`. ERR_MEMORY: nothing of it may be used. */
@@ -156,7 +167,8 @@ NODISCARD enum status audit_whole(struct audit *audit, const struct audit_sessio
 NODISCARD enum status audit_begin(struct audit *audit, const struct audit_session *session,
                                   const struct audit_statement *statement, uint64_t *id);
 NODISCARD enum status audit_more(struct audit *audit, const struct audit_session *session,
-                                 uint64_t id, uint64_t rows, uint64_t bytes);
+                                 uint64_t id, uint64_t rows, uint64_t bytes,
+                                 const struct audit_patients *patients);
 NODISCARD enum status audit_end(struct audit *audit, const struct audit_session *session,
                                 uint64_t id, const struct audit_outcome *outcome);
 

@@ -71,6 +71,12 @@ struct catalog_relation {
     /* The guard of each pair stands in struct catalog_guard. */
 };
 
+/* A relation's guards beside its own: of ONLY it, and one that also tells whose a row is. */
+enum guard_variant { GUARD_PLAIN = 0, GUARD_ONLY, GUARD_SUBJECT };
+/* What the last column of a GUARD_SUBJECT is called: the rule's `subject` as text. To clients there
+ * is no such name, and no column that begins like it ("pgvigil "). */
+#define GUARD_SUBJECT_COLUMN "pgvigil subject"
+
 /* A guard view that is deployed: (pair, relation) -> view. Only those of generations whose digest
  * is known. */
 struct catalog_guard {
@@ -78,9 +84,9 @@ struct catalog_guard {
     const char *view; /* the view's name in that schema */
     uint32_t oid;
     uint32_t row_type_oid;
-    uint32_t row_array_oid;      /* the type of arrays of rows, or 0 */
-    uint32_t base_oid;           /* 0 when the base relation is gone */
-    bool only;                   /* the ONLY variant */
+    uint32_t row_array_oid; /* the type of arrays of rows, or 0 */
+    uint32_t base_oid;      /* 0 when the base relation is gone */
+    enum guard_variant variant;
     const char *const *columns;  /* the guard's own columns, in order */
     const int16_t *base_attnums; /* of the same-named base column; 0 if there is none */
     size_t column_count;
@@ -91,6 +97,7 @@ struct catalog_function {
                            a newer server's */
     const char *name;
     bool security_definer;
+    bool aggregate;   /* one of that name is */
     bool is_volatile; /* may answer otherwise each time, or change something */
 };
 
@@ -166,7 +173,7 @@ const struct catalog_column *catalog_column(const struct catalog_relation *relat
 const struct catalog_constraint *catalog_constraint(const struct catalog_relation *relation,
                                                     const char *name);
 const struct catalog_guard *catalog_guard_for(const struct catalog *catalog, const char *pair,
-                                              uint32_t base_oid, bool only);
+                                              uint32_t base_oid, enum guard_variant variant);
 /* The guard whose view has this OID (RowDescription, errors), or NULL. */
 const struct catalog_guard *catalog_guard_oid(const struct catalog *catalog, uint32_t oid);
 bool catalog_has_operator(const struct catalog *catalog, const char *name);

@@ -7,9 +7,10 @@
  * pgvigil:<role>/<mission>@<generation>. Built-in guards over the system catalogs stand once a
  * generation in pgvigil:catalog@<generation>; they find out whose turn it is by current_user, which
  * is the pair. A name over 63 bytes keeps its readable start and ends in a hash. The view of
- * public.patients is named "public.patients", of ONLY public.patients "public.patients!only". Each
- * guard carries COMMENT ON VIEW in the form "schema"."name" (both in double quotes, doubled inside)
- * and " only" for that variant, which is how it is found again; each guard schema carries COMMENT
+ * public.patients is named "public.patients", of ONLY public.patients "public.patients!only", the
+ * one with the subject "public.patients!subject". Each guard carries COMMENT ON VIEW in the form
+ * "schema"."name" (both in double quotes, doubled inside) and " only" or " subject" for those
+ * variants, which is how it is found again; each guard schema carries COMMENT
  * ON SCHEMA 'pgvigil <digest>', the catalog one 'pgvigil <digest> <hash of the built-in guards>'.
  *
  * Settings on a server connection that guards read (all text; set by pgvigil, never by clients):
@@ -42,7 +43,8 @@
 const char *guard_pair_name(const struct policy *policy, int role, int mission,
                             struct arena *arena);
 const char *guard_catalog_schema(const struct policy *policy, struct arena *arena);
-const char *guard_view_name(const char *schema, const char *name, bool only, struct arena *arena);
+const char *guard_view_name(const char *schema, const char *name, enum guard_variant variant,
+                            struct arena *arena);
 
 /* The rule and table entry that govern a relation for a pair: its own, or, for a partition or
  * inheritance child without one, its parent's (with *as the parent whose name filters use). false:
@@ -56,17 +58,18 @@ bool guard_governing(const struct policy *policy, const struct catalog *catalog,
 const char *guard_key_setting(const char *mission, struct arena *arena);
 
 /*
- * The SELECT that is a guard's body, and the columns it shows. For a view without a rule of its
- * own, the expansion of its definition over guards. DENIED: the relation does not exist for this
- * pair (*why NULL). ERR_INVALID with *why (a sentence): it should, and cannot (pseudonym on an int,
- * a view that needs its own rule...).
+ * The SELECT that is a guard's body, and the columns it shows (GUARD_SUBJECT's last one tells the
+ * subject; DENIED where a row is about nobody). For a view without a rule of its own, the expansion
+ * of its definition over guards. DENIED: the relation does not exist for this pair (*why NULL).
+ * ERR_INVALID with *why (a sentence): it should, and cannot (pseudonym on an int, a view that needs
+ * its own rule...).
  */
 NODISCARD enum status guard_definition(const struct policy *policy, const struct catalog *catalog,
                                        int role, int mission,
-                                       const struct catalog_relation *relation, bool only,
-                                       struct arena *arena, const char **sql,
-                                       const char *const **columns, size_t *column_count,
-                                       const char **why);
+                                       const struct catalog_relation *relation,
+                                       enum guard_variant variant, struct arena *arena,
+                                       const char **sql, const char *const **columns,
+                                       size_t *column_count, const char **why);
 
 /*
  * What the guard that is `r` (pg_rewrite) reads, by the names of the moment, as an MD5: everything
@@ -105,7 +108,7 @@ struct guard_view {
     const char *pair;
     const char *view;
     const struct catalog_relation *relation;
-    bool only;
+    enum guard_variant variant;
     bool expansion;   /* of a view without a rule: PostgreSQL may refuse it, which leaves only this
                          view out */
     const char *hash; /* 32 hex over everything below: equal means nothing to do */

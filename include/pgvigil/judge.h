@@ -168,6 +168,9 @@ struct verdict_statement {
                     with this one */
     const uint32_t *types; /* PREPARE: OIDs of its parameters' types */
     size_t type_count;
+    size_t subjects;        /* columns in front of the client's that tell whose a row is */
+    bool subjects_only;     /* the client asked for no rows */
+    bool subjects_open;     /* it reads rows of somebody that those columns do not tell */
     bool hold;              /* DECLARE ... WITH HOLD */
     bool copy_header;       /* COPY: a line of column names comes before the rows */
     bool chain;             /* COMMIT, ROLLBACK: AND CHAIN */

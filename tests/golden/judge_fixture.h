@@ -157,7 +157,7 @@ static struct catalog_builder *fixture_read(void)
 }
 
 static void fixture_guard(struct catalog_builder *builder, int role, int mission,
-                          const struct catalog_relation *relation, bool only)
+                          const struct catalog_relation *relation, enum guard_variant variant)
 {
     struct arena *arena = arena_new(0);
     const struct policy_table *table = NULL;
@@ -169,10 +169,10 @@ static void fixture_guard(struct catalog_builder *builder, int role, int mission
                                     &table, &rule, &as);
     struct catalog_guard guard = {
         .pair = guard_pair_name(fixture_policy, role, mission, arena),
-        .view = guard_view_name(relation->schema, relation->name, only, arena),
-        .oid = relation->oid + 10000 + (only ? 1000 : 0),
+        .view = guard_view_name(relation->schema, relation->name, variant, arena),
+        .oid = relation->oid + 10000 + 1000 * (uint32_t)variant,
         .base_oid = relation->oid,
-        .only = only,
+        .variant = variant,
         .columns = names,
         .base_attnums = attnums};
     for (size_t i = 0; i < relation->column_count; i++) {
@@ -183,7 +183,12 @@ static void fixture_guard(struct catalog_builder *builder, int role, int mission
         names[guard.column_count] = relation->columns[i].name;
         attnums[guard.column_count++] = relation->columns[i].attnum;
     }
-    bool deployed = governed || relation->kind == 'v';
+    if (variant == GUARD_SUBJECT) {
+        names[guard.column_count] = GUARD_SUBJECT_COLUMN;
+        attnums[guard.column_count++] = 0;
+        governed = governed && table->subject != NULL;
+    }
+    bool deployed = governed || (relation->kind == 'v' && variant == GUARD_PLAIN);
     if (deployed && strcmp(relation->name, "undeployed") != 0 &&
         strcmp(relation->schema, "information_schema") != 0)
         catalog_add_guard(builder, &guard);
@@ -207,18 +212,21 @@ static int fixture_setup(void **state)
     int nurse = policy_find_role(fixture_policy, "nurse");
     int clerk = policy_find_role(fixture_policy, "clerk");
     int analyst = policy_find_role(fixture_policy, "analyst");
+    int doctor = policy_find_role(fixture_policy, "doctor");
     for (size_t i = 0; i < fixture_catalog->relation_count; i++) {
-        fixture_guard(builder, analyst, 0, &fixture_catalog->relations[i], false);
+        fixture_guard(builder, analyst, 0, &fixture_catalog->relations[i], GUARD_PLAIN);
+        fixture_guard(builder, doctor, 0, &fixture_catalog->relations[i], GUARD_PLAIN);
+        fixture_guard(builder, doctor, 0, &fixture_catalog->relations[i], GUARD_SUBJECT);
         for (int mission = 0; mission < 3; mission++) {
             const struct catalog_relation *relation = &fixture_catalog->relations[i];
-            fixture_guard(builder, nurse, mission, relation, false);
+            fixture_guard(builder, nurse, mission, relation, GUARD_PLAIN);
             if (relation->has_children)
-                fixture_guard(builder, nurse, mission, relation, true);
+                fixture_guard(builder, nurse, mission, relation, GUARD_ONLY);
         }
         int writing = policy_find_mission(fixture_policy, "writing");
-        fixture_guard(builder, clerk, writing, &fixture_catalog->relations[i], false);
+        fixture_guard(builder, clerk, writing, &fixture_catalog->relations[i], GUARD_PLAIN);
         if (fixture_catalog->relations[i].has_children)
-            fixture_guard(builder, clerk, writing, &fixture_catalog->relations[i], true);
+            fixture_guard(builder, clerk, writing, &fixture_catalog->relations[i], GUARD_ONLY);
     }
     struct catalog *whole = NULL;
     assert_int_equal(catalog_finish(builder, &whole), OK);

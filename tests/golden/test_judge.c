@@ -6,10 +6,10 @@
  *     the statement, as many lines as it needs
  *     => the text that is sent            or    => refused SQLSTATE reason
  *     -- relation(column, column*)...     what the verdict says is read; * is masked, + is written,
- * & both (an empty line) In expected text G: stands for the pair's guard schema and C: for the
- * catalog's. A statement is sent again through PostgreSQL's own parser by verification in judge();
- * that the result means what it should is the e2e tests' to show. JUDGE_UPDATE=1 rewrites the files
- * with what is; read the diff.
+ * & both (an empty line); of role doctor also how many subjects are carried. In expected text G:
+ * stands for the pair's guard schema and C: for the catalog's. A statement is sent again through
+ * PostgreSQL's own parser by verification in judge(); that the result means what it should is the
+ * e2e tests' to show. JUDGE_UPDATE=1 rewrites the files with what is; read the diff.
  */
 #include "judge_fixture.h"
 
@@ -79,6 +79,17 @@ static void describe_relations(struct text *out, const struct verdict *verdict)
     text_put(out, any ? "\n" : "");
 }
 
+/* How many columns tell whose a row is, and whether more is read than they tell. */
+static void describe_subjects(struct text *out, const struct verdict *verdict)
+{
+    char line[64];
+    for (size_t i = 0; i < verdict->statement_count; i++) {
+        (void)snprintf(line, sizeof(line), "-- subjects: %zu%s\n", verdict->statements[i].subjects,
+                       verdict->statements[i].subjects_open ? ", open" : "");
+        text_put(out, line);
+    }
+}
+
 static void outcome(struct text *out, const struct fixture_session *session, const char *sql)
 {
     struct arena *arena = arena_new(0);
@@ -93,6 +104,8 @@ static void outcome(struct text *out, const struct fixture_session *session, con
         shorten(out, verdict->sql, verdict->pair);
         text_put(out, "\n");
         describe_relations(out, verdict);
+        if (strcmp(session->role, "doctor") == 0)
+            describe_subjects(out, verdict);
     } else {
         assert_null(verdict->sql);
         assert_non_null(verdict->refusal.message);

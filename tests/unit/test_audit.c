@@ -149,7 +149,7 @@ static void audit_begin_more_end_carry_the_same_id(void **state)
     assert_int_equal(audit_flush(audit), OK);
     assert_int_equal(audit_flushed(audit), 1);
     assert_false(audit_pending(audit));
-    assert_int_equal(audit_more(audit, &some_session, id, 100, 32768), OK);
+    assert_int_equal(audit_more(audit, &some_session, id, 100, 32768, NULL), OK);
     assert_int_equal(audit_end(audit, &some_session, id, &outcome), OK);
     assert_int_equal(audit_flush(audit), OK);
     size_t len = 0;

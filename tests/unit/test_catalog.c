@@ -64,7 +64,7 @@ static struct catalog *sample(void)
                                   .column_count = 1};
     catalog_add_guard(builder, &guard);
     guard.oid = 901;
-    guard.only = true;
+    guard.variant = GUARD_ONLY;
     guard.view = "public.patients!only";
     catalog_add_guard(builder, &guard);
     struct catalog_function function = {.schema = "public", .name = "bmi"};

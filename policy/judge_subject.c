@@ -1,0 +1,422 @@
+/*
+ * judge_subject.c: whose rows a SELECT gives, carried to its top as columns that the client does
+ * not see.
+ *
+ * Purpose: a record names the patients of the rows that left (design section 7). Each relation with
+ * a `subject` has a second guard with one more column (GUARD_SUBJECT_COLUMN). Where nothing stands
+ * in the way, a query reads that one, and its output begins with the subjects, which the proxy
+ * takes off and notes. In front, not behind: they are found in a row without looking at what the
+ * client asked for, and how many there are is known before the server has described anything.
+ *
+ * How: judging a level leaves a note of it (struct carry). When a whole statement is judged, the
+ * notes are gone through from the top: a level gives subjects if a column more changes nothing in
+ * what it answers, and if all that it reads from can be told from the outside by name. Everything
+ * else stays as it is, and the statement is marked: its record then cannot say exactly whose rows
+ * it read.
+ *
+ * Trust boundary: the client's text. The attack: to have the added column shown, sorted by or
+ * joined on, since a subject may be hidden from the one who asks. No client can name it
+ * (judge_column.c); whole rows, stars in expressions, NATURAL JOIN and lists of column aliases,
+ * which would meet it without naming it, keep their level without it.
+ */
+#include "judge_private.h"
+
+#include <pgvigil/text.h>
+#include <stdlib.h>
+#include <string.h>
+
+/* Hidden columns of one statement. */
+#define SUBJECTS_MAX 16
+
+/* Has the answer as many rows as what it is read from, each of them of certain rows below? */
+static bool is_open(const struct level *level, const PgQuery__SelectStmt *select)
+{
+    return select->n_target_list > 0 && select->n_values_lists == 0 &&
+           select->n_distinct_clause == 0 && select->n_group_clause == 0 &&
+           select->having_clause == NULL && select->n_locking_clause == 0 &&
+           select->into_clause == NULL && !level->aggregates && !level->natural;
+}
+
+enum status subject_note(struct judge *judge, PgQuery__SelectStmt *select,
+                         const struct level *level)
+{
+    struct carry *carry = arena_alloc(judge->arena, sizeof(*carry));
+    if (carry == NULL)
+        return judge_no_memory(judge);
+    *carry = (struct carry){.targets = &select->target_list,
+                            .target_count = &select->n_target_list,
+                            .sort = select->sort_clause,
+                            .sort_count = select->n_sort_clause,
+                            .items = level->items,
+                            .item_count = level->item_count,
+                            .merges = level->merges,
+                            .open = is_open(level, select)};
+    judge->carried = carry;
+    return OK;
+}
+
+enum status subject_note_write(struct judge *judge, PgQuery__Node *node, const struct level *level)
+{
+    struct carry *carry = arena_alloc(judge->arena, sizeof(*carry));
+    if (carry == NULL)
+        return judge_no_memory(judge);
+    *carry = (struct carry){.items = level->items,
+                            .item_count = level->item_count,
+                            .merges = level->merges,
+                            .writes = true,
+                            .open = !level->natural && !level->aggregates};
+    if (node->node_case == PG_QUERY__NODE__NODE_INSERT_STMT) {
+        carry->targets = &node->insert_stmt->returning_list;
+        carry->target_count = &node->insert_stmt->n_returning_list;
+    } else if (node->node_case == PG_QUERY__NODE__NODE_UPDATE_STMT) {
+        carry->targets = &node->update_stmt->returning_list;
+        carry->target_count = &node->update_stmt->n_returning_list;
+    } else {
+        carry->targets = &node->delete_stmt->returning_list;
+        carry->target_count = &node->delete_stmt->n_returning_list;
+    }
+    /* The row that met a conflict has the guard's columns, as a whole the added one too. */
+    for (size_t i = 0; i < level->item_count; i++) {
+        const struct range_item *item = &level->items[i];
+        carry->open = carry->open && !(item->excluded && item->wholes > 0);
+    }
+    judge->carried = carry;
+    return OK;
+}
+
+/* ---- stars ---- */
+
+static const PgQuery__ColumnRef *star_of(const PgQuery__Node *target)
+{
+    const PgQuery__Node *value =
+        target->node_case == PG_QUERY__NODE__NODE_RES_TARGET ? target->res_target->val : NULL;
+    if (value == NULL || value->node_case != PG_QUERY__NODE__NODE_COLUMN_REF)
+        return NULL;
+    const PgQuery__ColumnRef *ref = value->column_ref;
+    return ref->n_fields > 0 &&
+                   ref->fields[ref->n_fields - 1]->node_case == PG_QUERY__NODE__NODE_A_STAR
+               ? ref
+               : NULL;
+}
+
+static bool covers(const PgQuery__ColumnRef *star, const struct range_item *item)
+{
+    const char *name = star->n_fields == 2 ? tree_string(star->fields[0]) : NULL;
+    if (item->excluded)
+        return false;
+    return star->n_fields == 1 ||
+           (name != NULL && item->emitted != NULL && strcmp(item->emitted, name) == 0);
+}
+
+/* How often the select list asks for all that the item has. */
+static size_t stars_over(const struct carry *carry, const struct range_item *item)
+{
+    size_t count = 0;
+    for (size_t i = 0; i < *carry->target_count; i++) {
+        const PgQuery__ColumnRef *star = star_of((*carry->targets)[i]);
+        count += star != NULL && covers(star, item) ? 1 : 0;
+    }
+    return count;
+}
+
+/* The star's place in the text; false: it has none, or something else is changed there. */
+static bool star_place(const struct judge *judge, const PgQuery__ColumnRef *star, size_t *at,
+                       size_t *end)
+{
+    size_t next = 0;
+    if (star->location < 0 || star->n_fields > 2)
+        return false;
+    *at = (size_t)star->location;
+    size_t index = scan_find(&judge->tokens, *at);
+    if (index == SIZE_MAX)
+        return false;
+    if (star->n_fields == 1)
+        *end = judge->tokens.tokens[index].kind == PG_QUERY__TOKEN__ASCII_42 ? *at + 1 : 0;
+    else
+        *end = scan_dotted_end(&judge->tokens, index, star->n_fields, &next);
+    for (size_t i = 0; i < judge->edit_count; i++) {
+        if (judge->edits[i].at >= *at && judge->edits[i].at < *end)
+            return false;
+    }
+    return *end != 0;
+}
+
+static bool names_are_plain(const struct column_list *columns)
+{
+    if (!columns->known || columns->partly || columns->count == 0)
+        return false;
+    for (size_t i = 0; i < columns->count; i++) {
+        if (columns->names[i][0] == '\0')
+            return false;
+        for (size_t k = 0; k < i; k++) {
+            if (strcmp(columns->names[i], columns->names[k]) == 0)
+                return false;
+        }
+    }
+    return true;
+}
+
+/* Can each star of the list that covers it be written out? */
+static bool stars_can_be_told(const struct judge *judge, const struct carry *carry,
+                              const struct range_item *item)
+{
+    size_t at = 0;
+    size_t end = 0;
+    if (carry->merges || !names_are_plain(&item->columns) || item->columns.count > 500)
+        return false;
+    for (size_t i = 0; i < *carry->target_count; i++) {
+        const PgQuery__ColumnRef *star = star_of((*carry->targets)[i]);
+        if (star == NULL || !covers(star, item))
+            continue;
+        if (!star_place(judge, star, &at, &end))
+            return false;
+        for (size_t k = 0; k < carry->item_count && star->n_fields == 1; k++) {
+            if (!carry->items[k].hidden && carry->items[k].emitted == NULL)
+                return false;
+        }
+    }
+    return true;
+}
+
+/* ---- who gives subjects ---- */
+
+static size_t given(const struct judge *judge, struct carry *carry);
+
+/* How many columns more the item may have; 0: none. */
+static size_t item_gives(const struct judge *judge, const struct carry *carry,
+                         const struct range_item *item)
+{
+    bool own = item->use != NULL && item->subject != NULL && item->var != NULL;
+    bool below = item->below != NULL && item->below->references == 1;
+    if ((!own && !below) || item->hidden || item->aliased || item->emitted == NULL)
+        return 0;
+    size_t stars = stars_over(carry, item);
+    /* Every other use of the whole item would show the column. */
+    if (item->wholes != stars || (stars > 0 && !stars_can_be_told(judge, carry, item)))
+        return 0;
+    return own ? 1 : given(judge, item->below);
+}
+
+static size_t given(const struct judge *judge, struct carry *carry)
+{
+    carry->count = 0;
+    const PgQuery__Node *first = *carry->target_count == 0 ? NULL : (*carry->targets)[0];
+    if (!carry->open || (first == NULL && !carry->writes) ||
+        (first != NULL &&
+         (first->node_case != PG_QUERY__NODE__NODE_RES_TARGET || first->res_target->location < 0)))
+        return 0;
+    for (size_t i = 0; i < carry->item_count; i++) {
+        carry->items[i].gives = item_gives(judge, carry, &carry->items[i]);
+        carry->count += carry->items[i].gives;
+    }
+    /* All or nothing: a part would be as little exact, and cost as much. */
+    if (carry->count > SUBJECTS_MAX)
+        carry->count = 0;
+    return carry->count;
+}
+
+/* ---- changing text and tree ---- */
+
+static const char *name_of(struct judge *judge, size_t index)
+{
+    return judge_format(judge, "%s %zu", GUARD_SUBJECT_COLUMN, index);
+}
+
+static PgQuery__Node *target_of(struct judge *judge, const char *item, const char *column,
+                                const char *name)
+{
+    PgQuery__ResTarget *target = arena_alloc(judge->arena, sizeof(*target));
+    PgQuery__Node *node = arena_alloc(judge->arena, sizeof(*node));
+    PgQuery__Node *value = tree_new_column(judge->arena, item, column);
+    if (target == NULL || node == NULL || value == NULL || name == NULL)
+        return NULL;
+    pg_query__res_target__init(target);
+    pg_query__node__init(node);
+    if (name[0] != '\0')
+        target->name = (char *)name;
+    target->val = value;
+    target->location = -1;
+    node->node_case = PG_QUERY__NODE__NODE_RES_TARGET;
+    node->res_target = target;
+    return node;
+}
+
+/* "item".* */
+static PgQuery__Node *star_target(struct judge *judge, const char *item)
+{
+    PgQuery__Node *target = target_of(judge, item, "", "");
+    PgQuery__AStar *star = arena_alloc(judge->arena, sizeof(*star));
+    if (target == NULL || star == NULL)
+        return NULL;
+    pg_query__a__star__init(star);
+    PgQuery__Node *field = target->res_target->val->column_ref->fields[1];
+    pg_query__node__init(field);
+    field->node_case = PG_QUERY__NODE__NODE_A_STAR;
+    field->a_star = star;
+    return target;
+}
+
+struct writing {
+    struct judge *judge;
+    struct carry *carry;
+    struct buf text;
+    bool failed;
+};
+
+static void put_column(struct writing *writing, size_t index, const char *item, const char *column,
+                       const char *name)
+{
+    if (column == NULL || name == NULL ||
+        tree_insert(writing->judge->arena, writing->carry->targets, writing->carry->target_count,
+                    index, target_of(writing->judge, item, column, name)) != OK) {
+        writing->failed = true;
+        return;
+    }
+    text_quote_ident(&writing->text, item);
+    buf_byte(&writing->text, '.');
+    text_quote_ident(&writing->text, column);
+    if (name[0] != '\0') {
+        buf_str(&writing->text, " AS ");
+        text_quote_ident(&writing->text, name);
+    }
+}
+
+static const char *written(struct writing *writing)
+{
+    const char *text = text_take(&writing->text, writing->judge->arena);
+    return writing->failed ? NULL : text;
+}
+
+/* A star becomes what it stands for, without the subjects. The targets take its place. */
+static enum status tell_star(struct judge *judge, struct carry *carry, size_t *index)
+{
+    const PgQuery__ColumnRef *star = star_of((*carry->targets)[*index]);
+    struct writing writing = {.judge = judge, .carry = carry};
+    size_t at = 0;
+    size_t end = 0;
+    bool gives = false;
+    for (size_t i = 0; i < carry->item_count; i++)
+        gives = gives || (carry->items[i].gives > 0 && covers(star, &carry->items[i]));
+    if (!gives)
+        return OK;
+    if (!star_place(judge, star, &at, &end))
+        return judge_refuse(judge, ERR_INTERNAL, "XX000", "internal", "star", SIZE_MAX,
+                            "a star was not found in the text");
+    memmove((void *)&(*carry->targets)[*index], (void *)&(*carry->targets)[*index + 1],
+            (*carry->target_count - *index - 1) * sizeof(PgQuery__Node *));
+    --*carry->target_count;
+    buf_init(&writing.text, 0);
+    size_t place = *index;
+    for (size_t i = 0; i < carry->item_count && !writing.failed; i++) {
+        const struct range_item *item = &carry->items[i];
+        if (item->hidden || !covers(star, item))
+            continue;
+        for (size_t k = 0; k < item->columns.count && item->gives > 0; k++) {
+            buf_str(&writing.text, place == *index ? "" : ", ");
+            put_column(&writing, place++, item->emitted, item->columns.names[k], "");
+        }
+        if (item->gives > 0)
+            continue;
+        buf_str(&writing.text, place == *index ? "" : ", ");
+        text_quote_ident(&writing.text, item->emitted);
+        buf_str(&writing.text, ".*");
+        writing.failed = tree_insert(judge->arena, carry->targets, carry->target_count, place++,
+                                     star_target(judge, item->emitted)) != OK;
+    }
+    *index = place - 1;
+    return rewrite_edit(judge, at, end - at, written(&writing));
+}
+
+/* ORDER BY 2 means another column now. */
+static enum status shift_order(struct judge *judge, struct carry *carry)
+{
+    enum status status = OK;
+    for (size_t i = 0; i < carry->sort_count && status == OK; i++) {
+        PgQuery__Node *node = carry->sort[i];
+        PgQuery__Node *by =
+            node->node_case == PG_QUERY__NODE__NODE_SORT_BY ? node->sort_by->node : NULL;
+        if (by == NULL || by->node_case != PG_QUERY__NODE__NODE_A_CONST ||
+            by->a_const->val_case != PG_QUERY__A__CONST__VAL_IVAL)
+            continue;
+        size_t at = by->a_const->location < 0 ? SIZE_MAX : (size_t)by->a_const->location;
+        size_t digits = at == SIZE_MAX ? 0 : strspn(judge->request->sql + at, "0123456789");
+        if (digits == 0)
+            return judge_refuse(judge, ERR_INTERNAL, "XX000", "internal", "order", at,
+                                "a number in ORDER BY was not found in the text");
+        by->a_const->ival->ival += (int32_t)carry->count;
+        status =
+            rewrite_edit(judge, at, digits, judge_format(judge, "%d", by->a_const->ival->ival));
+    }
+    return status;
+}
+
+static enum status read_subject(struct judge *judge, struct range_item *item)
+{
+    const char *name = text_qualified(judge->arena, item->subject->pair, item->subject->view);
+    const char *text =
+        name == NULL ? NULL : judge_format(judge, "%s%s", name, item->emitted_suffix);
+    item->var->relname = arena_strdup(judge->arena, item->subject->view);
+    if (text == NULL || item->var->relname == NULL)
+        return judge_no_memory(judge);
+    judge->subjects_carried++;
+    return rewrite_amend(judge, item->emitted_edit, text);
+}
+
+static void put_subjects(struct judge *judge, struct writing *writing)
+{
+    struct carry *carry = writing->carry;
+    bool last = *carry->target_count == 0;
+    size_t index = 0;
+    for (size_t i = 0; i < carry->item_count; i++) {
+        const struct range_item *item = &carry->items[i];
+        for (size_t k = 0; k < item->gives; k++) {
+            const char *column = item->below == NULL ? GUARD_SUBJECT_COLUMN : name_of(judge, k + 1);
+            index++;
+            put_column(writing, index - 1, item->emitted, column, name_of(judge, index));
+            buf_str(&writing->text, last && index == carry->count ? "" : ", ");
+        }
+    }
+}
+
+/* `end`: where the statement ends. */
+static enum status carry_out(struct judge *judge, struct carry *carry, size_t end)
+{
+    enum status status = OK;
+    for (size_t i = 0; i < carry->item_count && status == OK; i++) {
+        struct range_item *item = &carry->items[i];
+        if (item->gives > 0)
+            status = item->below == NULL ? read_subject(judge, item)
+                                         : carry_out(judge, item->below, end);
+    }
+    bool none = *carry->target_count == 0;
+    size_t at = none ? end : (size_t)(*carry->targets)[0]->res_target->location;
+    for (size_t i = 0; i < *carry->target_count && status == OK; i++) {
+        if (star_of((*carry->targets)[i]) != NULL)
+            status = tell_star(judge, carry, &i);
+    }
+    if (status == OK)
+        status = shift_order(judge, carry);
+    if (status != OK)
+        return status;
+    struct writing writing = {.judge = judge, .carry = carry};
+    buf_init(&writing.text, 0);
+    /* On a line of its own: a comment may be the last that stands there. */
+    buf_str(&writing.text, none ? "\nRETURNING " : "");
+    put_subjects(judge, &writing);
+    const struct piece piece = {.text = written(&writing)};
+    return piece.text == NULL ? judge_no_memory(judge)
+                              : rewrite_frame(judge, at, 0, !none, &piece, 1);
+}
+
+enum status judge_subjects(struct judge *judge, struct verdict_statement *out)
+{
+    struct carry *top = judge->carried;
+    enum status status = OK;
+    if (top != NULL && !judge->request->sketch && given(judge, top) > 0) {
+        out->subjects = top->count;
+        out->subjects_only = *top->target_count == 0;
+        status = carry_out(judge, top, out->start + out->len);
+    }
+    out->subjects_open = judge->subjects_read > judge->subjects_carried;
+    return status;
+}

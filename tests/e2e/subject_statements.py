@@ -1,0 +1,183 @@
+"""
+Generated statements over the clinic, each with another text that tells whose rows it reads: the same FROM, WHERE, ORDER BY and
+LIMIT, with the subjects written out in the select list at every level. PostgreSQL answers the second one on the views that
+oracle_schema.py writes from the policy; nothing of pgvigil's is asked.
+
+`exact`: the record must name exactly these. Otherwise it must say that it is not exact, and may not name anyone else.
+"""
+import random
+
+# table -> columns that both pairs see, the column that joins by patient, the subject
+TABLES = {
+    "patients": (("ward_id", "family_name", "birth_date", "postcode"), "id", "{a}.id"),
+    "stays": (("ward_id", "admitted_at", "bed"), "patient_id", "{a}.patient_id"),
+    "appointments": (("starts_at", "minutes", "status"), "patient_id", "{a}.patient_id"),
+    "wards": (("name", "beds"), None, None),
+}
+NURSE = dict(TABLES, **{
+    "observations": (("taken_on", "loinc", "value"), "patient_id", "{a}.patient_id"),
+    "prescriptions": (("atc", "dose"), "patient_id", "{a}.patient_id"),
+    "lab_results": (("loinc", "value", "stay_id"), None, "(SELECT zz.patient_id FROM stays zz WHERE zz.id = {a}.stay_id)"),
+})
+
+
+class Query:
+    def __init__(self, text, truth, names, subjects, exact=True):
+        self.text, self.truth, self.names, self.subjects, self.exact = text, truth, names, subjects, exact
+
+
+class Source:
+    """One FROM entry: the client's text and the truth's, what can be selected of it, the subjects by their names in the truth."""
+
+    def __init__(self, text, truth, alias, columns, key, link, subjects, exact=True):
+        self.text, self.truth, self.alias, self.columns = text, truth, alias, columns
+        self.key, self.link, self.subjects, self.exact = key, link, subjects, exact
+
+
+class Statements:
+    def __init__(self, seed, pair):
+        self.random = random.Random("%s/%s" % (seed, pair))
+        self.pair, self.tables, self.count = pair, NURSE if pair == "nurse" else TABLES, 0
+
+    def name(self, letter):
+        self.count += 1
+        return "%s%d" % (letter, self.count)
+
+    def one(self, *of):
+        return self.random.choice(of)
+
+    def maybe(self, chance):
+        return self.random.random() < chance
+
+    # ---- FROM
+
+    def table(self, wanted=None):
+        name = wanted or self.one(*self.tables)
+        columns, link, subject = self.tables[name]
+        alias = self.name("t") if self.maybe(0.8) else None
+        call = alias or name
+        schema = self.one("", "public.")
+        text = schema + name + ("" if alias is None else self.one(" ", " AS ") + alias)
+        return Source(text, text, call, ["%s.%s" % (call, c) for c in columns], call + ".id", link and "%s.%s" % (call, link),
+                      [] if subject is None else [subject.format(a=call)])
+
+    def derived(self, depth):
+        inner = self.select(depth - 1, inside=True)
+        alias = self.name("q")
+        lateral = self.one("", "LATERAL ")
+        columns = ["%s.%s" % (alias, n) for n in inner.names]
+        return Source("%s(%s) %s" % (lateral, inner.text, alias), "%s(%s) %s" % (lateral, inner.truth, alias), alias, columns[2:], columns[0],
+                      columns[1] if inner.names[1] == "l" else None, ["%s.%s" % (alias, s) for s in inner.subjects], inner.exact)
+
+    def source(self, depth):
+        return self.derived(depth) if depth > 0 and self.maybe(0.35) else self.table()
+
+    def joined(self, sources):
+        """FROM ... : a chain of joins; the truth's FROM beside it."""
+        text, truth = sources[0].text, sources[0].truth
+        for i, right in enumerate(sources[1:], 1):
+            left = self.one(*[s for s in sources[:i]])
+            if left.link and right.link:
+                how = self.one("JOIN", "LEFT JOIN", "RIGHT JOIN", "FULL JOIN") if "LATERAL" not in right.text else self.one("JOIN", "LEFT JOIN")
+                on = "ON %s = %s" % (left.link, right.link)
+            else:
+                how, on = self.one("JOIN", "LEFT JOIN"), "ON %s = %s" % (left.key, right.key)
+            text, truth = "%s %s %s %s" % (text, how, right.text, on), "%s %s %s %s" % (truth, how, right.truth, on)
+        return text, truth
+
+    # ---- what else
+
+    def where(self, sources):
+        """(text, exact): a condition; a sub-query reads rows that are not carried."""
+        at = self.one(*sources)
+        kind = self.random.randrange(6)
+        if kind == 0 or kind == 1:
+            return "%s %% %d = %d" % (at.key, self.random.randrange(2, 9), self.random.randrange(2)), True
+        if kind == 2:
+            low = self.random.randrange(900)
+            return "%s BETWEEN %d AND %d" % (at.key, low, low + self.random.randrange(1, 400)), True
+        if kind == 3:
+            return "%s IN (%s)" % (at.key, ", ".join(str(self.random.randrange(1, 700)) for _ in range(12))), True
+        if kind == 4 and at.link:
+            return "EXISTS (SELECT * FROM stays e WHERE e.patient_id = %s AND e.ward_id < 3)" % at.link, False
+        return "%s > %d" % (at.key, self.random.randrange(500)), True
+
+    def select(self, depth, inside=False, mark=None):
+        sources = [self.source(depth) for _ in range(self.one(1, 1, 1, 2, 2, 3))]
+        if len({s.alias for s in sources}) < len(sources):
+            sources = sources[:1]
+        exact = all(s.exact for s in sources)
+        text, truth = self.joined(sources)
+        tail = ""
+        if self.maybe(0.6):
+            condition, tells = self.where(sources)
+            tail += " WHERE " + condition
+            exact = exact and tells
+        keys = [s.key for s in sources]
+        outputs = ["%s AS k" % keys[0], "%s AS %s" % ((sources[0].link, "l") if sources[0].link else ("0", "z"))] if inside else []
+        names = ["k", "l" if sources[0].link else "z"] if inside else []
+        star = False
+        if not inside and self.maybe(0.3):
+            outputs.append(self.one("*", sources[0].alias + ".*"))
+            star = True
+        for _ in range(self.one(0, 1, 2) if star else self.one(1, 2, 3)):
+            expression = self.one(*(c for s in sources for c in s.columns + [s.key]))
+            if not inside and self.maybe(0.2):
+                expression = self.one("row_number() OVER (ORDER BY %s)" % ", ".join(keys), "upper((%s)::text)" % expression,
+                                      "CASE WHEN %s IS NULL THEN 0 ELSE 1 END" % expression)
+            outputs.append("%s AS %s" % (expression, self.name("c")))
+            names.append(outputs[-1].rsplit(" ", 1)[1])
+        if mark:
+            outputs.append("1 AS " + mark)
+        if self.maybe(0.5):
+            tail += " ORDER BY " + ", ".join(self.one("%s", "%s DESC") % k for k in keys)
+            if self.maybe(0.6):
+                tail += " LIMIT %d" % self.random.randrange(1, 40)
+                tail += " OFFSET %d" % self.random.randrange(5) if self.maybe(0.3) else ""
+        subjects = [(s, self.name("s")) for source in sources for s in source.subjects]
+        list_ = ", ".join(outputs)
+        told = ", ".join(["%s AS %s" % s for s in subjects] or ["NULL AS none"])
+        return Query("SELECT %s FROM %s%s" % (list_, text, tail), "SELECT %s%s FROM %s%s" % (", ".join(outputs) + ", " if inside else "", told, truth, tail),
+                     names, [s[1] for s in subjects], exact)
+
+    def with_query(self, mark):
+        inner = self.select(1, inside=True)
+        alias = self.name("w")
+        subjects = ", ".join("%s.%s" % (alias, s) for s in inner.subjects) or "NULL"
+        list_ = self.one("%s.k", "%s.*") % alias
+        twice = self.maybe(0.2)
+        also = ", %s other WHERE other.k = %s.k" % (alias, alias) if twice else ""
+        return Query("WITH %s AS (%s) SELECT %s, 1 AS %s FROM %s%s" % (alias, inner.text, list_, mark, alias, also),
+                     "WITH %s AS (%s) SELECT %s FROM %s%s" % (alias, inner.truth, subjects, alias, also), [], inner.subjects,
+                     inner.exact and not (twice and inner.subjects))
+
+    def grouped(self, mark):
+        source = self.table(self.one("patients", "stays", "appointments"))
+        column = self.one(*source.columns)
+        subject = source.subjects[0]
+        text = self.one("SELECT count(*) AS {m} FROM {f}", "SELECT {c}, count(*) AS {m} FROM {f} GROUP BY {c}", "SELECT DISTINCT {c} AS {m} FROM {f}",
+                        "SELECT {c} AS {m} FROM {f} UNION SELECT {c} FROM {f}", "SELECT max({c}) AS {m} FROM {f}",
+                        "SELECT (SELECT count(*) FROM {f}) AS {m}")
+        return Query(text.format(c=column, f=source.text, m=mark), "SELECT %s FROM %s" % (subject, source.text), [], ["s"], exact=False)
+
+    def write(self, mark):
+        """In a transaction that is rolled back; the truth is read before."""
+        low = self.random.randrange(600)
+        returning = self.one("", " RETURNING {m}.id", " RETURNING *", " RETURNING {m}.id + 1, {m}.*").format(m=mark)
+        if self.pair == "nurse":
+            return ("INSERT INTO observations AS %s (id, patient_id, stay_id, taken_on, taken_at, practitioner, loinc, label, value, unit) VALUES "
+                    "(%d, {patient}, {stay}, '2024-03-01', '2024-03-01 10:00+01', '10000000017', '8310-5', 'x', 37, 'Cel')%s" % (mark, 900000 + low, returning),
+                    "SELECT s.patient_id, s.id FROM stays s ORDER BY s.id OFFSET %d LIMIT 1" % (low % 50))
+        kind = self.random.randrange(3)
+        if kind == 0:
+            where = "%%s.id BETWEEN %d AND %d" % (low, low + self.random.randrange(1, 60))
+            return ("UPDATE appointments AS %s SET minutes = minutes + 5 WHERE %s%s" % (mark, where % mark, returning),
+                    "SELECT a.patient_id FROM appointments a WHERE " + where % "a")
+        if kind == 1:
+            where = "%%s.id %%%% %d = 0" % self.random.randrange(50, 300)
+            return ("UPDATE patients %s SET phone = '01 02 03 04 05' WHERE %s%s" % (mark, where % mark, returning),
+                    "SELECT a.id FROM patients a WHERE " + where % "a")
+        where = "p.id = %%s.patient_id AND p.ward_id = %d AND %%s.id < %d" % (self.random.randrange(1, 5), low)
+        returning = self.one("", " RETURNING %s.id, p.ward_id" % mark)
+        return ("UPDATE appointments %s SET minutes = 20 FROM patients p WHERE %s%s" % (mark, where % (mark, mark), returning),
+                "SELECT a.patient_id, p.id FROM appointments a, patients p WHERE " + where % ("a", "a"))
