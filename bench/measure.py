@@ -12,7 +12,7 @@ from table import processor, write_section
 from world import HERE, World
 
 # In the order in which they run; those before None are the default.
-MEASURES = ["select", "stream", "churn", None, "masked", "tpcb", "cold", "audit", "people", "idle"]
+MEASURES = ["select", "stream", "churn", None, "masked", "tpcb", "cold", "audit", "subjects", "people", "idle"]
 ALL = [name for name in MEASURES if name]
 DEFAULT = MEASURES[:MEASURES.index(None)]
 

@@ -61,6 +61,7 @@ class World:
         self.running = []
         self.count = 0
         self.workers = options.workers
+        self.policy = os.path.join(options.work, "policy")
         with open(os.path.join(HERE, "policy", "bench.cfg")) as f:
             self.secret = re.search(r'secret = "([^"]*)"', f.read()).group(1)
         self.ca = os.path.join(self.certs, "ca.crt")
@@ -154,7 +155,7 @@ class World:
         with open(os.open(path, os.O_WRONLY | os.O_CREAT, 0o600), "w") as f:
             f.write(CFG.format(pg_port=self.pg_port, port=port, certs=self.certs, durability=durability,
                                workers=self.workers if workers is None else workers,
-                               pool=pool, policy=os.path.join(self.work, "policy"), database=DATABASE, folder=folder, more=more))
+                               pool=pool, policy=self.policy, database=DATABASE, folder=folder, more=more))
         return path
 
     def pgvigil(self, name="pgvigil", binary=None, prefix=(), admin=False, **config):

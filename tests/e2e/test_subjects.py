@@ -144,3 +144,156 @@ def write(connection, oracle, made, mark, way):
     assert ("RETURNING" in sql) == (result.nfields > 0), sql
     connection.pgconn.exec_(b"ROLLBACK")
     return sql, patients, True
+
+
+# ---- nobody sees it ----------------------------------------------------------------------------------------------------
+
+READ = "SELECT id, family_name, birth_date FROM patients WHERE id < 60 ORDER BY id"
+STAR = "SELECT * FROM stays s JOIN patients p ON p.id = s.patient_id WHERE s.id < 30 ORDER BY s.id, p.id"
+CALM = "UPDATE appointments SET minutes = 30 WHERE id < 40"
+ASKED = "UPDATE appointments SET minutes = 30 WHERE id < 40 RETURNING id, minutes"
+
+
+def extended(sql, formats=(), rows=0, describe="P", name="", portal=""):
+    """describe: of the statement, the portal, both, or neither."""
+    return (wire.parse(sql, name) + (wire.describe("S", name) if "S" in describe else b"") + wire.bind((), portal, name, result_formats=formats)
+            + (wire.describe("P", portal) if "P" in describe else b"") + wire.execute(portal, rows))
+
+
+PROTOCOL = {
+    "no description": [extended(READ, describe="") + wire.SYNC],
+    "both descriptions": [extended(READ, describe="SP") + wire.SYNC, extended(STAR, describe="SP") + wire.SYNC],
+    "formats": [extended(READ, formats=f) + wire.SYNC for f in ((0,), (1,), (0, 1, 0), (1, 0, 1), (1, 1, 1))],
+    "formats not described": [extended(READ, formats=f, describe="") + wire.SYNC for f in ((1,), (1, 0, 1))],
+    "a portal in parts": ["BEGIN", extended(READ, rows=3, portal="a") + wire.execute("a", 2) + wire.execute("a", 0) + wire.SYNC, "COMMIT"],
+    "two portals in turn": ["BEGIN", extended(READ, rows=1, portal="a") + extended(STAR, rows=1, portal="b") + wire.execute("a", 2)
+                            + wire.execute("b", 2) + wire.SYNC, "COMMIT"],
+    "FETCH of a portal": ["BEGIN", extended(READ, rows=1, portal="a", formats=(0,)) + wire.SYNC, "FETCH 2 FROM a", "MOVE 1 IN a", "FETCH ALL FROM a", "CLOSE a", "COMMIT"],
+    "FETCH of a portal, by the protocol": ["BEGIN", extended(STAR, rows=1, portal="a") + wire.SYNC, extended("FETCH 3 FROM a", describe="SP") + wire.SYNC, "COMMIT"],
+    "cursors": ["BEGIN", "DECLARE c SCROLL CURSOR FOR " + READ, "FETCH 3 FROM c", "FETCH BACKWARD 1 FROM c", extended("FETCH ALL FROM c", describe="SP") + wire.SYNC, "COMMIT"],
+    "PREPARE and EXECUTE": ["PREPARE one AS " + READ, "EXECUTE one", extended("EXECUTE one", describe="SP") + wire.SYNC,
+                            extended("EXECUTE one", describe="") + wire.SYNC, extended("EXECUTE one", formats=(1,)) + wire.SYNC, "DEALLOCATE one"],
+    "EXECUTE of the protocol's": [wire.parse(STAR, "two") + wire.describe("S", "two") + wire.SYNC, "EXECUTE two", extended("EXECUTE two", describe="SP") + wire.SYNC,
+                                  wire.close("S", "two") + wire.SYNC],
+    "many statements": ["SELECT 1; %s; SELECT 2; %s" % (READ, STAR), "BEGIN; %s; ROLLBACK" % READ],
+    "COPY": ["COPY (%s) TO STDOUT" % READ, "COPY (%s) TO STDOUT (FORMAT csv, HEADER)" % STAR, "COPY (%s) TO STDOUT (FORMAT binary)" % READ],
+    "an error on the way": [extended("SELECT id, 1 / (id - 30) FROM patients WHERE id < 60 ORDER BY id", describe="SP") + wire.SYNC,
+                            "SELECT id, 1 / (id - 30) FROM patients WHERE id < 60 ORDER BY id", READ],
+    "no rows": ["SELECT id FROM patients WHERE id < 0", extended("SELECT id FROM patients WHERE id < 0", describe="SP") + wire.SYNC],
+    "a write that gives nothing": ["BEGIN", CALM, extended(CALM, describe="SP") + wire.SYNC, extended(CALM, describe="SP", rows=1) + wire.SYNC,
+                                   extended(CALM, describe="", formats=(1,)) + wire.SYNC, "ROLLBACK"],
+    "a write that gives rows": ["BEGIN", ASKED, extended(ASKED, describe="SP", formats=(1, 0)) + wire.SYNC, extended(ASKED, rows=2, portal="r") + wire.execute("r", 0) + wire.SYNC, "ROLLBACK"],
+    "writes by name": ["BEGIN", "PREPARE w AS " + CALM, "EXECUTE w", extended("EXECUTE w", describe="SP") + wire.SYNC, "DEALLOCATE w",
+                       "PREPARE w AS " + ASKED, "EXECUTE w", extended("EXECUTE w", describe="SP") + wire.SYNC, "DEALLOCATE w", "ROLLBACK"],
+    "writes among others": ["BEGIN; %s; SELECT 1; %s; ROLLBACK" % (CALM, ASKED)],
+}
+
+
+@pytest.mark.parametrize("case", PROTOCOL)
+def test_answers_are_postgresqls_message_by_message(case, stack, oracles):
+    from side_by_side import Both
+    with Both(stack, oracles["receptionist"].info.dbname, "reception1") as both:
+        both.run(*PROTOCOL[case])
+
+
+NAMES = [
+    'SELECT "pgvigil subject" FROM patients', 'SELECT patients."pgvigil subject" FROM patients', 'SELECT p."pgvigil subject" FROM patients p',
+    'SELECT (p)."pgvigil subject" FROM patients p', 'SELECT (p.*)."pgvigil subject" FROM patients p', 'SELECT "pgvigil subject"(p) FROM patients p',
+    'SELECT "pgvigil subject" FROM patients, generate_series(1, 1) g', 'SELECT "pgvigil subject 1" FROM (SELECT id FROM patients) q',
+    'SELECT q."pgvigil subject 1" FROM (SELECT id FROM patients) q', 'WITH q AS (SELECT id FROM patients) SELECT "pgvigil subject 1" FROM q',
+    'SELECT p.sex FROM patients p JOIN patients o USING ("pgvigil subject")', 'SELECT sex FROM patients ORDER BY "pgvigil subject"',
+    'SELECT sex FROM patients GROUP BY sex, "pgvigil subject"', 'SELECT sex FROM patients WHERE "pgvigil subject" = \'9\'',
+    'SELECT sex FROM patients p WHERE EXISTS (SELECT 1 WHERE p."pgvigil subject" = \'9\')', 'SELECT 1 AS "pgvigil subject 1"',
+    'COPY patients ("pgvigil subject") TO STDOUT', 'SELECT * FROM "public.patients!subject"', 'SELECT * FROM patients p(a, b, c) JOIN LATERAL (SELECT p."pgvigil subject") z ON true',
+]
+
+
+@pytest.mark.parametrize("sql", NAMES)
+def test_it_cannot_be_named(sql, stack):
+    with stack.connect("research1", mission="research") as c:
+        for binary in (False, True):
+            with pytest.raises(psycopg.Error):
+                c.execute(sql, prepare=binary)
+        assert c.execute("SELECT count(*) FROM patients").fetchone()[0] > 0  # the session goes on
+
+
+WHOLE = [
+    "SELECT * FROM patients", "SELECT p FROM patients p", "SELECT to_json(p) FROM patients p", "SELECT row(p.*) FROM patients p", "SELECT p::text FROM patients p",
+    "SELECT row_to_json(q) FROM (SELECT * FROM patients) q", "SELECT array_agg(p) FROM patients p", "SELECT * FROM patients p(a, b, c, d)", "SELECT (p).* FROM patients p",
+    "SELECT jsonb_agg(to_jsonb(p)) FROM patients p", "SELECT * FROM (SELECT * FROM patients) q", "WITH q AS (SELECT * FROM patients) SELECT q FROM q",
+    "SELECT * FROM patients a NATURAL JOIN patients b", "SELECT a.* FROM patients a, LATERAL (SELECT a.*) b", "SELECT b FROM patients a, LATERAL (SELECT a.*) b",
+    "SELECT count(DISTINCT p) FROM patients p", "SELECT max(p::text) FROM patients p", "SELECT p IS DISTINCT FROM NULL, p.* FROM patients p",
+    "SELECT * FROM patients p LEFT JOIN stays s ON false", "SELECT coalesce(p, p) FROM patients p", "SELECT * FROM ROWS FROM (generate_series(1, 2)) g, patients",
+]
+
+
+@pytest.mark.parametrize("sql", WHOLE)
+def test_whole_rows_are_those_of_the_guard(sql, stack):
+    """A researcher sees no patient's number: a database in which they are others gives the same answers."""
+    with stack.connect("research1", mission="research") as c:
+        cursor = c.cursor()
+        try:
+            cursor.execute(sql)
+        except psycopg.Error as error:
+            assert "pgvigil subject" not in str(error)
+            return
+        names = [d.name for d in cursor.description]
+        assert not any(n.startswith("pgvigil") for n in names)
+        rows = cursor.fetchall()
+        assert "pgvigil" not in repr(rows)
+    with stack.superuser() as c:
+        columns = {r[0] for r in c.execute("SELECT attname FROM pg_attribute WHERE attrelid = 'public.patients'::regclass AND attnum > 0").fetchall()}
+    for row in rows[:50]:
+        for name, value in zip(names, row):
+            for one in (value if isinstance(value, list) else [value]):
+                if isinstance(one, dict):
+                    assert set(one) <= columns, one
+
+
+def test_a_subject_that_is_hidden_is_in_the_record_and_nowhere_else(stack):
+    with stack.connect("research1", mission="research", application_name="subject-hidden") as c:
+        got = c.execute("SELECT id, sex AS mk_hidden FROM patients ORDER BY id").fetchall()
+    with stack.superuser() as c:
+        ids = {str(r[0]) for r in c.execute("SELECT p.id FROM patients p WHERE NOT EXISTS (SELECT 1 FROM objections o WHERE o.patient_id = p.id AND o.purpose = 'research')").fetchall()}
+    trail = Trail(stack)
+    assert trail.patients["mk_hidden"] == ids and trail.exact["mk_hidden"]
+    assert len(got) == len(ids) and not ids & {str(r[0]) for r in got}
+
+
+def test_long_lists_go_on_in_further_records(stack):
+    """More patients than one record names, and a row that passes in pieces."""
+    with stack.superuser() as c:
+        columns = [r[0] for r in c.execute("SELECT attname FROM pg_attribute WHERE attrelid = 'patients'::regclass AND attnum > 0 AND NOT attisdropped").fetchall()]
+        values = {"id": "100000 + 2 * n", "nir": "('2840588' || lpad(n::text, 6, '0')) || lpad((97 - ('2840588' || lpad(n::text, 6, '0'))::bigint % 97)::text, 2, '0')"}
+        c.execute("INSERT INTO patients (%s) SELECT %s FROM patients, generate_series(1, 15000) n WHERE id = (SELECT min(id) FROM patients)" % (
+            ", ".join(columns), ", ".join(values.get(column, column) for column in columns)))
+        ids = {str(r[0]) for r in c.execute("SELECT id FROM patients").fetchall()}
+    try:
+        with stack.connect("reception1", mission="admission") as c:
+            assert len(c.execute("SELECT id, family_name AS mk_long FROM patients").fetchall()) == len(ids)
+            wide = c.execute("SELECT repeat('x', 3000000) AS mk_wide, id FROM patients ORDER BY id LIMIT 2").fetchall()
+        assert [len(r[0]) for r in wide] == [3000000] * 2
+    finally:
+        with stack.superuser() as c:
+            c.execute("DELETE FROM patients WHERE id > 100000")
+    trail = Trail(stack)
+    assert trail.patients["mk_long"] == ids and trail.exact["mk_long"]
+    assert len(trail.whole["mk_long"]) > 2  # begin, more..., end
+    assert all(len(expand(r.get("patients", []))) <= 20000 for r in trail.whole["mk_long"])
+    assert trail.patients["mk_wide"] == {str(r[1]) for r in wide} and trail.exact["mk_wide"]
+
+
+def test_patients_are_on_record_before_the_rows_that_tell_of_them(stack):
+    """The file is read after the first byte of each answer that is longer than what is held."""
+    with wire.open_session(stack, "reception1") as raw:
+        raw.send(wire.query("SELECT id, repeat('x', 500) AS mk_first FROM patients"))
+        seen = set()
+        for _ in range(400):
+            kind, body = raw.receive()
+            if kind == "D":
+                seen.add(wire.row(body)[0].decode())
+                if len(seen) % 50 == 0:
+                    assert seen <= Trail(stack).patients["mk_first"]
+            if kind == "C":
+                break
+        assert len(seen) > 100
