@@ -125,7 +125,7 @@ def test_describe_is_postgresqls_own_less_what_is_hidden(table, twins, shown):
 def test_list_of_tables_is_what_the_policy_shows(twins):
     with twins.superuser("nurse_a") as c:
         guards = c.execute("""SELECT DISTINCT v.relname FROM pg_class v JOIN pg_namespace n ON n.oid = v.relnamespace
-                              WHERE n.nspname LIKE 'pgvigil:nurse/care@%' AND v.relname !~ '!only$'""").fetchall()
+                              WHERE n.nspname LIKE 'pgvigil:nurse/care@%' AND v.relname !~ '!(only|subject)$'""").fetchall()
         kinds = dict(c.execute("SELECT 'public.' || relname, relkind FROM pg_class WHERE relnamespace = 'public'::regnamespace").fetchall())
         whole = {"public." + r[0] for r in c.execute(
             "SELECT relname FROM pg_class WHERE relnamespace = 'public'::regnamespace AND has_table_privilege(%s, oid, 'SELECT')",
