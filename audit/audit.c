@@ -27,12 +27,14 @@
 #include <string.h>
 #include <sys/file.h>
 #include <sys/stat.h>
+#include <time.h>
 #include <unistd.h>
 
 #define PENDING_MAX        ((size_t)64 << 20)
 #define PROBE_ROOM         16384U
 #define DEFAULT_FILE_BYTES (256ULL * 1024U * 1024U)
 #define DEFAULT_CHECKPOINT 60U
+#define SECONDS_A_DAY      86400
 
 struct audit {
     struct file file;
@@ -52,6 +54,9 @@ struct audit {
     uint64_t refused_records; /* since the last flush that succeeded */
     uint64_t ticked;          /* monotonic second of the last tick */
     uint64_t rotate_after;    /* not before this second, after a rotation that failed */
+    int64_t day;              /* UTC, when the file was begun */
+    bool daily;               /* a file ends with its day */
+    bool used;                /* the file holds more than its header and checkpoints */
     bool misplaced;           /* someone took the file away */
     bool full;                /* the next file is due, and lines stand ready for this one */
     bool healthy;
@@ -62,6 +67,20 @@ static _Thread_local char why_text[512];
 static const char *error_text(int error, char *out, size_t size)
 {
     return strerror_r(error, out, size);
+}
+
+/* UTC: a local midnight comes twice, or not at all, when the clocks are put forward or back. */
+static int64_t present_day(void)
+{
+    struct timespec now = {0};
+    (void)clock_gettime(CLOCK_REALTIME, &now);
+    return (int64_t)now.tv_sec / SECONDS_A_DAY;
+}
+
+/* A chain that nobody uses does not make a file each day. */
+static bool day_is_over(const struct audit *audit)
+{
+    return audit->daily && audit->used && present_day() > audit->day;
 }
 
 static void append_header(struct audit *audit, struct chain *chain, uint64_t number)
@@ -96,6 +115,8 @@ static enum status start_file(struct audit *audit, uint64_t number, bool over)
     audit->committed = chain;
     audit->now = chain;
     audit->misplaced = false;
+    audit->used = false;
+    audit->day = present_day();
     return OK;
 }
 
@@ -184,7 +205,7 @@ static void rotate(struct audit *audit)
 static void flush_succeeded(struct audit *audit)
 {
     audit->flushed++;
-    if (audit->file.size >= audit->file_bytes || audit->misplaced)
+    if (audit->file.size >= audit->file_bytes || audit->misplaced || day_is_over(audit))
         rotate(audit);
 }
 
@@ -289,6 +310,10 @@ static enum status line_begin(struct audit *audit, const char *type, struct open
 
 static enum status line_end(struct audit *audit, const struct open_line *line)
 {
+    /* A file that nobody used until now is this day's. */
+    if (!audit->used)
+        audit->day = present_day();
+    audit->used = true;
     if (chain_line_end(&audit->now, audit->hasher, &audit->pending, line->start) == OK)
         return OK;
     audit->now = line->before;
@@ -396,6 +421,8 @@ enum status audit_tick(struct audit *audit)
             rotate(audit);
     }
     audit->ticked = second;
+    if (!others && audit->flushing == 0 && audit->healthy && day_is_over(audit))
+        rotate(audit);
     /* With nothing to write, the notice is the probe that finds the disk writable again: but not
      * when there is room for nothing else, or the notices would eat it up. */
     others = others || audit->flushing > 0;
@@ -491,6 +518,54 @@ static enum status append_recovery(struct audit *audit, const struct recovered *
     return line_end(audit, &line);
 }
 
+/* The first record under another key says so: whoever holds the old public key only can tell from
+ * what stands before it that the trail went on, and since when. */
+static enum status append_key_changed(struct audit *audit, const struct recovered *found)
+{
+    struct open_line line;
+    enum status status = line_begin(audit, "event", &line);
+    if (status != OK)
+        return status;
+    encode_field(&audit->pending, "event", "key-changed");
+    encode_field(&audit->pending, "previous_key", found->key);
+    encode_field(&audit->pending, "key", key_fingerprint(audit->key));
+    encode_field(&audit->pending, "detail",
+                 "from here on the checkpoints are signed with this key");
+    status = line_end(audit, &line);
+    return status == OK ? write_pending(audit) : status;
+}
+
+/* Of a chain that has lines: the file to go on in. */
+static enum status resume_file(struct audit *audit, const struct recovered *found)
+{
+    enum status status = OK;
+    if (found->packed)
+        audit->file.number = found->number;
+    else
+        status = file_resume(&audit->file, found->number, found->size);
+    audit->file.dirty_tail = found->cut_bytes > 0;
+    if (status == OK && found->cut_bytes > 0) {
+        status = append_recovery(audit, found);
+        if (status == OK)
+            status = write_pending(audit);
+    }
+    if (status != OK)
+        return status;
+    if (found->empty)
+        return start_file(audit, found->empty, true);
+    if (!found->same_key || found->packed || found->size >= audit->file_bytes || day_is_over(audit))
+        return start_file(audit, found->number + 1, false);
+    return OK;
+}
+
+/* The day a file was begun; one that does not say was begun today. */
+static int64_t day_of(const char *time_text)
+{
+    struct tm tm = {0};
+    return strptime(time_text, "%Y-%m-%d", &tm) ? (int64_t)timegm(&tm) / SECONDS_A_DAY
+                                                : present_day();
+}
+
 /* Goes on where the last process left off, or starts the chain. */
 static enum status resume(struct audit *audit)
 {
@@ -507,19 +582,11 @@ static enum status resume(struct audit *audit)
     /* What the last process left unsigned is signed within an interval. */
     audit->now.unsigned_since = chain_monotonic_seconds();
     audit->committed = audit->now;
-    status = file_resume(&audit->file, found.number, found.size);
-    audit->file.dirty_tail = found.cut_bytes > 0;
-    if (status == OK && found.cut_bytes > 0) {
-        status = append_recovery(audit, &found);
-        if (status == OK)
-            status = write_pending(audit);
-    }
-    if (status != OK)
-        return status;
-    if (found.empty)
-        status = start_file(audit, found.empty, true);
-    else if (!found.same_key || found.size >= audit->file_bytes)
-        status = start_file(audit, found.number + 1, false);
+    audit->used = true;
+    audit->day = day_of(found.opened);
+    status = resume_file(audit, &found);
+    if (status == OK && !found.same_key && found.key[0])
+        status = append_key_changed(audit, &found);
     if (status == OK && found.empty && found.empty_bytes > 0 && found.cut_bytes == 0) {
         status = append_recovery(audit, &found);
         if (status == OK)
@@ -560,6 +627,7 @@ enum status audit_open(const struct audit_options *options, unsigned chain, stru
     fresh->file.synced = options->durability == AUDIT_SYNCED;
     fresh->checkpoint_seconds =
         options->checkpoint_seconds ? options->checkpoint_seconds : DEFAULT_CHECKPOINT;
+    fresh->daily = options->daily;
     fresh->file_bytes = options->file_bytes ? options->file_bytes : DEFAULT_FILE_BYTES;
     fresh->healthy = true;
     buf_init(&fresh->pending, PENDING_MAX);

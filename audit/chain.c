@@ -16,6 +16,8 @@
 
 /* Signed before the line's bytes: a signature of ours over anything else is never a checkpoint. */
 #define SIGNED_PREFIX  "pgvigil audit checkpoint 1\n"
+#define STONE_PREFIX   "pgvigil audit tombstone 1\n"
+#define SIGNED_MAX     4096U
 #define SIGNATURE_OPEN ",\"signature\":\""
 #define SIGNATURE_TAIL (sizeof SIGNATURE_OPEN - 1 + 2 * KEY_SIGNATURE + 2)
 
@@ -134,20 +136,29 @@ enum status chain_line_end(struct chain *chain, struct hasher *hasher, struct bu
     return OK;
 }
 
-static enum status sign_line(const struct key *key, const unsigned char *line, size_t len,
-                             char hex[2 * KEY_SIGNATURE + 1])
+/* Signs the line from `start` on and appends the signature to it. */
+static enum status sign_line(const struct key *key, const char *prefix, size_t start,
+                             struct buf *out)
 {
-    unsigned char message[1024];
+    unsigned char message[SIGNED_MAX];
     unsigned char signature[KEY_SIGNATURE];
-    size_t prefix = sizeof SIGNED_PREFIX - 1;
-    if (len > sizeof message - prefix)
-        return ERR_INTERNAL;
-    memcpy(message, SIGNED_PREFIX, prefix);
-    memcpy(message + prefix, line, len);
-    enum status status = key_sign(key, message, prefix + len, signature);
-    if (status == OK)
-        text_hex(signature, sizeof signature, hex);
-    return status;
+    char hex[2 * KEY_SIGNATURE + 1];
+    size_t prefix_len = strlen(prefix);
+    size_t len = out->tail - start;
+    if (out->failed)
+        return ERR_MEMORY;
+    if (len > sizeof message - prefix_len)
+        return ERR_LIMIT;
+    memcpy(message, prefix, prefix_len);
+    memcpy(message + prefix_len, out->data + start, len);
+    enum status status = key_sign(key, message, prefix_len + len, signature);
+    if (status != OK)
+        return status;
+    text_hex(signature, sizeof signature, hex);
+    buf_str(out, SIGNATURE_OPEN);
+    buf_str(out, hex);
+    buf_byte(out, '"');
+    return OK;
 }
 
 enum status chain_checkpoint(struct chain *chain, struct hasher *hasher, const struct key *key,
@@ -161,15 +172,9 @@ enum status chain_checkpoint(struct chain *chain, struct hasher *hasher, const s
     encode_field(out, "reason", reason);
     encode_number(out, "lines", chain->unsigned_lines);
     encode_field(out, "key", key_fingerprint(key));
-    if (out->failed)
-        return ERR_MEMORY;
-    char hex[2 * KEY_SIGNATURE + 1];
-    enum status status = sign_line(key, out->data + start, out->tail - start, hex);
+    enum status status = sign_line(key, SIGNED_PREFIX, start, out);
     if (status != OK)
         return status;
-    buf_str(out, SIGNATURE_OPEN);
-    buf_str(out, hex);
-    buf_byte(out, '"');
     status = chain_line_end(chain, hasher, out, start);
     if (status == OK)
         chain->unsigned_lines = 0;
@@ -265,12 +270,13 @@ static int hex_value(char c)
     return c <= '9' ? c - '0' : c - 'a' + 10;
 }
 
-bool chain_checkpoint_verify(const char *bytes, size_t len, const struct key_ring *ring)
+static bool verify_line(const char *prefix, const char *bytes, size_t len,
+                        const struct key_ring *ring)
 {
-    unsigned char message[1024];
+    unsigned char message[SIGNED_MAX];
     unsigned char signature[KEY_SIGNATURE];
-    size_t prefix = sizeof SIGNED_PREFIX - 1;
-    if (len < SIGNATURE_TAIL || len - SIGNATURE_TAIL > sizeof message - prefix)
+    size_t prefix_len = strlen(prefix);
+    if (len < SIGNATURE_TAIL || len - SIGNATURE_TAIL > sizeof message - prefix_len)
         return false;
     struct cursor cursor = {bytes + len - SIGNATURE_TAIL, bytes + len};
     if (!take_text(&cursor, SIGNATURE_OPEN))
@@ -282,7 +288,80 @@ bool chain_checkpoint_verify(const char *bytes, size_t len, const struct key_rin
     }
     if (!take_text(&cursor, "\"}"))
         return false;
-    memcpy(message, SIGNED_PREFIX, prefix);
-    memcpy(message + prefix, bytes, len - SIGNATURE_TAIL);
-    return key_ring_verify(ring, message, prefix + len - SIGNATURE_TAIL, signature);
+    memcpy(message, prefix, prefix_len);
+    memcpy(message + prefix_len, bytes, len - SIGNATURE_TAIL);
+    return key_ring_verify(ring, message, prefix_len + len - SIGNATURE_TAIL, signature);
+}
+
+bool chain_checkpoint_verify(const char *bytes, size_t len, const struct key_ring *ring)
+{
+    return verify_line(SIGNED_PREFIX, bytes, len, ring);
+}
+
+bool chain_tombstone_verify(const char *bytes, size_t len, const struct key_ring *ring)
+{
+    return verify_line(STONE_PREFIX, bytes, len, ring);
+}
+
+static bool take_count(struct cursor *cursor, const char *name, uint64_t *number)
+{
+    if (!take_text(cursor, name))
+        return false;
+    if (cursor->at < cursor->end && *cursor->at == '0') {
+        cursor->at++;
+        *number = 0;
+        return true;
+    }
+    return take_number(cursor, number);
+}
+
+bool chain_tombstone_parse(const char *bytes, size_t len, struct chain_tombstone *stone)
+{
+    struct chain_line line;
+    struct cursor cursor = {bytes, bytes + len};
+    uint64_t chain = 0;
+    if (!chain_line_parse(bytes, len, &line) || strcmp(line.type, "tombstone") != 0)
+        return false;
+    /* chain_line_parse has seen the opening; what follows it has one spelling, too. */
+    static const char opening[] = "\"type\":\"tombstone\"";
+    const char *at = memmem(bytes, len, opening, sizeof opening - 1);
+    cursor.at = at ? at + sizeof opening - 1 : cursor.end;
+    stone->first = line.seq;
+    memcpy(stone->prev, line.prev, sizeof stone->prev);
+    if (!take_count(&cursor, ",\"last\":", &stone->last) || !take_text(&cursor, ",\"hash\":\"") ||
+        !take_hash(&cursor, stone->hash) ||
+        !take_count(&cursor, "\",\"technical\":", &stone->technical) ||
+        !take_count(&cursor, ",\"care\":", &stone->care) ||
+        !take_count(&cursor, ",\"other\":", &stone->other) || !take_text(&cursor, ",\"from\":\"") ||
+        !take_time(&cursor, stone->from) || !take_text(&cursor, "\",\"to\":\"") ||
+        !take_time(&cursor, stone->to) || !take_count(&cursor, "\",\"chain\":", &chain) ||
+        !take_count(&cursor, ",\"file\":", &stone->file) || chain > UINT32_MAX)
+        return false;
+    stone->chain = (unsigned)chain;
+    return stone->last >= stone->first;
+}
+
+enum status chain_tombstone(const struct chain_tombstone *stone, const struct key *key,
+                            const char *why, const char *who, struct buf *out)
+{
+    struct chain chain = {.next_seq = stone->first};
+    size_t start = out->tail;
+    memcpy(chain.prev, stone->prev, sizeof chain.prev);
+    chain_line_begin(&chain, out, "tombstone");
+    encode_number(out, "last", stone->last);
+    encode_field(out, "hash", stone->hash);
+    encode_number(out, "technical", stone->technical);
+    encode_number(out, "care", stone->care);
+    encode_number(out, "other", stone->other);
+    encode_field(out, "from", stone->from);
+    encode_field(out, "to", stone->to);
+    encode_number(out, "chain", stone->chain);
+    encode_number(out, "file", stone->file);
+    encode_field(out, "why", why);
+    encode_field(out, "who", who);
+    encode_field(out, "key", key_fingerprint(key));
+    enum status status = sign_line(key, STONE_PREFIX, start, out);
+    if (status == OK)
+        buf_append(out, "}\n", 2);
+    return status == OK && out->failed ? ERR_MEMORY : status;
 }

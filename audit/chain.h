@@ -60,6 +60,31 @@ struct chain_line {
 bool chain_line_parse(const char *bytes, size_t len, struct chain_line *line);
 /* True when a checkpoint line (without its line end) is signed by a key of the ring. */
 bool chain_checkpoint_verify(const char *bytes, size_t len, const struct key_ring *ring);
+
+/*
+ * A tombstone stands for records that were purged: {"seq":FIRST,"prev":"..","time":"..",
+ * "type":"tombstone","last":LAST,"hash":"..",...,"signature":".."}. `seq` and `prev` are the first
+ * purged line's, `last` and `hash` the last one's number and hash: so the lines before and behind
+ * fit to it as they did to those. It is signed by itself.
+ */
+struct chain_tombstone {
+    uint64_t first, last; /* numbers of the lines it stands for */
+    char prev[CHAIN_HASH_HEX + 1];
+    char hash[CHAIN_HASH_HEX + 1];
+    uint64_t technical, care, other; /* how many of each class; other: of the chain itself */
+    unsigned chain;
+    uint64_t file;
+    char from[CHAIN_TIME + 1]; /* of the first purged line, and of the last */
+    char to[CHAIN_TIME + 1];
+};
+/* False when the bytes (with or without the line end) are no tombstone, whoever signed it. */
+bool chain_tombstone_parse(const char *bytes, size_t len, struct chain_tombstone *stone);
+/* True when a tombstone (without its line end) is signed by a key of the ring. */
+bool chain_tombstone_verify(const char *bytes, size_t len, const struct key_ring *ring);
+/* Appends a whole tombstone: `why` and `who` are sentences. */
+NODISCARD enum status chain_tombstone(const struct chain_tombstone *stone, const struct key *key,
+                                      const char *why, const char *who, struct buf *out);
+
 uint64_t chain_monotonic_seconds(void);
 
 #endif

@@ -31,6 +31,11 @@ void file_name(unsigned chain, uint64_t number, char out[FILE_NAME_MAX])
     (void)snprintf(out, FILE_NAME_MAX, "audit-%u-%08" PRIu64 ".jsonl", chain, number);
 }
 
+void file_name_packed(unsigned chain, uint64_t number, char out[FILE_NAME_MAX])
+{
+    (void)snprintf(out, FILE_NAME_MAX, "audit-%u-%08" PRIu64 ".jsonl" FILE_PACKED, chain, number);
+}
+
 static const char *read_number(const char *at, uint64_t *number)
 {
     uint64_t value = 0;
@@ -44,7 +49,7 @@ static const char *read_number(const char *at, uint64_t *number)
     return at > start ? at : NULL;
 }
 
-bool file_name_parse(const char *name, unsigned *chain, uint64_t *number)
+bool file_name_parse_any(const char *name, unsigned *chain, uint64_t *number, bool *packed)
 {
     uint64_t wide = 0;
     if (strncmp(name, "audit-", 6) != 0)
@@ -58,8 +63,16 @@ bool file_name_parse(const char *name, unsigned *chain, uint64_t *number)
     /* Only the spelling that file_name makes: "audit-00-1.jsonl" is not a second name of a file. */
     char again[FILE_NAME_MAX];
     *chain = (unsigned)wide;
+    file_name_packed(*chain, *number, again);
+    *packed = strcmp(name, again) == 0;
     file_name(*chain, *number, again);
-    return strcmp(name, again) == 0;
+    return *packed || strcmp(name, again) == 0;
+}
+
+bool file_name_parse(const char *name, unsigned *chain, uint64_t *number)
+{
+    bool packed = false;
+    return file_name_parse_any(name, chain, number, &packed) && !packed;
 }
 
 enum status file_last_number(int dir_fd, unsigned chain, uint64_t *number)
@@ -78,8 +91,9 @@ enum status file_last_number(int dir_fd, unsigned chain, uint64_t *number)
     while ((entry = readdir(dir)) != NULL) {
         unsigned found_chain = 0;
         uint64_t found = 0;
-        if (file_name_parse(entry->d_name, &found_chain, &found) && found_chain == chain &&
-            found > *number)
+        bool packed = false;
+        if (file_name_parse_any(entry->d_name, &found_chain, &found, &packed) &&
+            found_chain == chain && found > *number)
             *number = found;
     }
     int error = errno;

@@ -53,10 +53,15 @@ bool file_in_place(const struct file *file);
 bool file_has_room(const struct file *file, uint64_t bytes);
 void file_close(struct file *file);
 
+/* A closed file that was compressed has this behind its name. */
+#define FILE_PACKED ".zst"
+
 void file_name(unsigned chain, uint64_t number, char out[FILE_NAME_MAX]);
-/* Reads a name back; false when it is none of ours. */
+void file_name_packed(unsigned chain, uint64_t number, char out[FILE_NAME_MAX]);
+/* Reads a name back; false when it is none of ours. The second takes either form. */
 bool file_name_parse(const char *name, unsigned *chain, uint64_t *number);
-/* The highest number that the chain has in the directory, 0 when it has none. */
+bool file_name_parse_any(const char *name, unsigned *chain, uint64_t *number, bool *packed);
+/* The highest number that the chain has in the directory, in either form; 0 when it has none. */
 NODISCARD enum status file_last_number(int dir_fd, unsigned chain, uint64_t *number);
 
 #endif

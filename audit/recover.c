@@ -6,6 +6,7 @@
  */
 #include "recover.h"
 #include "file.h"
+#include "lines.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -138,21 +139,64 @@ static enum status find_end(int fd, uint64_t size, struct hasher *hasher, struct
     return status;
 }
 
-static bool header_names_key(int fd, uint64_t size, const char *fingerprint)
+static void take_header(const char *line, size_t len, const char *fingerprint,
+                        struct recovered *out)
 {
-    char bytes[4096];
-    size_t len = size < sizeof bytes ? (size_t)size : sizeof bytes;
-    if (read_at(fd, bytes, len, 0) != OK)
-        return false;
-    const char *newline = memchr(bytes, '\n', len);
-    json_t *header = newline ? json_loadb(bytes, (size_t)(newline - bytes), 0, NULL) : NULL;
+    struct chain_line first;
+    json_t *header = json_loadb(line, len, 0, NULL);
+    if (chain_line_parse(line, len, &first))
+        memcpy(out->opened, first.time, sizeof out->opened);
     const char *type = json_string_value(json_object_get(header, "type"));
     const char *key = json_string_value(json_object_get(header, "key"));
     json_int_t format = json_integer_value(json_object_get(header, "format"));
-    bool same = type && key && strcmp(type, "header") == 0 && strcmp(key, fingerprint) == 0 &&
-                format == CHAIN_FORMAT;
+    bool ours = type && key && strcmp(type, "header") == 0 && format == CHAIN_FORMAT &&
+                strlen(key) < sizeof out->key;
+    if (ours)
+        memcpy(out->key, key, strlen(key) + 1);
+    out->same_key = ours && strcmp(key, fingerprint) == 0;
     json_decref(header);
-    return same;
+}
+
+static void read_header(int fd, uint64_t size, const char *fingerprint, struct recovered *out)
+{
+    char bytes[4096];
+    size_t len = size < sizeof bytes ? (size_t)size : sizeof bytes;
+    const char *newline = read_at(fd, bytes, len, 0) == OK ? memchr(bytes, '\n', len) : NULL;
+    if (newline)
+        take_header(bytes, (size_t)(newline - bytes), fingerprint, out);
+}
+
+/* Only the chain's newest file is ever continued, and that is not compressed: this one is the last
+ * only because somebody took away what came after it. */
+static enum status read_packed(int dir_fd, const char *name, const char *fingerprint,
+                               struct hasher *hasher, struct recovered *out, bool *found)
+{
+    struct lines *lines = NULL;
+    const char *why = NULL;
+    enum status status = lines_open_at(dir_fd, name, &lines, &why);
+    *found = false;
+    while (status == OK || status == ERR_INVALID || status == ERR_LIMIT) {
+        const char *bytes = NULL;
+        size_t len = 0;
+        struct chain_line line;
+        struct chain_tombstone stone;
+        status = lines_next(lines, &bytes, &len);
+        if (status != OK || !chain_line_parse(bytes, len, &line))
+            continue;
+        if (!*found)
+            take_header(bytes, len, fingerprint, out);
+        *found = true;
+        out->chain.next_seq = line.seq + 1;
+        out->chain.unsigned_lines = strcmp(line.type, "checkpoint") == 0 ? 0 : 1;
+        if (chain_tombstone_parse(bytes, len, &stone)) {
+            out->chain.next_seq = stone.last + 1;
+            memcpy(out->chain.prev, stone.hash, sizeof out->chain.prev);
+        } else if (hasher_line(hasher, bytes, len, out->chain.prev) != OK) {
+            status = ERR_INTERNAL;
+        }
+    }
+    lines_close(lines);
+    return status == CLOSED || status == NEED_MORE ? OK : status;
 }
 
 enum status recover_chain(int dir_fd, unsigned chain_number, const char *fingerprint,
@@ -165,19 +209,29 @@ enum status recover_chain(int dir_fd, unsigned chain_number, const char *fingerp
     for (; status == OK && number > 0; number--) {
         char name[FILE_NAME_MAX];
         struct stat st;
+        bool found = false;
         file_name(chain_number, number, name);
         int fd = openat(dir_fd, name, O_RDONLY | O_CLOEXEC | O_NOFOLLOW);
-        if (fd < 0 && errno == ENOENT && out->empty)
-            continue;
+        if (fd < 0 && errno == ENOENT) {
+            file_name_packed(chain_number, number, name);
+            if (faccessat(dir_fd, name, F_OK, AT_SYMLINK_NOFOLLOW) == 0) {
+                status = read_packed(dir_fd, name, fingerprint, hasher, out, &found);
+                out->number = number;
+                out->packed = true;
+                return status == OK && !found ? ERR_INVALID : status;
+            }
+            if (out->empty)
+                continue;
+        }
         if (fd < 0 || fstat(fd, &st) != 0) {
             if (fd >= 0)
                 (void)close(fd);
             return ERR_IO;
         }
-        bool found = false;
         uint64_t size = (uint64_t)st.st_size;
         status = find_end(fd, size, hasher, out, &found);
-        out->same_key = found && header_names_key(fd, size, fingerprint);
+        if (found)
+            read_header(fd, size, fingerprint, out);
         (void)close(fd);
         if (found) {
             out->number = number;

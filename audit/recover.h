@@ -20,9 +20,12 @@ struct recovered {
     uint64_t size;      /* bytes of its whole lines */
     uint64_t cut_bytes; /* bytes after them */
     char cut_hash[CHAIN_HASH_HEX + 1];
-    uint64_t empty;       /* a later file without a whole line, to be made anew; 0: none */
-    uint64_t empty_bytes; /* bytes in it */
-    bool same_key;        /* its header names our key: it can be continued */
+    uint64_t empty;              /* a later file without a whole line, to be made anew; 0: none */
+    uint64_t empty_bytes;        /* bytes in it */
+    bool packed;                 /* the last file was compressed: it cannot be continued */
+    bool same_key;               /* its header names our key: it can be continued */
+    char key[KEY_FINGERPRINT];   /* that its header names; empty: none */
+    char opened[CHAIN_TIME + 1]; /* when the file was begun; empty: it does not say */
     struct chain chain;
 };
 

@@ -151,6 +151,11 @@ static enum status judge_file(struct verify *verify, size_t index)
 {
     const struct verify_file *file = &verify->files[index];
     enum status status = OK;
+    if (file->duplicate && file->packed && !verify->files[index - 1].packed &&
+        file->name_number == verify->files[index - 1].name_number)
+        return verify_find(verify, index, 0,
+                           "changed: this is not the compressed form of %s, which is here, too",
+                           verify->files[index - 1].name);
     if (file->duplicate)
         return verify_find(verify, index, 0,
                            "added: a second file that is number %" PRIu64 " of chain %u",
@@ -207,12 +212,36 @@ static void start_chain(struct verify *verify)
     verify->checkpoint_time[0] = '\0';
 }
 
+/* That a chain goes on under another key is no finding when the key is known, but an auditor wants
+ * to know it. */
+static void tell_key(struct verify *verify, size_t index, const char **key)
+{
+    const struct verify_file *file = &verify->files[index];
+    char text[256];
+    if (!file->has_header || file->duplicate || file->unknown_key)
+        return;
+    if (*key && strcmp(*key, file->key) != 0) {
+        verify->result->key_changes++;
+        (void)snprintf(text, sizeof text, "from here on signed with key %s, before with %s",
+                       file->key, *key);
+        const struct audit_finding note = {
+            .file = file->name, .line = 1, .message = text, .note = true};
+        if (verify->on_finding)
+            verify->on_finding(&note, verify->context);
+    }
+    *key = file->key;
+}
+
 static enum status judge_chain(struct verify *verify, size_t first, size_t end)
 {
     enum status status = OK;
+    const char *key = NULL;
     start_chain(verify);
     for (size_t i = first; status == OK && i < end; i++) {
+        if (verify->files[i].twin)
+            continue;
         verify->result->files++;
+        tell_key(verify, i, &key);
         status = judge_file(verify, i);
         if (status == OK && !verify->files[i].duplicate)
             status = verify_read_file(verify, i);

@@ -32,10 +32,19 @@ struct verify_file {
     char key[KEY_FINGERPRINT];
     bool header_linked; /* the second line holds the first one's hash: it is as it was written */
     bool unknown_key;
+    bool packed;
     bool duplicate; /* another file is this number */
+    bool twin;      /* the other form of the file before it, with the same lines */
 };
 
 enum run_place { RUN_BACKBONE, RUN_STRAY, RUN_MOVED };
+
+/* What is no record, yet may stand for any number of them. */
+enum run_fault {
+    RUN_SOUND,
+    RUN_DAMAGED, /* compressed bytes that do not decompress */
+    RUN_FORGED   /* a tombstone that none of the keys signed, or of another place */
+};
 
 struct run {
     size_t file; /* of the first line; index into files */
@@ -51,6 +60,7 @@ struct run {
     bool partial;                  /* no line end: the file stops in the middle of it */
     bool header;                   /* its first line is a header */
     bool sealed; /* ends where an earlier run ends: the next line may be either's */
+    enum run_fault fault;
     enum run_place place;
     size_t before; /* moved: index of the run that it belongs before */
 };

@@ -4,6 +4,8 @@
  * Trust boundary: every byte may be a forger's. Lines are bounded, names are ours or ignored, links
  * are not followed, and a header is believed only while the line after it vouches for it.
  */
+#include "closed.h"
+#include "lines.h"
 #include "verify.h"
 
 #include <dirent.h>
@@ -16,102 +18,12 @@
 #include <time.h>
 #include <unistd.h>
 
-#define LINE_MAX_BYTES     ((size_t)16 << 20)
-#define READ_BYTES         ((size_t)128 << 10)
 #define PROGRESS_BYTES     ((size_t)4 << 20)
 #define RUNS_MAX           200000U
 #define PARTIAL_TRIES      3U
 #define COPIES_LOOKED_BACK 16U
 
-/* Reads lines from a file; the line stays valid until the next call. */
-struct reader {
-    int fd;
-    char *bytes; /* owned */
-    size_t cap;
-    size_t head;
-    size_t tail;
-    bool ended;
-    bool skipping; /* inside a line that is longer than any of ours */
-};
-
-enum line_kind { LINE_NONE, LINE_WHOLE, LINE_PARTIAL, LINE_TOO_LONG };
-
-static enum status reader_open(struct reader *reader, int dir_fd, const char *name)
-{
-    memset(reader, 0, sizeof *reader);
-    reader->fd = openat(dir_fd, name, O_RDONLY | O_CLOEXEC | O_NOFOLLOW);
-    if (reader->fd < 0)
-        return ERR_IO;
-    reader->cap = READ_BYTES;
-    reader->bytes = malloc(reader->cap);
-    if (!reader->bytes) {
-        (void)close(reader->fd);
-        return ERR_MEMORY;
-    }
-    return OK;
-}
-
-static void reader_close(struct reader *reader)
-{
-    free(reader->bytes);
-    (void)close(reader->fd);
-}
-
-static enum status reader_fill(struct reader *reader)
-{
-    if (reader->head > 0) {
-        memmove(reader->bytes, reader->bytes + reader->head, reader->tail - reader->head);
-        reader->tail -= reader->head;
-        reader->head = 0;
-    }
-    if (reader->tail == reader->cap) {
-        char *grown = realloc(reader->bytes, reader->cap * 2);
-        if (!grown)
-            return ERR_MEMORY;
-        reader->bytes = grown;
-        reader->cap *= 2;
-    }
-    ssize_t got = 0;
-    do {
-        got = read(reader->fd, reader->bytes + reader->tail, reader->cap - reader->tail);
-    } while (got < 0 && errno == EINTR);
-    if (got < 0)
-        return ERR_IO;
-    reader->ended = got == 0;
-    reader->tail += (size_t)got;
-    return OK;
-}
-
-static enum status reader_line(struct reader *reader, const char **line, size_t *len,
-                               enum line_kind *kind)
-{
-    size_t searched = 0;
-    for (;;) {
-        size_t have = reader->tail - reader->head;
-        const char *start = reader->bytes + reader->head;
-        const char *newline =
-            have > searched ? memchr(start + searched, '\n', have - searched) : NULL;
-        if (newline || reader->ended) {
-            *line = start;
-            *len = newline ? (size_t)(newline - start) + 1 : have;
-            *kind = newline ? LINE_WHOLE : have ? LINE_PARTIAL : LINE_NONE;
-            if (reader->skipping)
-                *kind = LINE_TOO_LONG;
-            reader->skipping = false;
-            reader->head += *len;
-            return OK;
-        }
-        searched = have;
-        if (have > LINE_MAX_BYTES) {
-            reader->skipping = true;
-            reader->head = reader->tail;
-            searched = 0;
-        }
-        enum status status = reader_fill(reader);
-        if (status != OK)
-            return status;
-    }
-}
+enum line_kind { LINE_WHOLE, LINE_PARTIAL, LINE_TOO_LONG };
 
 static void take_header(const char *line, size_t len, struct verify_file *file)
 {
@@ -139,30 +51,47 @@ static void take_header(const char *line, size_t len, struct verify_file *file)
     json_decref(header);
 }
 
+/* While we look, a running server may compress a file: then it goes on under its other name. */
+static bool is_packed_since(struct verify_file *file)
+{
+    if (errno != ENOENT || file->packed)
+        return false;
+    file_name_packed(file->name_chain, file->name_number, file->name);
+    file->packed = true;
+    return true;
+}
+
+static enum status open_file(const struct verify *verify, struct verify_file *file,
+                             struct lines **lines)
+{
+    const char *why = NULL;
+    enum status status = lines_open_at(verify->dir_fd, file->name, lines, &why);
+    if (status == ERR_IO && is_packed_since(file))
+        status = lines_open_at(verify->dir_fd, file->name, lines, &why);
+    return status;
+}
+
 /* Reads the first two lines: what the file says it is, and whether that was changed. */
 static enum status read_header(struct verify *verify, struct verify_file *file)
 {
-    struct reader reader;
+    struct lines *lines = NULL;
     const char *line = NULL;
     size_t len = 0;
-    enum line_kind kind = LINE_NONE;
     char hash[CHAIN_HASH_HEX + 1] = "";
-    enum status status = reader_open(&reader, verify->dir_fd, file->name);
+    enum status status = open_file(verify, file, &lines);
     if (status != OK)
         return status;
-    status = reader_line(&reader, &line, &len, &kind);
-    if (status == OK && kind == LINE_WHOLE) {
+    status = lines_next(lines, &line, &len);
+    if (status == OK) {
         take_header(line, len, file);
         status = hasher_line(verify->hasher, line, len, hash);
     }
     if (status == OK && file->has_header)
-        status = reader_line(&reader, &line, &len, &kind);
-    bool has_second = status == OK && file->has_header && kind == LINE_WHOLE;
-    if (has_second) {
-        struct chain_line second;
-        file->header_linked =
-            chain_line_parse(line, len, &second) && strcmp(second.prev, hash) == 0;
-    }
+        status = lines_next(lines, &line, &len);
+    bool has_second = status == OK && file->has_header;
+    struct chain_line second;
+    file->header_linked =
+        has_second && chain_line_parse(line, len, &second) && strcmp(second.prev, hash) == 0;
     file->chain = file->name_chain;
     file->number = file->name_number;
     if (file->header_linked) {
@@ -173,8 +102,30 @@ static enum status read_header(struct verify *verify, struct verify_file *file)
      * to leave the file's signatures unchecked. */
     file->unknown_key = file->has_header && (file->header_linked || !has_second) &&
                         !key_ring_holds(verify->ring, file->key);
-    reader_close(&reader);
-    return status;
+    lines_close(lines);
+    return status == ERR_IO || status == ERR_MEMORY || status == ERR_INTERNAL ? status : OK;
+}
+
+static bool is_named(const struct verify_file *file)
+{
+    return file->name_number == file->number && file->name_chain == file->chain;
+}
+
+/* Compressing leaves both forms of a file when it is interrupted before its last step. */
+static enum status compare_forms(struct verify *verify, struct verify_file *file,
+                                 const struct verify_file *plain)
+{
+    uint64_t bytes = 0;
+    if (strcmp(plain->name, file->name) == 0) {
+        file->twin = true;
+        return OK;
+    }
+    enum status status = closed_compare(verify->dir_fd, plain->name, file->name, &bytes);
+    /* The plain one has gone meanwhile: it is read in this form. */
+    if (status == ERR_IO && errno == ENOENT)
+        status = OK;
+    file->twin = status == OK;
+    return status == DENIED ? OK : status;
 }
 
 static int compare_files(const void *left, const void *right)
@@ -186,10 +137,8 @@ static int compare_files(const void *left, const void *right)
     if (a->number != b->number)
         return a->number < b->number ? -1 : 1;
     /* Of two with one number the rightly named one is the file, the other a copy. */
-    bool a_named = a->name_number == a->number && a->name_chain == a->chain;
-    bool b_named = b->name_number == b->number && b->name_chain == b->chain;
-    if (a_named != b_named)
-        return a_named ? -1 : 1;
+    if (is_named(a) != is_named(b))
+        return is_named(a) ? -1 : 1;
     return strcmp(a->name, b->name);
 }
 
@@ -197,10 +146,13 @@ static enum status add_file(struct verify *verify, const char *name)
 {
     struct verify_file file = {0};
     struct stat st;
-    if (!file_name_parse(name, &file.name_chain, &file.name_number))
+    if (!file_name_parse_any(name, &file.name_chain, &file.name_number, &file.packed))
         return OK;
     memcpy(file.name, name, strlen(name) + 1);
-    if (fstatat(verify->dir_fd, name, &st, AT_SYMLINK_NOFOLLOW) != 0 || !S_ISREG(st.st_mode))
+    int failed = fstatat(verify->dir_fd, file.name, &st, AT_SYMLINK_NOFOLLOW);
+    if (failed && is_packed_since(&file))
+        failed = fstatat(verify->dir_fd, file.name, &st, AT_SYMLINK_NOFOLLOW);
+    if (failed || !S_ISREG(st.st_mode))
         return ERR_IO;
     file.size = (uint64_t)st.st_size;
     verify->bytes_total += file.size;
@@ -239,12 +191,14 @@ enum status verify_list(struct verify *verify)
     if (status != OK || verify->file_count == 0)
         return status;
     qsort(verify->files, verify->file_count, sizeof *verify->files, compare_files);
-    for (size_t i = 1; i < verify->file_count; i++) {
+    for (size_t i = 1; status == OK && i < verify->file_count; i++) {
         struct verify_file *file = &verify->files[i];
         const struct verify_file *other = &verify->files[i - 1];
         file->duplicate = file->chain == other->chain && file->number == other->number;
+        if (file->duplicate && file->packed && is_named(file) && is_named(other))
+            status = compare_forms(verify, file, other);
     }
-    return OK;
+    return status;
 }
 
 static enum status check_signature(struct verify *verify, size_t index, uint64_t number,
@@ -311,6 +265,57 @@ static bool ends_like_earlier(const struct verify *verify, const struct run *run
     return false;
 }
 
+/* Bytes that do not decompress: whatever records they held. */
+static enum status add_damage(struct verify *verify, size_t index, uint64_t number)
+{
+    const struct run fresh = {.file = index,
+                              .line = number + 1,
+                              .last_file = index,
+                              .last_line = number,
+                              .lines = UINT64_MAX,
+                              .fault = RUN_DAMAGED};
+    return add_run(verify, &fresh);
+}
+
+/* A tombstone stands for lines: the run goes on behind it as if they were there. */
+static bool take_stone(struct verify *verify, size_t index, const char *line, size_t len,
+                       struct run *fresh, struct chain_line *parsed)
+{
+    const struct verify_file *file = &verify->files[index];
+    struct chain_tombstone stone;
+    if (!chain_tombstone_parse(line, len, &stone) || stone.chain != file->chain ||
+        stone.file != file->number || !chain_tombstone_verify(line, len - 1, verify->ring))
+        return false;
+    fresh->last_seq = stone.last;
+    fresh->lines = stone.last - stone.first + 1;
+    memcpy(fresh->hash, stone.hash, sizeof fresh->hash);
+    memcpy(parsed->time, stone.to, sizeof parsed->time);
+    memcpy(verify->checkpoint_time, stone.to, sizeof verify->checkpoint_time);
+    verify->result->tombstones++;
+    verify->result->purged_technical += stone.technical;
+    verify->result->purged_care += stone.care;
+    return true;
+}
+
+/* The hash and the numbers of a line that is one record. */
+static enum status judge_line(struct verify *verify, const char *line, size_t len,
+                              struct chain_line *parsed, struct run *fresh)
+{
+    fresh->first_seq = parsed->seq;
+    fresh->last_seq = parsed->seq;
+    memcpy(fresh->prev, parsed->prev, sizeof fresh->prev);
+    if (strcmp(parsed->type, "tombstone") == 0) {
+        fresh->parsed = take_stone(verify, fresh->file, line, len, fresh, parsed);
+        fresh->fault = fresh->parsed ? RUN_SOUND : RUN_FORGED;
+        fresh->lines = fresh->parsed ? fresh->lines : UINT64_MAX;
+        return OK;
+    }
+    enum status status = hasher_line(verify->hasher, line, len, fresh->hash);
+    if (status == OK && strcmp(parsed->type, "checkpoint") == 0)
+        status = check_signature(verify, fresh->file, fresh->line, line, len - 1, parsed->time);
+    return status;
+}
+
 static enum status add_line(struct verify *verify, size_t index, uint64_t number, const char *line,
                             size_t len, enum line_kind kind)
 {
@@ -325,11 +330,9 @@ static enum status add_line(struct verify *verify, size_t index, uint64_t number
         fresh.lines = records ? records : 1;
         return add_run(verify, &fresh);
     }
-    enum status status = hasher_line(verify->hasher, line, len, fresh.hash);
-    if (status == OK && strcmp(parsed.type, "checkpoint") == 0)
-        status = check_signature(verify, index, number, line, len - 1, parsed.time);
-    if (status != OK)
-        return status;
+    enum status status = judge_line(verify, line, len, &parsed, &fresh);
+    if (status != OK || !fresh.parsed)
+        return status != OK ? status : add_run(verify, &fresh);
     memcpy(verify->last_time, parsed.time, sizeof verify->last_time);
     /* A chain without any good checkpoint is unsigned from its first line on. */
     if (!verify->checkpoint_time[0])
@@ -338,54 +341,72 @@ static enum status add_line(struct verify *verify, size_t index, uint64_t number
     verify->last_line = number;
     struct run *run = verify->run_count ? &verify->runs[verify->run_count - 1] : NULL;
     if (run && run->parsed && !run->sealed && !verify->overflow &&
-        parsed.seq == run->last_seq + 1 && strcmp(parsed.prev, run->hash) == 0) {
-        run->last_seq = parsed.seq;
+        fresh.first_seq == run->last_seq + 1 && strcmp(fresh.prev, run->hash) == 0) {
+        run->last_seq = fresh.last_seq;
         run->last_file = index;
         run->last_line = number;
-        run->lines++;
+        run->lines += fresh.lines;
         memcpy(run->hash, fresh.hash, sizeof run->hash);
         run->sealed = ends_like_earlier(verify, run, verify->run_count - 1);
         return OK;
     }
-    fresh.first_seq = parsed.seq;
-    fresh.last_seq = parsed.seq;
     fresh.header = number == 1 && strcmp(parsed.type, "header") == 0;
-    memcpy(fresh.prev, parsed.prev, sizeof fresh.prev);
     fresh.sealed = ends_like_earlier(verify, &fresh, verify->run_count);
     return add_run(verify, &fresh);
 }
 
+struct reading {
+    struct lines *lines;
+    uint64_t number; /* of the last line */
+    unsigned tries;
+    bool ended;
+};
+
+static enum status read_line(struct verify *verify, size_t index, struct reading *reading)
+{
+    const char *line = NULL;
+    size_t len = 0;
+    enum line_kind kind = LINE_WHOLE;
+    enum status status = lines_next(reading->lines, &line, &len);
+    if (status == CLOSED) {
+        reading->ended = true;
+        return OK;
+    }
+    if (status == ERR_INVALID)
+        return add_damage(verify, index, reading->number);
+    if (status == NEED_MORE && !verify->files[index].packed && reading->tries++ < PARTIAL_TRIES) {
+        /* Perhaps a running server is in the middle of a write. */
+        const struct timespec pause = {.tv_nsec = 10000000};
+        (void)nanosleep(&pause, NULL);
+        return OK;
+    }
+    reading->ended = status == NEED_MORE;
+    if (status == NEED_MORE)
+        kind = LINE_PARTIAL;
+    else if (status == ERR_LIMIT)
+        kind = LINE_TOO_LONG;
+    else if (status != OK)
+        return status;
+    verify->result->bytes += len;
+    return add_line(verify, index, ++reading->number, line, len, kind);
+}
+
 enum status verify_read_file(struct verify *verify, size_t index)
 {
-    struct reader reader;
-    enum status status = reader_open(&reader, verify->dir_fd, verify->files[index].name);
+    struct reading reading = {0};
+    enum status status = open_file(verify, &verify->files[index], &reading.lines);
     if (status != OK)
         return status;
-    uint64_t number = 0;
-    uint64_t reported = verify->bytes_done;
-    unsigned tries = 0;
-    enum line_kind kind = LINE_NONE;
-    do {
-        const char *line = NULL;
-        size_t len = 0;
-        status = reader_line(&reader, &line, &len, &kind);
-        if (status == OK && kind == LINE_PARTIAL && tries++ < PARTIAL_TRIES) {
-            /* Perhaps a running server is in the middle of a write. */
-            const struct timespec pause = {.tv_nsec = 10000000};
-            (void)nanosleep(&pause, NULL);
-            reader.head -= len;
-            reader.ended = false;
-            continue;
-        }
-        if (status == OK && kind != LINE_NONE)
-            status = add_line(verify, index, ++number, line, len, kind);
-        verify->bytes_done += len;
-        verify->result->bytes += len;
+    uint64_t before = verify->bytes_done;
+    uint64_t reported = before;
+    while (status == OK && !reading.ended) {
+        status = read_line(verify, index, &reading);
+        verify->bytes_done = before + lines_read(reading.lines);
         if (verify->on_progress && verify->bytes_done - reported >= PROGRESS_BYTES) {
             reported = verify->bytes_done;
             verify->on_progress(verify->bytes_done, verify->bytes_total, verify->context);
         }
-    } while (status == OK && kind != LINE_NONE);
-    reader_close(&reader);
+    }
+    lines_close(reading.lines);
     return status;
 }

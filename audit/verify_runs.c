@@ -243,9 +243,27 @@ static enum status find_added(struct verify *verify, const struct run *run)
                        run->lines, run->first_seq, run->last_seq);
 }
 
+static enum status find_fault(struct verify *verify, const struct run *run, uint64_t lost)
+{
+    if (run->fault == RUN_FORGED)
+        return verify_find(verify, run->file, run->line,
+                           "bad signature: this tombstone was not signed for this place by a known "
+                           "key; %" PRIu64 " record(s) are missing here",
+                           lost);
+    return verify_find(verify, run->file, run->line,
+                       "changed: the compressed bytes before this line are not those that were "
+                       "written; %" PRIu64 " record(s) in them are lost",
+                       lost);
+}
+
 /* One stray that stands in a gap. *left is what the gap still wants. */
 static enum status judge_stray(struct verify *verify, const struct run *run, uint64_t *left)
 {
+    if (run->fault != RUN_SOUND) {
+        uint64_t lost = *left;
+        *left = 0;
+        return find_fault(verify, run, lost);
+    }
     if (run->partial) {
         uint64_t more = *left > 0 ? *left - 1 : 0;
         *left = 0;
@@ -269,7 +287,8 @@ static enum status judge_stray(struct verify *verify, const struct run *run, uin
 /* True when b is the rest of the damage that a began: one line broken into pieces. */
 static bool is_continued(const struct run *a, const struct run *b)
 {
-    return a && !b->parsed && !b->partial && a->last_file == b->file && a->last_line + 1 == b->line;
+    return a && !b->parsed && !b->partial && b->fault != RUN_FORGED && a->last_file == b->file &&
+           a->last_line + 1 == b->line;
 }
 
 static enum status judge_strays(struct verify *verify, size_t first, size_t end,
@@ -358,7 +377,7 @@ static enum status judge_tail(struct verify *verify, size_t first)
     enum status status = OK;
     for (size_t i = first; status == OK && i < verify->run_count; i++) {
         const struct run *run = &verify->runs[i];
-        uint64_t left = run->parsed ? 0 : 1;
+        uint64_t left = run->parsed || run->fault != RUN_SOUND ? 0 : 1;
         if (run->place == RUN_MOVED)
             status = find_moved(verify, run);
         else

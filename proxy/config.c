@@ -66,8 +66,10 @@ struct audit_fields {
     const char *directory;
     const char *key;
     const char *durability;
+    const char *rotate;
     unsigned checkpoint_seconds;
     size_t file_bytes;
+    bool compress;
 };
 
 static const struct config_field audit_field_list[] = {
@@ -76,6 +78,15 @@ static const struct config_field audit_field_list[] = {
     FIELD(FIELD_TEXT, struct audit_fields, durability),
     FIELD(FIELD_UINT, struct audit_fields, checkpoint_seconds, .min = 1, .max = 86400),
     FIELD(FIELD_SIZE, struct audit_fields, file_bytes, .min = 65536, .max = (int64_t)1 << 40),
+    FIELD(FIELD_TEXT, struct audit_fields, rotate),
+    FIELD(FIELD_BOOL, struct audit_fields, compress),
+    {.name = "retention", .form = FIELD_GROUP},
+    {.name = NULL}};
+
+static const struct config_field retention_fields[] = {
+    FIELD(FIELD_UINT, struct audit_retention, technical_days, .min = 1, .max = 36500),
+    FIELD(FIELD_TEXT, struct audit_retention, justification),
+    FIELD(FIELD_UINT, struct audit_retention, care_years, .min = 1, .max = 1000),
     {.name = NULL}};
 
 struct alert_fields {
@@ -230,10 +241,69 @@ static void read_databases(struct config_reader *reader, const config_setting_t 
     }
 }
 
+/* Délibération 2021-122 of the CNIL: logs are kept for six to twelve months; for longer only where
+ * that is justified, and the justification is written down. */
+#define TECHNICAL_DAYS_LEAST 180U
+#define TECHNICAL_DAYS_MOST  365U
+#define JUSTIFICATION_LEAST  20U
+#define JUSTIFICATION_MOST   1000U
+
+static void read_retention(struct config_reader *reader, const config_setting_t *audit,
+                           struct audit_retention *retention)
+{
+    const config_setting_t *group = config_group(reader, audit, "retention");
+    if (!group)
+        return;
+    config_read_fields(reader, group, retention_fields, retention);
+    const config_setting_t *days = config_setting_get_member(group, "technical_days");
+    const config_setting_t *years = config_setting_get_member(group, "care_years");
+    const config_setting_t *why = config_setting_get_member(group, "justification");
+    size_t len = retention->justification ? strlen(retention->justification) : 0;
+    if (days && retention->technical_days > 0 && retention->technical_days < TECHNICAL_DAYS_LEAST)
+        config_complain(reader, days,
+                        "audit.retention.technical_days = %u is less than six months: the CNIL's "
+                        "recommendation on logging (2021-122) says that logs are kept for six to "
+                        "twelve months, since misuse is mostly found late; give 180 to 365",
+                        retention->technical_days);
+    if (retention->technical_days > TECHNICAL_DAYS_MOST && len == 0)
+        config_complain(reader, days,
+                        "audit.retention.technical_days = %u is more than a year, and the CNIL's "
+                        "recommendation on logging (2021-122) wants a written reason for that: "
+                        "give audit.retention.justification, or 180 to 365",
+                        retention->technical_days);
+    if (why && (len < JUSTIFICATION_LEAST || len > JUSTIFICATION_MOST))
+        config_complain(reader, why,
+                        "audit.retention.justification must say why in %u to %u bytes; an auditor "
+                        "will read it",
+                        JUSTIFICATION_LEAST, JUSTIFICATION_MOST);
+    if (retention->care_years > 0 && retention->technical_days == 0 && !days)
+        config_complain(reader, years,
+                        "audit.retention.care_years needs technical_days: what is technical is not "
+                        "kept for longer than what is about care");
+    if (retention->care_years > 0 && retention->technical_days / 365U > retention->care_years)
+        config_complain(
+            reader, years,
+            "audit.retention.care_years = %u is less than technical_days: what is about "
+            "care is kept for at least as long",
+            retention->care_years);
+}
+
+static void read_rotate(struct config_reader *reader, const config_setting_t *group,
+                        const char *rotate, struct audit_options *audit)
+{
+    audit->daily = !rotate || strcmp(rotate, "daily") == 0;
+    if (!audit->daily && strcmp(rotate, "size") != 0)
+        config_complain(reader, config_setting_get_member(group, "rotate"),
+                        "audit.rotate is \"daily\" (a new file each day, UTC, and past file_bytes) "
+                        "or \"size\" (past file_bytes only), not \"%s\"",
+                        rotate);
+}
+
 static void read_audit(struct config_reader *reader, const config_setting_t *root,
                        struct audit_options *audit)
 {
-    struct audit_fields fields = {.checkpoint_seconds = 60, .file_bytes = (size_t)256 << 20};
+    struct audit_fields fields = {
+        .checkpoint_seconds = 60, .file_bytes = (size_t)256 << 20, .compress = true};
     const config_setting_t *group = config_group(reader, root, "audit");
     if (!group)
         return;
@@ -242,6 +312,9 @@ static void read_audit(struct config_reader *reader, const config_setting_t *roo
     audit->key_file = fields.key;
     audit->checkpoint_seconds = fields.checkpoint_seconds;
     audit->file_bytes = fields.file_bytes;
+    audit->compress = fields.compress;
+    read_rotate(reader, group, fields.rotate, audit);
+    read_retention(reader, group, &audit->retention);
     audit->durability = AUDIT_WRITTEN;
     if (fields.durability && strcmp(fields.durability, "synced") == 0)
         audit->durability = AUDIT_SYNCED;

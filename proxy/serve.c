@@ -14,6 +14,7 @@
 #include "proxy/ddl.h"
 #include "proxy/figures.h"
 #include "proxy/listener.h"
+#include "proxy/packing.h"
 #include "proxy/pool_share.h"
 #include "proxy/quota.h"
 #include "proxy/reload.h"
@@ -38,6 +39,7 @@ struct service {
     struct event *signals[3];
     struct listener *listener;
     struct admin *admin;
+    struct packing *packing;
     sigset_t old_mask;
 };
 
@@ -123,6 +125,7 @@ static void stop(struct service *service)
     for (unsigned i = 0; i < service->opened; i++)
         worker_join(&service->workers[i]);
     admin_stop(service->admin); /* it reads the workers' meters */
+    packing_stop(service->packing);
     ddl_join();
     /* Its last answers go to the mailboxes of workers that have ended: worker_close reads them. */
     connector_stop(service->process.connector);
@@ -177,6 +180,8 @@ static enum status run(struct service *service, const struct config *config)
             listener_open(service->base, &service->process, service->workers, &service->listener);
     if (status == OK && config->admin.port != 0)
         status = admin_start(&service->process, &service->admin);
+    if (status == OK && config->audit.compress)
+        status = packing_start(config->audit.directory, &service->packing);
     if (status != OK)
         return status;
     reload_audit_event(service->process.reload, "start", PGVIGIL_VERSION);

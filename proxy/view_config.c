@@ -120,6 +120,11 @@ void view_put_config(const struct config *config, struct view_rows *rows)
         "written");
     put_size(rows, "audit.checkpoint_seconds", config->audit.checkpoint_seconds, "60");
     put_size(rows, "audit.file_bytes", config->audit.file_bytes, "268435456");
+    put(rows, "audit.rotate", config->audit.daily ? "daily" : "size", "daily");
+    put(rows, "audit.compress", config->audit.compress ? "true" : "false", "true");
+    put_size(rows, "audit.retention.technical_days", config->audit.retention.technical_days, "0");
+    put(rows, "audit.retention.justification", config->audit.retention.justification, NULL);
+    put_size(rows, "audit.retention.care_years", config->audit.retention.care_years, "0");
     put(rows, "alert.command", config->alert_command, NULL);
     put_size(rows, "workers", config->workers, "0");
     put_size(rows, "worker_fill", config->worker_fill, "16");

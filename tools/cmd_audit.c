@@ -16,6 +16,7 @@ struct subcommand {
 
 static const struct subcommand subcommands[] = {
     {"verify", cmd_audit_verify, "is the trail what was written"},
+    {"compress", cmd_audit_compress, "compress the files that are closed"},
 };
 
 static const char about[] =

@@ -8,5 +8,6 @@
 #include "tools/cli.h"
 
 int cmd_audit_verify(int argc, char **argv);
+int cmd_audit_compress(int argc, char **argv);
 
 #endif

@@ -39,6 +39,10 @@ static void clear_progress(struct printer *printer)
 static void on_finding(const struct audit_finding *finding, void *context)
 {
     clear_progress(context);
+    if (finding->note) {
+        (void)printf("%s: note: %s\n", finding->file, finding->message);
+        return;
+    }
     if (finding->line)
         (void)printf("%s:%" PRIu64 ": %s\n", finding->file, finding->line, finding->message);
     else
@@ -88,6 +92,10 @@ static int verify(const struct cli_command *command, const char *directory, cons
         return cli_fail(command, CLI_CANNOT, "%s with key %s: %s", directory, public_key, reason);
     if (result.files == 0)
         return cli_fail(command, CLI_CANNOT, "%s holds no audit file", directory);
+    if (result.tombstones)
+        (void)printf("%s: %" PRIu64 " tombstone(s), each signed: %" PRIu64 " technical and %" PRIu64
+                     " care record(s) were purged\n",
+                     directory, result.tombstones, result.purged_technical, result.purged_care);
     (void)printf("%s: %" PRIu64 " file(s), %" PRIu64 " line(s), %" PRIu64 " checkpoint(s), %" PRIu64
                  " byte(s): ",
                  directory, result.files, result.records, result.checkpoints, result.bytes);

@@ -25,12 +25,22 @@
 
 enum audit_durability { AUDIT_WRITTEN, AUDIT_SYNCED };
 
+/* How long records are kept (audit_purge). */
+struct audit_retention {
+    unsigned technical_days;   /* 0: they are never purged */
+    const char *justification; /* why they are kept for longer than a year, or NULL */
+    unsigned care_years;       /* 0: never */
+};
+
 struct audit_options {
     const char *directory; /* created 0700 if missing */
     const char *key_file;  /* Ed25519 private key, PEM */
     enum audit_durability durability;
     unsigned checkpoint_seconds; /* 0: 60 */
     uint64_t file_bytes;         /* rotate past this; 0: 256 MiB */
+    bool daily;                  /* and when the UTC day has changed */
+    bool compress;               /* closed files, by whoever runs audit_pack */
+    struct audit_retention retention;
 };
 
 struct audit;
@@ -209,15 +219,34 @@ NODISCARD enum status audit_tick(struct audit *audit);
 /* False after a failed flush, until one succeeds. */
 bool audit_healthy(const struct audit *audit);
 
+/*
+ * Compresses the directory's closed files (audit/pack.c), each beside itself, then takes the plain
+ * one away: a crash at any point leaves one of the two whole. A file is closed when its chain has a
+ * later one. It never waits for those who write. `stop` is asked now and then (NULL: nobody is).
+ * DENIED: another process is at the directory's closed files. ERR_IO, ERR_MEMORY; *why then says
+ * it, until the thread's next call.
+ */
+struct audit_pack_result {
+    uint64_t files;
+    uint64_t bytes, packed_bytes;
+    uint64_t failed; /* files that stay as they are: said in the log */
+};
+typedef bool audit_stop_fn(void *context);
+NODISCARD enum status audit_pack(const char *directory, audit_stop_fn *stop, void *context,
+                                 struct audit_pack_result *result, const char **why);
+
 /* Verification (audit/verify.c) needs only the public key. */
 struct audit_finding {
     const char *file;
     uint64_t line; /* 1-based; 0: the file as a whole */
     const char
         *message; /* "changed", "missing", "added", "moved", "truncated", ... as a sentence */
+    bool note;    /* worth knowing, and nothing that was done to the trail: another key */
 };
 struct audit_verify_result {
     uint64_t files, records, checkpoints, bytes;
+    uint64_t tombstones, purged_technical, purged_care; /* and the records they stand for */
+    uint64_t key_changes;
     uint64_t findings; /* 0: the trail is whole */
 };
 typedef void audit_finding_fn(const struct audit_finding *finding, void *context);

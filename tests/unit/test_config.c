@@ -176,6 +176,62 @@ static void every_key_is_read(void **state)
     assert_int_equal(config->limits.message_bytes, 100000);
 }
 
+#define AUDIT_OF(more)                                                                             \
+    LISTEN "databases = ( " DATABASE " );\npolicy = \"policy\";\n"                                 \
+           "audit = { directory = \"audit\"; key = \"audit.pem\"; " more "};\n"
+
+static void audit_files_end_daily_unless_told(void **state)
+{
+    (void)state;
+    assert_int_equal(load(AUDIT_OF("")), OK);
+    assert_true(config->audit.daily);
+    assert_true(config->audit.compress);
+    assert_int_equal(load(AUDIT_OF("rotate = \"size\"; compress = false; ")), OK);
+    assert_false(config->audit.daily);
+    assert_false(config->audit.compress);
+    assert_int_equal(load(AUDIT_OF("rotate = \"hourly\"; ")), ERR_INVALID);
+    assert_string_equal(told(),
+                        "pgvigil.cfg:4: audit.rotate is \"daily\" (a new file each day, UTC, "
+                        "and past file_bytes) or \"size\" (past file_bytes only), not "
+                        "\"hourly\"\n");
+}
+
+static void audit_retention_outside_the_recommendation_says_why(void **state)
+{
+    (void)state;
+    static const struct {
+        const char *text;
+        const char *error; /* part of it; NULL: none */
+    } cases[] = {
+        {AUDIT_OF(""), NULL},
+        {AUDIT_OF("retention = { technical_days = 180; }; "), NULL},
+        {AUDIT_OF("retention = { technical_days = 365; care_years = 20; }; "), NULL},
+        {AUDIT_OF("retention = { technical_days = 730; justification = \"claims under article "
+                  "L. 1142-28 are brought late\"; }; "),
+         NULL},
+        {AUDIT_OF("\n retention = {\n technical_days = 179; }; "),
+         "pgvigil.cfg:6: audit.retention.technical_days = 179 is less than six months"},
+        {AUDIT_OF("\n retention = {\n technical_days = 366; }; "),
+         "pgvigil.cfg:6: audit.retention.technical_days = 366 is more than a year"},
+        {AUDIT_OF("retention = { technical_days = 730; justification = \"because\"; }; "),
+         "pgvigil.cfg:4: audit.retention.justification must say why"},
+        {AUDIT_OF("retention = { care_years = 20; }; "),
+         "pgvigil.cfg:4: audit.retention.care_years needs technical_days"},
+        {AUDIT_OF("retention = { technical_days = 1095; care_years = 2; justification = \"a "
+                  "reason that is long enough\"; }; "),
+         "pgvigil.cfg:4: audit.retention.care_years = 2 is less than technical_days"},
+        {AUDIT_OF("retention = { days = 5; }; "), "pgvigil.cfg:4: unknown key \"days\""},
+    };
+    for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
+        assert_int_equal(load(cases[i].text), cases[i].error ? ERR_INVALID : OK);
+        if (cases[i].error && strncmp(told(), cases[i].error, strlen(cases[i].error)) != 0)
+            fail_msg("wanted %s, got %s", cases[i].error, told());
+    }
+    assert_int_equal(load(cases[2].text), OK);
+    assert_int_equal(config->audit.retention.technical_days, 365);
+    assert_int_equal(config->audit.retention.care_years, 20);
+}
+
 static void files_inside_a_conninfo_start_from_the_file(void **state)
 {
     (void)state;
@@ -469,6 +525,8 @@ int main(void)
     const struct CMUnitTest tests[] = {
         TEST(smallest_file_has_its_defaults),
         TEST(every_key_is_read),
+        TEST(audit_files_end_daily_unless_told),
+        TEST(audit_retention_outside_the_recommendation_says_why),
         TEST(files_inside_a_conninfo_start_from_the_file),
         TEST(included_files_resolve_from_their_own_place),
         TEST(all_errors_are_told_at_once_with_their_lines),
