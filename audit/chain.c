@@ -17,7 +17,9 @@
 /* Signed before the line's bytes: a signature of ours over anything else is never a checkpoint. */
 #define SIGNED_PREFIX  "pgvigil audit checkpoint 1\n"
 #define STONE_PREFIX   "pgvigil audit tombstone 1\n"
-#define SIGNED_MAX     4096U
+#define SIGNED_MAX     8192U
+#define WHY_MAX        600U
+#define WHO_MAX        200U
 #define SIGNATURE_OPEN ",\"signature\":\""
 #define SIGNATURE_TAIL (sizeof SIGNATURE_OPEN - 1 + 2 * KEY_SIGNATURE + 2)
 
@@ -357,8 +359,10 @@ enum status chain_tombstone(const struct chain_tombstone *stone, const struct ke
     encode_field(out, "to", stone->to);
     encode_number(out, "chain", stone->chain);
     encode_number(out, "file", stone->file);
-    encode_field(out, "why", why);
-    encode_field(out, "who", who);
+    buf_str(out, ",\"why\":");
+    (void)encode_string(out, why, WHY_MAX);
+    buf_str(out, ",\"who\":");
+    (void)encode_string(out, who, WHO_MAX);
     encode_field(out, "key", key_fingerprint(key));
     enum status status = sign_line(key, STONE_PREFIX, start, out);
     if (status == OK)

@@ -134,6 +134,7 @@ enum status closed_open(const char *directory, struct closed *closed)
         status = errno == EWOULDBLOCK ? DENIED : ERR_IO;
     if (status == OK) {
         (void)unlinkat(closed->dir_fd, CLOSED_TEMPORARY, 0);
+        (void)unlinkat(closed->dir_fd, CLOSED_TEMPORARY_PACKED, 0);
         status = list(closed);
     }
     if (status == OK && closed->count > 0) {
@@ -159,27 +160,28 @@ void closed_close(struct closed *closed)
     closed->dir_fd = -1;
 }
 
-enum status closed_create(const struct closed *closed, int *fd)
+enum status closed_create(const struct closed *closed, const char *temporary, int *fd)
 {
-    (void)unlinkat(closed->dir_fd, CLOSED_TEMPORARY, 0);
-    *fd = openat(closed->dir_fd, CLOSED_TEMPORARY,
-                 O_RDWR | O_CREAT | O_EXCL | O_CLOEXEC | O_NOFOLLOW, S_IRUSR | S_IWUSR);
+    (void)unlinkat(closed->dir_fd, temporary, 0);
+    *fd = openat(closed->dir_fd, temporary, O_RDWR | O_CREAT | O_EXCL | O_CLOEXEC | O_NOFOLLOW,
+                 S_IRUSR | S_IWUSR);
     return *fd < 0 ? ERR_IO : OK;
 }
 
-enum status closed_publish(const struct closed *closed, int fd, const char *name, bool over)
+enum status closed_publish(const struct closed *closed, const char *temporary, int fd,
+                           const char *name, bool over)
 {
     if (fsync(fd) != 0)
         return ERR_IO;
     if (over) {
-        if (renameat(closed->dir_fd, CLOSED_TEMPORARY, closed->dir_fd, name) != 0)
+        if (renameat(closed->dir_fd, temporary, closed->dir_fd, name) != 0)
             return ERR_IO;
         return fsync(closed->dir_fd) == 0 ? OK : ERR_IO;
     }
     /* Unlike a rename, a link never takes the place of a file that is there. */
-    if (linkat(closed->dir_fd, CLOSED_TEMPORARY, closed->dir_fd, name, 0) != 0)
+    if (linkat(closed->dir_fd, temporary, closed->dir_fd, name, 0) != 0)
         return ERR_IO;
-    (void)unlinkat(closed->dir_fd, CLOSED_TEMPORARY, 0);
+    (void)unlinkat(closed->dir_fd, temporary, 0);
     return fsync(closed->dir_fd) == 0 ? OK : ERR_IO;
 }
 

@@ -36,12 +36,13 @@ struct closed {
 NODISCARD enum status closed_open(const char *directory, struct closed *closed);
 void closed_close(struct closed *closed);
 
-#define CLOSED_TEMPORARY "audit.tmp"
-/* The file to write into, which closed_publish gives its name: in place of what has it, where
- * `over`. Everything is on the disk then. ERR_IO. */
-NODISCARD enum status closed_create(const struct closed *closed, int *fd);
-NODISCARD enum status closed_publish(const struct closed *closed, int fd, const char *name,
-                                     bool over);
+#define CLOSED_TEMPORARY        "audit.tmp"
+#define CLOSED_TEMPORARY_PACKED "audit.tmp" FILE_PACKED
+/* The file to write into: CLOSED_TEMPORARY or CLOSED_TEMPORARY_PACKED. ERR_IO. */
+NODISCARD enum status closed_create(const struct closed *closed, const char *temporary, int *fd);
+/* Gives it its name: in place of what has it, where `over`. All is on the disk then. ERR_IO. */
+NODISCARD enum status closed_publish(const struct closed *closed, const char *temporary, int fd,
+                                     const char *name, bool over);
 /* OK: both forms hold the same text, and *bytes is its length. DENIED: they do not. */
 NODISCARD enum status closed_compare(int dir_fd, const char *plain, const char *packed,
                                      uint64_t *bytes);

@@ -2,7 +2,7 @@
  * pack.c: compresses closed files (see audit.h and closed.h).
  *
  * At any point at which the process or the machine may end, one of the two forms is there, whole:
- * the new one is written under another name, synced, read back and compared with the plain one, and
+ * the new one is written under another name, read back and compared with the plain one, synced, and
  * only when it has its name, and the disk has that, the plain one goes. Both may be there after a
  * crash; the next run compares them and takes the plain one away. Two that differ are evidence:
  * they stay, and verify tells of them.
@@ -74,16 +74,18 @@ static enum status make_packed(const struct packing *packing, const char *plain,
     int from = openat(packing->closed->dir_fd, plain, O_RDONLY | O_CLOEXEC | O_NOFOLLOW);
     if (from < 0)
         return ERR_IO;
-    enum status status = fstat(from, &st) == 0 ? closed_create(packing->closed, &to) : ERR_IO;
+    enum status status = fstat(from, &st) == 0
+                             ? closed_create(packing->closed, CLOSED_TEMPORARY_PACKED, &to)
+                             : ERR_IO;
     if (status == OK)
         status = copy(packing, from, to);
     if (status == OK) {
         const struct timespec times[2] = {st.st_atim, st.st_mtim};
         (void)futimens(to, times);
-        status = closed_publish(packing->closed, to, packed, false);
+        status = closed_compare(packing->closed->dir_fd, plain, CLOSED_TEMPORARY_PACKED, &bytes);
     }
     if (status == OK)
-        status = closed_compare(packing->closed->dir_fd, plain, packed, &bytes);
+        status = closed_publish(packing->closed, CLOSED_TEMPORARY_PACKED, to, packed, false);
     /* Its pages were wanted once. */
     (void)posix_fadvise(from, 0, 0, POSIX_FADV_DONTNEED);
     int error = errno;
@@ -91,7 +93,7 @@ static enum status make_packed(const struct packing *packing, const char *plain,
         (void)close(to);
     (void)close(from);
     if (status != OK)
-        (void)unlinkat(packing->closed->dir_fd, CLOSED_TEMPORARY, 0);
+        (void)unlinkat(packing->closed->dir_fd, CLOSED_TEMPORARY_PACKED, 0);
     errno = error;
     return status;
 }

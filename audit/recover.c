@@ -87,6 +87,14 @@ static bool find_last_line(const struct window *window, struct hasher *hasher,
                 return false;
             hashed = true;
         }
+        if (ours && foreign == 0) {
+            /* Of a closed file, whose later ones somebody took away. */
+            struct chain_tombstone stone;
+            if (chain_tombstone_parse(start, len, &stone)) {
+                memcpy(out->chain.prev, stone.hash, sizeof out->chain.prev);
+                line.seq = stone.last;
+            }
+        }
         if (ours) {
             bool closed = foreign == 0 && strcmp(line.type, "checkpoint") == 0;
             out->chain.unsigned_lines = closed ? 0 : 1;

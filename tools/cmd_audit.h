@@ -9,5 +9,6 @@
 
 int cmd_audit_verify(int argc, char **argv);
 int cmd_audit_compress(int argc, char **argv);
+int cmd_audit_purge(int argc, char **argv);
 
 #endif

@@ -235,6 +235,38 @@ typedef bool audit_stop_fn(void *context);
 NODISCARD enum status audit_pack(const char *directory, audit_stop_fn *stop, void *context,
                                  struct audit_pack_result *result, const char **why);
 
+/* The chain of commands that a person runs: behind those of any number of workers. */
+#define AUDIT_CHAIN_BY_HAND 1000U
+/* One event in that chain; waits some seconds for another command that is writing there. ERR_IO,
+ * ERR_INVALID, ERR_MEMORY, and *why as audit_open. */
+NODISCARD enum status audit_by_hand(const struct audit_options *options, const char *event,
+                                    const struct audit_session *session, const char *detail,
+                                    const char **why);
+
+/*
+ * Takes the records that options->retention does not want any longer out of closed files
+ * (audit/purge.c), and leaves signed tombstones in their places. Each file is replaced by one
+ * rename. A file that is not what was written is left alone: it is evidence. Only looks, unless
+ * `apply`. `on_file` is told of each file that has something due.
+ * DENIED: another process is at the directory's closed files. ERR_IO, ERR_INVALID (no retention, or
+ * the key), ERR_MEMORY; *why then says it, until the thread's next call.
+ */
+struct audit_purge_file {
+    const char *name;
+    uint64_t technical, care; /* records that are due */
+    uint64_t lines;           /* that the file has */
+    const char *refused;      /* a sentence: why it is left alone; NULL: it is not */
+};
+struct audit_purge_result {
+    uint64_t files, technical, care;
+    uint64_t bytes, bytes_left; /* of these files, on the disk */
+    uint64_t refused;           /* files that are left alone */
+};
+typedef void audit_purge_fn(const struct audit_purge_file *file, void *context);
+NODISCARD enum status audit_purge(const struct audit_options *options, bool apply, const char *who,
+                                  audit_purge_fn *on_file, void *context,
+                                  struct audit_purge_result *result, const char **why);
+
 /* Verification (audit/verify.c) needs only the public key. */
 struct audit_finding {
     const char *file;
