@@ -5,6 +5,7 @@
  * what a trail says was observed. Nothing is sent anywhere but the catalog's queries of --database,
  * and no constant of a statement is printed.
  */
+#include "audit/file.h"
 #include "proxy/catalog_load.h"
 #include "tools/catalog_file.h"
 #include "tools/cli.h"
@@ -12,6 +13,7 @@
 
 #include <dirent.h>
 #include <errno.h>
+#include <fcntl.h>
 #include <inttypes.h>
 #include <stdlib.h>
 #include <string.h>
@@ -220,6 +222,19 @@ static int by_name(const void *left, const void *right)
     return strcmp(*(const char *const *)left, *(const char *const *)right);
 }
 
+/* Plain, or closed and compressed: of a file that a crash left in both forms, the plain one. */
+static bool is_trail_file(int folder, const char *name)
+{
+    unsigned chain = 0;
+    uint64_t number = 0;
+    bool packed = false;
+    char plain[FILE_NAME_MAX];
+    if (!file_name_parse_any(name, &chain, &number, &packed))
+        return false;
+    file_name(chain, number, plain);
+    return !packed || faccessat(folder, plain, F_OK, AT_SYMLINK_NOFOLLOW) != 0;
+}
+
 /* The files of a trail, each chain in order. */
 static int list_trail(struct run *run, const char *path, const char ***files, size_t *count)
 {
@@ -231,8 +246,7 @@ static int list_trail(struct run *run, const char *path, const char ***files, si
     bool whole = true;
     while (whole && (entry = readdir(folder)) != NULL) {
         const char *name = entry->d_name;
-        size_t len = strlen(name);
-        if (strncmp(name, "audit-", 6) != 0 || len < 12 || strcmp(name + len - 6, ".jsonl") != 0)
+        if (!is_trail_file(dirfd(folder), name))
             continue;
         const char **grown = arena_grow(run->arena, *files, *count, &cap, sizeof(char *));
         whole = grown != NULL;

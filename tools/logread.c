@@ -3,6 +3,8 @@
  */
 #include "tools/logread.h"
 
+#include "audit/lines.h"
+
 #include <errno.h>
 #include <pgvigil/text.h>
 #include <stdlib.h>
@@ -102,6 +104,12 @@ enum status logread_finish(struct logread *reader, struct logread_entry *entry)
 
 /* ---- readers ---- */
 
+struct packed {
+    struct lines *lines;
+    const char *line; /* what is left of the line at hand */
+    size_t left;
+};
+
 /* JSON is one of two; what is no JSON and was given no prefix must be CSV. */
 static enum status guess(struct logread *reader)
 {
@@ -111,6 +119,57 @@ static enum status guess(struct logread *reader)
     (void)ungetc(byte, reader->file);
     reader->format = byte == '{' ? LOGREAD_JSON : LOGREAD_CSV;
     return OK;
+}
+
+/* A file of the trail that is closed and compressed, as if it were a plain one. */
+static ssize_t read_packed(void *context, char *out, size_t size)
+{
+    struct packed *packed = context;
+    if (packed->left == 0) {
+        enum status status = lines_next(packed->lines, &packed->line, &packed->left);
+        if (status == CLOSED)
+            return 0;
+        if (status != OK && status != NEED_MORE) {
+            errno = EIO;
+            return -1;
+        }
+    }
+    size_t len = packed->left < size ? packed->left : size;
+    memcpy(out, packed->line, len);
+    packed->line += len;
+    packed->left -= len;
+    return (ssize_t)len;
+}
+
+static int close_packed(void *context)
+{
+    struct packed *packed = context;
+    lines_close(packed->lines);
+    free(packed);
+    return 0;
+}
+
+static FILE *open_packed(const char *path)
+{
+    const char *why = NULL;
+    struct packed *packed = calloc(1, sizeof *packed);
+    if (packed == NULL || lines_open(path, &packed->lines, &why) != OK) {
+        free(packed);
+        return NULL;
+    }
+    const cookie_io_functions_t calls = {.read = read_packed, .close = close_packed};
+    FILE *file = fopencookie(packed, "r", calls);
+    if (file == NULL)
+        (void)close_packed(packed);
+    return file;
+}
+
+static FILE *open_file(const char *path)
+{
+    size_t len = strlen(path);
+    if (strcmp(path, "-") == 0)
+        return stdin;
+    return len > 4 && strcmp(path + len - 4, ".zst") == 0 ? open_packed(path) : fopen(path, "re");
 }
 
 enum status logread_open(const char *path, enum logread_format format, const char *prefix,
@@ -130,7 +189,7 @@ enum status logread_open(const char *path, enum logread_format format, const cha
         status = logread_prefix_new(prefix == NULL ? "" : prefix, &reader->prefix, why);
     if (status == OK) {
         errno = 0;
-        reader->file = strcmp(path, "-") == 0 ? stdin : fopen(path, "re");
+        reader->file = open_file(path);
         status = reader->file == NULL ? ERR_IO : OK;
     }
     if (status == OK && reader->format == LOGREAD_GUESS)

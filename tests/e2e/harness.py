@@ -637,7 +637,9 @@ pseudonym_key = "%s";
         records = []
         for path in sorted(self.audit_dir.rglob("*")):
             if path.is_file():
-                for line in path.read_bytes().splitlines():
+                packed = path.suffix == ".zst"
+                text = subprocess.run(["zstd", "-dqc", str(path)], check=True, capture_output=True).stdout if packed else path.read_bytes()
+                for line in text.splitlines():
                     with contextlib.suppress(ValueError):
                         records.append(json.loads(line))
         return records
