@@ -14,14 +14,19 @@
 #include <string.h>
 #include <time.h>
 
-/* Signed before the line's bytes: a signature of ours over anything else is never a checkpoint. */
-#define SIGNED_PREFIX  "pgvigil audit checkpoint 1\n"
-#define STONE_PREFIX   "pgvigil audit tombstone 1\n"
 #define SIGNED_MAX     8192U
 #define WHY_MAX        600U
 #define WHO_MAX        200U
 #define SIGNATURE_OPEN ",\"signature\":\""
 #define SIGNATURE_TAIL (sizeof SIGNATURE_OPEN - 1 + 2 * KEY_SIGNATURE + 2)
+
+/* Signed before the line's bytes: a signature of ours over anything else is never one of these. */
+struct prefix {
+    size_t len;
+    char text[32];
+};
+static const struct prefix checkpoint_prefix = {27, "pgvigil audit checkpoint 1\n"};
+static const struct prefix tombstone_prefix = {26, "pgvigil audit tombstone 1\n"};
 
 struct hasher {
     EVP_MD *md;
@@ -139,21 +144,20 @@ enum status chain_line_end(struct chain *chain, struct hasher *hasher, struct bu
 }
 
 /* Signs the line from `start` on and appends the signature to it. */
-static enum status sign_line(const struct key *key, const char *prefix, size_t start,
+static enum status sign_line(const struct key *key, const struct prefix *prefix, size_t start,
                              struct buf *out)
 {
     unsigned char message[SIGNED_MAX];
     unsigned char signature[KEY_SIGNATURE];
     char hex[2 * KEY_SIGNATURE + 1];
-    size_t prefix_len = strlen(prefix);
     size_t len = out->tail - start;
     if (out->failed)
         return ERR_MEMORY;
-    if (len > sizeof message - prefix_len)
+    if (len > sizeof message - prefix->len)
         return ERR_LIMIT;
-    memcpy(message, prefix, prefix_len);
-    memcpy(message + prefix_len, out->data + start, len);
-    enum status status = key_sign(key, message, prefix_len + len, signature);
+    memcpy(message, prefix->text, prefix->len);
+    memcpy(message + prefix->len, out->data + start, len);
+    enum status status = key_sign(key, message, prefix->len + len, signature);
     if (status != OK)
         return status;
     text_hex(signature, sizeof signature, hex);
@@ -174,7 +178,7 @@ enum status chain_checkpoint(struct chain *chain, struct hasher *hasher, const s
     encode_field(out, "reason", reason);
     encode_number(out, "lines", chain->unsigned_lines);
     encode_field(out, "key", key_fingerprint(key));
-    enum status status = sign_line(key, SIGNED_PREFIX, start, out);
+    enum status status = sign_line(key, &checkpoint_prefix, start, out);
     if (status != OK)
         return status;
     status = chain_line_end(chain, hasher, out, start);
@@ -272,13 +276,12 @@ static int hex_value(char c)
     return c <= '9' ? c - '0' : c - 'a' + 10;
 }
 
-static bool verify_line(const char *prefix, const char *bytes, size_t len,
+static bool verify_line(const struct prefix *prefix, const char *bytes, size_t len,
                         const struct key_ring *ring)
 {
     unsigned char message[SIGNED_MAX];
     unsigned char signature[KEY_SIGNATURE];
-    size_t prefix_len = strlen(prefix);
-    if (len < SIGNATURE_TAIL || len - SIGNATURE_TAIL > sizeof message - prefix_len)
+    if (len < SIGNATURE_TAIL || len - SIGNATURE_TAIL > sizeof message - prefix->len)
         return false;
     struct cursor cursor = {bytes + len - SIGNATURE_TAIL, bytes + len};
     if (!take_text(&cursor, SIGNATURE_OPEN))
@@ -290,19 +293,19 @@ static bool verify_line(const char *prefix, const char *bytes, size_t len,
     }
     if (!take_text(&cursor, "\"}"))
         return false;
-    memcpy(message, prefix, prefix_len);
-    memcpy(message + prefix_len, bytes, len - SIGNATURE_TAIL);
-    return key_ring_verify(ring, message, prefix_len + len - SIGNATURE_TAIL, signature);
+    memcpy(message, prefix->text, prefix->len);
+    memcpy(message + prefix->len, bytes, len - SIGNATURE_TAIL);
+    return key_ring_verify(ring, message, prefix->len + len - SIGNATURE_TAIL, signature);
 }
 
 bool chain_checkpoint_verify(const char *bytes, size_t len, const struct key_ring *ring)
 {
-    return verify_line(SIGNED_PREFIX, bytes, len, ring);
+    return verify_line(&checkpoint_prefix, bytes, len, ring);
 }
 
 bool chain_tombstone_verify(const char *bytes, size_t len, const struct key_ring *ring)
 {
-    return verify_line(STONE_PREFIX, bytes, len, ring);
+    return verify_line(&tombstone_prefix, bytes, len, ring);
 }
 
 static bool take_count(struct cursor *cursor, const char *name, uint64_t *number)
@@ -364,7 +367,7 @@ enum status chain_tombstone(const struct chain_tombstone *stone, const struct ke
     buf_str(out, ",\"who\":");
     (void)encode_string(out, who, WHO_MAX);
     encode_field(out, "key", key_fingerprint(key));
-    enum status status = sign_line(key, STONE_PREFIX, start, out);
+    enum status status = sign_line(key, &tombstone_prefix, start, out);
     if (status == OK)
         buf_append(out, "}\n", 2);
     return status == OK && out->failed ? ERR_MEMORY : status;
