@@ -85,7 +85,7 @@ int cmd_audit_purge(int argc, char **argv)
         .name = "audit purge",
         .about = about,
         .options = options,
-        .exits = "0 done, 1 files were left alone, 2 usage, 3 it could not be done",
+        .exits = "Exit status: 0 done, 1 files were left alone, 2 wrong usage, 3 cannot be done.",
     };
     int code = cli_parse(&command, argc, argv, NULL, NULL);
     if (code != CLI_CONTINUE)
