@@ -21,6 +21,7 @@
 #define PROGRESS_BYTES     ((size_t)4 << 20)
 #define RUNS_MAX           200000U
 #define PARTIAL_TRIES      3U
+#define LIST_TRIES         3U
 #define COPIES_LOOKED_BACK 16U
 
 enum line_kind { LINE_WHOLE, LINE_PARTIAL, LINE_TOO_LONG };
@@ -165,7 +166,7 @@ static enum status add_file(struct verify *verify, const char *name)
     return status;
 }
 
-enum status verify_list(struct verify *verify)
+static enum status list_once(struct verify *verify)
 {
     int fd = openat(verify->dir_fd, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
     DIR *dir = fd < 0 ? NULL : fdopendir(fd);
@@ -176,6 +177,8 @@ enum status verify_list(struct verify *verify)
     }
     enum status status = OK;
     const struct dirent *entry = NULL;
+    verify->file_count = 0;
+    verify->bytes_total = 0;
     errno = 0;
     /* One thread reads this DIR. NOLINTNEXTLINE(concurrency-mt-unsafe) */
     while (status == OK && (entry = readdir(dir)) != NULL) {
@@ -188,9 +191,30 @@ enum status verify_list(struct verify *verify)
     int error = errno;
     (void)closedir(dir);
     errno = error;
-    if (status != OK || verify->file_count == 0)
-        return status;
-    qsort(verify->files, verify->file_count, sizeof *verify->files, compare_files);
+    if (status == OK && verify->file_count > 0)
+        qsort(verify->files, verify->file_count, sizeof *verify->files, compare_files);
+    return status;
+}
+
+static bool has_gap(const struct verify *verify)
+{
+    for (size_t i = 1; i < verify->file_count; i++) {
+        const struct verify_file *file = &verify->files[i];
+        if (file->chain == file[-1].chain && file->number > file[-1].number + 1)
+            return true;
+    }
+    return false;
+}
+
+enum status verify_list(struct verify *verify)
+{
+    enum status status = OK;
+    /* A file that is compressed while the directory is read may be met in neither form. */
+    for (unsigned tries = 0; tries < LIST_TRIES; tries++) {
+        status = list_once(verify);
+        if (status != OK || !has_gap(verify))
+            break;
+    }
     for (size_t i = 1; status == OK && i < verify->file_count; i++) {
         struct verify_file *file = &verify->files[i];
         const struct verify_file *other = &verify->files[i - 1];

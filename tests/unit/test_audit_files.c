@@ -6,6 +6,8 @@
 #include "audit_fixture.h"
 #include "held_steps.h"
 
+#include <pthread.h>
+#include <stdatomic.h>
 #include <sys/wait.h>
 #include <time.h>
 
@@ -293,6 +295,67 @@ static void files_packing_that_fails_at_any_step_leaves_the_trail_whole(void **s
     assert_true(step > 10);
 }
 
+struct busy {
+    struct fixture *fixture;
+    struct audit *audit;
+    atomic_bool stopping;
+    unsigned packed; /* files */
+    bool failed;
+};
+
+static void *write_busily(void *context)
+{
+    struct busy *busy = context;
+    for (unsigned i = 0; i < 2000 && !busy->failed; i++) {
+        busy->failed =
+            audit_whole(busy->audit, &some_session, &some_statement, &some_outcome) != OK ||
+            audit_flush(busy->audit) != OK;
+    }
+    atomic_store(&busy->stopping, true);
+    return NULL;
+}
+
+static void *pack_busily(void *context)
+{
+    struct busy *busy = context;
+    struct audit_pack_result result;
+    const char *why = NULL;
+    while (!atomic_load(&busy->stopping)) {
+        if (audit_pack(busy->fixture->directory, NULL, NULL, &result, &why) != OK || result.failed)
+            return busy;
+        busy->packed += (unsigned)result.files;
+    }
+    return NULL;
+}
+
+static void verify_beside_writing_and_packing_is_whole(void **state)
+{
+    (void)state;
+    struct fixture fixture;
+    pthread_t writer;
+    pthread_t packer;
+    void *failed = NULL;
+    ahead = 0;
+    fixture_start(&fixture);
+    fixture.options.file_bytes = 30000;
+    struct busy busy = {.fixture = &fixture, .audit = fixture_open(&fixture, 0)};
+    assert_int_equal(pthread_create(&writer, NULL, write_busily, &busy), 0);
+    assert_int_equal(pthread_create(&packer, NULL, pack_busily, &busy), 0);
+    unsigned times = 0;
+    while (!atomic_load(&busy.stopping)) {
+        (void)expect_whole(&fixture);
+        times++;
+    }
+    assert_int_equal(pthread_join(writer, NULL), 0);
+    assert_int_equal(pthread_join(packer, &failed), 0);
+    assert_null(failed);
+    assert_false(busy.failed);
+    audit_close(busy.audit);
+    assert_true(busy.packed > 10 && times > 2);
+    assert_true(expect_whole(&fixture).records > 2000);
+    fixture_end(&fixture);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -302,6 +365,7 @@ int main(void)
         cmocka_unit_test(files_packed_may_be_the_last_that_are_left),
         cmocka_unit_test(files_in_both_forms_that_differ_are_a_finding),
         cmocka_unit_test(files_are_packed_by_one_process_at_a_time),
+        cmocka_unit_test(verify_beside_writing_and_packing_is_whole),
         cmocka_unit_test(files_packing_killed_at_any_step_leaves_the_trail_whole),
         cmocka_unit_test(files_packing_that_fails_at_any_step_leaves_the_trail_whole),
     };
