@@ -12,10 +12,12 @@
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
+#include <xxhash.h>
 #include <zstd.h>
 
 #define LEVEL          3
 #define SKIPPABLE      0x184D2A5EU
+#define SUM_FRAME      0x184D2A50U
 #define SEEKABLE       0x8F92EAB1U
 #define SKIPPABLE_HEAD 8U
 #define FOOTER         9U
@@ -103,6 +105,20 @@ void frames_free(struct frames *frames)
     memset(frames, 0, sizeof *frames);
 }
 
+static void put_sum(uint64_t sum, unsigned char out[FRAMES_SUM])
+{
+    const uint32_t words[4] = {SUM_FRAME, 8, (uint32_t)sum, (uint32_t)(sum >> 32)};
+    for (size_t i = 0; i < FRAMES_SUM; i++)
+        out[i] = (unsigned char)(words[i / 4] >> (i % 4 * 8));
+}
+
+bool frames_sum_is(const void *bytes, uint64_t sum)
+{
+    unsigned char wanted[FRAMES_SUM];
+    put_sum(sum, wanted);
+    return memcmp(bytes, wanted, sizeof wanted) == 0;
+}
+
 struct packer {
     int fd; /* borrowed */
     ZSTD_CCtx *context;
@@ -111,6 +127,7 @@ struct packer {
     unsigned char *packed; /* owned */
     size_t packed_cap;
     uint32_t count;
+    XXH3_state_t *sum; /* of what was written */
 };
 
 enum status packer_new(int fd, struct packer **packer)
@@ -122,7 +139,8 @@ enum status packer_new(int fd, struct packer **packer)
     buf_init(&fresh->text, 0);
     buf_init(&fresh->table, 0);
     fresh->context = ZSTD_createCCtx();
-    if (!fresh->context ||
+    fresh->sum = XXH3_createState();
+    if (!fresh->context || !fresh->sum || XXH3_64bits_reset(fresh->sum) != XXH_OK ||
         ZSTD_isError(ZSTD_CCtx_setParameter(fresh->context, ZSTD_c_compressionLevel, LEVEL)) ||
         ZSTD_isError(ZSTD_CCtx_setParameter(fresh->context, ZSTD_c_checksumFlag, 1))) {
         packer_free(fresh);
@@ -137,6 +155,7 @@ void packer_free(struct packer *packer)
     if (!packer)
         return;
     ZSTD_freeCCtx(packer->context);
+    (void)XXH3_freeState(packer->sum);
     buf_free(&packer->text);
     buf_free(&packer->table);
     free(packer->packed);
@@ -159,6 +178,15 @@ static enum status write_all(int fd, const unsigned char *bytes, size_t len)
     return OK;
 }
 
+static enum status put_frame(struct packer *packer, const void *bytes, size_t len, size_t text)
+{
+    write_le32(&packer->table, (uint32_t)len);
+    write_le32(&packer->table, (uint32_t)text);
+    packer->count++;
+    (void)XXH3_64bits_update(packer->sum, bytes, len);
+    return packer->table.failed ? ERR_MEMORY : write_all(packer->fd, bytes, len);
+}
+
 static enum status end_frame(struct packer *packer)
 {
     size_t len = buf_len(&packer->text);
@@ -178,11 +206,8 @@ static enum status end_frame(struct packer *packer)
         ZSTD_compress2(packer->context, packer->packed, most, buf_head(&packer->text), len);
     if (ZSTD_isError(packed))
         return ERR_MEMORY;
-    write_le32(&packer->table, (uint32_t)packed);
-    write_le32(&packer->table, (uint32_t)len);
-    packer->count++;
     buf_clear(&packer->text);
-    return packer->table.failed ? ERR_MEMORY : write_all(packer->fd, packer->packed, packed);
+    return put_frame(packer, packer->packed, packed, len);
 }
 
 enum status packer_bytes(struct packer *packer, const void *bytes, size_t len)
@@ -215,7 +240,11 @@ enum status packer_bytes(struct packer *packer, const void *bytes, size_t len)
 enum status packer_end(struct packer *packer)
 {
     struct buf out;
+    unsigned char sum[FRAMES_SUM];
     enum status status = end_frame(packer);
+    put_sum(XXH3_64bits_digest(packer->sum), sum);
+    if (status == OK)
+        status = put_frame(packer, sum, sizeof sum, 0);
     if (status != OK)
         return status;
     buf_init(&out, 0);

@@ -2,13 +2,15 @@
  * frames.h: closed files of the trail, compressed: the zstd "seekable format".
  *
  * A .zst of ours is a row of independent zstd frames, each of some MiB of text and whole lines,
- * each with a checksum, and a table of their sizes in a skippable frame at the end: `zstd -d` reads
- * it like any other, and a reader that wants one place decompresses one frame.
+ * each with a checksum, then two skippable frames: a checksum of all the compressed bytes (some
+ * bits of a frame mean nothing, and a change of those is a change, too), and a table of sizes.
+ * `zstd -d` reads it like any other, and a reader that wants one place decompresses one frame.
  */
 #ifndef PGVIGIL_AUDIT_FRAMES_H
 #define PGVIGIL_AUDIT_FRAMES_H
 
 #include <pgvigil/status.h>
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
@@ -17,10 +19,16 @@
 #define FRAMES_TEXT_MAX                                                                            \
     ((size_t)20 << 20) /* no frame of ours holds more: the longest line, and some */
 
+/* The frame of the checksum: head, and XXH3 of everything before it. */
+#define FRAMES_SUM ((size_t)16)
+
 struct frame {
     uint32_t packed; /* bytes in the file */
     uint32_t text;   /* bytes of the trail */
 };
+
+/* True when the FRAMES_SUM bytes are the checksum's frame, with this checksum. */
+bool frames_sum_is(const void *bytes, uint64_t sum);
 
 struct frames {
     struct frame *at; /* owned */

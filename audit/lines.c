@@ -15,6 +15,7 @@
 #include <string.h>
 #include <sys/stat.h>
 #include <unistd.h>
+#include <xxhash.h>
 #include <zstd.h>
 
 #define READ_BYTES ((size_t)256 << 10)
@@ -22,7 +23,10 @@
 struct packed {
     bool is; /* the file is compressed; the rest belongs to it */
     bool has_table;
-    bool told; /* of a table that is missing or wrong */
+    bool told;    /* of damage: a table that is missing, a checksum that is not there */
+    bool whole;   /* it was read from its beginning on, without a leap: then `sum` counts */
+    bool matched; /* its checksum is what was read */
+    XXH3_state_t *sum;
     ZSTD_DCtx *context;
     struct frames frames;
     size_t next;    /* frame */
@@ -57,8 +61,10 @@ static enum status open_packed(struct lines *lines)
     struct packed *packed = &lines->packed;
     struct stat st;
     packed->is = true;
+    packed->whole = true;
     packed->context = ZSTD_createDCtx();
-    if (!packed->context)
+    packed->sum = XXH3_createState();
+    if (!packed->context || !packed->sum || XXH3_64bits_reset(packed->sum) != XXH_OK)
         return ERR_MEMORY;
     if (fstat(lines->fd, &st) != 0)
         return ERR_IO;
@@ -104,6 +110,7 @@ void lines_close(struct lines *lines)
     if (!lines)
         return;
     ZSTD_freeDCtx(lines->packed.context);
+    (void)XXH3_freeState(lines->packed.sum);
     frames_free(&lines->packed.frames);
     free(lines->packed.bytes);
     free(lines->bytes);
@@ -212,6 +219,9 @@ static enum status unpack(struct lines *lines, size_t len)
                                       lines->cap - lines->tail, packed->bytes, len);
     if (ZSTD_isError(made) || made != text)
         return ERR_INVALID;
+    if (text == 0 && len == FRAMES_SUM)
+        packed->matched = frames_sum_is(packed->bytes, XXH3_64bits_digest(packed->sum));
+    (void)XXH3_64bits_update(packed->sum, packed->bytes, len);
     lines->tail += made;
     lines->offset += made;
     packed->place += len;
@@ -225,13 +235,13 @@ static enum status skip_frame(struct lines *lines)
     struct packed *packed = &lines->packed;
     lines->head = 0;
     lines->tail = 0;
+    packed->told = true;
     if (packed->has_table) {
         lines->offset += packed->frames.at[packed->next].text;
         packed->place += packed->frames.at[packed->next].packed;
         packed->next++;
     } else {
         packed->place = packed->size;
-        packed->told = true;
     }
     return ERR_INVALID;
 }
@@ -243,8 +253,8 @@ static enum status fill_packed(struct lines *lines)
         packed->has_table ? packed->next == packed->frames.count : packed->place >= packed->size;
     if (over) {
         lines->ended = true;
-        /* Cut off, or written over: a file of ours has one. */
-        bool tell = !packed->has_table && !packed->told;
+        /* Cut off, or written over: a file of ours has a table and a checksum. */
+        bool tell = (!packed->has_table || (packed->whole && !packed->matched)) && !packed->told;
         packed->told = true;
         return tell ? ERR_INVALID : OK;
     }
@@ -343,6 +353,7 @@ static enum status seek_packed(struct lines *lines, uint64_t offset)
     uint64_t text = 0;
     packed->next = 0;
     packed->place = 0;
+    packed->whole = false;
     if (packed->has_table) {
         while (packed->next < packed->frames.count &&
                text + packed->frames.at[packed->next].text <= offset) {
