@@ -14,7 +14,7 @@
 #include <string.h>
 #include <time.h>
 
-#define SIGNED_MAX     8192U
+#define SIGNED_MAX     16384U
 #define WHY_MAX        600U
 #define WHO_MAX        200U
 #define SIGNATURE_OPEN ",\"signature\":\""
@@ -111,10 +111,9 @@ static void write_time(char out[CHAIN_TIME])
     two_digits(out + 24, micro);
 }
 
-void chain_line_begin(const struct chain *chain, struct buf *out, const char *type)
+static void line_begin(const struct chain *chain, const char time_text[CHAIN_TIME], struct buf *out,
+                       const char *type)
 {
-    char time_text[CHAIN_TIME];
-    write_time(time_text);
     buf_append(out, "{\"seq\":", 7);
     encode_digits(out, chain->next_seq);
     buf_append(out, ",\"prev\":\"", 9);
@@ -124,6 +123,13 @@ void chain_line_begin(const struct chain *chain, struct buf *out, const char *ty
     buf_append(out, "\",\"type\":\"", 10);
     buf_str(out, type);
     buf_byte(out, '"');
+}
+
+void chain_line_begin(const struct chain *chain, struct buf *out, const char *type)
+{
+    char time_text[CHAIN_TIME];
+    write_time(time_text);
+    line_begin(chain, time_text, out, type);
 }
 
 enum status chain_line_end(struct chain *chain, struct hasher *hasher, struct buf *out,
@@ -303,11 +309,6 @@ bool chain_checkpoint_verify(const char *bytes, size_t len, const struct key_rin
     return verify_line(&checkpoint_prefix, bytes, len, ring);
 }
 
-bool chain_tombstone_verify(const char *bytes, size_t len, const struct key_ring *ring)
-{
-    return verify_line(&tombstone_prefix, bytes, len, ring);
-}
-
 static bool take_count(struct cursor *cursor, const char *name, uint64_t *number)
 {
     if (!take_text(cursor, name))
@@ -320,49 +321,131 @@ static bool take_count(struct cursor *cursor, const char *name, uint64_t *number
     return take_number(cursor, number);
 }
 
-bool chain_tombstone_parse(const char *bytes, size_t len, struct chain_tombstone *stone)
+/* What tombstones and gaps have in common, behind the type. */
+static bool take_stretch(struct cursor *cursor, struct chain_tombstone *stone)
 {
-    struct chain_line line;
-    struct cursor cursor = {bytes, bytes + len};
-    uint64_t chain = 0;
-    if (!chain_line_parse(bytes, len, &line) || strcmp(line.type, "tombstone") != 0)
-        return false;
-    /* chain_line_parse has seen the opening; what follows it has one spelling, too. */
-    static const char opening[] = "\"type\":\"tombstone\"";
-    const char *at = memmem(bytes, len, opening, sizeof opening - 1);
-    cursor.at = at ? at + sizeof opening - 1 : cursor.end;
-    stone->first = line.seq;
-    memcpy(stone->prev, line.prev, sizeof stone->prev);
-    if (!take_count(&cursor, ",\"last\":", &stone->last) || !take_text(&cursor, ",\"hash\":\"") ||
-        !take_hash(&cursor, stone->hash) ||
-        !take_count(&cursor, "\",\"technical\":", &stone->technical) ||
-        !take_count(&cursor, ",\"care\":", &stone->care) ||
-        !take_count(&cursor, ",\"other\":", &stone->other) || !take_text(&cursor, ",\"from\":\"") ||
-        !take_time(&cursor, stone->from) || !take_text(&cursor, "\",\"to\":\"") ||
-        !take_time(&cursor, stone->to) || !take_count(&cursor, "\",\"chain\":", &chain) ||
-        !take_count(&cursor, ",\"file\":", &stone->file) || chain > UINT32_MAX)
-        return false;
-    stone->chain = (unsigned)chain;
-    return stone->last >= stone->first;
+    return take_count(cursor, ",\"last\":", &stone->last) && take_text(cursor, ",\"hash\":\"") &&
+           take_hash(cursor, stone->hash) &&
+           take_count(cursor, "\",\"technical\":", &stone->technical) &&
+           take_count(cursor, ",\"care\":", &stone->care) &&
+           take_count(cursor, ",\"other\":", &stone->other) && take_text(cursor, ",\"to\":\"") &&
+           take_time(cursor, stone->to) && take_text(cursor, "\"") && stone->last >= stone->first;
 }
 
-enum status chain_tombstone(const struct chain_tombstone *stone, const struct key *key,
-                            const char *why, const char *who, struct buf *out)
+static bool take_stone(struct cursor *cursor, struct chain_tombstone *stone)
 {
-    struct chain chain = {.next_seq = stone->first};
-    size_t start = out->tail;
-    memcpy(chain.prev, stone->prev, sizeof chain.prev);
-    chain_line_begin(&chain, out, "tombstone");
+    struct chain_line line;
+    uint64_t chain = 0;
+    const char *bytes = cursor->at;
+    size_t len = (size_t)(cursor->end - cursor->at);
+    memset(stone, 0, sizeof *stone);
+    if (!chain_line_parse(bytes, len, &line))
+        return false;
+    stone->gap = strcmp(line.type, "gap") == 0;
+    if (!stone->gap && strcmp(line.type, "tombstone") != 0)
+        return false;
+    /* chain_line_parse has seen the opening; what follows it has one spelling, too. */
+    static const char opening[] = "\"type\":\"";
+    const char *at = memmem(bytes, len, opening, sizeof opening - 1);
+    cursor->at = at ? at + sizeof opening - 1 + strlen(line.type) + 1 : cursor->end;
+    stone->first = line.seq;
+    memcpy(stone->prev, line.prev, sizeof stone->prev);
+    memcpy(stone->from, line.time, sizeof stone->from);
+    if (!take_stretch(cursor, stone))
+        return false;
+    if (stone->gap)
+        return take_text(cursor, "}");
+    if (!take_text(cursor, ",\"from\":\"") || !take_time(cursor, stone->from) ||
+        !take_count(cursor, "\",\"chain\":", &chain) || chain > UINT32_MAX ||
+        !take_count(cursor, ",\"file\":", &stone->file))
+        return false;
+    stone->chain = (unsigned)chain;
+    return true;
+}
+
+bool chain_tombstone_parse(const char *bytes, size_t len, struct chain_tombstone *stone)
+{
+    struct cursor cursor = {bytes, bytes + len};
+    return take_stone(&cursor, stone);
+}
+
+static bool take_marks(struct cursor *cursor, struct chain_seal *seal)
+{
+    if (!take_text(cursor, ",\"gaps\":\""))
+        return false;
+    for (; cursor->at < cursor->end && *cursor->at != '"'; cursor->at += CHAIN_MARK) {
+        if (seal->count == CHAIN_MARKS || (size_t)(cursor->end - cursor->at) < CHAIN_MARK)
+            return false;
+        memcpy(seal->marks[seal->count++], cursor->at, CHAIN_MARK);
+    }
+    return true;
+}
+
+bool chain_tombstone_verify(const char *bytes, size_t len, const struct key_ring *ring)
+{
+    return verify_line(&tombstone_prefix, bytes, len, ring);
+}
+
+bool chain_seal_open(struct chain_seal *seal, const char *bytes, size_t len,
+                     const struct key_ring *ring)
+{
+    struct cursor cursor = {bytes, bytes + len};
+    struct chain_tombstone stone;
+    seal->open = true;
+    seal->count = 0;
+    seal->next = 0;
+    seal->broken = !take_stone(&cursor, &stone) || stone.gap || !take_marks(&cursor, seal) ||
+                   !chain_tombstone_verify(bytes, len, ring);
+    return !seal->broken;
+}
+
+bool chain_seal_covers(struct chain_seal *seal, const char *hash)
+{
+    /* One that is not there is missed by the chain; those behind it are what they were. */
+    for (size_t i = seal->next; seal->open && !seal->broken && i < seal->count; i++) {
+        if (memcmp(seal->marks[i], hash, CHAIN_MARK) == 0) {
+            seal->next = i + 1;
+            return true;
+        }
+    }
+    return false;
+}
+
+static void put_stretch(const struct chain_tombstone *stone, struct buf *out)
+{
     encode_number(out, "last", stone->last);
     encode_field(out, "hash", stone->hash);
     encode_number(out, "technical", stone->technical);
     encode_number(out, "care", stone->care);
     encode_number(out, "other", stone->other);
-    encode_field(out, "from", stone->from);
     encode_field(out, "to", stone->to);
+}
+
+void chain_gap(const struct chain_tombstone *stone, struct buf *out)
+{
+    struct chain chain = {.next_seq = stone->first};
+    memcpy(chain.prev, stone->prev, sizeof chain.prev);
+    line_begin(&chain, stone->from, out, "gap");
+    put_stretch(stone, out);
+    buf_append(out, "}\n", 2);
+}
+
+enum status chain_tombstone(const struct chain_tombstone *stone, const struct key *key,
+                            const char *why, const char *who, const char (*marks)[CHAIN_MARK],
+                            size_t mark_count, struct buf *out)
+{
+    struct chain chain = {.next_seq = stone->first};
+    size_t start = out->tail;
+    memcpy(chain.prev, stone->prev, sizeof chain.prev);
+    chain_line_begin(&chain, out, "tombstone");
+    put_stretch(stone, out);
+    encode_field(out, "from", stone->from);
     encode_number(out, "chain", stone->chain);
     encode_number(out, "file", stone->file);
-    buf_str(out, ",\"why\":");
+    buf_str(out, ",\"gaps\":\"");
+    for (size_t i = 0; i < mark_count; i++)
+        buf_append(out, marks[i], CHAIN_MARK);
+    buf_str(out, "\",\"why\":");
     (void)encode_string(out, why, WHY_MAX);
     buf_str(out, ",\"who\":");
     (void)encode_string(out, who, WHO_MAX);

@@ -65,25 +65,52 @@ bool chain_checkpoint_verify(const char *bytes, size_t len, const struct key_rin
  * A tombstone stands for records that were purged: {"seq":FIRST,"prev":"..","time":"..",
  * "type":"tombstone","last":LAST,"hash":"..",...,"signature":".."}. `seq` and `prev` are the first
  * purged line's, `last` and `hash` the last one's number and hash: so the lines before and behind
- * fit to it as they did to those. It is signed by itself.
+ * fit to it as they did to those. It is signed by itself, and vouches for the *gaps* behind it in
+ * its file: lines of the same kind without a signature, whose hashes ("marks") stand in it. So a
+ * file of many short stretches needs few signatures.
  */
 struct chain_tombstone {
+    bool gap;             /* not signed itself */
     uint64_t first, last; /* numbers of the lines it stands for */
     char prev[CHAIN_HASH_HEX + 1];
     char hash[CHAIN_HASH_HEX + 1];
     uint64_t technical, care, other; /* how many of each class; other: of the chain itself */
-    unsigned chain;
+    unsigned chain;                  /* of a gap: 0, as the next */
     uint64_t file;
     char from[CHAIN_TIME + 1]; /* of the first purged line, and of the last */
     char to[CHAIN_TIME + 1];
 };
-/* False when the bytes (with or without the line end) are no tombstone, whoever signed it. */
+
+#define CHAIN_MARK  32U /* hex digits of a gap's hash */
+#define CHAIN_MARKS 127U
+
+/* What the last tombstone of a file vouches for. All zeros at the file's beginning. */
+struct chain_seal {
+    bool open;   /* there was one */
+    bool broken; /* and it was not signed as it should be: nothing is known of the gaps behind it */
+    size_t count;
+    size_t next;
+    char marks[CHAIN_MARKS][CHAIN_MARK];
+};
+
+/* False when the bytes (with or without the line end) are no tombstone and no gap, whoever made it.
+ */
 bool chain_tombstone_parse(const char *bytes, size_t len, struct chain_tombstone *stone);
 /* True when a tombstone (without its line end) is signed by a key of the ring. */
 bool chain_tombstone_verify(const char *bytes, size_t len, const struct key_ring *ring);
-/* Appends a whole tombstone: `why` and `who` are sentences. */
+/* The same; the seal is what it vouches for then, and broken otherwise. */
+bool chain_seal_open(struct chain_seal *seal, const char *bytes, size_t len,
+                     const struct key_ring *ring);
+/* True when the seal vouches for the gap whose line has this hash. */
+bool chain_seal_covers(struct chain_seal *seal, const char *hash);
+/* Appends a whole tombstone: `why` and `who` are sentences; the marks are those of the gaps that
+ * will follow, CHAIN_MARKS at most. */
 NODISCARD enum status chain_tombstone(const struct chain_tombstone *stone, const struct key *key,
-                                      const char *why, const char *who, struct buf *out);
+                                      const char *why, const char *who,
+                                      const char (*marks)[CHAIN_MARK], size_t mark_count,
+                                      struct buf *out);
+/* Appends a whole gap. */
+void chain_gap(const struct chain_tombstone *stone, struct buf *out);
 
 uint64_t chain_monotonic_seconds(void);
 

@@ -103,7 +103,7 @@ static enum record_class whole_class(const char *line, size_t len)
 
 enum record_class record_class_of(const char *line, size_t len, const struct chain_line *parsed)
 {
-    static const char *const own[] = {"header", "checkpoint", "recovery", "tombstone"};
+    static const char *const own[] = {"header", "checkpoint", "recovery", "tombstone", "gap"};
     for (size_t i = 0; i < COUNT(own); i++) {
         if (strcmp(parsed->type, own[i]) == 0)
             return RECORD_CHAIN;

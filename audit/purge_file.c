@@ -2,7 +2,8 @@
  * purge_file.c: one closed file without the records that are due (see purge.h).
  *
  * Records that are due, and what stands between them of the chain's own lines, become one tombstone
- * for each such stretch. The file's header stays, and so does the checkpoint at its end.
+ * or gap for each such stretch (chain.h). The file's header stays, and so does the checkpoint at
+ * its end. The file is read twice: a tombstone names the gaps behind it.
  *
  * Trust boundary: what is purged is gone, so nothing is unless the chain holds from the file's
  * first line to the next file's, and every signature in it is good: purging must not be a way to
@@ -37,21 +38,32 @@ static bool is_due(const char *limit, const char *time)
     return limit[0] && strcmp(time, limit) < 0;
 }
 
+static enum status take_stone(const struct purge_terms *terms, struct chain_seal *seal,
+                              const char *line, size_t len, struct piece *piece)
+{
+    char hash[CHAIN_HASH_HEX + 1];
+    memcpy(hash, piece->stone.hash, sizeof hash);
+    piece->is_stone = true;
+    if (!chain_tombstone_parse(line, len, &piece->stone))
+        return ERR_INVALID;
+    bool good = piece->stone.gap ? chain_seal_covers(seal, hash)
+                                 : chain_seal_open(seal, line, len - 1, terms->ring);
+    return good ? OK : ERR_INVALID;
+}
+
 /* ERR_INVALID: it is no record, or is not signed as it should be. */
-static enum status take_piece(const struct purge_terms *terms, const char *line, size_t len,
-                              struct piece *piece)
+static enum status take_piece(const struct purge_terms *terms, struct chain_seal *seal,
+                              const char *line, size_t len, struct piece *piece)
 {
     struct chain_line parsed;
     memset(piece, 0, sizeof *piece);
     if (!chain_line_parse(line, len, &parsed))
         return ERR_INVALID;
-    if (strcmp(parsed.type, "tombstone") == 0) {
-        piece->is_stone = true;
-        return chain_tombstone_parse(line, len, &piece->stone) &&
-                       chain_tombstone_verify(line, len - 1, terms->ring)
-                   ? OK
-                   : ERR_INVALID;
-    }
+    enum status status = hasher_line(terms->hasher, line, len, piece->stone.hash);
+    if (status != OK)
+        return status;
+    if (strcmp(parsed.type, "tombstone") == 0 || strcmp(parsed.type, "gap") == 0)
+        return take_stone(terms, seal, line, len, piece);
     piece->is_header = strcmp(parsed.type, "header") == 0;
     piece->is_checkpoint = strcmp(parsed.type, "checkpoint") == 0;
     if (piece->is_checkpoint && !chain_checkpoint_verify(line, len - 1, terms->ring))
@@ -67,7 +79,7 @@ static enum status take_piece(const struct purge_terms *terms, const char *line,
     memcpy(piece->stone.prev, parsed.prev, sizeof parsed.prev);
     memcpy(piece->stone.from, parsed.time, sizeof parsed.time);
     memcpy(piece->stone.to, parsed.time, sizeof parsed.time);
-    return hasher_line(terms->hasher, line, len, piece->stone.hash);
+    return OK;
 }
 
 static bool follows(const struct piece *last, const struct piece *piece)
@@ -96,6 +108,7 @@ enum status purge_look(const struct closed *closed, const struct purge_terms *te
     struct lines *lines = NULL;
     const char *why = NULL;
     struct piece last = {0};
+    struct chain_seal seal = {0};
     enum status status = lines_open_at(closed->dir_fd, file->name, &lines, &why);
     while (status == OK) {
         const char *line = NULL;
@@ -103,7 +116,7 @@ enum status purge_look(const struct closed *closed, const struct purge_terms *te
         struct piece piece;
         status = lines_next(lines, &line, &len);
         if (status == OK)
-            status = take_piece(terms, line, len, &piece);
+            status = take_piece(terms, &seal, line, len, &piece);
         if (status == OK && (file->lines > 0 ? !follows(&last, &piece) : !piece.is_header))
             status = ERR_INVALID;
         if (status != OK)
@@ -128,23 +141,34 @@ enum status purge_look(const struct closed *closed, const struct purge_terms *te
     return status == CLOSED ? OK : status;
 }
 
+/* What is known of a stretch before the new file is written. */
+struct stretch {
+    char mark[CHAIN_MARK]; /* of its gap */
+    bool absorbs;          /* lines of the chain's own: it is signed itself */
+};
+
 /* The stretch in hand, and where its lines go. */
 struct writing {
     const struct purge_terms *terms;
+    const struct closed_file *which;
+    bool counting;         /* nothing is written: the stretches are looked at */
     int fd;                /* borrowed */
     struct packer *packer; /* NULL: a plain file */
     struct buf out;        /* on the way to the file */
     struct chain_tombstone stone;
-    bool open;         /* a stretch is */
-    bool changed;      /* it holds more than one tombstone as it was */
-    struct buf single; /* that one */
-    struct buf held;   /* checkpoints behind the stretch, which join it when it goes on */
+    bool open;       /* a stretch is */
+    struct buf held; /* checkpoints behind the stretch, which join it when it goes on */
     struct chain_tombstone held_stone;
+    struct buf stretches; /* struct stretch, all of the file's */
+    size_t next;          /* of them */
+    size_t covered;       /* gaps that the last tombstone still vouches for */
 };
 
 static enum status put(struct writing *writing, const void *bytes, size_t len)
 {
     const unsigned char *at = bytes;
+    if (writing->counting)
+        return OK;
     if (writing->packer)
         return packer_bytes(writing->packer, bytes, len);
     while (len > 0) {
@@ -169,23 +193,54 @@ static void join(struct chain_tombstone *stone, const struct chain_tombstone *mo
     memcpy(stone->to, more->to, sizeof stone->to);
 }
 
-/* Ends the stretch: its tombstone, then the checkpoints that stood behind it. */
+static enum status count_stretch(struct writing *writing)
+{
+    char hash[CHAIN_HASH_HEX + 1];
+    struct stretch stretch = {.absorbs = writing->stone.other > 0};
+    chain_gap(&writing->stone, &writing->out);
+    if (writing->out.failed)
+        return ERR_MEMORY;
+    enum status status =
+        hasher_line(writing->terms->hasher, buf_head(&writing->out), buf_len(&writing->out), hash);
+    memcpy(stretch.mark, hash, sizeof stretch.mark);
+    buf_append(&writing->stretches, &stretch, sizeof stretch);
+    return status == OK && writing->stretches.failed ? ERR_MEMORY : status;
+}
+
+/* A gap where the last tombstone vouches for it, or a tombstone, which vouches for the next ones.
+ */
+static enum status write_stretch(struct writing *writing)
+{
+    char marks[CHAIN_MARKS][CHAIN_MARK];
+    const struct stretch *all = (const struct stretch *)(const void *)buf_head(&writing->stretches);
+    size_t count = buf_len(&writing->stretches) / sizeof *all;
+    size_t this = writing->next++;
+    if (writing->covered > 0) {
+        writing->covered--;
+        chain_gap(&writing->stone, &writing->out);
+        return OK;
+    }
+    for (size_t i = this + 1; i < count && !all[i].absorbs && writing->covered < CHAIN_MARKS; i++)
+        memcpy(marks[writing->covered++], all[i].mark, CHAIN_MARK);
+    writing->stone.chain = writing->which->chain;
+    writing->stone.file = writing->which->number;
+    return chain_tombstone(&writing->stone, writing->terms->key, writing->terms->why,
+                           writing->terms->who, (const char(*)[CHAIN_MARK])marks, writing->covered,
+                           &writing->out);
+}
+
+/* Ends the stretch: its line, then the checkpoints that stood behind it. */
 static enum status end_stretch(struct writing *writing)
 {
-    enum status status = OK;
     if (!writing->open)
         return OK;
     writing->open = false;
     buf_clear(&writing->out);
-    if (writing->changed)
-        status = chain_tombstone(&writing->stone, writing->terms->key, writing->terms->why,
-                                 writing->terms->who, &writing->out);
-    else
-        buf_append(&writing->out, buf_head(&writing->single), buf_len(&writing->single));
+    enum status status = writing->counting ? count_stretch(writing) : write_stretch(writing);
     if (buf_len(&writing->held) > 0)
         buf_append(&writing->out, buf_head(&writing->held), buf_len(&writing->held));
     buf_clear(&writing->held);
-    if (status == OK && (writing->out.failed || writing->held.failed || writing->single.failed))
+    if (status == OK && (writing->out.failed || writing->held.failed))
         status = ERR_MEMORY;
     return status == OK ? put(writing, buf_head(&writing->out), buf_len(&writing->out)) : status;
 }
@@ -199,20 +254,8 @@ static void hold(struct writing *writing, const struct piece *piece, const char 
     buf_append(&writing->held, line, len);
 }
 
-static void begin_stretch(struct writing *writing, const struct piece *piece, const char *line,
-                          size_t len, const struct chain_tombstone *place)
-{
-    writing->open = true;
-    writing->changed = !piece->is_stone;
-    writing->stone = piece->stone;
-    writing->stone.chain = place->chain;
-    writing->stone.file = place->file;
-    buf_clear(&writing->single);
-    buf_append(&writing->single, line, len);
-}
-
 static enum status write_piece(struct writing *writing, const struct piece *piece, const char *line,
-                               size_t len, const struct chain_tombstone *place)
+                               size_t len)
 {
     bool goes = piece->due || piece->is_stone;
     if (goes && writing->open) {
@@ -220,11 +263,11 @@ static enum status write_piece(struct writing *writing, const struct piece *piec
             join(&writing->stone, &writing->held_stone);
         buf_clear(&writing->held);
         join(&writing->stone, &piece->stone);
-        writing->changed = true;
         return OK;
     }
     if (goes) {
-        begin_stretch(writing, piece, line, len, place);
+        writing->open = true;
+        writing->stone = piece->stone;
         return OK;
     }
     if (writing->open && piece->is_checkpoint) {
@@ -235,20 +278,24 @@ static enum status write_piece(struct writing *writing, const struct piece *piec
     return status == OK ? put(writing, line, len) : status;
 }
 
-static enum status write_lines(struct writing *writing, struct lines *lines, uint64_t count,
-                               const struct chain_tombstone *place)
+static enum status write_lines(struct writing *writing, const struct closed *closed,
+                               const struct audit_purge_file *file)
 {
-    enum status status = OK;
-    for (uint64_t number = 1; status == OK && number <= count; number++) {
+    struct lines *lines = NULL;
+    const char *why = NULL;
+    struct chain_seal seal = {0};
+    enum status status = lines_open_at(closed->dir_fd, file->name, &lines, &why);
+    for (uint64_t number = 1; status == OK && number <= file->lines; number++) {
         const char *line = NULL;
         size_t len = 0;
         struct piece piece;
         status = lines_next(lines, &line, &len);
         if (status == OK)
-            status = take_piece(writing->terms, line, len, &piece);
+            status = take_piece(writing->terms, &seal, line, len, &piece);
         if (status == OK)
-            status = write_piece(writing, &piece, line, len, place);
+            status = write_piece(writing, &piece, line, len);
     }
+    lines_close(lines);
     return status == OK ? end_stretch(writing) : status;
 }
 
@@ -256,25 +303,22 @@ static enum status write_new(const struct closed *closed, const struct purge_ter
                              const struct closed_file *which, const struct audit_purge_file *file,
                              int fd)
 {
-    struct writing writing = {.terms = terms, .fd = fd};
-    const struct chain_tombstone place = {.chain = which->chain, .file = which->number};
-    struct lines *lines = NULL;
-    const char *why = NULL;
+    struct writing writing = {.terms = terms, .which = which, .counting = true, .fd = fd};
     buf_init(&writing.out, 0);
-    buf_init(&writing.single, 0);
     buf_init(&writing.held, 0);
-    enum status status = lines_open_at(closed->dir_fd, file->name, &lines, &why);
+    buf_init(&writing.stretches, 0);
+    enum status status = write_lines(&writing, closed, file);
+    writing.counting = false;
     if (status == OK && which->packed)
         status = packer_new(fd, &writing.packer);
     if (status == OK)
-        status = write_lines(&writing, lines, file->lines, &place);
+        status = write_lines(&writing, closed, file);
     if (status == OK && writing.packer)
         status = packer_end(writing.packer);
     packer_free(writing.packer);
-    lines_close(lines);
     buf_free(&writing.out);
-    buf_free(&writing.single);
     buf_free(&writing.held);
+    buf_free(&writing.stretches);
     return status;
 }
 

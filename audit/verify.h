@@ -43,7 +43,7 @@ enum run_place { RUN_BACKBONE, RUN_STRAY, RUN_MOVED };
 enum run_fault {
     RUN_SOUND,
     RUN_DAMAGED, /* compressed bytes that do not decompress */
-    RUN_FORGED   /* a tombstone that none of the keys signed, or of another place */
+    RUN_FORGED   /* a tombstone or a gap that none of the keys signed, or of another place */
 };
 
 struct run {
@@ -88,8 +88,9 @@ struct verify {
     struct finding *findings; /* of the chain in hand */
     size_t finding_count;
     size_t finding_cap;
-    bool previous_bad; /* the last checkpoint did not verify */
-    bool overflow;     /* more runs than are kept */
+    bool previous_bad;      /* the last checkpoint did not verify */
+    struct chain_seal seal; /* of the file in hand */
+    bool overflow;          /* more runs than are kept */
     uint64_t bytes_done;
     uint64_t bytes_total;
     char last_time[CHAIN_TIME + 1];       /* of the chain's last line */

@@ -301,21 +301,42 @@ static enum status add_damage(struct verify *verify, size_t index, uint64_t numb
     return add_run(verify, &fresh);
 }
 
+/* Signed for this place, or vouched for by the last tombstone that was. Behind one that was not,
+ * nothing is known of the gaps: that is told once, at its place. */
+static bool is_signed(struct verify *verify, const struct verify_file *file, const char *line,
+                      size_t len, const struct chain_tombstone *stone, const char *hash)
+{
+    struct chain_seal *seal = &verify->seal;
+    if (!stone->gap) {
+        bool good = chain_seal_open(seal, line, len - 1, verify->ring) &&
+                    stone->chain == file->chain && stone->file == file->number;
+        seal->broken = !good;
+        return good;
+    }
+    if (chain_seal_covers(seal, hash) || seal->broken)
+        return true;
+    /* Gaps without any tombstone before them: the first one is told. */
+    seal->broken = !seal->open;
+    seal->open = true;
+    return false;
+}
+
 /* A tombstone stands for lines: the run goes on behind it as if they were there. */
 static bool take_stone(struct verify *verify, size_t index, const char *line, size_t len,
                        struct run *fresh, struct chain_line *parsed)
 {
     const struct verify_file *file = &verify->files[index];
     struct chain_tombstone stone;
-    if (!chain_tombstone_parse(line, len, &stone) || stone.chain != file->chain ||
-        stone.file != file->number || !chain_tombstone_verify(line, len - 1, verify->ring))
+    if (!chain_tombstone_parse(line, len, &stone) ||
+        !is_signed(verify, file, line, len, &stone, fresh->hash))
         return false;
     fresh->last_seq = stone.last;
     fresh->lines = stone.last - stone.first + 1;
     memcpy(fresh->hash, stone.hash, sizeof fresh->hash);
     memcpy(parsed->time, stone.to, sizeof parsed->time);
-    memcpy(verify->checkpoint_time, stone.to, sizeof verify->checkpoint_time);
-    verify->result->tombstones++;
+    if (!stone.gap)
+        memcpy(verify->checkpoint_time, stone.to, sizeof verify->checkpoint_time);
+    verify->result->tombstones += stone.gap ? 0 : 1;
     verify->result->purged_technical += stone.technical;
     verify->result->purged_care += stone.care;
     return true;
@@ -328,13 +349,14 @@ static enum status judge_line(struct verify *verify, const char *line, size_t le
     fresh->first_seq = parsed->seq;
     fresh->last_seq = parsed->seq;
     memcpy(fresh->prev, parsed->prev, sizeof fresh->prev);
-    if (strcmp(parsed->type, "tombstone") == 0) {
+    enum status status = hasher_line(verify->hasher, line, len, fresh->hash);
+    if (status == OK &&
+        (strcmp(parsed->type, "tombstone") == 0 || strcmp(parsed->type, "gap") == 0)) {
         fresh->parsed = take_stone(verify, fresh->file, line, len, fresh, parsed);
         fresh->fault = fresh->parsed ? RUN_SOUND : RUN_FORGED;
         fresh->lines = fresh->parsed ? fresh->lines : UINT64_MAX;
         return OK;
     }
-    enum status status = hasher_line(verify->hasher, line, len, fresh->hash);
     if (status == OK && strcmp(parsed->type, "checkpoint") == 0)
         status = check_signature(verify, fresh->file, fresh->line, line, len - 1, parsed->time);
     return status;
@@ -418,6 +440,7 @@ static enum status read_line(struct verify *verify, size_t index, struct reading
 enum status verify_read_file(struct verify *verify, size_t index)
 {
     struct reading reading = {0};
+    memset(&verify->seal, 0, sizeof verify->seal);
     enum status status = open_file(verify, &verify->files[index], &reading.lines);
     if (status != OK)
         return status;

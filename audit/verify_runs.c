@@ -248,7 +248,8 @@ static enum status find_fault(struct verify *verify, const struct run *run, uint
     if (run->fault == RUN_FORGED)
         return verify_find(verify, run->file, run->line,
                            "bad signature: this tombstone was not signed for this place by a known "
-                           "key; %" PRIu64 " record(s) are missing here",
+                           "key, nor are the gaps up to the next one; %" PRIu64
+                           " record(s) are missing here",
                            lost);
     return verify_find(verify, run->file, run->line,
                        "changed: the compressed bytes before this line are not those that were "

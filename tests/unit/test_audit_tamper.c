@@ -257,7 +257,8 @@ static void change_stone(struct trail *trail, struct tamper *tamper)
         struct item *item = any(trail);
         size_t line = chance(trail, item->text.count);
         char *start = item->text.bytes + (item->text.line[line].at - item->text.bytes);
-        if (!memmem(start, item->text.line[line].len, "\"type\":\"tombstone\"", 18))
+        if (!memmem(start, item->text.line[line].len, "\"type\":\"tombstone\"", 18) &&
+            !memmem(start, item->text.line[line].len, "\"type\":\"gap\"", 12))
             continue;
         size_t at = chance(trail, item->text.line[line].len - 1);
         char old = start[at];
@@ -447,7 +448,7 @@ static void both_forms(struct trail *trail, struct tamper *tamper)
     tamper->items[0] = item;
 }
 
-/* What purging would leave, by somebody who has not the key. */
+/* What purging would leave, by somebody who has not the key: a tombstone, or an unsigned gap. */
 static void forge_stone(struct trail *trail, struct tamper *tamper)
 {
     struct item *item = any(trail);
@@ -468,7 +469,11 @@ static void forge_stone(struct trail *trail, struct tamper *tamper)
     memcpy(stone.from, first.time, sizeof stone.from);
     memcpy(stone.to, last.time, sizeof stone.to);
     buf_init(&out, 0);
-    assert_int_equal(chain_tombstone(&stone, trail->stranger, "why not", "nobody", &out), OK);
+    if (chance(trail, 2) == 0)
+        chain_gap(&stone, &out);
+    else
+        assert_int_equal(
+            chain_tombstone(&stone, trail->stranger, "why not", "nobody", NULL, 0, &out), OK);
     text.line[from].at = (const char *)buf_head(&out);
     text.line[from].len = buf_len(&out);
     text.count -= count - 1;
