@@ -81,6 +81,7 @@ static const struct config_field audit_field_list[] = {
     FIELD(FIELD_TEXT, struct audit_fields, rotate),
     FIELD(FIELD_BOOL, struct audit_fields, compress),
     {.name = "retention", .form = FIELD_GROUP},
+    {.name = "ship", .form = FIELD_GROUP},
     {.name = NULL}};
 
 static const struct config_field retention_fields[] = {
@@ -300,14 +301,16 @@ static void read_rotate(struct config_reader *reader, const config_setting_t *gr
 }
 
 static void read_audit(struct config_reader *reader, const config_setting_t *root,
-                       struct audit_options *audit)
+                       struct config *config)
 {
+    struct audit_options *audit = &config->audit;
     struct audit_fields fields = {
         .checkpoint_seconds = 60, .file_bytes = (size_t)256 << 20, .compress = true};
     const config_setting_t *group = config_group(reader, root, "audit");
     if (!group)
         return;
     config_read_fields(reader, group, audit_field_list, &fields);
+    config_read_ship(reader, group, config);
     audit->directory = fields.directory;
     audit->key_file = fields.key;
     audit->checkpoint_seconds = fields.checkpoint_seconds;
@@ -444,7 +447,7 @@ static void read_top(struct config_reader *reader, const config_setting_t *root,
     config->log_level = read_log_level(reader, root, fields.log_level);
     read_listen(reader, root, &config->listen);
     read_databases(reader, root, config);
-    read_audit(reader, root, &config->audit);
+    read_audit(reader, root, config);
     read_limits(reader, root, &config->limits);
     read_alert(reader, root, config);
     read_admin(reader, root, &config->admin);

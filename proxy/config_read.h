@@ -63,5 +63,8 @@ void config_put_option(struct buf *out, const char *keyword, const char *value);
 /* A value of a conninfo that config_conninfo returned, in the arena; NULL when it has none. */
 const char *config_conninfo_value(struct config_reader *reader, const char *conninfo,
                                   const char *keyword);
+/* audit.ship, a member of `audit`. */
+void config_read_ship(struct config_reader *reader, const config_setting_t *audit,
+                      struct config *config);
 
 #endif

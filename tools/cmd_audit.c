@@ -16,6 +16,7 @@ struct subcommand {
 
 static const struct subcommand subcommands[] = {
     {"verify", cmd_audit_verify, "is the trail what was written"},
+    {"ship", cmd_audit_ship, "sends its records to syslog and to a central PostgreSQL"},
     {"compress", cmd_audit_compress, "compress the files that are closed"},
     {"purge", cmd_audit_purge, "take out what is not kept any longer"},
 };

@@ -8,6 +8,7 @@
 #include "tools/cli.h"
 
 int cmd_audit_verify(int argc, char **argv);
+int cmd_audit_ship(int argc, char **argv);
 int cmd_audit_compress(int argc, char **argv);
 int cmd_audit_purge(int argc, char **argv);
 

@@ -75,6 +75,27 @@ struct config_admin {
     struct policy_place place;
 };
 
+/* Where `pgvigil audit ship` sends records. */
+struct config_ship {
+    const char *kind; /* "syslog" or "postgresql" */
+    bool table;       /* it is the latter; what follows up to conninfo is the former's */
+    const char *site; /* names this proxy among others; default: the machine's name */
+    const char *host;
+    uint16_t port;           /* default 6514 */
+    const char *name;        /* that the receiver's certificate must have; default: host */
+    const char *ca;          /* PEM bundle that it is verified with */
+    const char *certificate; /* PEM chain that is shown to the receiver, or NULL */
+    const char *key;
+    const char *facility; /* default "audit" */
+    unsigned facility_number;
+    const char *records;      /* "all" (default) or "checkpoints" */
+    bool checkpoints_only;    /* it is the latter */
+    size_t max_message_bytes; /* that the receiver takes; default 8192 */
+    const char *state;        /* file with what was sent */
+    const char *conninfo;     /* sslmode=verify-full, or a Unix socket */
+    struct policy_place place;
+};
+
 struct config {
     const char *path; /* absolute */
     struct config_listen listen;
@@ -82,6 +103,8 @@ struct config {
     size_t database_count; /* at least 1 */
     const char *policy;    /* directory or file */
     struct audit_options audit;
+    const struct config_ship *ships;
+    size_t ship_count;
     unsigned workers;          /* event loops; 0 was replaced by the number of cores */
     unsigned worker_fill;      /* sessions that share one before the next gets any */
     const char *pseudonym_key; /* file, or NULL; config_read_pseudonym_key reads it */

@@ -1,0 +1,316 @@
+"""
+Records to syslog: a real rsyslog over TLS has every record of the trail, whole, whoever was restarted or killed meanwhile. Repetitions are
+the same message byte for byte. A receiver that does not prove who it is gets nothing.
+"""
+import json
+import os
+import random
+import shutil
+import signal
+import subprocess
+import time
+
+import psycopg
+import pytest
+
+import harness
+from receivers import Rsyslog, Shipper, received, trail
+
+pytestmark = pytest.mark.skipif(not os.access("/usr/lib/x86_64-linux-gnu/rsyslog/lmnsd_gtls.so", os.R_OK),
+                                reason="NO RSYSLOG HERE: install rsyslog and rsyslog-gnutls")
+SECONDS = int(os.environ.get("PGVIGIL_SHIP_SECONDS", "12"))
+
+
+@pytest.fixture(scope="module")
+def client(cluster):
+    return cluster.certs.issue("ship", "pgvigil.clinic.example")
+
+
+def entry(stack_or_certs, client, port, state, more="", host="localhost", ca=None):
+    certs = getattr(stack_or_certs, "certs", stack_or_certs)
+    return ('{ kind = "syslog"; host = "%s"; port = %d; ca = "%s"; certificate = "%s"; key = "%s"; site = "proxy1"; '
+            'state = "%s"; %s }' % (host, port, ca or certs.ca, client[0], client[1], state, more))
+
+
+def config_with(stack, name, *entries):
+    """A configuration beside the stack's, with these receivers."""
+    path = stack.folder / name
+    text = stack.config_file.read_text(encoding="utf-8")
+    path.write_text(text.replace("durability =", "ship = ( %s ); durability =" % ", ".join(entries), 1), encoding="utf-8")
+    return path
+
+
+@pytest.fixture(scope="module")
+def stack(make_stack):
+    return make_stack(audit="file_bytes = 65536; checkpoint_seconds = 1")
+
+
+@pytest.fixture
+def receiver(cluster):
+    with Rsyslog(cluster.certs) as made:
+        yield made
+
+
+def some_statements(stack, count=20):
+    for user in ("nurse1", "reception1"):
+        with stack.connect(user) as c:
+            for n in range(count):
+                c.execute("SELECT id AS n%d, %d FROM patients LIMIT 3" % (n, n)).fetchall()
+            with pytest.raises(psycopg.Error):
+                c.execute("SELECT * FROM payroll_%d" % n)
+
+
+def test_every_record_arrives_as_it_stands_in_the_trail(stack, client, receiver):
+    """Twice, with records between: the second run sends only what is new."""
+    config = config_with(stack, "plain.cfg", entry(stack, client, receiver.port, stack.folder / "plain.state"))
+    ship = Shipper(stack, config)
+    for _ in range(2):
+        some_statements(stack)
+        ship.once()
+    stack.proxy.stop()
+    ship.once()
+    receiver.stop()
+    there = trail(stack.audit_dir)
+    records, repeated = received(receiver.messages())
+    stack.serve()
+    assert records == there and repeated == 0
+    kinds = {json.loads(line)["type"] for line in records.values()}
+    assert {"header", "whole", "event", "checkpoint"} <= kinds
+    assert len(list(stack.audit_dir.glob("audit-*.jsonl"))) > 2, "nothing was rotated"
+
+
+def test_long_records_go_in_parts_and_characters_stay_whole(make_stack, client, receiver):
+    own = make_stack()
+    words = "é€😀" * 700
+    with own.connect("nurse1") as c:
+        with pytest.raises(psycopg.Error):
+            c.execute('SELECT 1 AS "x", %s FROM patients' % ", ".join('"%s%d"' % ("é€ü" * 8, n) for n in range(900)))
+    with own.connect("nurse1", application_name=words):
+        pass
+    own.proxy.stop()
+    for size, more in ((2048, "max_message_bytes = 2048;"), (8192, ""), (131072, "max_message_bytes = 131072;")):
+        receiver.out.unlink(missing_ok=True)
+        config = config_with(own, "long%d.cfg" % size, entry(own, client, receiver.port, own.folder / ("long%d.state" % size), more))
+        Shipper(own, config).once()
+        receiver.stop()
+        messages = receiver.messages()
+        records, repeated = received(messages)
+        assert records == trail(own.audit_dir) and repeated == 0
+        assert max(len(m) for m in messages) <= size
+        assert (len(messages) > len(records)) == (size < 131072)
+        receiver.start()
+
+
+def test_exactly_once_whoever_is_killed(make_stack, client, cluster):
+    """rsyslog is restarted, the shipper and pgvigil are killed, at random times, while people work."""
+    seed = random.randrange(10**9)
+    dice = random.Random(seed)
+    print("seed", seed)
+    own = make_stack(audit="file_bytes = 65536; checkpoint_seconds = 1")
+    with Rsyslog(cluster.certs) as receiver:
+        config = config_with(own, "killed.cfg", entry(own, client, receiver.port, own.folder / "killed.state"))
+        counts = {"receiver": 0, "ship": 0, "serve": 0}
+        with Shipper(own, config) as ship:
+            until = time.monotonic() + SECONDS
+            work = []
+            while time.monotonic() < until:
+                who = dice.choice(["receiver", "ship", "ship", "serve", "nobody"])
+                work.append(subprocess.Popen(["/usr/lib/postgresql/15/bin/psql", "-qAt", "-f", "-",
+                                              " ".join("%s='%s'" % pair for pair in own.conninfo("nurse1").items())],
+                                             stdin=subprocess.PIPE, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL))
+                work[-1].stdin.write(b"".join(b"SELECT id, %d FROM patients LIMIT 5;\n" % n for n in range(800)))
+                work[-1].stdin.close()
+                time.sleep(dice.random() * 1.2)
+                if who == "receiver":
+                    receiver.stop()
+                    time.sleep(dice.random())
+                    receiver.start()
+                elif who == "ship":
+                    ship.end(dice.choice([signal.SIGKILL, signal.SIGKILL, signal.SIGTERM]))
+                    ship.start()
+                elif who == "serve":
+                    own.proxy.process.kill()
+                    own.proxy.process.wait()
+                    own.proxy.start()
+                counts[who] = counts.get(who, 0) + 1
+            for one in work:
+                one.kill()
+                one.wait()
+            assert ship.end() == 0, ship.text()
+        own.proxy.stop()
+        Shipper(own, config).once()
+        receiver.stop()
+        there = trail(own.audit_dir)
+        records, repeated = received(receiver.messages())
+        print("killed or restarted", counts, "records", len(there), "repeated messages", repeated)
+        assert len(there) > 1000
+        assert set(records) == set(there), (len(records), len(there), sorted(set(there) - set(records))[:5])
+        assert records == there
+        assert stack_verifies(own)
+
+
+@pytest.fixture(scope="module")
+def long_trail(make_stack):
+    """Some batches' worth of records, of a server that has ended."""
+    own = make_stack(audit="file_bytes = 1048576")
+    for _ in range(2):
+        with own.connect("nurse1") as c, c.pipeline():
+            for n in range(5500):
+                c.execute("SELECT id, %d, family_name, ward_id AS %s FROM patients WHERE id > 0 AND ward_id > 0 AND family_name <> 'x' AND id < 1000000 AND ward_id < 100000 ORDER BY id LIMIT 3" % (n, "p" * 60))
+    own.proxy.stop()
+    assert sum(p.stat().st_size for p in own.audit_dir.glob("*.jsonl")) > (8 << 20)
+    return own
+
+
+@pytest.mark.parametrize("round_", range(5))
+def test_receiver_that_ends_within_a_batch_loses_nothing(long_trail, client, cluster, round_):
+    """SIGTERM while megabytes are on their way. What it had not read is sent again."""
+    with Rsyslog(cluster.certs) as receiver:
+        config = config_with(long_trail, "within.cfg",
+                             entry(long_trail, client, receiver.port, long_trail.folder / ("within%d.state" % round_)))
+        with Shipper(long_trail, config) as ship:
+            time.sleep(random.random() * 0.25)
+            receiver.stop()
+            receiver.start()
+            assert ship.end() == 0
+        Shipper(long_trail, config).once()
+        receiver.stop()
+        records, repeated = received(receiver.messages())
+        print("repeated", repeated)
+        assert records == trail(long_trail.audit_dir)
+
+
+def test_shipper_that_is_killed_within_a_batch_sends_it_again(long_trail, client, cluster):
+    """Until it has happened: messages came twice, each the same as before byte for byte; without them the trail is there once."""
+    with Rsyslog(cluster.certs) as receiver:
+        for n in range(40):
+            config = config_with(long_trail, "again.cfg",
+                                 entry(long_trail, client, receiver.port, long_trail.folder / ("again%d.state" % n)))
+            receiver.out.unlink(missing_ok=True)
+            receiver.stop()
+            receiver.start()
+            with Shipper(long_trail, config):
+                time.sleep(0.02 + random.random() * 0.1)
+            Shipper(long_trail, config).once()
+            receiver.stop()
+            records, repeated = received(receiver.messages())
+            assert records == trail(long_trail.audit_dir)
+            if repeated:
+                break
+        assert repeated, "no batch was ever interrupted"
+
+
+def stack_verifies(stack):
+    return stack.command("audit", "verify", "--public-key", stack.certs.audit_public, stack.audit_dir).returncode == 0
+
+
+def test_receiver_that_is_away_gets_all_when_it_is_back(stack, client, cluster):
+    away = Rsyslog(cluster.certs)
+    config = config_with(stack, "away.cfg", entry(stack, client, away.port, stack.folder / "away.state"))
+    try:
+        with Shipper(stack, config) as ship:
+            some_statements(stack)
+            time.sleep(1.5)
+            assert "Connection refused" in ship.text()
+            away.start()
+            deadline = time.monotonic() + 40
+            while received(away.messages())[0].keys() < trail(stack.audit_dir).keys() and time.monotonic() < deadline:
+                time.sleep(0.5)
+            assert ship.end() == 0
+        away.stop()
+        records, repeated = received(away.messages())
+        there = trail(stack.audit_dir)
+        assert repeated == 0 and records and all(there[key] == line for key, line in records.items())
+        assert len(there) - len(records) < 10, "what was written before the receiver came back is not there"
+    finally:
+        away.close()
+
+
+def refused(stack, config, words):
+    done = Shipper(stack, config).once(check=False)
+    assert done.returncode == 3 and words in done.stderr, done.stderr
+    return done
+
+
+def test_receiver_that_does_not_prove_who_it_is_gets_nothing(stack, client, receiver, tmp_path):
+    other = harness.Certificates(tmp_path / "other")
+    state = stack.folder / "proof.state"
+    refused(stack, config_with(stack, "ca.cfg", entry(stack, client, receiver.port, state, ca=other.ca)), "its certificate is refused")
+    refused(stack, config_with(stack, "name.cfg", entry(stack, client, receiver.port, state, 'name = "other.clinic.example";')),
+            "its certificate is refused: hostname mismatch")
+    assert receiver.messages() == [] and not state.exists()
+    # The twin: the same receiver by the name that it has.
+    Shipper(stack, config_with(stack, "right.cfg", entry(stack, client, receiver.port, state))).once()
+    assert receiver.messages() and state.exists()
+
+
+def test_receiver_that_refuses_us_is_told_and_nothing_counts_as_sent(stack, cluster, receiver):
+    """A certificate of the right authority and the wrong name: rsyslog hangs up."""
+    stranger = cluster.certs.issue("stranger", "stranger.clinic.example")
+    state = stack.folder / "stranger.state"
+    refused(stack, config_with(stack, "stranger.cfg", entry(stack, stranger, receiver.port, state)), "event=ship-failed")
+    assert receiver.messages() == [] and not state.exists()
+
+
+def test_saved_place_that_is_not_the_trail_s_is_refused(stack, client, receiver):
+    state = stack.folder / "place.state"
+    config = config_with(stack, "place.cfg", entry(stack, client, receiver.port, state))
+    Shipper(stack, config).once()
+    before = len(receiver.messages())
+    saved = json.loads(state.read_text())
+    saved["positions"][0]["hash"] = "0" * 64
+    state.write_text(json.dumps(saved))
+    refused(stack, config, "this is another trail")
+    state.write_text("{")
+    refused(stack, config, "put it back, or remove it")
+    assert len(receiver.messages()) == before
+
+
+def test_two_shippers_of_one_state_do_not_send_both(stack, client, receiver):
+    config = config_with(stack, "two.cfg", entry(stack, client, receiver.port, stack.folder / "two.state"))
+    with Shipper(stack, config) as first:
+        deadline = time.monotonic() + 20
+        while "ship-confirmed" not in first.text() and time.monotonic() < deadline:
+            time.sleep(0.1)
+        refused(stack, config, "another pgvigil audit ship has this state")
+
+
+def test_checkpoints_alone(stack, client, receiver):
+    config = config_with(stack, "heads.cfg",
+                         entry(stack, client, receiver.port, stack.folder / "heads.state", 'records = "checkpoints";'))
+    Shipper(stack, config).once()
+    receiver.stop()
+    records, repeated = received(receiver.messages())
+    wanted = {key: line for key, line in trail(stack.audit_dir).items() if b'"type":"checkpoint"' in line}
+    assert repeated == 0 and records and {json.loads(line)["type"] for line in records.values()} == {"checkpoint"}
+    assert all(wanted[key] == line for key, line in records.items()) and len(wanted) - len(records) < 5
+
+
+def test_reduced_rights_are_enough(stack, client, receiver):
+    """As nobody who can write the trail: a copy that belongs to another, read-only."""
+    if os.geteuid() != 0:
+        pytest.skip("NEEDS ROOT TO BE SOMEBODY ELSE")
+    folder = stack.folder / "reduced"
+    folder.mkdir()
+    shutil.copytree(stack.audit_dir, folder / "audit")
+    (folder / "state").mkdir()
+    for path in [folder, *folder.rglob("*")]:
+        path.chmod(0o755 if path.is_dir() else 0o644)
+    shutil.chown(folder / "state", "postgres", "postgres")
+    stack.folder.chmod(0o755)
+    for name, source in (("ship.crt", client[0]), ("ship.key", client[1]), ("audit.pem", stack.certs.audit_key), ("pseudonym.key", stack.certs.pseudonym_key), ("server.key", stack.certs.server_key)):
+        shutil.copy(source, folder / name)
+        shutil.chown(folder / name, "postgres", "postgres")
+        (folder / name).chmod(0o600)
+    text = config_with(stack, "r.cfg", entry(stack, (folder / "ship.crt", folder / "ship.key"), receiver.port, folder / "state" / "s")).read_text()
+    for old, new in ((stack.audit_dir, folder / "audit"), (stack.certs.audit_key, folder / "audit.pem"), (stack.certs.pseudonym_key, folder / "pseudonym.key"), (stack.certs.server_key, folder / "server.key")):
+        text = text.replace('"%s"' % old, '"%s"' % new)
+    config = stack.folder / "reduced.cfg"
+    config.write_text(text)
+    config.chmod(0o644)
+    done = subprocess.run(["setpriv", "--reuid=postgres", "--regid=postgres", "--clear-groups", harness.binary(), "audit", "ship", "-c",
+                           str(config), "--once"], capture_output=True, text=True, timeout=60)
+    assert done.returncode == 0, done.stderr
+    receiver.stop()
+    records, _ = received(receiver.messages())
+    assert records == trail(folder / "audit")
