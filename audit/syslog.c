@@ -43,7 +43,7 @@ static size_t head(char out[HEAD_MAX], const struct syslog_form *form, const str
                        "<%u>1 %s %s pgvigil - %s [" SYSLOG_ELEMENT " chain=\"%u\" seq=\"%" PRIu64
                        "\" hash=\"%s\"%s] " BOM,
                        form->facility * 8 + severity(line), line->head.time, form->site,
-                       line->head.type, line->at.chain, line->at.seq, line->at.hash, more);
+                       line->head.type, line->at.chain, line->head.seq, line->hash, more);
     return len < 0 ? 0 : (size_t)len < HEAD_MAX ? (size_t)len : HEAD_MAX - 1;
 }
 

@@ -32,9 +32,10 @@
 
 struct tailed {
     struct tail_position at;
-    uint64_t first;      /* lowest number of a file in the directory */
-    uint64_t last;       /* highest */
-    size_t len;          /* of the line at `at` */
+    uint64_t first; /* lowest number of a file in the directory */
+    uint64_t last;  /* highest */
+    size_t len;     /* of the line at `at`, and its own hash */
+    char hash[CHAIN_HASH_HEX + 1];
     uint64_t settled;    /* the file that tail_settle has to begin with; 0: nothing was taken */
     struct lines *lines; /* of file `open`; owned */
     uint64_t open;
@@ -103,26 +104,12 @@ static struct tailed *add_chain(struct tail *tail, unsigned chain)
     return &grown[at];
 }
 
-/* Either spelling of a file's name. */
-static bool parse_name(const char *name, unsigned *chain, uint64_t *number)
-{
-    char plain[FILE_NAME_MAX];
-    size_t len = strlen(name);
-    size_t end = sizeof COMPRESSED - 1;
-    if (len > end && strcmp(name + len - end, COMPRESSED) == 0)
-        len -= end;
-    if (len >= sizeof plain)
-        return false;
-    memcpy(plain, name, len);
-    plain[len] = '\0';
-    return file_name_parse(plain, chain, number);
-}
-
 static enum status take_name(struct tail *tail, const char *name)
 {
     unsigned number_of_chain = 0;
     uint64_t number = 0;
-    if (!parse_name(name, &number_of_chain, &number))
+    bool packed = false;
+    if (!file_name_parse_any(name, &number_of_chain, &number, &packed))
         return OK;
     struct tailed *chain = find_chain(tail, number_of_chain);
     if (!chain)
@@ -180,27 +167,28 @@ static void close_file(struct tailed *chain)
 
 static bool there(const struct tail *tail, const struct tailed *chain, uint64_t number)
 {
-    char name[FILE_NAME_MAX + sizeof COMPRESSED];
+    char name[FILE_NAME_MAX];
     struct stat st;
     file_name(chain->at.chain, number, name);
     if (fstatat(tail->dir_fd, name, &st, AT_SYMLINK_NOFOLLOW) == 0)
         return true;
-    (void)strcat(name, COMPRESSED);
+    file_name_packed(chain->at.chain, number, name);
     return fstatat(tail->dir_fd, name, &st, AT_SYMLINK_NOFOLLOW) == 0;
 }
 
 /* NEED_MORE: it is not there, in neither form. */
 static enum status open_file(struct tail *tail, struct tailed *chain, uint64_t number)
 {
-    char name[FILE_NAME_MAX + sizeof COMPRESSED];
+    char name[FILE_NAME_MAX];
     const char *why = NULL;
     close_file(chain);
     /* Compressing puts the one before it takes away the other: who misses both looks again. */
     for (unsigned tries = 0; tries < 2; tries++) {
         for (unsigned form = 0; form < 2; form++) {
-            file_name(chain->at.chain, number, name);
-            if (form == 1)
-                (void)strcat(name, COMPRESSED);
+            if (form == 0)
+                file_name(chain->at.chain, number, name);
+            else
+                file_name_packed(chain->at.chain, number, name);
             errno = 0;
             enum status status = lines_open_at(tail->dir_fd, name, &chain->lines, &why);
             if (status == OK) {
@@ -236,6 +224,47 @@ static enum status read_line(struct tail *tail, struct tailed *chain, const char
 
 /* ---- taking a line ---- */
 
+/* What a line leaves behind: its number and hash, or those that a tombstone stands for. */
+static enum status read_end(struct tail *tail, const char *bytes, size_t len,
+                            struct tail_line *line)
+{
+    struct chain_tombstone stone;
+    line->at.seq = line->head.seq;
+    enum status status = hasher_line(tail->hasher, bytes, len, line->hash);
+    memcpy(line->at.hash, line->hash, sizeof line->hash);
+    if (status == OK && chain_tombstone_parse(bytes, len, &stone)) {
+        line->at.seq = stone.last;
+        memcpy(line->at.hash, stone.hash, sizeof stone.hash);
+    }
+    return status;
+}
+
+/* Does it go on where the chain is? A tombstone may begin among what was taken. */
+static enum status check_link(struct tail *tail, const struct tailed *chain,
+                              const struct tail_line *line, uint64_t offset)
+{
+    char name[FILE_NAME_MAX];
+    uint64_t wanted = chain->at.seq + 1;
+    file_name(chain->at.chain, chain->open, name);
+    /* Without any place to go on from the first line that is there begins, whichever it is. */
+    if (chain->at.seq == 0 && !tail->resumed)
+        return OK;
+    if (line->at.seq < wanted || line->head.seq > wanted)
+        return complain(tail, ERR_INVALID,
+                        "%s: record %" PRIu64 " of chain %u stands at byte %" PRIu64
+                        ", where %" PRIu64
+                        " was to come: records were removed, moved or added; " MORE_ADVICE,
+                        name, line->head.seq, chain->at.chain, offset, wanted);
+    if (chain->at.seq != 0 && line->head.seq == wanted &&
+        strcmp(line->head.prev, chain->at.hash) != 0)
+        return complain(tail, ERR_INVALID,
+                        "%s: record %" PRIu64 " of chain %u, at byte %" PRIu64
+                        ", does not hold the hash of the record that was read before it: one of "
+                        "them was changed; " MORE_ADVICE,
+                        name, line->head.seq, chain->at.chain, offset);
+    return OK;
+}
+
 static enum status take_line(struct tail *tail, struct tailed *chain, uint64_t offset,
                              const char *bytes, size_t len, struct tail_line *line)
 {
@@ -246,32 +275,21 @@ static enum status take_line(struct tail *tail, struct tailed *chain, uint64_t o
                         "%s: at byte %" PRIu64
                         " stands a line that is none of a trail's; " MORE_ADVICE,
                         name, offset);
-    /* Without any place to go on from the first line that is there begins, whichever it is. */
-    bool any = chain->at.seq == 0 && !tail->resumed;
-    bool first = chain->at.seq == 0;
-    if (!any && line->head.seq != chain->at.seq + 1)
-        return complain(tail, ERR_INVALID,
-                        "%s: record %" PRIu64 " of chain %u stands at byte %" PRIu64
-                        ", where %" PRIu64
-                        " was to come: records were removed, moved or added; " MORE_ADVICE,
-                        name, line->head.seq, chain->at.chain, offset, chain->at.seq + 1);
-    if (!first && strcmp(line->head.prev, chain->at.hash) != 0)
-        return complain(tail, ERR_INVALID,
-                        "%s: record %" PRIu64 " of chain %u, at byte %" PRIu64
-                        ", does not hold the hash of the record that was read before it: one of "
-                        "them was changed; " MORE_ADVICE,
-                        name, line->head.seq, chain->at.chain, offset);
-    line->at = (struct tail_position){
-        .chain = chain->at.chain, .file = chain->open, .offset = offset, .seq = line->head.seq};
-    enum status status = hasher_line(tail->hasher, bytes, len, line->at.hash);
+    line->at =
+        (struct tail_position){.chain = chain->at.chain, .file = chain->open, .offset = offset};
+    enum status status = read_end(tail, bytes, len, line);
     if (status != OK)
         return complain(tail, status, "a record cannot be hashed");
+    status = check_link(tail, chain, line, offset);
+    if (status != OK)
+        return status;
     line->bytes = bytes;
     line->len = len;
     if (!chain->settled)
         chain->settled = chain->open;
     chain->at = line->at;
     chain->len = len;
+    memcpy(chain->hash, line->hash, sizeof chain->hash);
     return OK;
 }
 
@@ -354,20 +372,61 @@ enum status tail_next(struct tail *tail, struct tail_line *line)
 
 /* ---- places ---- */
 
+enum found {
+    FOUND_OTHER,
+    FOUND_IT,       /* the line that the position tells of, or a tombstone that ends with it */
+    FOUND_TOMBSTONE /* one that stands for it and for others behind it, which were not taken */
+};
+
+/* Compares the next line of the open file. */
+static enum status check_line(struct tail *tail, struct tailed *chain,
+                              const struct tail_position *at, enum found *found)
+{
+    *found = FOUND_OTHER;
+    const char *bytes = NULL;
+    size_t len = 0;
+    struct tail_line line = {0};
+    enum status status = lines_next(chain->lines, &bytes, &len);
+    if (status == OK && chain_line_parse(bytes, len, &line.head))
+        status = read_end(tail, bytes, len, &line);
+    if (status != OK)
+        return status;
+    if (line.at.seq == at->seq && strcmp(line.at.hash, at->hash) == 0)
+        *found = FOUND_IT;
+    else if (line.head.seq <= at->seq && line.at.seq > at->seq)
+        *found = FOUND_TOMBSTONE;
+    return OK;
+}
+
+/* A purge has put shorter lines in the place of others: it stands elsewhere. */
+static enum status find_line(struct tail *tail, struct tailed *chain,
+                             const struct tail_position *at)
+{
+    enum found found = FOUND_OTHER;
+    enum status status = lines_seek(chain->lines, 0);
+    while (status == OK) {
+        uint64_t offset = lines_offset(chain->lines);
+        status = check_line(tail, chain, at, &found);
+        if (status == OK && found == FOUND_IT) {
+            chain->at.offset = offset;
+            return OK;
+        }
+        if (status == OK && found == FOUND_TOMBSTONE)
+            return lines_seek(chain->lines, offset);
+    }
+    return status;
+}
+
 /* Is the line there that the position tells of? Leaves the file open behind it. */
 static enum status check_position(struct tail *tail, struct tailed *chain,
                                   const struct tail_position *at)
 {
     char name[FILE_NAME_MAX];
-    char hash[CHAIN_HASH_HEX + 1] = "";
-    const char *bytes = NULL;
-    size_t len = 0;
     file_name(at->chain, at->file, name);
     enum status status = open_file(tail, chain, at->file);
-    if (status == NEED_MORE && at->file < chain->first) {
-        /* Archived or purged since. What comes next must hold the hash of what was taken. */
+    /* Archived since. What comes next must hold the hash of what was taken. */
+    if (status == NEED_MORE && at->file < chain->first)
         return OK;
-    }
     if (status == NEED_MORE)
         return complain(
             tail, ERR_INVALID,
@@ -375,21 +434,23 @@ static enum status check_position(struct tail *tail, struct tailed *chain,
             " was the last that was taken, is not there, and no later file of its "
             "chain either: this is another trail, or its end was removed; " FORGET_ADVICE,
             name, at->seq);
+    if (status != OK)
+        return status;
+    enum found found = FOUND_OTHER;
+    status = lines_seek(chain->lines, at->offset);
     if (status == OK)
-        status = lines_seek(chain->lines, at->offset);
+        status = check_line(tail, chain, at, &found);
+    if (found != FOUND_IT && status != ERR_MEMORY && status != ERR_IO)
+        status = find_line(tail, chain, at);
     if (status == OK)
-        status = lines_next(chain->lines, &bytes, &len);
-    if (status == OK)
-        status = hasher_line(tail->hasher, bytes, len, hash);
+        return OK;
     if (status == ERR_MEMORY || status == ERR_IO || status == ERR_INTERNAL)
         return complain(tail, status, "%s cannot be read: %s", name, status_name(status));
-    if (status == OK && strcmp(hash, at->hash) == 0)
-        return OK;
     return complain(tail, ERR_INVALID,
-                    "%s: at byte %" PRIu64 " does not stand record %" PRIu64
+                    "%s does not hold record %" PRIu64
                     " that was taken from there: the file was changed or cut, or this is another "
                     "trail; " FORGET_ADVICE,
-                    name, at->offset, at->seq);
+                    name, at->seq);
 }
 
 enum status tail_resume(struct tail *tail, const struct tail_position *positions, size_t count)
@@ -461,7 +522,7 @@ static bool stands(struct tail *tail, const struct tailed *chain, int fd)
     ssize_t got = bytes ? pread(fd, bytes, chain->len, (off_t)chain->at.offset) : -1;
     bool same = got == (ssize_t)chain->len &&
                 hasher_line(tail->hasher, bytes, chain->len, hash) == OK &&
-                strcmp(hash, chain->at.hash) == 0;
+                strcmp(hash, chain->hash) == 0;
     free(bytes);
     return same;
 }

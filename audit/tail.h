@@ -5,7 +5,8 @@
  * For what follows the trail: it goes to other machines, or to a terminal. Files may be rotated,
  * compressed and, when all of their lines were taken, removed meanwhile. Only whole lines are
  * handed out, and only when each goes on where the one before ended ("seq" and "prev"): what was
- * removed, changed or added stops the tail there, with a sentence, instead of being passed over.
+ * removed, changed or added stops the tail there, with a sentence, instead of being passed over. A
+ * tombstone is a line like any other, whose signature is for verify to judge.
  *
  * The writer is not disturbed: nothing is locked, and nobody is woken by a write (it is looked at,
  * five times a second). One thread.
@@ -25,14 +26,15 @@ struct tail_position {
     unsigned chain;
     uint64_t file;                 /* its file's number; 0: no line yet */
     uint64_t offset;               /* where it begins, in uncompressed bytes */
-    uint64_t seq;                  /* its own */
-    char hash[CHAIN_HASH_HEX + 1]; /* of it, line end included */
+    uint64_t seq;                  /* its own; of a tombstone, the last of those it stands for */
+    char hash[CHAIN_HASH_HEX + 1]; /* what the next line's "prev" is */
 };
 
 struct tail_line {
-    struct tail_position at; /* this line's */
-    struct chain_line head;  /* its first four fields */
-    const char *bytes;       /* with its '\n'; borrowed until the next call */
+    struct tail_position at;       /* this line's */
+    struct chain_line head;        /* its first four fields */
+    char hash[CHAIN_HASH_HEX + 1]; /* of it, line end included */
+    const char *bytes;             /* with its '\n'; borrowed until the next call */
     size_t len;
 };
 

@@ -95,9 +95,9 @@ static void put_row(struct table_ship *link, const struct tail_line *line)
     json_t *record = json_loadb(line->bytes, len, 0, NULL);
     struct buf *out = &link->rows;
     put_text(out, link->ship->to->site);
-    buf_printf(out, "%u\t%" PRIu64 "\t", line->at.chain, line->at.seq);
+    buf_printf(out, "%u\t%" PRIu64 "\t", line->at.chain, line->head.seq);
     put_text(out, line->head.time);
-    put_text(out, line->at.hash);
+    put_text(out, line->hash);
     put_text(out, line->head.type);
     for (size_t i = 0; i < sizeof columns / sizeof columns[0]; i++)
         put_text(out, json_string_value(json_object_get(record, columns[i])));

@@ -152,7 +152,7 @@ def test_exactly_once_whoever_is_killed(make_stack, client, cluster):
 @pytest.fixture(scope="module")
 def long_trail(make_stack):
     """Some batches' worth of records, of a server that has ended."""
-    own = make_stack(audit="file_bytes = 1048576")
+    own = make_stack(audit="file_bytes = 1048576; compress = false")
     for _ in range(2):
         with own.connect("nurse1") as c, c.pipeline():
             for n in range(5500):

@@ -1,6 +1,6 @@
 /*
- * test_tail.c: every line of every chain once, from saved places on, across rotation, compression
- * and removal; what does not go on is told and not passed over.
+ * test_tail.c: every line of every chain once, from saved places on, across rotation, compression,
+ * purge and removal; what does not go on is told and not passed over.
  */
 #include "audit/tail.h"
 #include "audit_fixture.h"
@@ -276,6 +276,122 @@ static void tail_to_end_hands_out_only_what_comes(void **state)
     fixture_end(&fixture);
 }
 
+static void tail_goes_on_across_compression(void **state)
+{
+    (void)state;
+    struct fixture fixture;
+    fixture_start(&fixture);
+    fixture.options.file_bytes = 8192;
+    struct audit *audit = fixture_open(&fixture, 0);
+    fixture_append(audit, 40);
+    struct tail *tail = open_tail(&fixture);
+    struct tail *reader = open_tail(&fixture);
+    struct tail_line line;
+    uint64_t lines = 0;
+    uint64_t read = 0;
+    for (; lines < 15; lines++)
+        assert_int_equal(tail_next(tail, &line), OK);
+    for (; read < 15; read++)
+        assert_int_equal(tail_next(reader, &line), OK);
+    struct tail_position place = line.at;
+    tail_close(tail);
+    struct audit_pack_result result = {0};
+    const char *why = NULL;
+    assert_int_equal(audit_pack(fixture.directory, NULL, NULL, &result, &why), OK);
+    assert_true(result.files >= 3);
+    assert_true(place.file <= result.files);
+    /* From a place that now is in a compressed file, and with the plain one still open. */
+    tail = open_tail(&fixture);
+    assert_int_equal(tail_resume(tail, &place, 1), OK);
+    fixture_append(audit, 3);
+    audit_close(audit);
+    assert_int_equal(drain(tail, &lines), NEED_MORE);
+    assert_int_equal(drain(reader, &read), NEED_MORE);
+    assert_int_equal(lines, lines_written(&fixture));
+    assert_int_equal(read, lines);
+    assert_int_equal(tail_settle(tail), OK);
+    tail_close(tail);
+    tail_close(reader);
+    fixture_end(&fixture);
+}
+
+#define FIRST_GONE 3U
+#define LAST_GONE  5U
+
+/* Puts a tombstone in the place of lines FIRST_GONE to LAST_GONE, as a purge does. `places` gets
+ * those of all lines before that. */
+static void bury(struct fixture *fixture, struct tail_position places[9])
+{
+    struct tail *tail = open_tail(fixture);
+    struct tail_line line;
+    struct chain_tombstone stone = {
+        .first = FIRST_GONE, .last = LAST_GONE, .technical = 3, .file = 1};
+    struct buf out;
+    struct key *key = NULL;
+    buf_init(&out, 0);
+    assert_int_equal(key_load(fixture->key, &key), OK);
+    while (tail_next(tail, &line) == OK) {
+        places[line.at.seq] = line.at;
+        if (line.at.seq == FIRST_GONE) {
+            memcpy(stone.prev, line.head.prev, sizeof stone.prev);
+            memcpy(stone.from, line.head.time, sizeof stone.from);
+        }
+        if (line.at.seq == LAST_GONE) {
+            memcpy(stone.hash, line.at.hash, sizeof stone.hash);
+            memcpy(stone.to, line.head.time, sizeof stone.to);
+            assert_int_equal(chain_tombstone(&stone, key, "old", "me", &out), OK);
+        }
+        if (line.at.seq < FIRST_GONE || line.at.seq > LAST_GONE)
+            buf_append(&out, line.bytes, line.len);
+    }
+    tail_close(tail);
+    fixture_write(fixture, "audit-0-00000001.jsonl", (const char *)buf_head(&out), buf_len(&out));
+    buf_free(&out);
+    key_free(key);
+}
+
+/* From `place` on the next line is number `next`, and all of the rest come. */
+static void goes_on(const struct fixture *fixture, const struct tail_position *place, uint64_t next)
+{
+    struct tail *tail = open_tail(fixture);
+    struct tail_line line;
+    assert_int_equal(tail_resume(tail, place, place ? 1 : 0), OK);
+    assert_int_equal(tail_next(tail, &line), OK);
+    assert_int_equal(line.head.seq, next);
+    assert_int_equal(strcmp(line.head.type, "tombstone") == 0, next == FIRST_GONE);
+    uint64_t last = line.at.seq;
+    while (tail_next(tail, &line) == OK)
+        last = line.at.seq;
+    assert_int_equal(last, 8);
+    tail_close(tail);
+}
+
+static void tail_goes_on_in_a_file_that_was_purged(void **state)
+{
+    (void)state;
+    struct fixture fixture;
+    fixture_start(&fixture);
+    struct audit *audit = fixture_open(&fixture, 0);
+    fixture_append(audit, 6);
+    audit_close(audit);
+    struct tail_position places[9] = {{0}};
+    bury(&fixture, places);
+    goes_on(&fixture, NULL, 1);
+    goes_on(&fixture, &places[1], 2);
+    goes_on(&fixture, &places[2], FIRST_GONE);
+    goes_on(&fixture, &places[3], FIRST_GONE); /* 4 and 5 were not taken: it tells of them */
+    goes_on(&fixture, &places[4], FIRST_GONE);
+    goes_on(&fixture, &places[5], 6);
+    goes_on(&fixture, &places[6], 7);
+    goes_on(&fixture, &places[7], 8);
+    /* A line that is in no tombstone, and not what was taken. */
+    places[7].hash[5] = places[7].hash[5] == '0' ? '1' : '0';
+    struct tail *tail = open_tail(&fixture);
+    assert_int_equal(tail_resume(tail, &places[7], 1), ERR_INVALID);
+    tail_close(tail);
+    fixture_end(&fixture);
+}
+
 static void state_file_that_is_damaged_is_refused(void **state)
 {
     (void)state;
@@ -322,6 +438,8 @@ int main(void)
         cmocka_unit_test(tail_stops_at_what_was_tampered_with_and_other_chains_go_on),
         cmocka_unit_test(tail_settle_tells_that_a_taken_line_was_cut_off),
         cmocka_unit_test(tail_to_end_hands_out_only_what_comes),
+        cmocka_unit_test(tail_goes_on_across_compression),
+        cmocka_unit_test(tail_goes_on_in_a_file_that_was_purged),
         cmocka_unit_test(state_file_that_is_damaged_is_refused),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
