@@ -7,6 +7,8 @@
  */
 #include "tools/cmd_audit.h"
 
+#include "audit/heads.h"
+
 #include <errno.h>
 #include <inttypes.h>
 #include <pgvigil/audit.h>
@@ -22,7 +24,11 @@ static const char about[] =
     "\n"
     "Without --public-key the key in DIRECTORY/public.pem is used. Whoever can write there can "
     "put\n"
-    "a key of their own beside a trail of their own: keep a copy of the key elsewhere.";
+    "a key of their own beside a trail of their own: keep a copy of the key elsewhere.\n"
+    "\n"
+    "With --heads the trail is compared with the checkpoints that a syslog server has kept: when "
+    "its\n"
+    "end was cut off, nothing in what is left shows it.";
 
 struct printer {
     bool terminal; /* progress goes to stderr */
@@ -70,7 +76,31 @@ static const char *reason_text(enum status status)
     }
 }
 
-static int verify(const struct cli_command *command, const char *directory, const char *public_key)
+static int compare(const struct cli_command *command, const char *directory, const char *public_key,
+                   const char *kept)
+{
+    struct printer printer = {0};
+    struct heads_result result;
+    errno = 0;
+    enum status status = heads_compare(directory, public_key, kept, on_finding, &printer, &result);
+    if (status != OK)
+        return cli_fail(command, CLI_CANNOT, "%s: %s", kept, reason_text(status));
+    if (result.heads == 0 && result.findings == 0)
+        return cli_fail(command, CLI_CANNOT,
+                        "%s holds no checkpoint of this key (%" PRIu64 " of other keys)", kept,
+                        result.others);
+    (void)printf("%s: %" PRIu64 " checkpoint(s) that were sent, %" PRIu64
+                 " of them before the first record that is here, %" PRIu64 " of other keys: ",
+                 kept, result.heads, result.archived, result.others);
+    if (result.findings)
+        (void)printf("%" PRIu64 " finding(s)\n", result.findings);
+    else
+        (void)printf("all there\n");
+    return result.findings ? CLI_FINDINGS : CLI_FINE;
+}
+
+static int verify(const struct cli_command *command, const char *directory, const char *public_key,
+                  const char *kept)
 {
     struct printer printer = {.terminal = isatty(STDERR_FILENO) == 1};
     struct audit_verify_result result;
@@ -103,15 +133,18 @@ static int verify(const struct cli_command *command, const char *directory, cons
         (void)printf("%" PRIu64 " finding(s)\n", result.findings);
     else
         (void)printf("whole\n");
-    return result.findings ? CLI_FINDINGS : CLI_FINE;
+    int code = kept ? compare(command, directory, public_key, kept) : CLI_FINE;
+    return code == CLI_FINE && result.findings ? CLI_FINDINGS : code;
 }
 
 int cmd_audit_verify(int argc, char **argv)
 {
     const char *public_key = NULL;
+    const char *kept = NULL;
     const struct cli_option options[] = {
         {0, "public-key", "FILE", "the public key that verifies, PEM; may hold several",
          &public_key, NULL},
+        {0, "heads", "FILE", "what a syslog server has kept: compare its checkpoints", &kept, NULL},
         {0, NULL, NULL, NULL, NULL, NULL},
     };
     const struct cli_command command = {
@@ -125,5 +158,5 @@ int cmd_audit_verify(int argc, char **argv)
     char **operands = NULL;
     size_t count = 0;
     int code = cli_parse(&command, argc, argv, &operands, &count);
-    return code != CLI_CONTINUE ? code : verify(&command, operands[0], public_key);
+    return code != CLI_CONTINUE ? code : verify(&command, operands[0], public_key, kept);
 }

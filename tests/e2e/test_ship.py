@@ -286,6 +286,72 @@ def test_checkpoints_alone(stack, client, receiver):
     assert all(wanted[key] == line for key, line in records.items()) and len(wanted) - len(records) < 5
 
 
+def test_end_that_was_cut_off_is_seen_by_what_syslog_has_kept(make_stack, client, receiver):
+    """The trail's end goes, by lines, by a file, by a chain, or is written anew: verify alone sees nothing, and with the heads it does."""
+    own = make_stack(audit="file_bytes = 65536; checkpoint_seconds = 1; compress = false")
+    for _ in range(3):
+        some_statements(own, 30)
+        time.sleep(1.3)
+    own.proxy.stop()
+    state = own.folder / "cut.state"
+    config = config_with(own, "cut.cfg", entry(own, client, receiver.port, state, 'records = "checkpoints";'))
+    Shipper(own, config).once()
+    receiver.stop()
+
+    def verify(directory, heads=receiver.out, public=own.certs.audit_public):
+        done = own.command("audit", "verify", "--public-key", public, *(["--heads", heads] if heads else []), directory, check=False)
+        return done.returncode, done.stdout + done.stderr
+
+    assert verify(own.audit_dir)[0] == 0
+    assert "all there" in verify(own.audit_dir)[1]
+    files = sorted(p.name for p in own.audit_dir.glob("audit-0-*.jsonl"))
+    assert len(files) > 1
+
+    def lines_gone(folder):
+        places = [(name, n) for name in files for n, line in enumerate((folder / name).read_bytes().splitlines())
+                  if b'"type":"checkpoint"' in line]
+        name, last = places[-2]
+        for later in files[files.index(name) + 1:]:
+            (folder / later).unlink()
+        (folder / name).write_bytes(b"".join((folder / name).read_bytes().splitlines(keepends=True)[:last + 1]))
+
+    def file_gone(folder):
+        (folder / files[-1]).unlink()
+
+    def chain_gone(folder):
+        for path in folder.glob("audit-1-*"):
+            path.unlink()
+
+    for cut, word in ((lines_gone, "truncated: chain 0"), (file_gone, "truncated: chain 0"), (chain_gone, "missing: chain 1")):
+        folder = own.folder / cut.__name__
+        shutil.copytree(own.audit_dir, folder)
+        cut(folder)
+        code, said = verify(folder, heads=None)
+        assert code == 0, said
+        code, said = verify(folder)
+        assert code == 1 and word in said, said
+    # Written anew after the cut: the server goes on and signs what it finds.
+    lines_gone(own.audit_dir)
+    own.serve()
+    some_statements(own, 60)
+    own.proxy.stop()
+    assert verify(own.audit_dir, heads=None)[0] == 0
+    code, said = verify(own.audit_dir)
+    assert code == 1 and ("is not the checkpoint that was sent" in said or "missing: the checkpoint" in said), said
+    # The shipper will not go on as if nothing were, either.
+    done = Shipper(own, config).once(check=False)
+    assert done.returncode == 3 and "this is another trail" in done.stderr, done.stderr
+    # A head that was changed, no heads at all, another key's.
+    heads = own.folder / "heads"
+    text = receiver.out.read_bytes()
+    heads.write_bytes(text.replace(b'"lines":', b'"lines":9', 1))
+    assert "bad signature" in verify(folder, heads)[1]
+    heads.write_bytes(b"")
+    assert verify(folder, heads)[0] == 3
+    other = harness.Certificates(own.folder / "other-key")
+    assert verify(folder, receiver.out, other.audit_public)[0] == 3
+
+
 def test_reduced_rights_are_enough(stack, client, receiver):
     """As nobody who can write the trail: a copy that belongs to another, read-only."""
     if os.geteuid() != 0:
