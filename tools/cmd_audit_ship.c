@@ -2,9 +2,9 @@
  * cmd_audit_ship.c: `pgvigil audit ship`: a process beside serve that sends the trail's records to
  * what audit.ship names (see ship.h).
  *
- * Trust boundary: none of its own. It reads the trail and never writes there, so that serve is not
- * disturbed, and needs neither the audit's private key nor a database's password to be of use to
- * whoever takes it over.
+ * Trust boundary: it reads the trail and never writes there, so serve is not disturbed. It reads
+ * the configuration as serve does, and so may run as that account: the unit in docs/operations.md
+ * keeps it from writing anything but its saved places.
  */
 #include "tools/cli.h"
 #include "tools/cmd_audit.h"
