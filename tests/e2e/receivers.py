@@ -12,8 +12,15 @@ import subprocess
 import tempfile
 import time
 
+import psycopg
+import pytest
+
 import harness
 
+NEEDS_RSYSLOG = pytest.mark.skipif(not os.access("/usr/lib/x86_64-linux-gnu/rsyslog/lmnsd_gtls.so", os.R_OK),
+                                   reason="NO RSYSLOG HERE: install rsyslog and rsyslog-gnutls")
+# Of the tests that kill at random; more for a longer run.
+SECONDS = int(os.environ.get("PGVIGIL_SHIP_SECONDS", "12"))
 RSYSLOG_CONF = """
 global(workDirectory="{folder}" maxMessageSize="{size}"
        defaultNetstreamDriverCAFile="{ca}" defaultNetstreamDriverCertFile="{cert}" defaultNetstreamDriverKeyFile="{key}")
@@ -165,3 +172,26 @@ class Shipper:
 
     def __exit__(self, *_):
         self.end(signal.SIGKILL)
+
+
+def ship_entry(stack, client, port, state, more="", host="localhost", ca=None):
+    """An entry of audit.ship for a Rsyslog."""
+    return ('{ kind = "syslog"; host = "%s"; port = %d; ca = "%s"; certificate = "%s"; key = "%s"; site = "proxy1"; '
+            'state = "%s"; %s }' % (host, port, ca or stack.certs.ca, client[0], client[1], state, more))
+
+
+def config_with(stack, name, *entries):
+    """A configuration beside the stack's, with these receivers."""
+    path = stack.folder / name
+    text = stack.config_file.read_text(encoding="utf-8")
+    path.write_text(text.replace("durability =", "ship = ( %s ); durability =" % ", ".join(entries), 1), encoding="utf-8")
+    return path
+
+
+def some_statements(stack, count=20):
+    for user in ("nurse1", "reception1"):
+        with stack.connect(user) as c:
+            for n in range(count):
+                c.execute("SELECT id AS n%d, %d FROM patients LIMIT 3" % (n, n)).fetchall()
+            with pytest.raises(psycopg.Error):
+                c.execute("SELECT * FROM payroll_%d" % n)

@@ -1,12 +1,10 @@
 """
-Records to syslog: a real rsyslog over TLS has every record of the trail, whole, whoever was restarted or killed meanwhile. Repetitions are
-the same message byte for byte. A receiver that does not prove who it is gets nothing.
+Records to syslog: a real rsyslog over TLS has every record of the trail, whole, as it stands there. A receiver that does not prove who it is
+gets nothing. test_ship_kills.py: whoever is restarted or killed meanwhile.
 """
 import json
 import os
-import random
 import shutil
-import signal
 import subprocess
 import time
 
@@ -14,30 +12,14 @@ import psycopg
 import pytest
 
 import harness
-from receivers import Rsyslog, Shipper, received, trail
+from receivers import NEEDS_RSYSLOG, Rsyslog, Shipper, config_with, ship_entry, some_statements, received, trail
 
-pytestmark = pytest.mark.skipif(not os.access("/usr/lib/x86_64-linux-gnu/rsyslog/lmnsd_gtls.so", os.R_OK),
-                                reason="NO RSYSLOG HERE: install rsyslog and rsyslog-gnutls")
-SECONDS = int(os.environ.get("PGVIGIL_SHIP_SECONDS", "12"))
+pytestmark = NEEDS_RSYSLOG
 
 
 @pytest.fixture(scope="module")
 def client(cluster):
     return cluster.certs.issue("ship", "pgvigil.clinic.example")
-
-
-def entry(stack_or_certs, client, port, state, more="", host="localhost", ca=None):
-    certs = getattr(stack_or_certs, "certs", stack_or_certs)
-    return ('{ kind = "syslog"; host = "%s"; port = %d; ca = "%s"; certificate = "%s"; key = "%s"; site = "proxy1"; '
-            'state = "%s"; %s }' % (host, port, ca or certs.ca, client[0], client[1], state, more))
-
-
-def config_with(stack, name, *entries):
-    """A configuration beside the stack's, with these receivers."""
-    path = stack.folder / name
-    text = stack.config_file.read_text(encoding="utf-8")
-    path.write_text(text.replace("durability =", "ship = ( %s ); durability =" % ", ".join(entries), 1), encoding="utf-8")
-    return path
 
 
 @pytest.fixture(scope="module")
@@ -51,18 +33,9 @@ def receiver(cluster):
         yield made
 
 
-def some_statements(stack, count=20):
-    for user in ("nurse1", "reception1"):
-        with stack.connect(user) as c:
-            for n in range(count):
-                c.execute("SELECT id AS n%d, %d FROM patients LIMIT 3" % (n, n)).fetchall()
-            with pytest.raises(psycopg.Error):
-                c.execute("SELECT * FROM payroll_%d" % n)
-
-
 def test_every_record_arrives_as_it_stands_in_the_trail(stack, client, receiver):
     """Twice, with records between: the second run sends only what is new."""
-    config = config_with(stack, "plain.cfg", entry(stack, client, receiver.port, stack.folder / "plain.state"))
+    config = config_with(stack, "plain.cfg", ship_entry(stack, client, receiver.port, stack.folder / "plain.state"))
     ship = Shipper(stack, config)
     for _ in range(2):
         some_statements(stack)
@@ -90,7 +63,7 @@ def test_long_records_go_in_parts_and_characters_stay_whole(make_stack, client, 
     own.proxy.stop()
     for size, more in ((2048, "max_message_bytes = 2048;"), (8192, ""), (131072, "max_message_bytes = 131072;")):
         receiver.out.unlink(missing_ok=True)
-        config = config_with(own, "long%d.cfg" % size, entry(own, client, receiver.port, own.folder / ("long%d.state" % size), more))
+        config = config_with(own, "long%d.cfg" % size, ship_entry(own, client, receiver.port, own.folder / ("long%d.state" % size), more))
         Shipper(own, config).once()
         receiver.stop()
         messages = receiver.messages()
@@ -101,112 +74,9 @@ def test_long_records_go_in_parts_and_characters_stay_whole(make_stack, client, 
         receiver.start()
 
 
-def test_exactly_once_whoever_is_killed(make_stack, client, cluster):
-    """rsyslog is restarted, the shipper and pgvigil are killed, at random times, while people work."""
-    seed = random.randrange(10**9)
-    dice = random.Random(seed)
-    print("seed", seed)
-    own = make_stack(audit="file_bytes = 65536; checkpoint_seconds = 1")
-    with Rsyslog(cluster.certs) as receiver:
-        config = config_with(own, "killed.cfg", entry(own, client, receiver.port, own.folder / "killed.state"))
-        counts = {"receiver": 0, "ship": 0, "serve": 0}
-        with Shipper(own, config) as ship:
-            until = time.monotonic() + SECONDS
-            work = []
-            while time.monotonic() < until:
-                who = dice.choice(["receiver", "ship", "ship", "serve", "nobody"])
-                work.append(subprocess.Popen(["/usr/lib/postgresql/15/bin/psql", "-qAt", "-f", "-",
-                                              " ".join("%s='%s'" % pair for pair in own.conninfo("nurse1").items())],
-                                             stdin=subprocess.PIPE, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL))
-                work[-1].stdin.write(b"".join(b"SELECT id, %d FROM patients LIMIT 5;\n" % n for n in range(800)))
-                work[-1].stdin.close()
-                time.sleep(dice.random() * 1.2)
-                if who == "receiver":
-                    receiver.stop()
-                    time.sleep(dice.random())
-                    receiver.start()
-                elif who == "ship":
-                    ship.end(dice.choice([signal.SIGKILL, signal.SIGKILL, signal.SIGTERM]))
-                    ship.start()
-                elif who == "serve":
-                    own.proxy.process.kill()
-                    own.proxy.process.wait()
-                    own.proxy.start()
-                counts[who] = counts.get(who, 0) + 1
-            for one in work:
-                one.kill()
-                one.wait()
-            assert ship.end() == 0, ship.text()
-        own.proxy.stop()
-        Shipper(own, config).once()
-        receiver.stop()
-        there = trail(own.audit_dir)
-        records, repeated = received(receiver.messages())
-        print("killed or restarted", counts, "records", len(there), "repeated messages", repeated)
-        assert len(there) > 1000
-        assert set(records) == set(there), (len(records), len(there), sorted(set(there) - set(records))[:5])
-        assert records == there
-        assert stack_verifies(own)
-
-
-@pytest.fixture(scope="module")
-def long_trail(make_stack):
-    """Some batches' worth of records, of a server that has ended."""
-    own = make_stack(audit="file_bytes = 1048576; compress = false")
-    for _ in range(2):
-        with own.connect("nurse1") as c, c.pipeline():
-            for n in range(5500):
-                c.execute("SELECT id, %d, family_name, ward_id AS %s FROM patients WHERE id > 0 AND ward_id > 0 AND family_name <> 'x' AND id < 1000000 AND ward_id < 100000 ORDER BY id LIMIT 3" % (n, "p" * 60))
-    own.proxy.stop()
-    assert sum(p.stat().st_size for p in own.audit_dir.glob("*.jsonl")) > (8 << 20)
-    return own
-
-
-@pytest.mark.parametrize("round_", range(5))
-def test_receiver_that_ends_within_a_batch_loses_nothing(long_trail, client, cluster, round_):
-    """SIGTERM while megabytes are on their way. What it had not read is sent again."""
-    with Rsyslog(cluster.certs) as receiver:
-        config = config_with(long_trail, "within.cfg",
-                             entry(long_trail, client, receiver.port, long_trail.folder / ("within%d.state" % round_)))
-        with Shipper(long_trail, config) as ship:
-            time.sleep(random.random() * 0.25)
-            receiver.stop()
-            receiver.start()
-            assert ship.end() == 0
-        Shipper(long_trail, config).once()
-        receiver.stop()
-        records, repeated = received(receiver.messages())
-        print("repeated", repeated)
-        assert records == trail(long_trail.audit_dir)
-
-
-def test_shipper_that_is_killed_within_a_batch_sends_it_again(long_trail, client, cluster):
-    """Until it has happened: messages came twice, each the same as before byte for byte; without them the trail is there once."""
-    with Rsyslog(cluster.certs) as receiver:
-        for n in range(40):
-            config = config_with(long_trail, "again.cfg",
-                                 entry(long_trail, client, receiver.port, long_trail.folder / ("again%d.state" % n)))
-            receiver.out.unlink(missing_ok=True)
-            receiver.stop()
-            receiver.start()
-            with Shipper(long_trail, config):
-                time.sleep(0.02 + random.random() * 0.1)
-            Shipper(long_trail, config).once()
-            receiver.stop()
-            records, repeated = received(receiver.messages())
-            assert records == trail(long_trail.audit_dir)
-            if repeated:
-                break
-        assert repeated, "no batch was ever interrupted"
-
-
-def stack_verifies(stack):
-    return stack.command("audit", "verify", "--public-key", stack.certs.audit_public, stack.audit_dir).returncode == 0
-
-
 def test_receiver_that_is_away_gets_all_when_it_is_back(stack, client, cluster):
     away = Rsyslog(cluster.certs)
-    config = config_with(stack, "away.cfg", entry(stack, client, away.port, stack.folder / "away.state"))
+    config = config_with(stack, "away.cfg", ship_entry(stack, client, away.port, stack.folder / "away.state"))
     try:
         with Shipper(stack, config) as ship:
             some_statements(stack)
@@ -235,12 +105,12 @@ def refused(stack, config, words):
 def test_receiver_that_does_not_prove_who_it_is_gets_nothing(stack, client, receiver, tmp_path):
     other = harness.Certificates(tmp_path / "other")
     state = stack.folder / "proof.state"
-    refused(stack, config_with(stack, "ca.cfg", entry(stack, client, receiver.port, state, ca=other.ca)), "its certificate is refused")
-    refused(stack, config_with(stack, "name.cfg", entry(stack, client, receiver.port, state, 'name = "other.clinic.example";')),
+    refused(stack, config_with(stack, "ca.cfg", ship_entry(stack, client, receiver.port, state, ca=other.ca)), "its certificate is refused")
+    refused(stack, config_with(stack, "name.cfg", ship_entry(stack, client, receiver.port, state, 'name = "other.clinic.example";')),
             "its certificate is refused: hostname mismatch")
     assert receiver.messages() == [] and not state.exists()
     # The twin: the same receiver by the name that it has.
-    Shipper(stack, config_with(stack, "right.cfg", entry(stack, client, receiver.port, state))).once()
+    Shipper(stack, config_with(stack, "right.cfg", ship_entry(stack, client, receiver.port, state))).once()
     assert receiver.messages() and state.exists()
 
 
@@ -248,13 +118,13 @@ def test_receiver_that_refuses_us_is_told_and_nothing_counts_as_sent(stack, clus
     """A certificate of the right authority and the wrong name: rsyslog hangs up."""
     stranger = cluster.certs.issue("stranger", "stranger.clinic.example")
     state = stack.folder / "stranger.state"
-    refused(stack, config_with(stack, "stranger.cfg", entry(stack, stranger, receiver.port, state)), "event=ship-failed")
+    refused(stack, config_with(stack, "stranger.cfg", ship_entry(stack, stranger, receiver.port, state)), "event=ship-failed")
     assert receiver.messages() == [] and not state.exists()
 
 
 def test_saved_place_that_is_not_the_trail_s_is_refused(stack, client, receiver):
     state = stack.folder / "place.state"
-    config = config_with(stack, "place.cfg", entry(stack, client, receiver.port, state))
+    config = config_with(stack, "place.cfg", ship_entry(stack, client, receiver.port, state))
     Shipper(stack, config).once()
     before = len(receiver.messages())
     saved = json.loads(state.read_text())
@@ -267,7 +137,7 @@ def test_saved_place_that_is_not_the_trail_s_is_refused(stack, client, receiver)
 
 
 def test_two_shippers_of_one_state_do_not_send_both(stack, client, receiver):
-    config = config_with(stack, "two.cfg", entry(stack, client, receiver.port, stack.folder / "two.state"))
+    config = config_with(stack, "two.cfg", ship_entry(stack, client, receiver.port, stack.folder / "two.state"))
     with Shipper(stack, config) as first:
         deadline = time.monotonic() + 20
         while "ship-confirmed" not in first.text() and time.monotonic() < deadline:
@@ -277,7 +147,7 @@ def test_two_shippers_of_one_state_do_not_send_both(stack, client, receiver):
 
 def test_checkpoints_alone(stack, client, receiver):
     config = config_with(stack, "heads.cfg",
-                         entry(stack, client, receiver.port, stack.folder / "heads.state", 'records = "checkpoints";'))
+                         ship_entry(stack, client, receiver.port, stack.folder / "heads.state", 'records = "checkpoints";'))
     Shipper(stack, config).once()
     receiver.stop()
     records, repeated = received(receiver.messages())
@@ -294,7 +164,7 @@ def test_end_that_was_cut_off_is_seen_by_what_syslog_has_kept(make_stack, client
         time.sleep(1.3)
     own.proxy.stop()
     state = own.folder / "cut.state"
-    config = config_with(own, "cut.cfg", entry(own, client, receiver.port, state, 'records = "checkpoints";'))
+    config = config_with(own, "cut.cfg", ship_entry(own, client, receiver.port, state, 'records = "checkpoints";'))
     Shipper(own, config).once()
     receiver.stop()
 
@@ -368,7 +238,7 @@ def test_reduced_rights_are_enough(stack, client, receiver):
         shutil.copy(source, folder / name)
         shutil.chown(folder / name, "postgres", "postgres")
         (folder / name).chmod(0o600)
-    text = config_with(stack, "r.cfg", entry(stack, (folder / "ship.crt", folder / "ship.key"), receiver.port, folder / "state" / "s")).read_text()
+    text = config_with(stack, "r.cfg", ship_entry(stack, (folder / "ship.crt", folder / "ship.key"), receiver.port, folder / "state" / "s")).read_text()
     for old, new in ((stack.audit_dir, folder / "audit"), (stack.certs.audit_key, folder / "audit.pem"), (stack.certs.pseudonym_key, folder / "pseudonym.key"), (stack.certs.server_key, folder / "server.key")):
         text = text.replace('"%s"' % old, '"%s"' % new)
     config = stack.folder / "reduced.cfg"

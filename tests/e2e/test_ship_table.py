@@ -2,7 +2,6 @@
 Records to a central PostgreSQL: a server of its own has every record exactly once, whoever was restarted or killed meanwhile, and the login
 that brings them can do nothing else there.
 """
-import os
 import random
 import signal
 import subprocess
@@ -12,10 +11,8 @@ import psycopg
 import pytest
 
 import harness
-from receivers import Shipper, trail
-from test_ship import config_with, some_statements
+from receivers import SECONDS, Shipper, config_with, some_statements, trail
 
-SECONDS = int(os.environ.get("PGVIGIL_SHIP_SECONDS", "12"))
 PASSWORD = "ship-test"
 
 
