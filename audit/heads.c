@@ -146,18 +146,21 @@ static int compare_heads(const void *left, const void *right)
 static void drop_repetitions(struct heads *heads)
 {
     size_t kept = 0;
-    if (heads->count)
-        qsort(heads->list, heads->count, sizeof *heads->list, compare_heads);
+    struct head *list = heads->list;
+    heads->result->heads = 0;
+    if (!list)
+        return;
+    qsort(list, heads->count, sizeof *list, compare_heads);
     for (size_t i = 0; i < heads->count; i++) {
-        const struct head *last = kept ? &heads->list[kept - 1] : NULL;
-        bool same = last && last->chain == heads->list[i].chain && last->seq == heads->list[i].seq;
-        if (same && strcmp(last->hash, heads->list[i].hash) != 0)
-            find(heads, heads->path, heads->list[i].line,
+        const struct head *last = kept ? &list[kept - 1] : NULL;
+        bool same = last && last->chain == list[i].chain && last->seq == list[i].seq;
+        if (same && strcmp(last->hash, list[i].hash) != 0)
+            find(heads, heads->path, list[i].line,
                  "changed: record %" PRIu64 " of chain %u was another checkpoint in line %" PRIu64
                  ": the trail was cut and written anew in between",
                  last->seq, last->chain, last->line);
         if (!same)
-            heads->list[kept++] = heads->list[i];
+            list[kept++] = list[i];
     }
     heads->count = kept;
     heads->result->heads = kept;

@@ -57,6 +57,11 @@ static enum status execute(struct table_ship *link, const char *sql, int count,
 
 /* ---- rows ---- */
 
+static bool is_special(char byte)
+{
+    return byte == '\\' || byte == '\n' || byte == '\r' || byte == '\t';
+}
+
 /* COPY's text format: what would end a value or a row is escaped. NULL: \N. */
 static void put_value(struct buf *out, const char *text, size_t len)
 {
@@ -67,7 +72,7 @@ static void put_value(struct buf *out, const char *text, size_t len)
     const char *end = text + len;
     while (text < end) {
         size_t plain = 0;
-        while (text + plain < end && !memchr("\\\n\r\t", text[plain], 4))
+        while (text + plain < end && !is_special(text[plain]))
             plain++;
         buf_append(out, text, plain);
         text += plain;
