@@ -19,6 +19,8 @@ static const struct subcommand subcommands[] = {
     {"ship", cmd_audit_ship, "sends its records to syslog and to a central PostgreSQL"},
     {"compress", cmd_audit_compress, "compress the files that are closed"},
     {"purge", cmd_audit_purge, "take out what is not kept any longer"},
+    {"search", cmd_audit_search, "who did what"},
+    {"index", cmd_audit_index, "so that searching reads only what it must"},
 };
 
 static const char about[] =

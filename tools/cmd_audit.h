@@ -11,5 +11,7 @@ int cmd_audit_verify(int argc, char **argv);
 int cmd_audit_ship(int argc, char **argv);
 int cmd_audit_compress(int argc, char **argv);
 int cmd_audit_purge(int argc, char **argv);
+int cmd_audit_search(int argc, char **argv);
+int cmd_audit_index(int argc, char **argv);
 
 #endif

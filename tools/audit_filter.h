@@ -1,0 +1,37 @@
+/*
+ * audit_filter.h: what `pgvigil audit search`, `report` and `follow` share: the filters as options,
+ * and what is told on stderr while a trail is read.
+ */
+#ifndef PGVIGIL_TOOLS_AUDIT_FILTER_H
+#define PGVIGIL_TOOLS_AUDIT_FILTER_H
+
+#include "audit/query.h"
+#include "audit/search.h"
+#include "tools/cli.h"
+
+#define AUDIT_FILTER_OPTIONS 18U
+
+/* Puts AUDIT_FILTER_OPTIONS rows there. */
+void audit_filter_options(struct query *query, struct cli_option *options);
+
+/* Progress and damage. */
+struct audit_teller {
+    bool terminal; /* progress goes to stderr */
+    bool drawn;
+    uint64_t told;     /* damages */
+    uint64_t no_index; /* indexes that were not used */
+};
+
+void audit_teller_events(struct audit_teller *teller, struct search_events *events);
+/* Takes the line of progress away, before something else is printed to the terminal. */
+void audit_teller_clear(struct audit_teller *teller);
+/* What of the trail was not read as it should be. CLI_FINE, or CLI_CANNOT: answers may lack. */
+int audit_teller_end(struct audit_teller *teller, const struct cli_command *command,
+                     const struct search_counts *counts);
+
+/* search_open, with its failure told. CLI_FINE, CLI_CANNOT. */
+int audit_search_open(const struct cli_command *command, const char *directory,
+                      const char *index_directory, bool indexed, const struct query *query,
+                      const struct search_events *events, struct search **search);
+
+#endif
