@@ -153,19 +153,24 @@ void query_free(struct query *query)
 
 /* ---- bytes of a line ---- */
 
+static bool holds(const char *line, size_t len, const char *bytes)
+{
+    return memmem(line, len, bytes, strlen(bytes)) != NULL;
+}
+
 bool query_may(const struct query *query, const char *line, size_t len)
 {
+    bool any = !query->either[0];
+    for (size_t i = 0; i < sizeof query->either / sizeof query->either[0] && !any; i++)
+        any = query->either[i] && holds(line, len, query->either[i]);
+    if (!any)
+        return false;
     for (size_t i = 0; i < query->needle_count; i++) {
         const struct buf *bytes = &query->needles[i];
         if (buf_len(bytes) && !memmem(line, len, buf_head(bytes), buf_len(bytes)))
             return false;
     }
     return true;
-}
-
-static bool holds(const char *line, size_t len, const char *bytes)
-{
-    return memmem(line, len, bytes, strlen(bytes)) != NULL;
 }
 
 static const char *skip_string(const char *at, const char *end)

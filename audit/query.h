@@ -44,6 +44,8 @@ struct query {
     const char *from; /* the beginning of a record's time, as far as it is given */
     const char *to;   /* inclusive: "2026-01" lets all of January in */
     bool break_glass;
+    const char
+        *either[3]; /* bytes: a line that holds none of those that are given is passed over */
     /* query_prepare makes the rest. */
     struct buf needles[QUERY_FIELDS + 3]; /* bytes that a line must hold */
     size_t needle_count;

@@ -20,6 +20,7 @@ static const struct subcommand subcommands[] = {
     {"compress", cmd_audit_compress, "compress the files that are closed"},
     {"purge", cmd_audit_purge, "take out what is not kept any longer"},
     {"search", cmd_audit_search, "who did what"},
+    {"report", cmd_audit_report, "who saw a patient, broken glasses, refusals, unused grants"},
     {"index", cmd_audit_index, "so that searching reads only what it must"},
 };
 

@@ -13,5 +13,6 @@ int cmd_audit_compress(int argc, char **argv);
 int cmd_audit_purge(int argc, char **argv);
 int cmd_audit_search(int argc, char **argv);
 int cmd_audit_index(int argc, char **argv);
+int cmd_audit_report(int argc, char **argv);
 
 #endif

@@ -6,6 +6,7 @@ import csv
 import io
 import json
 import random
+import re
 import shutil
 import subprocess
 
@@ -138,6 +139,17 @@ def test_no_trail_is_3(tmp_path):
         status, out, err = pgvigil("search", directory)
         assert status == 3 and err and out == ""
     assert not (tmp_path / "none").exists()
+
+
+@pytest.mark.parametrize("command", ["search", "index", "report"])
+def test_manual_page_has_every_option(command):
+    status, out, err = pgvigil(command, "--help")
+    assert status == 0 and err == "" and "Exit status" in out and all(len(line) < 130 for line in out.splitlines())
+    page = (harness.ROOT / "man" / ("pgvigil-audit-%s.1" % command)).read_text(encoding="utf-8").replace("\\-", "-")
+    told = set(re.findall(r"^ +(?:-\w, )?(--[a-z-]+)", out, re.M)) - {"--help", "--version"}
+    assert told <= set(re.findall(r"--[a-z-]+", page)) and told
+    for section in ("NAME", "SYNOPSIS", "DESCRIPTION", "OPTIONS", "EXIT STATUS", "SEE ALSO"):
+        assert "\n.SH %s\n" % section in page
 
 
 # ---- what is printed ---------------------------------------------------------------------------------------------------------
