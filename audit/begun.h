@@ -23,9 +23,10 @@ struct begun_statement {
     uint64_t seq;
     char *line; /* owned: its begin, or the first that was found of it; NULL: ruled out */
     size_t len;
-    bool headless; /* `line` is no begin: that one is missing */
-    bool met;      /* one of its records is in the period and names who is asked for */
-    bool has_rows; /* of the last `more` */
+    bool headless;  /* `line` is no begin: that one is missing */
+    bool met;       /* one of its records is in the period and names who is asked for */
+    bool announced; /* a follower has been told that it has begun */
+    bool has_rows;  /* of the last `more` */
     uint64_t rows, bytes;
     json_t *patients; /* owned: of its `more` records, or NULL */
     uint64_t patients_left_out;

@@ -708,6 +708,41 @@ enum status search_chain_next(struct search_chain *chain)
     return status;
 }
 
+/* ---- a chain that is being written ---- */
+
+static enum status announce(struct search_chain *chain, struct begun_statement *statement)
+{
+    const struct query *query = chain->search->query;
+    statement->announced = true;
+    if (statement->headless || query->text[QUERY_SQLSTATE])
+        return OK;
+    json_t *record = parse_line(chain, statement->file, 0, statement->line, statement->len);
+    enum status status = OK;
+    if (record && query_matches(query, record))
+        status = make_answer(chain, statement->file, record, statement, NULL);
+    json_decref(record);
+    if (chain->answer)
+        (void)json_object_set_new(chain->answer, "outcome", json_string("begun"));
+    return status;
+}
+
+enum status search_chain_feed(struct search_chain *chain, const char *line, size_t len)
+{
+    struct chain_line parsed;
+    uint64_t id = 0;
+    chain->answer = NULL;
+    enum status status = on_line(chain, line, len);
+    if (status != OK || chain->answer || !chain_line_parse(line, len, &parsed))
+        return status;
+    if (strcmp(parsed.type, "begin") == 0)
+        id = parsed.seq;
+    else if (strcmp(parsed.type, "more") != 0 || !number_in(line, len, ",\"begin\":", &id))
+        return OK;
+    struct begun_statement *statement = begun_find(&chain->begun, id);
+    return statement && is_met(statement) && !statement->announced ? announce(chain, statement)
+                                                                   : OK;
+}
+
 void search_chain_close(struct search_chain *chain)
 {
     drop_index(chain);

@@ -44,6 +44,10 @@ struct search_chain {
 
 /* Makes the next answer. OK also at the end, where there is none. ERR_MEMORY. */
 NODISCARD enum status search_chain_next(struct search_chain *chain);
+/* The next line of a chain that is being written, whose file is the only one of the shelf: what it
+ * makes an answer of, which may be none. A statement that has begun is one, too (`outcome` begun).
+ */
+NODISCARD enum status search_chain_feed(struct search_chain *chain, const char *line, size_t len);
 void search_chain_close(struct search_chain *chain);
 
 #endif

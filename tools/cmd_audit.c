@@ -21,6 +21,7 @@ static const struct subcommand subcommands[] = {
     {"purge", cmd_audit_purge, "take out what is not kept any longer"},
     {"search", cmd_audit_search, "who did what"},
     {"report", cmd_audit_report, "who saw a patient, broken glasses, refusals, unused grants"},
+    {"follow", cmd_audit_follow, "what is being done"},
     {"index", cmd_audit_index, "so that searching reads only what it must"},
 };
 

@@ -14,5 +14,6 @@ int cmd_audit_purge(int argc, char **argv);
 int cmd_audit_search(int argc, char **argv);
 int cmd_audit_index(int argc, char **argv);
 int cmd_audit_report(int argc, char **argv);
+int cmd_audit_follow(int argc, char **argv);
 
 #endif

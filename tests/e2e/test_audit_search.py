@@ -141,7 +141,7 @@ def test_no_trail_is_3(tmp_path):
     assert not (tmp_path / "none").exists()
 
 
-@pytest.mark.parametrize("command", ["search", "index", "report"])
+@pytest.mark.parametrize("command", ["search", "index", "report", "follow"])
 def test_manual_page_has_every_option(command):
     status, out, err = pgvigil(command, "--help")
     assert status == 0 and err == "" and "Exit status" in out and all(len(line) < 130 for line in out.splitlines())
@@ -339,6 +339,27 @@ def test_index_goes_with_its_file(copy):
     first.unlink()
     status, out, _ = pgvigil("index", directory)
     assert status == 0 and "0 index(es) made" in out and not first.with_suffix(".idx").exists()
+
+
+def test_compressed_files_are_searched_alike(copy, indexed):
+    """Without an index, with one made of the plain files, and with one made of the compressed ones."""
+    directory, records = copy
+    assert pgvigil("compress", directory)[0] == 0
+    assert list(directory.glob("*.jsonl.zst"))
+
+    def check(*more):
+        for wanted in (dict(), dict(patient="17"), dict(person="nurse1"), {"patient": "20", "from": "2026-02", "to": "2026-06"}):
+            expected = {key: [dict(p, file=p["file"] if (directory / p["file"]).exists() else p["file"] + ".zst") for p in parts]
+                        for key, parts in trails.expect(records, **wanted).items()}
+            same(search(directory, *more, *options(wanted)), expected)
+
+    check("--no-index")
+    check("--index", indexed)
+    status, out, _ = pgvigil("index", directory)
+    assert status == 0 and "0 were there" in out
+    for path in indexed.iterdir():
+        assert path.read_bytes() == (directory / path.name).read_bytes()
+    check()
 
 
 def test_index_that_cannot_be_written_is_3(copy):
