@@ -5,6 +5,7 @@ with what a terminal or a spreadsheet would take for more than a text.
 import csv
 import io
 import json
+import os
 import random
 import re
 import shutil
@@ -240,6 +241,60 @@ def test_statement_without_its_begin_is_not_hidden(copy):
         assert status in (0, 3) and "begin is not in these files" in err
         (answer,) = [a for a in map(json.loads, out.splitlines()) if (a["chain"], a["seq"]) == key]
         assert answer["headless"] is True and answer["person"] == p[0]["person"]
+
+
+def is_json(line):
+    try:
+        return isinstance(json.loads(line), dict)
+    except ValueError:
+        return False
+
+
+@pytest.mark.parametrize("seed", range(8))
+def test_random_damage_costs_the_damaged_lines_only(copy, seed):
+    """Bytes changed anywhere in the files: every record whose line is as it was is found; what is no record any more is told."""
+    directory, _ = copy
+    rng = random.Random(seed)
+    intact, broken = set(), False
+    for path in sorted(directory.glob("*.jsonl")):
+        before = path.read_bytes()
+        after = bytearray(before)
+        for _ in range(rng.randrange(1, 12)):
+            after[rng.randrange(len(after))] = rng.choice([0, 10, 34, 91, 92, 93, 123, 125, 255, rng.randrange(256)])
+        path.write_bytes(after)
+        kept = set(before.split(b"\n")) & set(bytes(after).split(b"\n"))
+        chain = int(path.name.split("-")[1])
+        for line in bytes(after).split(b"\n"):
+            if line in kept and line:
+                record = json.loads(line)
+                if record["type"] in ("whole", "event"):
+                    intact.add((chain, record["seq"]))
+            elif line and b'"type":"header"' not in line:
+                broken = broken or not is_json(line.decode("utf-8", "replace")) or b"\0" in line
+    status, out, err = pgvigil("search", "--format", "json", directory)
+    assert status in (0, 3), (status, err)
+    assert status == 3 or not broken
+    assert intact <= {(a["chain"], a["seq"]) for a in map(json.loads, out.splitlines())}
+    for args in (["search", "--patient=17", directory], ["report", "patient", "--patient=17", directory], ["report", "break-glass", directory], ["index", directory], ["search", "--patient=17", directory]):
+        assert pgvigil(*args)[0] in (0, 1, 3)
+
+
+def memory_of(command):
+    """KiB. A process counts what it was forked from, too: that must be small."""
+    small = "import resource, subprocess, sys; subprocess.run(sys.argv[1:], stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL); print(resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss)"
+    return int(subprocess.run(["/usr/bin/python3", "-S", "-c", small] + command, stdout=subprocess.PIPE, check=True, timeout=120).stdout)
+
+
+def test_memory_does_not_grow_with_the_trail(tmp_path):
+    """Thirty times the records, less than 8 MiB more; with many statements under way."""
+    used = []
+    for records in (1000, 30000):
+        directory = tmp_path / str(records)
+        trails.make(directory, seed=1, records=records)
+        for args in (["search", "--format", "json"], ["index"], ["search", "--patient=17"], ["report", "refusals"]):
+            used.append(memory_of([harness.binary(), "audit"] + args + [str(directory)]))
+    grown = max(b - a for a, b in zip(used[:4], used[4:]))
+    assert os.environ.get("PGVIGIL_SANITIZED") or grown < 8 * 1024, used
 
 
 # ---- indexes -----------------------------------------------------------------------------------------------------------------
