@@ -9,6 +9,7 @@
 
 #include <errno.h>
 #include <pgvigil/text.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -266,13 +267,9 @@ static bool relation_named(const char *wanted, const char *schema, const char *n
     char full[2 * 8192 + 8];
     if (text_matches(wanted, name))
         return true;
-    size_t schema_len = strlen(schema);
-    size_t name_len = strlen(name);
-    if (schema_len + name_len + 2 > sizeof full)
+    int len = snprintf(full, sizeof full, "%s.%s", schema, name);
+    if (len < 0 || (size_t)len >= sizeof full)
         return false;
-    memcpy(full, schema, schema_len);
-    full[schema_len] = '.';
-    memcpy(full + schema_len + 1, name, name_len + 1);
     return text_matches(wanted, full);
 }
 

@@ -51,7 +51,8 @@ static struct live_chain *chain_of(struct search_live *live, unsigned number)
         if (live->chains[i]->file.chain == number)
             return live->chains[i];
     }
-    struct live_chain **grown = realloc(live->chains, (live->count + 1) * sizeof(*live->chains));
+    struct live_chain **grown =
+        realloc(live->chains, (live->count + 1) * sizeof(struct live_chain *));
     if (!grown)
         return NULL;
     live->chains = grown;

@@ -177,7 +177,7 @@ static int start(const struct cli_command *command, struct options *options, cha
     struct catalog *catalog = NULL;
     enum audit_format format = AUDIT_TEXT;
     int code = choose(command, options, operands[0], &tally, &format);
-    if (code != CLI_FINE)
+    if (code != CLI_FINE || !tally.kind)
         return code;
     memcpy(options->query.either, tally.kind->either, sizeof options->query.either);
     const char *why = NULL;
