@@ -28,9 +28,9 @@ struct begun_statement {
     bool announced; /* a follower has been told that it has begun */
     bool has_rows;  /* of the last `more` */
     uint64_t rows, bytes;
-    json_t *patients; /* owned: of its `more` records, or NULL */
+    json_t *patients; /* owned: of its parts, or NULL */
     uint64_t patients_left_out;
-    bool aggregate;            /* a `more` says that its list is not exact */
+    bool aggregate;            /* a part says that its list is not exact */
     char file[SHELF_NAME_MAX]; /* where `line` stands */
 };
 
@@ -49,7 +49,8 @@ struct begun_statement *begun_add(struct begun *begun, uint64_t seq);
 /* Keeps a copy of the line. ERR_MEMORY. */
 NODISCARD enum status begun_keep(struct begun *begun, struct begun_statement *statement,
                                  const char *line, size_t len);
-/* Takes over the subjects of a `more`. With a patient asked for, only that one's elements are kept.
+/* Takes over the subjects of a `more` or an `end`. With a patient asked for, only that one's
+ * elements are kept.
  */
 NODISCARD enum status begun_more(struct begun *begun, struct begun_statement *statement,
                                  const struct query *query, const json_t *more);

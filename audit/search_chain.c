@@ -445,19 +445,20 @@ static enum status on_begin(struct search_chain *chain, const struct chain_line 
     return status;
 }
 
-static enum status absorb_more(struct search_chain *chain, struct begun_statement *statement,
+static enum status absorb_part(struct search_chain *chain, struct begun_statement *statement,
                                const char *file, uint64_t number, const char *time,
                                const char *line, size_t len)
 {
     const struct query *query = chain->search->query;
     static const char inexact[] = ",\"subjects\":\"aggregate\"";
+    static const char listed[] = ",\"patients\":[";
     statement->has_rows = number_in(line, len, ",\"rows\":", &statement->rows) &&
                           number_in(line, len, ",\"bytes\":", &statement->bytes);
     if (memmem(line, len, inexact, sizeof inexact - 1))
         statement->aggregate = true;
     if (!statement->met)
         statement->met = record_meets(chain, file, number, time, line, len);
-    if (!query_line_patient(query, line, len))
+    if (!memmem(line, len, listed, sizeof listed - 1) || !query_line_patient(query, line, len))
         return OK;
     json_t *more = parse_line(chain, file, number, line, len);
     enum status status = more ? begun_more(&chain->begun, statement, query, more) : OK;
@@ -511,7 +512,7 @@ static enum status recall_from(struct search_chain *chain, size_t at, uint64_t s
             status = add_begin(chain, file->name, &parsed, line, len);
         else if (statement && statement->line && strcmp(parsed.type, "more") == 0 &&
                  number_in(line, len, ",\"begin\":", &begin) && begin == seq)
-            status = absorb_more(chain, statement, file->name, 0, parsed.time, line, len);
+            status = absorb_part(chain, statement, file->name, 0, parsed.time, line, len);
         if (status != OK)
             break;
     }
@@ -597,12 +598,8 @@ static enum status on_part(struct search_chain *chain, const struct chain_line *
     if (!statement)
         return status;
     if (statement->line) {
-        if (is_end && !met)
-            statement->met =
-                record_meets(chain, file_name_of(chain), chain->line, parsed->time, line, len);
-        else if (!is_end)
-            status = absorb_more(chain, statement, file_name_of(chain), chain->line, parsed->time,
-                                 line, len);
+        status = absorb_part(chain, statement, file_name_of(chain), chain->line, parsed->time, line,
+                             len);
         if (status == OK && !is_end && !met && is_met(statement))
             status = follow(chain, begin);
     }

@@ -195,7 +195,6 @@ static void part(struct writer *writer, double when)
         session(writer, writer->who[at]);
         statement(writer, "allow");
         relations(writer);
-        subjects(writer);
         text(writer);
     } else if (draw(2)) {
         line_begin(writer, when, "more");
@@ -206,6 +205,7 @@ static void part(struct writer *writer, double when)
         line_begin(writer, when, "end");
         put(writer, ",\"begin\":%" PRIu64 "%s", writer->begun[at], writer->who[at]);
         outcome(writer);
+        subjects(writer);
         writer->begun[at] = 0;
     }
     line_end(writer);
@@ -231,9 +231,9 @@ static void record(struct writer *writer, double when)
     } else if (kind >= 18) {
         statement(writer, "allow");
         relations(writer);
-        subjects(writer);
         text(writer);
         outcome(writer);
+        subjects(writer);
     }
     line_end(writer);
 }

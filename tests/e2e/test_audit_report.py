@@ -205,3 +205,27 @@ def test_unused_grants_are_what_a_session_sees_less_what_it_read(stack, tmp_path
 def test_unused_grants_need_the_policy(stack, tmp_path):
     status, _, err = pgvigil("report", "unused-grants", "-c", tmp_path / "none.cfg", stack.audit_dir)
     assert status == 3 and err
+
+
+# ---- patients of a running server's rows -------------------------------------------------------------------------------------
+
+def test_patient_is_found_by_who_really_got_the_rows(stack):
+    """PostgreSQL says which patients the rows were about; nobody else appears in the answer, and a patient whom nobody read has none."""
+    with stack.connect("nurse1") as connection:
+        few = [i for i, in connection.execute("SELECT id FROM patients WHERE id > 10 AND id < 60 ORDER BY id LIMIT 3").fetchall()]
+    with stack.connect("reception1") as connection:
+        # Long enough for begin, more and end.
+        many = [i for i, _ in connection.execute("SELECT id, repeat('x', 2000) AS long_one FROM patients WHERE id > 60 ORDER BY id LIMIT 90").fetchall()]
+    assert len(many) == 90
+    with stack.superuser() as connection:
+        (unread,) = connection.execute("SELECT max(id) FROM patients").fetchone()
+    assert unread not in few + many
+    for patient in few:
+        rows = report("patient", stack.audit_dir, "--patient", str(patient))
+        assert {"nurse1"} == {r["person"] for r in rows} - {"dr.martin"} and all(r["tables"] and r["times"] >= 1 for r in rows)
+    for patient in (many[0], many[50], many[-1]):
+        _, out, _ = pgvigil("search", "--format", "json", "--user", "reception1", "--patient", str(patient), stack.audit_dir)
+        (answer,) = [json.loads(line) for line in out.splitlines()]
+        assert answer["outcome"] == "done" and answer["rows"] == 90 and "long_one" in answer["sql"]
+        assert all(first <= patient <= last for first, last in answer["patients"])
+    assert report("patient", stack.audit_dir, "--patient", str(unread)) == []

@@ -98,12 +98,12 @@ def make(directory, seed, records=4000, chains=2, files=4):
         kind = rng.random()
         if kind < 0.6:
             allow = rng.random() < 0.9
-            writer.line(time, "whole", **session(rng, rng.choice(PEOPLE)), **statement(rng, allow), **(subjects(rng) if allow else {}), **TAIL,
-                        **(outcome(rng) if allow else dict(sqlstate="42501", rows=0, bytes=0, microseconds=1)))
+            writer.line(time, "whole", **session(rng, rng.choice(PEOPLE)), **statement(rng, allow), **TAIL,
+                        **(outcome(rng) if allow else dict(sqlstate="42501", rows=0, bytes=0, microseconds=1)), **(subjects(rng) if allow else {}))
         elif kind < 0.7:
             person = rng.choice(PEOPLE)
             who = session(rng, person)
-            seq = writer.line(time, "begin", **who, **statement(rng), **subjects(rng), **TAIL)
+            seq = writer.line(time, "begin", **who, **statement(rng), **TAIL, **(subjects(rng) if rng.random() < 0.2 else {}))
             running[writer][seq] = dict(begin=seq, session=who["session"], person=person, login=who["login"])
         elif kind < 0.95 and running[writer]:
             seq = rng.choice(list(running[writer]))
@@ -111,7 +111,7 @@ def make(directory, seed, records=4000, chains=2, files=4):
             if rng.random() < 0.6:
                 writer.line(time, "more", **reference, rows=rng.randrange(50), bytes=9, **subjects(rng))
             elif rng.random() < 0.9:
-                writer.line(time, "end", **reference, **outcome(rng))
+                writer.line(time, "end", **reference, **outcome(rng), **subjects(rng))
                 del running[writer][seq]
         else:
             event = rng.choice(["connect", "break-glass-begin", "mission"])
