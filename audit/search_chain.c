@@ -9,9 +9,11 @@
 #include "chain.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #define BEGUN_BYTES    ((size_t)64 << 20) /* of all chains together */
 #define BEGUN_COUNT    100000U
@@ -132,6 +134,13 @@ static enum status open_at(struct search *search, const struct shelf_file *file,
 {
     *index = NULL;
     enum status status = lines_open_at(search->shelf.dir_fd, file->name, lines, why);
+    if (status == ERR_IO && !file->compressed) {
+        /* Compressed since the listing? */
+        char packed[SHELF_NAME_MAX + 8];
+        (void)snprintf(packed, sizeof packed, "%s.zst", file->name);
+        if (faccessat(search->shelf.dir_fd, packed, R_OK, 0) == 0)
+            status = lines_open_at(search->shelf.dir_fd, packed, lines, why);
+    }
     if (status != OK || !may_use_index(search))
         return status;
     char name[SHELF_NAME_MAX + sizeof INDEX_SUFFIX];

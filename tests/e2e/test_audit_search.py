@@ -417,6 +417,17 @@ def test_compressed_files_are_searched_alike(copy, indexed):
     check()
 
 
+def test_files_that_are_compressed_while_they_are_searched(copy):
+    """The output is not read until the files behind the first are compressed: the search goes on in those."""
+    directory, records = copy
+    process = subprocess.Popen([harness.binary(), "audit", "search", "--format", "json", directory], stdout=subprocess.PIPE, stderr=subprocess.PIPE)
+    first = process.stdout.readline()
+    assert pgvigil("compress", directory)[0] == 0
+    out, err = process.stdout.read(), process.stderr.read()
+    assert process.wait(timeout=60) == 0, err
+    assert {(a["chain"], a["seq"]) for a in map(json.loads, [first] + out.splitlines())} == set(trails.expect(records))
+
+
 def test_index_that_cannot_be_written_is_3(copy):
     directory, _ = copy
     status, _, err = pgvigil("index", "--index", directory / "none", directory)
