@@ -23,6 +23,7 @@ static const struct subcommand subcommands[] = {
     {"report", cmd_audit_report, "who saw a patient, broken glasses, refusals, unused grants"},
     {"follow", cmd_audit_follow, "what is being done"},
     {"index", cmd_audit_index, "so that searching reads only what it must"},
+    {"export", cmd_audit_export, "the trail as FHIR AuditEvent resources"},
 };
 
 static const char about[] =

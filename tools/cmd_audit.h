@@ -15,5 +15,6 @@ int cmd_audit_search(int argc, char **argv);
 int cmd_audit_index(int argc, char **argv);
 int cmd_audit_report(int argc, char **argv);
 int cmd_audit_follow(int argc, char **argv);
+int cmd_audit_export(int argc, char **argv);
 
 #endif
