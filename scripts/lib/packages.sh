@@ -6,7 +6,8 @@ PACKAGES_BUILD=(gcc libc6-dev cmake ninja-build pkg-config libpq-dev libssl-dev 
     libxxhash-dev libzstd-dev libprotobuf-c-dev libpg-query-dev libcmocka-dev)
 PACKAGES_RUN=(postgresql-15 postgresql-client-15 openssl)
 PACKAGES_TEST=(git python3 python3-psycopg python3-psycopg2 python3-pytest python3-sqlalchemy python3-django sqlsmith
-    nodejs libpostgresql-jdbc-java default-jdk-headless pgbouncer valgrind clang-format-14 zstd rsyslog rsyslog-gnutls)
+    nodejs libpostgresql-jdbc-java default-jdk-headless pgbouncer valgrind clang-format-14 zstd rsyslog rsyslog-gnutls
+    curl python3-jsonschema)
 
 # What a package is wanted for, where something else can stand in for it: a JDK that Debian did not ship, say.
 package_present() {
