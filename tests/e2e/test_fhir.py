@@ -23,6 +23,7 @@ import fhir_check
 import harness
 import psycopg
 import pytest
+import trails
 import wire
 
 OUTCOMES = {"whole", "begin", "event", "recovery"}
@@ -36,15 +37,15 @@ def lines_of(directory):
             yield path.name.split("-")[1], line, json.loads(line)
 
 
-def export(directory, *options, code=0, env=None, limit=None):
-    """The resources that `audit export` writes, each checked, and what it tells on standard error."""
+def export(directory, *options, code=0, env=None, every=1):
+    """The resources that `audit export` writes, every so many checked, and what it tells on standard error."""
     environment = {**os.environ, "LC_ALL": "C.UTF-8", **(env or {})}
     done = subprocess.run([harness.binary(), "audit", "export", *map(str, options), str(directory)], capture_output=True, timeout=120,
-                          env=environment, preexec_fn=limit)
+                          env=environment, check=False)
     told = done.stderr.decode()
     assert done.returncode == code, told
     found = [json.loads(line) for line in done.stdout.decode("utf-8").splitlines()]
-    for one in found:
+    for one in found[::every]:
         assert not fhir_check.complaints(one), (fhir_check.complaints(one), one)
     return found, told
 
@@ -363,6 +364,45 @@ def test_patients_of_more_records_belong_to_their_statement(trail, edited):
     assert [patients(e)[0] for e in found] == wanted and len({e["id"] for e in found}) == len(found)
     assert all(e["outcome"] == "0" and details(e)["rows"] == "7200" for e in found[:20])
     assert entities(found[0], "1")[0]["detail"] == [{"type": "subjects", "valueString": "aggregate"}] and details(found[0])["subjects"] == "aggregate"
+
+
+def expanded(element):
+    return [element] if isinstance(element, str) else [str(n) for n in range(element[0], element[1] + 1)]
+
+
+@pytest.mark.parametrize("seed", [1, 2])
+def test_every_patient_of_many_overlapping_statements(seed, tmp_path):
+    """Files of several chains, statements that overlap, span files and never end; then the same, compressed."""
+    records = trails.make(tmp_path / "audit", seed, records=200, files=3)
+    hashes = {}
+    for path in (tmp_path / "audit").glob("*.jsonl"):
+        for line in path.read_bytes().splitlines(keepends=True):
+            hashes[int(path.name.split("-")[1]), json.loads(line)["seq"]] = hash_of(line)
+    found, told = export(tmp_path / "audit", every=60)
+    by = by_line(found)
+    answers = trails.answers(records)
+    assert len(by) == len(answers) > 100 and len({e["id"] for e in found}) == len(found)
+    open_ones = 0
+    for key, parts in answers.items():
+        events = by[hashes[key]]
+        wanted = [p for part in parts for element in part.get("patients", []) for p in expanded(element)]
+        if not wanted and "patient" in parts[0]:
+            assert patients(events[0]) == [parts[0]["patient"]] and entities(events[0], "1")[0]["detail"][0]["valueString"] == "given"
+        else:
+            assert [p for e in events for p in patients(e)] == wanted
+        assert len(events) == max(len(wanted), 1)
+        last = parts[-1]
+        ended = parts[0]["type"] != "begin" or last["type"] == "end"
+        open_ones += not ended
+        failed = parts[0].get("decision") == "deny" or "sqlstate" in last
+        assert {e.get("outcome") for e in events} == {None if not ended else "4" if failed else "0"}
+        assert {details(e).get("subjects") for e in events} == {"aggregate" if any("subjects" in p for p in parts) else None}
+    assert "%d statement(s) without an end" % open_ones in told and open_ones
+    done = subprocess.run([harness.binary(), "audit", "compress", tmp_path / "audit"], capture_output=True, text=True, check=True)
+    assert len(list((tmp_path / "audit").glob("*.zst"))) == 4, done
+    assert export(tmp_path / "audit", every=1000)[0] == found
+    mine = export(tmp_path / "audit", "--patient", "17", every=20)[0]
+    assert mine == [e for e in found if patients(e) == ["17"]] and mine
 
 
 def test_systems_and_references(trail, edited):
