@@ -8,6 +8,7 @@
 #include "fhir_export.h"
 #include "fhir_places.h"
 #include "lines.h"
+#include "seen.h"
 #include "shelf.h"
 #include "spans.h"
 
@@ -129,29 +130,56 @@ static enum status resources_of_run(struct job *job, const struct fhir_event *ev
     return status;
 }
 
+/* One patient, or a run of them, as far as the statement has not had them yet. */
+static enum status resources_of(struct job *job, const struct fhir_event *event, struct seen *seen,
+                                const struct patient *patient, uint64_t *number)
+{
+    enum status status = OK;
+    struct seen_run gap;
+    struct patient number_text = {0};
+    bool fresh = false;
+    /* "17" and [17,17] are one patient. */
+    if (patient->text && query_number(patient->text, &number_text.first)) {
+        number_text.last = number_text.first;
+        patient = &number_text;
+    }
+    if (patient->text) {
+        status = seen_text(seen, patient->text, &fresh);
+        if (status == OK && fresh && wanted_text(job, patient->text))
+            status = resource(job, event, patient->text, *number);
+        *number += fresh;
+        return status;
+    }
+    while (status == OK && seen_gap(seen, patient->first, patient->last, &gap)) {
+        const struct patient run = {.first = gap.first, .last = gap.last};
+        status = resources_of_run(job, event, &run, *number);
+        *number += (uint64_t)gap.last - (uint64_t)gap.first + 1;
+        if (status == OK)
+            status = seen_add(seen, gap.first, gap.last);
+    }
+    return status;
+}
+
 static enum status resources(struct job *job, const struct fhir_event *event,
                              struct patients *patients)
 {
     struct patient patient;
+    struct seen seen = {0};
     uint64_t number = 0;
     enum status status = OK;
     while ((status = patients_next(patients, &patient)) == OK || status == ERR_INVALID) {
-        if (status == ERR_INVALID) {
+        if (status == ERR_INVALID)
             problem(job, "its patients are not texts and pairs of integers");
-            continue;
-        }
-        if (!patient.text)
-            status = resources_of_run(job, event, &patient, number);
-        else if (wanted_text(job, patient.text))
-            status = resource(job, event, patient.text, number);
-        if (status != OK)
-            return status;
-        number += patient.text ? 1 : (uint64_t)patient.last - (uint64_t)patient.first + 1;
+        else
+            status = resources_of(job, event, &seen, &patient, &number);
+        if (status != OK && status != ERR_INVALID)
+            break;
     }
-    if (status != CLOSED) {
+    seen_free(&seen);
+    if (status == ERR_IO && !job->why)
         job->why = "the temporary file for a long statement's patients";
+    if (status != CLOSED)
         return status;
-    }
     if (number == 0 &&
         (!job->export->patient || (event->claimed && wanted_text(job, event->claimed))))
         return resource(job, event, NULL, 0);
@@ -308,7 +336,12 @@ static enum status on_end(struct job *job)
     struct span *span = continued(job, &object);
     if (!span)
         return OK;
-    enum status status = emit_span(job, span, object, FHIR_ENDED);
+    /* The last part of the result left with it. */
+    enum status status = span_more(span, object);
+    if (status == ERR_IO)
+        job->why = "the temporary file for a long statement's patients";
+    if (status == OK)
+        status = emit_span(job, span, object, FHIR_ENDED);
     spans_take(job->spans, span);
     span_free(span);
     json_decref(object);

@@ -3,7 +3,7 @@
  *
  * Reads the trail once, chain by chain, and disturbs nobody: no lock, no write. What is open at the
  * end is exported too, with what is known of it. Memory follows the statements that are open at
- * once, not the trail nor the patients.
+ * once, and the patients of the one in hand, not the trail.
  */
 #ifndef PGVIGIL_AUDIT_FHIR_EXPORT_H
 #define PGVIGIL_AUDIT_FHIR_EXPORT_H

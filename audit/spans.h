@@ -24,7 +24,7 @@ struct span {
     json_t *begin; /* owned */
     uint64_t rows; /* released, by the last more record */
     bool aggregate;
-    struct span_lists *lists; /* owned; of more records */
+    struct span_lists *lists; /* owned; of more and end records */
     struct span *next;        /* in a list of those left over */
 };
 
