@@ -82,6 +82,8 @@ static int compare_texts(const void *a, const void *b)
 static void unite_numbers(struct subjects *subjects)
 {
     size_t kept = 0;
+    if (subjects->count == 0)
+        return;
     qsort(subjects->numbers, subjects->count, sizeof *subjects->numbers, compare_numbers);
     for (size_t i = 0; i < subjects->count; i++) {
         if (kept == 0 || subjects->numbers[i] != subjects->numbers[kept - 1])
@@ -93,6 +95,8 @@ static void unite_numbers(struct subjects *subjects)
 /* ERR_MEMORY leaves them as they are. */
 static enum status unite_texts(struct subjects *subjects)
 {
+    if (subjects->text_count == 0)
+        return OK;
     if (subjects->listed_cap < subjects->text_count) {
         const char **grown =
             realloc((void *)subjects->listed, subjects->text_count * sizeof *grown);

@@ -339,7 +339,7 @@ static void bury(struct fixture *fixture, struct tail_position places[9])
         if (line.at.seq == LAST_GONE) {
             memcpy(stone.hash, line.at.hash, sizeof stone.hash);
             memcpy(stone.to, line.head.time, sizeof stone.to);
-            assert_int_equal(chain_tombstone(&stone, key, "old", "me", &out), OK);
+            assert_int_equal(chain_tombstone(&stone, key, "old", "me", NULL, 0, &out), OK);
         }
         if (line.at.seq < FIRST_GONE || line.at.seq > LAST_GONE)
             buf_append(&out, line.bytes, line.len);
