@@ -51,6 +51,7 @@ static const struct event_row events[] = {
     {"purge-begin", {LOG_USED, NONE, "D", "0"}},
     {"purge-end", {LOG_USED, NONE, "D", "0"}},
     {"tombstone", {LOG_USED, NONE, "D", "0"}},
+    {"gap", {LOG_USED, NONE, "D", "0"}},
     {"audit-restored", {ALERT, DCM("110134", "Audit Recording Started"), "E", "8"}},
     {"recovery", {ALERT, DCM("110134", "Audit Recording Started"), "E", "8"}},
 };
