@@ -356,13 +356,26 @@ static enum status current_statement(struct session *session, const char *name,
     return status;
 }
 
+/* How many columns in front of the client's its rows have; of EXECUTE those of what it runs. */
+static size_t carried_by(const struct session *session, const struct statement *statement)
+{
+    const struct verdict_statement *one =
+        statement == NULL || statement->verdict->statement_count == 0
+            ? NULL
+            : &statement->verdict->statements[0];
+    if (one != NULL && one->kind == STATEMENT_EXECUTE && one->target != NULL) {
+        const struct statement *runs = statements_find(session->statements, one->target);
+        one = runs == NULL || runs->verdict->statement_count == 0 ? NULL
+                                                                  : &runs->verdict->statements[0];
+    }
+    return one == NULL ? 0 : one->subjects;
+}
+
 /* Formats that are given one by one are given for the subjects in front, too. */
 static enum status put_bind(struct session *session, const struct statement *statement,
                             struct wire_bind *bind)
 {
-    const struct verdict *verdict = statement == NULL ? NULL : statement->verdict;
-    size_t subjects =
-        verdict == NULL || verdict->statement_count == 0 ? 0 : verdict->statements[0].subjects;
+    size_t subjects = carried_by(session, statement);
     struct buf formats;
     buf_init(&formats, 0);
     if (subjects > 0 && bind->result_format_count > 1) {

@@ -172,7 +172,7 @@ PROTOCOL = {
     "FETCH of a portal, by the protocol": ["BEGIN", extended(STAR, rows=1, portal="a") + wire.SYNC, extended("FETCH 3 FROM a", describe="SP") + wire.SYNC, "COMMIT"],
     "cursors": ["BEGIN", "DECLARE c SCROLL CURSOR FOR " + READ, "FETCH 3 FROM c", "FETCH BACKWARD 1 FROM c", extended("FETCH ALL FROM c", describe="SP") + wire.SYNC, "COMMIT"],
     "PREPARE and EXECUTE": ["PREPARE one AS " + READ, "EXECUTE one", extended("EXECUTE one", describe="SP") + wire.SYNC,
-                            extended("EXECUTE one", describe="") + wire.SYNC, extended("EXECUTE one", formats=(1,)) + wire.SYNC, "DEALLOCATE one"],
+                            extended("EXECUTE one", describe="") + wire.SYNC, extended("EXECUTE one", formats=(1,)) + wire.SYNC, extended("EXECUTE one", formats=(0, 1, 1)) + wire.SYNC, "DEALLOCATE one"],
     "EXECUTE of the protocol's": [wire.parse(STAR, "two") + wire.describe("S", "two") + wire.SYNC, "EXECUTE two", extended("EXECUTE two", describe="SP") + wire.SYNC,
                                   wire.close("S", "two") + wire.SYNC],
     "many statements": ["SELECT 1; %s; SELECT 2; %s" % (READ, STAR), "BEGIN; %s; ROLLBACK" % READ],
