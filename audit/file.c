@@ -273,6 +273,24 @@ enum status file_write(struct file *file, const void *bytes, size_t len)
     return file_stand(file, len, error);
 }
 
+enum status file_read_at(int fd, void *bytes, size_t len, uint64_t offset)
+{
+    unsigned char *at = bytes;
+    while (len > 0) {
+        ssize_t got = pread(fd, at, len, (off_t)offset);
+        if (got < 0 && errno == EINTR)
+            continue;
+        if (got < 0)
+            return ERR_IO;
+        if (got == 0)
+            return ERR_INVALID;
+        at += got;
+        len -= (size_t)got;
+        offset += (uint64_t)got;
+    }
+    return OK;
+}
+
 bool file_in_place(const struct file *file)
 {
     char name[FILE_NAME_MAX];

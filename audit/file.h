@@ -47,6 +47,8 @@ NODISCARD enum status file_write(struct file *file, const void *bytes, size_t le
 NODISCARD enum status file_write_ahead(struct file *file, const void *bytes, size_t len);
 /* `error`: 0, or what the sync said. */
 NODISCARD enum status file_stand(struct file *file, size_t len, int error);
+/* All `len` bytes from there. ERR_INVALID: the file ends before. ERR_IO (errno). */
+NODISCARD enum status file_read_at(int fd, void *bytes, size_t len, uint64_t offset);
 /* True when the name still leads to the file we write: false after someone moved or removed it. */
 bool file_in_place(const struct file *file);
 /* True when the disk has that many bytes left for us, as far as it tells. */

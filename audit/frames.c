@@ -6,6 +6,7 @@
  * hash chain judges it.
  */
 #include "frames.h"
+#include "file.h"
 
 #include <errno.h>
 #include <pgvigil/buf.h>
@@ -34,23 +35,6 @@ static void write_le32(struct buf *out, uint32_t value)
         buf_byte(out, (unsigned char)(value >> shift));
 }
 
-static enum status read_at(int fd, unsigned char *bytes, size_t len, uint64_t offset)
-{
-    while (len > 0) {
-        ssize_t got = pread(fd, bytes, len, (off_t)offset);
-        if (got < 0 && errno == EINTR)
-            continue;
-        if (got < 0)
-            return ERR_IO;
-        if (got == 0)
-            return ERR_INVALID;
-        bytes += got;
-        len -= (size_t)got;
-        offset += (uint64_t)got;
-    }
-    return OK;
-}
-
 /* The entries must lie side by side and end where the table begins. */
 static enum status take_entries(const unsigned char *table, struct frames *frames)
 {
@@ -75,7 +59,7 @@ enum status frames_read(int fd, uint64_t size, struct frames *frames)
     memset(frames, 0, sizeof *frames);
     if (size < SKIPPABLE_HEAD + FOOTER)
         return ERR_INVALID;
-    enum status status = read_at(fd, footer, sizeof footer, size - FOOTER);
+    enum status status = file_read_at(fd, footer, sizeof footer, size - FOOTER);
     if (status != OK)
         return status;
     uint64_t entries = (uint64_t)read_le32(footer) * ENTRY;
@@ -84,12 +68,12 @@ enum status frames_read(int fd, uint64_t size, struct frames *frames)
         return ERR_INVALID;
     frames->table = size - whole;
     frames->count = read_le32(footer);
-    status = read_at(fd, head, sizeof head, frames->table);
+    status = file_read_at(fd, head, sizeof head, frames->table);
     if (status != OK || read_le32(head) != SKIPPABLE || read_le32(head + 4) != entries + FOOTER)
         return status != OK ? status : ERR_INVALID;
     table = malloc(entries + 1);
     frames->at = calloc(frames->count + 1, sizeof *frames->at);
-    status = table && frames->at ? read_at(fd, table, entries, size - whole + SKIPPABLE_HEAD)
+    status = table && frames->at ? file_read_at(fd, table, entries, size - whole + SKIPPABLE_HEAD)
                                  : ERR_MEMORY;
     if (status == OK)
         status = take_entries(table, frames);

@@ -9,6 +9,7 @@
 #include "index.h"
 #include "chain.h"
 #include "encode.h"
+#include "file.h"
 #include "index_file.h"
 #include "query.h"
 
@@ -51,24 +52,6 @@ uint64_t index_page_checksum(const struct index_page *page)
     return XXH3_64bits_withSeed(page->keys, sizeof page->keys, INDEX_VERSION);
 }
 
-static enum status read_at(int fd, void *bytes, size_t len, uint64_t offset)
-{
-    unsigned char *at = bytes;
-    while (len > 0) {
-        ssize_t got = pread(fd, at, len, (off_t)offset);
-        if (got < 0 && errno == EINTR)
-            continue;
-        if (got < 0)
-            return ERR_IO;
-        if (got == 0)
-            return ERR_INVALID;
-        at += got;
-        len -= (size_t)got;
-        offset += (uint64_t)got;
-    }
-    return OK;
-}
-
 /* ---- is it this file's ---- */
 
 static bool blocks_are_sound(const struct index *index)
@@ -92,7 +75,7 @@ static enum status read_parts(struct index *index, const char **why)
     struct stat st;
     const struct index_head *head = &index->head;
     *why = "its index is damaged";
-    enum status status = read_at(index->fd, &index->head, sizeof index->head, 0);
+    enum status status = file_read_at(index->fd, &index->head, sizeof index->head, 0);
     if (status != OK || fstat(index->fd, &st) != 0)
         return status != OK ? status : ERR_IO;
     if (memcmp(head->magic, INDEX_MAGIC, sizeof head->magic) != 0 ||
@@ -113,11 +96,11 @@ static enum status read_parts(struct index *index, const char **why)
     index->ranges = malloc(head->range_count * sizeof *index->ranges + 1);
     if (!index->blocks || !index->ranges)
         return ERR_MEMORY;
-    status =
-        read_at(index->fd, index->blocks, head->block_count * sizeof *index->blocks, sizeof *head);
+    status = file_read_at(index->fd, index->blocks, head->block_count * sizeof *index->blocks,
+                          sizeof *head);
     if (status == OK && head->range_count > 0)
-        status = read_at(index->fd, index->ranges, head->range_count * sizeof *index->ranges,
-                         sizeof *head + head->block_count * sizeof *index->blocks);
+        status = file_read_at(index->fd, index->ranges, head->range_count * sizeof *index->ranges,
+                              sizeof *head + head->block_count * sizeof *index->blocks);
     if (status == OK && (index_checksum(head, index->blocks, index->ranges) != head->checksum ||
                          !blocks_are_sound(index)))
         status = ERR_INVALID;
@@ -251,7 +234,7 @@ void index_set_meet(struct index_set *set, const struct index_set *other)
 static enum status read_page(const struct index *index, uint64_t number, struct index_page *page)
 {
     enum status status =
-        read_at(index->fd, page, sizeof *page, index->pages_at + number * sizeof *page);
+        file_read_at(index->fd, page, sizeof *page, index->pages_at + number * sizeof *page);
     return status == OK && index_page_checksum(page) != page->checksum ? ERR_INVALID : status;
 }
 

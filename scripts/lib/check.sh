@@ -135,6 +135,11 @@ check_audit() {
     else
         check_failed 'the audit and the log have the broken glass'
     fi
+    if "$PGVIGIL" audit search -c "$config" --patient 3 --user nurse1 --break-glass "$WORK/audit" >"$WORK/stdout" 2>&1; then
+        check_ok 'the audit names patient 3 in what nurse1 read behind the broken glass'
+    else
+        check_failed 'the audit names patient 3 in what nurse1 read behind the broken glass' "$(cat "$WORK/stdout")"
+    fi
     lines=$(cat "$WORK"/audit/*.jsonl 2>/dev/null | grep -F '"person":"nurse3","login":"ward-app","identity":"asserted"' | grep -cF '"statement":"SELECT","decision":"allow"' || true)
     if [ "$lines" -gt 0 ]; then check_ok "the audit has nurse3's reads over ward-app ($lines)"; else check_failed "the audit has nurse3's reads over ward-app"; fi
     as nurse1 "SELECT count(*) FROM patients WHERE family_name = 'Zzyzx-literal'" >/dev/null
