@@ -53,7 +53,8 @@ json_t *fhir_string(const char *text)
         if (is_other_space(c)) {
             clean[used++] = ' ';
         } else if ((c < 0x20 && c != '\t' && c != '\n' && c != '\r') || c == 0x7f) {
-            memcpy(clean + used, "\xef\xbf\xbd", 3);
+            static const unsigned char replacement[] = {0xef, 0xbf, 0xbd}; /* U+FFFD */
+            memcpy(clean + used, replacement, sizeof replacement);
             used += 3;
             any = true;
         } else {

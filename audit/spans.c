@@ -159,7 +159,7 @@ static int by_seq(const void *left, const void *right)
 struct span *spans_leftover(struct spans *spans)
 {
     size_t count = map_count(spans->open);
-    struct span **all = count ? malloc(count * sizeof *all) : NULL;
+    struct span **all = count ? malloc(count * sizeof(struct span *)) : NULL;
     struct span *list = NULL;
     size_t cursor = 0;
     size_t at = 0;

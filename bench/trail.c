@@ -23,6 +23,7 @@
 #define YEAR       31536000.0
 #define START      1767225600 /* 2026-01-01 */
 #define PENDING    8U
+#define CHAINS_MAX 64U
 
 struct writer {
     const char *directory;
@@ -248,10 +249,10 @@ int main(int argc, char **argv)
     unsigned chains = argc > 3 ? (unsigned)strtoul(argv[3], NULL, 10) : 2;
     patients = argc > 4 ? strtoull(argv[4], NULL, 10) : patients;
     people = argc > 5 ? strtoull(argv[5], NULL, 10) : people;
-    struct writer *writers = calloc(chains ? chains : 1, sizeof *writers);
-    if (!writers || chains == 0 || patients == 0 || people == 0 ||
+    if (chains == 0 || chains > CHAINS_MAX || patients == 0 || people == 0 ||
         (mkdir(argv[1], 0700) != 0 && errno != EEXIST))
         return 1;
+    static struct writer writers[CHAINS_MAX];
     for (unsigned i = 0; i < chains; i++) {
         writers[i].directory = argv[1];
         writers[i].chain = i;
@@ -273,6 +274,5 @@ int main(int argc, char **argv)
             return 1;
         hasher_free(writers[i].hasher);
     }
-    free(writers);
     return 0;
 }

@@ -100,6 +100,23 @@ static void put_admin(const struct config_admin *admin, struct view_rows *rows)
     buf_free(&users);
 }
 
+/* Where records go; how one gets in there is not for the console. */
+static void put_ships(const struct config *config, struct view_rows *rows)
+{
+    struct buf text;
+    buf_init(&text, 0);
+    for (size_t i = 0; i < config->ship_count; i++) {
+        const struct config_ship *ship = &config->ships[i];
+        buf_printf(&text, "%s%s", i == 0 ? "" : ", ", ship->kind);
+        if (!ship->table)
+            buf_printf(&text, " %s:%u", ship->host, (unsigned)ship->port);
+    }
+    buf_byte(&text, '\0');
+    put(rows, "audit.ship", text.failed ? NULL : (const char *)buf_head(&text), "");
+    rows->cells.failed = rows->cells.failed || text.failed;
+    buf_free(&text);
+}
+
 void view_put_config(const struct config *config, struct view_rows *rows)
 {
     static const char *const levels[] = {"debug", "info", "warning", "error"};
@@ -125,6 +142,7 @@ void view_put_config(const struct config *config, struct view_rows *rows)
     put_size(rows, "audit.retention.technical_days", config->audit.retention.technical_days, "0");
     put(rows, "audit.retention.justification", config->audit.retention.justification, NULL);
     put_size(rows, "audit.retention.care_years", config->audit.retention.care_years, "0");
+    put_ships(config, rows);
     put(rows, "alert.command", config->alert_command, NULL);
     put_size(rows, "workers", config->workers, "0");
     put_size(rows, "worker_fill", config->worker_fill, "16");

@@ -11,8 +11,9 @@
 #include <sys/wait.h>
 #include <time.h>
 
-#define DAY 86400
+#define DAY ((time_t)86400)
 
+/* The names are the linker's. NOLINTBEGIN(readability-identifier-naming) */
 int __real_clock_gettime(clockid_t clock, struct timespec *now);
 int __wrap_clock_gettime(clockid_t clock, struct timespec *now);
 
@@ -25,6 +26,7 @@ int __wrap_clock_gettime(clockid_t clock, struct timespec *now)
         now->tv_sec += ahead;
     return result;
 }
+/* NOLINTEND(readability-identifier-naming) */
 
 static unsigned count_files(const struct fixture *fixture, const char *suffix)
 {
