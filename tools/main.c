@@ -59,6 +59,11 @@ static int run_on_large_stack(struct call *call)
         (void)fprintf(stderr, "pgvigil: cannot start a thread: %s\n", strerror(error));
         return CLI_CANNOT;
     }
+    /* Signals are the command's: one that waits for SIGTERM (audit ship, audit follow) blocks it on
+     * its own thread only, and here it would end the process. */
+    sigset_t all;
+    (void)sigfillset(&all);
+    (void)pthread_sigmask(SIG_BLOCK, &all, NULL);
     (void)pthread_join(thread, NULL);
     return call->code;
 }
