@@ -69,6 +69,16 @@ static enum status no_column(struct judge *judge, const char *name, size_t at)
                         judge_format(judge, "column \"%s\" does not exist", name));
 }
 
+/* Whatever stands for a column gets no such name, nor can one be referred to: where a client's own
+ * column had it in an outer level, PostgreSQL would still find pgvigil's in an inner one. */
+enum status judge_new_name(struct judge *judge, const char *name)
+{
+    return name != NULL && judge_is_own_name(name)
+               ? judge_refuse(judge, DENIED, "42939", "column", name, SIZE_MAX,
+                              judge_format(judge, "\"%s\" is a reserved name", name))
+               : OK;
+}
+
 /* `name` has the form of a call and is not known to be a column. */
 enum status judge_field(struct judge *judge, const char *name, size_t at)
 {
@@ -88,6 +98,10 @@ enum status judge_field(struct judge *judge, const char *name, size_t at)
                          "\"%s\" could be a call of the function of that name, which is not "
                          "available",
                          name));
+    /* x.count is count(x), of the level that x is of. */
+    for (struct level *level = judge->level; level != NULL && functions_aggregate(name);
+         level = level->parent)
+        level->aggregates = true;
     return system_column(name) ? refuse_system(judge, name, at) : OK;
 }
 
@@ -323,6 +337,17 @@ static enum status no_item(struct judge *judge, const struct reference *ref)
         judge_format(judge, "missing FROM-clause entry for table \"%s\"", ref->item));
 }
 
+/* item.f may be f(item), which sees the whole row. */
+static enum status use_field(struct judge *judge, struct level *level, struct range_item *item,
+                             const struct reference *ref)
+{
+    bool aggregate = functions_aggregate(ref->column);
+    level->aggregate_depth += aggregate ? 1 : 0;
+    use_item(judge, level, item, -1);
+    level->aggregate_depth -= aggregate ? 1 : 0;
+    return judge_field(judge, ref->column, ref->at);
+}
+
 static enum status qualified_column(struct judge *judge, PgQuery__ColumnRef *tree,
                                     PgQuery__Node *node, const struct reference *ref)
 {
@@ -353,7 +378,7 @@ static enum status qualified_column(struct judge *judge, PgQuery__ColumnRef *tre
     if (ref->column == NULL || column >= 0)
         use_item(judge, level, item, column);
     else
-        status = judge_field(judge, ref->column, ref->at);
+        status = use_field(judge, level, item, ref);
     if (status == OK && ref->column != NULL && column < 0 && item->use != NULL &&
         hides(item, ref->column))
         return judge_hidden_column(
@@ -371,6 +396,8 @@ enum status judge_column_ref(struct judge *judge, PgQuery__ColumnRef *tree, PgQu
     enum status status = read_reference(judge, tree, &ref);
     if (status != OK || judge->level == NULL)
         return status;
+    if (ref.column != NULL && judge_is_own_name(ref.column))
+        return no_column(judge, ref.column, ref.at);
     if (ref.item != NULL)
         return qualified_column(judge, tree, node, &ref);
     if (ref.column != NULL)

@@ -36,6 +36,8 @@ static enum status item_alias(struct judge *judge, struct range_item *item, PgQu
     item->name = alias->aliasname;
     item->schema = NULL;
     item->aliased = alias->n_colnames > 0;
+    if (judge_new_name(judge, alias->aliasname) != OK) /* of a function it names the column, too */
+        return DENIED;
     return scope_rename(judge, &item->columns, alias->colnames, alias->n_colnames);
 }
 

@@ -103,6 +103,7 @@ struct level {
     bool aggregates; /* its rows may be of many rows */
     bool natural;    /* joins by whatever names there are */
     bool merges;     /* joins by USING */
+    bool overfull;   /* an INSERT may have more values than columns */
     bool sorts;      /* a bare name may mean an output column: ORDER BY, GROUP BY, DISTINCT ON */
     const PgQuery__SelectStmt *select;
 };
@@ -318,6 +319,8 @@ NODISCARD enum status judge_column_ref(struct judge *judge, PgQuery__ColumnRef *
                                        PgQuery__Node *node);
 /* A name that pgvigil brings into statements: to clients there is none. */
 bool judge_is_own_name(const char *name);
+/* A name that the client gives a column. */
+NODISCARD enum status judge_new_name(struct judge *judge, const char *name);
 NODISCARD enum status judge_field(struct judge *judge, const char *field, size_t at);
 /* Refuses, 42703, with PostgreSQL's `message`; the hint says so where the policy hides it. */
 enum status judge_hidden_column(struct judge *judge, const struct catalog_relation *relation,

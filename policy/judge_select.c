@@ -142,9 +142,8 @@ enum status judge_output_columns(struct judge *judge, PgQuery__Node **nodes, siz
         const PgQuery__ColumnRef *ref =
             value != NULL && value->node_case == PG_QUERY__NODE__NODE_COLUMN_REF ? value->column_ref
                                                                                  : NULL;
-        if (target != NULL && judge_is_own_name(target->name))
-            return judge_refuse(judge, DENIED, "42939", "column", target->name, SIZE_MAX,
-                                judge_format(judge, "\"%s\" is a reserved name", target->name));
+        if (target != NULL && judge_new_name(judge, target->name) != OK)
+            return DENIED;
         if (target != NULL && target->name[0] != '\0') {
             status = list_add(judge, list, &cap, target->name);
         } else if (ref != NULL && is_star(ref)) {

@@ -64,7 +64,7 @@ enum status subject_note_write(struct judge *judge, PgQuery__Node *node, const s
                             .item_count = level->item_count,
                             .merges = level->merges,
                             .writes = true,
-                            .open = !level->natural && !level->aggregates};
+                            .open = !level->natural && !level->aggregates && !level->overfull};
     if (node->node_case == PG_QUERY__NODE__NODE_INSERT_STMT) {
         carry->targets = &node->insert_stmt->returning_list;
         carry->target_count = &node->insert_stmt->n_returning_list;
@@ -180,6 +180,52 @@ static bool stars_can_be_told(const struct judge *judge, const struct carry *car
 
 /* ---- who gives subjects ---- */
 
+/* PostgreSQL's own limit of a select list. */
+#define TARGETS_MAX ((size_t)1664)
+
+/* How many columns the client sees, as far as they are known. */
+static size_t shown_columns(const struct carry *carry)
+{
+    size_t shown = 0;
+    for (size_t i = 0; i < *carry->target_count; i++) {
+        const PgQuery__ColumnRef *star = star_of((*carry->targets)[i]);
+        shown += star == NULL ? 1 : 0;
+        for (size_t k = 0; star != NULL && k < carry->item_count; k++)
+            shown += !carry->items[k].hidden && covers(star, &carry->items[k])
+                         ? carry->items[k].columns.count
+                         : 0;
+    }
+    return shown;
+}
+
+/* The number of a column in ORDER BY; false: none stands there. */
+static bool order_number(const PgQuery__Node *node, PgQuery__AConst **constant)
+{
+    const PgQuery__Node *by =
+        node->node_case == PG_QUERY__NODE__NODE_SORT_BY ? node->sort_by->node : NULL;
+    bool number = by != NULL && by->node_case == PG_QUERY__NODE__NODE_A_CONST &&
+                  by->a_const->val_case == PG_QUERY__A__CONST__VAL_IVAL;
+    *constant = number ? by->a_const : NULL;
+    return number;
+}
+
+/* ORDER BY 0 is an error of PostgreSQL's: counted on it would sort by what the client does not see.
+ * So would any number that is none of the client's columns. */
+static bool order_is_plain(const struct carry *carry)
+{
+    bool star = false;
+    for (size_t i = 0; i < *carry->target_count; i++)
+        star = star || star_of((*carry->targets)[i]) != NULL;
+    size_t last = star ? TARGETS_MAX : *carry->target_count;
+    for (size_t i = 0; i < carry->sort_count; i++) {
+        PgQuery__AConst *constant = NULL;
+        if (order_number(carry->sort[i], &constant) &&
+            (constant->ival->ival < 1 || (size_t)constant->ival->ival > last))
+            return false;
+    }
+    return true;
+}
+
 static size_t given(const struct judge *judge, struct carry *carry);
 
 /* How many columns more the item may have; 0: none. */
@@ -201,7 +247,7 @@ static size_t given(const struct judge *judge, struct carry *carry)
 {
     carry->count = 0;
     const PgQuery__Node *first = *carry->target_count == 0 ? NULL : (*carry->targets)[0];
-    if (!carry->open || (first == NULL && !carry->writes) ||
+    if (!carry->open || !order_is_plain(carry) || (first == NULL && !carry->writes) ||
         (first != NULL &&
          (first->node_case != PG_QUERY__NODE__NODE_RES_TARGET || first->res_target->location < 0)))
         return 0;
@@ -210,7 +256,7 @@ static size_t given(const struct judge *judge, struct carry *carry)
         carry->count += carry->items[i].gives;
     }
     /* All or nothing: a part would be as little exact, and cost as much. */
-    if (carry->count > SUBJECTS_MAX)
+    if (carry->count > SUBJECTS_MAX || carry->count + shown_columns(carry) > TARGETS_MAX)
         carry->count = 0;
     return carry->count;
 }
@@ -332,20 +378,16 @@ static enum status shift_order(struct judge *judge, struct carry *carry)
 {
     enum status status = OK;
     for (size_t i = 0; i < carry->sort_count && status == OK; i++) {
-        PgQuery__Node *node = carry->sort[i];
-        PgQuery__Node *by =
-            node->node_case == PG_QUERY__NODE__NODE_SORT_BY ? node->sort_by->node : NULL;
-        if (by == NULL || by->node_case != PG_QUERY__NODE__NODE_A_CONST ||
-            by->a_const->val_case != PG_QUERY__A__CONST__VAL_IVAL)
+        PgQuery__AConst *constant = NULL;
+        if (!order_number(carry->sort[i], &constant))
             continue;
-        size_t at = by->a_const->location < 0 ? SIZE_MAX : (size_t)by->a_const->location;
+        size_t at = constant->location < 0 ? SIZE_MAX : (size_t)constant->location;
         size_t digits = at == SIZE_MAX ? 0 : strspn(judge->request->sql + at, "0123456789");
         if (digits == 0)
             return judge_refuse(judge, ERR_INTERNAL, "XX000", "internal", "order", at,
                                 "a number in ORDER BY was not found in the text");
-        by->a_const->ival->ival += (int32_t)carry->count;
-        status =
-            rewrite_edit(judge, at, digits, judge_format(judge, "%d", by->a_const->ival->ival));
+        constant->ival->ival += (int32_t)carry->count;
+        status = rewrite_edit(judge, at, digits, judge_format(judge, "%d", constant->ival->ival));
     }
     return status;
 }

@@ -253,7 +253,9 @@ static enum status one_column(struct judge *judge, PgQuery__ColumnDef *column)
         column->raw_default != NULL || column->cooked_default != NULL ||
         column->identity_sequence != NULL)
         return refuse_part(judge, "COMPRESSION, STORAGE or OPTIONS", NULL);
-    enum status status = is_serial(column->type_name) ? OK : judge_type(judge, column->type_name);
+    enum status status = judge_new_name(judge, column->colname);
+    if (status == OK && !is_serial(column->type_name))
+        status = judge_type(judge, column->type_name);
     if (status == OK && column->coll_clause != NULL)
         status = judge_collation(judge, column->coll_clause);
     for (size_t i = 0; i < column->n_constraints && status == OK; i++) {
@@ -424,6 +426,8 @@ static enum status result_columns(struct judge *judge, const PgQuery__IntoClause
         if (i < into->n_col_names)
             name = tree_string(into->col_names[i]);
         told = name != NULL && !has_column(relation, name);
+        if (told && status == OK)
+            status = judge_new_name(judge, name);
         if (told)
             add_column(relation, name);
     }

@@ -160,6 +160,41 @@ static enum status walk_param(struct judge *judge, ProtobufCMessage *message, Pg
                         judge_format(judge, "there is no parameter $%d", param->number));
 }
 
+/* Names of columns that FROM and WITH make without an alias. */
+static enum status walk_column_def(struct judge *judge, ProtobufCMessage *message,
+                                   PgQuery__Node *node)
+{
+    (void)node;
+    enum status status = judge_new_name(judge, ((PgQuery__ColumnDef *)message)->colname);
+    return status == OK ? judge_walk_children(judge, message) : status;
+}
+
+static enum status walk_table_column(struct judge *judge, ProtobufCMessage *message,
+                                     PgQuery__Node *node)
+{
+    (void)node;
+    enum status status = judge_new_name(judge, ((PgQuery__RangeTableFuncCol *)message)->colname);
+    return status == OK ? judge_walk_children(judge, message) : status;
+}
+
+static enum status walk_search(struct judge *judge, ProtobufCMessage *message, PgQuery__Node *node)
+{
+    (void)node;
+    enum status status =
+        judge_new_name(judge, ((PgQuery__CTESearchClause *)message)->search_seq_column);
+    return status == OK ? judge_walk_children(judge, message) : status;
+}
+
+static enum status walk_cycle(struct judge *judge, ProtobufCMessage *message, PgQuery__Node *node)
+{
+    const PgQuery__CTECycleClause *cycle = (const PgQuery__CTECycleClause *)message;
+    (void)node;
+    enum status status = judge_new_name(judge, cycle->cycle_mark_column);
+    if (status == OK)
+        status = judge_new_name(judge, cycle->cycle_path_column);
+    return status == OK ? judge_walk_children(judge, message) : status;
+}
+
 #define CASE(name) [PG_QUERY__NODE__NODE_##name]
 #define CHILDREN                                                                                   \
     {                                                                                              \
@@ -197,9 +232,9 @@ static const struct node_rule rules[] = {
     CASE(BOOLEAN_TEST) = CHILDREN,
     CASE(CASE_WHEN) = CHILDREN,
     CASE(COALESCE_EXPR) = CHILDREN,
-    CASE(COLUMN_DEF) = CHILDREN,
-    CASE(CTESEARCH_CLAUSE) = CHILDREN,
-    CASE(CTECYCLE_CLAUSE) = CHILDREN,
+    CASE(COLUMN_DEF) = HANDLED(walk_column_def),
+    CASE(CTESEARCH_CLAUSE) = HANDLED(walk_search),
+    CASE(CTECYCLE_CLAUSE) = HANDLED(walk_cycle),
     CASE(FLOAT) = CHILDREN,
     CASE(GROUPING_FUNC) = CHILDREN,
     CASE(GROUPING_SET) = CHILDREN,
@@ -208,7 +243,7 @@ static const struct node_rule rules[] = {
     CASE(MIN_MAX_EXPR) = CHILDREN,
     CASE(NAMED_ARG_EXPR) = CHILDREN,
     CASE(NULL_TEST) = CHILDREN,
-    CASE(RANGE_TABLE_FUNC_COL) = CHILDREN,
+    CASE(RANGE_TABLE_FUNC_COL) = HANDLED(walk_table_column),
     CASE(ROW_EXPR) = CHILDREN,
     CASE(SET_TO_DEFAULT) = CHILDREN, /* where it may not stand PostgreSQL says so */
     CASE(STRING) = CHILDREN,

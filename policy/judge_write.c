@@ -220,6 +220,25 @@ static enum status insert_columns(struct judge *judge, const PgQuery__InsertStmt
     return OK;
 }
 
+/* More values than columns are an error of PostgreSQL's, and must not find the one that the guard
+ * with subjects has more. */
+static bool may_overfill(const PgQuery__InsertStmt *insert, const struct column_list *columns,
+                         const struct relation_use *use)
+{
+    const PgQuery__SelectStmt *select =
+        insert->select_stmt == NULL ? NULL : insert->select_stmt->select_stmt;
+    if (insert->n_cols > 0 || select == NULL)
+        return false;
+    if (select->n_values_lists == 0)
+        return columns->partly || columns->count == 0 || columns->count > use->column_count;
+    for (size_t i = 0; i < select->n_values_lists; i++) {
+        const PgQuery__Node *row = select->values_lists[i];
+        if (row->node_case != PG_QUERY__NODE__NODE_LIST || row->list->n_items > use->column_count)
+            return true;
+    }
+    return false;
+}
+
 static enum status insert_statement(struct judge *judge, PgQuery__InsertStmt *insert)
 {
     struct column_list columns = {.known = false};
@@ -233,6 +252,8 @@ static enum status insert_statement(struct judge *judge, PgQuery__InsertStmt *in
         status = judge_write_target(judge, insert->relation, WRITE_INSERT);
     if (status == OK)
         status = insert_columns(judge, insert, &columns);
+    if (status == OK)
+        judge->level->overfull = may_overfill(insert, &columns, judge->level->items[0].use);
     if (status == OK && insert->on_conflict_clause != NULL)
         status = judge_conflict(judge, insert->on_conflict_clause);
     return status;

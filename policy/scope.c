@@ -76,6 +76,8 @@ enum status scope_rename(struct judge *judge, struct column_list *columns, PgQue
         return judge_no_memory(judge);
     for (size_t i = 0; i < total; i++) {
         const char *name = i < count ? tree_string(names[i]) : columns->names[i];
+        if (i < count && judge_new_name(judge, name) != OK)
+            return DENIED;
         renamed[i] = name == NULL ? "" : name;
     }
     columns->names = renamed;

@@ -330,7 +330,9 @@ enum status scrub_report(struct wire_report *report, const struct statement *sta
     report->file = NULL;
     report->line = NULL;
     report->routine = NULL;
-    if (report->hint != NULL && !hint_is_harmless(report->hint))
+    /* It may propose the column that carries subjects (policy/judge_subject.c). */
+    if (report->hint != NULL &&
+        (!hint_is_harmless(report->hint) || strstr(report->hint, GUARD_SUBJECT_COLUMN) != NULL))
         report->hint = NULL;
     report->position = client_position(report->position, statement, arena);
     if (report->schema != NULL && starts(report->schema, "pgvigil:"))

@@ -185,6 +185,9 @@ PROTOCOL = {
     "a write that gives rows": ["BEGIN", ASKED, extended(ASKED, describe="SP", formats=(1, 0)) + wire.SYNC, extended(ASKED, rows=2, portal="r") + wire.execute("r", 0) + wire.SYNC, "ROLLBACK"],
     "writes by name": ["BEGIN", "PREPARE w AS " + CALM, "EXECUTE w", extended("EXECUTE w", describe="SP") + wire.SYNC, "DEALLOCATE w",
                        "PREPARE w AS " + ASKED, "EXECUTE w", extended("EXECUTE w", describe="SP") + wire.SYNC, "DEALLOCATE w", "ROLLBACK"],
+    "aggregates without parentheses": ["SELECT p.count FROM patients p", "SELECT (SELECT p.count) FROM patients p", "SELECT rank(9) WITHIN GROUP (ORDER BY id) FROM patients"],
+    "ORDER BY what is not there": ["SELECT id FROM patients ORDER BY %d" % n for n in (0, -1, 2, 2147483647)],
+    "as many columns as there can be": ["SELECT %s FROM patients WHERE id = 4" % ", ".join(["id"] * n) for n in (1663, 1664, 1665)],
     "writes among others": ["BEGIN; %s; SELECT 1; %s; ROLLBACK" % (CALM, ASKED)],
 }
 
@@ -205,6 +208,11 @@ NAMES = [
     'SELECT sex FROM patients GROUP BY sex, "pgvigil subject"', 'SELECT sex FROM patients WHERE "pgvigil subject" = \'9\'',
     'SELECT sex FROM patients p WHERE EXISTS (SELECT 1 WHERE p."pgvigil subject" = \'9\')', 'SELECT 1 AS "pgvigil subject 1"',
     'COPY patients ("pgvigil subject") TO STDOUT', 'SELECT * FROM "public.patients!subject"', 'SELECT * FROM patients p(a, b, c) JOIN LATERAL (SELECT p."pgvigil subject") z ON true',
+    # A name of the client's in an outer level; PostgreSQL looks in the inner one first.
+    'SELECT q.* FROM (VALUES (1)) AS g("pgvigil subject"), LATERAL (SELECT "pgvigil subject" AS x FROM patients p) q',
+    'SELECT q.* FROM generate_series(1, 1) AS "pgvigil subject", LATERAL (SELECT sex FROM patients p WHERE "pgvigil subject" = \'9\') q',
+    'SELECT sex FROM patients ORDER BY 0', 'SELECT sex FROM patients ORDER BY -1', 'SELECT sex FROM patients ORDER BY 2',
+    'SELECT * FROM generate_series(1, 1) AS "pgvigil subject"', 'SELECT * FROM json_to_record(\'{}\') AS g("pgvigil subject" text)',
 ]
 
 
@@ -224,6 +232,9 @@ WHOLE = [
     "SELECT * FROM patients a NATURAL JOIN patients b", "SELECT a.* FROM patients a, LATERAL (SELECT a.*) b", "SELECT b FROM patients a, LATERAL (SELECT a.*) b",
     "SELECT count(DISTINCT p) FROM patients p", "SELECT max(p::text) FROM patients p", "SELECT p IS DISTINCT FROM NULL, p.* FROM patients p",
     "SELECT * FROM patients p LEFT JOIN stays s ON false", "SELECT coalesce(p, p) FROM patients p", "SELECT * FROM ROWS FROM (generate_series(1, 2)) g, patients",
+    # item.function
+    "SELECT p.to_json FROM patients p", "SELECT patients.row_to_json FROM patients", "SELECT q.to_jsonb FROM (SELECT sex FROM patients) q", "SELECT p.json_agg FROM patients p",
+    "SELECT l.* FROM patients p, LATERAL (SELECT p.to_json) l", "SELECT p.to_jsonb->>'pgvigil subject' AS s FROM patients p WHERE p.to_jsonb ? 'pgvigil subject'",
 ]
 
 

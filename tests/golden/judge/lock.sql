@@ -351,7 +351,7 @@ SELECT "pgvigil keys" FROM jobs LIMIT 1 FOR UPDATE
 => refused 42703 column: column "pgvigil keys" does not exist
 
 SELECT "pgvigil keys"."pgvigil 1" FROM jobs LIMIT 1 FOR UPDATE
-=> refused 42P01 column: missing FROM-clause entry for table "pgvigil keys"
+=> refused 42703 column: column "pgvigil 1" does not exist
 
 SELECT "pgvigil keys".* FROM jobs ORDER BY id FOR UPDATE
 => refused 42P01 column: missing FROM-clause entry for table "pgvigil keys"
@@ -360,7 +360,7 @@ SELECT (SELECT "pgvigil 1") FROM jobs ORDER BY "pgvigil 1" FOR UPDATE
 => refused 42703 column: column "pgvigil 1" does not exist
 
 SELECT id FROM jobs AS "pgvigil keys" ORDER BY "pgvigil keys".id FOR UPDATE
-=> refused 0A000 lock: FOR UPDATE of filtered rows of relation "public.jobs" under a name of pgvigil's is not supported for role "nurse" in mission "writing"
+=> refused 42939 column: "pgvigil keys" is a reserved name
 
 SELECT "order", x."limit" FROM jobs x("order", "limit", state) WHERE x.limit = '1' AND "order" IS DISTINCT FROM 'a' ORDER BY x.order FOR UPDATE
 => SELECT "order", x."limit" FROM (SELECT "x"."order" AS "pgvigil 1" FROM "G:"."public.jobs" x("order", "limit", state) WHERE x.limit = '1' AND "order" IS DISTINCT FROM 'a' ORDER BY x.order 
@@ -421,4 +421,4 @@ SELECT jobs.as x, jobs . AS AS y, id as z FROM jobs WHERE id = 1 ORDER BY 1 FOR 
 OFFSET 0) AS "pgvigil keys", LATERAL (SELECT * FROM "G:"."public.jobs" AS "jobs" 
 WHERE "jobs"."id" = "pgvigil keys"."pgvigil 1" AND ((id = 1 
 ) IS TRUE) OFFSET 0) AS "jobs" FOR UPDATE OF "jobs"
--- public.jobs(id)
+-- public.jobs(id ward_id state priority)

@@ -279,3 +279,111 @@ INSERT INTO stays (id) VALUES (1) ON CONFLICT (id) DO UPDATE SET reason = exclud
 => INSERT INTO "G:"."public.stays!subject" AS "stays" (id) VALUES (1) ON CONFLICT (id) DO UPDATE SET reason = excluded.reason RETURNING "stays"."pgvigil subject" AS "pgvigil subject 1", "stays"."id", "stays"."patient_id", "stays"."admitted_at", "stays"."reason"
 -- public.stays(id& patient_id admitted_at reason&)
 -- subjects: 1
+
+SELECT patients.to_json FROM patients
+=> SELECT patients.to_json FROM "G:"."public.patients" AS "patients"
+-- public.patients(ward_id family_name phone)
+-- subjects: 0, open
+
+SELECT q.to_json FROM (SELECT phone FROM patients) q
+=> SELECT q.to_json FROM (SELECT phone FROM "G:"."public.patients" AS "patients") q
+-- public.patients(phone)
+-- subjects: 0, open
+
+SELECT s.id FROM stays s WHERE EXISTS (SELECT s.to_json)
+=> SELECT s.id FROM "G:"."public.stays" s WHERE EXISTS (SELECT s.to_json)
+-- public.stays(id patient_id admitted_at reason)
+-- subjects: 0, open
+
+SELECT p.count FROM patients p
+=> SELECT p.count FROM "G:"."public.patients" p
+-- public.patients(ward_id family_name phone)
+-- subjects: 0, open
+
+SELECT (SELECT p.count) FROM patients p
+=> SELECT (SELECT p.count) FROM "G:"."public.patients" p
+-- public.patients(ward_id family_name phone)
+-- subjects: 0, open
+
+SELECT (q.x).count FROM (SELECT row(1, 2) AS x, s.id FROM stays s) q
+=> SELECT (q.x).count FROM (SELECT row(1, 2) AS x, s.id FROM "G:"."public.stays" s) q
+-- public.stays(id)
+-- subjects: 0, open
+
+SELECT rank(5) WITHIN GROUP (ORDER BY id) FROM stays
+=> SELECT pg_catalog.rank(5) WITHIN GROUP (ORDER BY id) FROM "G:"."public.stays" AS "stays"
+-- public.stays(id)
+-- subjects: 0, open
+
+SELECT id FROM stays ORDER BY 0
+=> SELECT id FROM "G:"."public.stays" AS "stays" ORDER BY 0
+-- public.stays(id)
+-- subjects: 0, open
+
+SELECT id FROM stays ORDER BY -1
+=> SELECT id FROM "G:"."public.stays" AS "stays" ORDER BY -1
+-- public.stays(id)
+-- subjects: 0, open
+
+SELECT id FROM stays ORDER BY 2
+=> SELECT id FROM "G:"."public.stays" AS "stays" ORDER BY 2
+-- public.stays(id)
+-- subjects: 0, open
+
+SELECT * FROM stays ORDER BY 4
+=> SELECT "stays"."pgvigil subject" AS "pgvigil subject 1", "stays"."id", "stays"."patient_id", "stays"."admitted_at", "stays"."reason" FROM "G:"."public.stays!subject" AS "stays" ORDER BY 5
+-- public.stays(id patient_id admitted_at reason)
+-- subjects: 1
+
+SELECT id FROM stays ORDER BY 2147483647
+=> SELECT id FROM "G:"."public.stays" AS "stays" ORDER BY 2147483647
+-- public.stays(id)
+-- subjects: 0, open
+
+SELECT q.x FROM (VALUES (1)) AS g("pgvigil subject"), LATERAL (SELECT "pgvigil subject" AS x FROM patients p) q
+=> refused 42939 column: "pgvigil subject" is a reserved name
+
+WITH q("pgvigil subject 1") AS (SELECT 1) SELECT * FROM q
+=> refused 42939 column: "pgvigil subject 1" is a reserved name
+
+SELECT * FROM generate_series(1, 2) AS g("pgvigil subject")
+=> refused 42939 column: "pgvigil subject" is a reserved name
+
+SELECT * FROM json_to_record('{}') AS g("pgvigil subject" text)
+=> refused 42939 column: "pgvigil subject" is a reserved name
+
+SELECT * FROM ROWS FROM (json_to_record('{}') AS ("pgvigil subject" text)) AS g
+=> refused 42939 column: "pgvigil subject" is a reserved name
+
+SELECT * FROM xmltable('/a' PASSING '<a/>' COLUMNS "pgvigil subject" text) AS x
+=> refused 42939 column: "pgvigil subject" is a reserved name
+
+WITH RECURSIVE q AS (SELECT 1 AS n UNION ALL SELECT n + 1 FROM q WHERE n < 3) SEARCH DEPTH FIRST BY n SET "pgvigil subject" SELECT * FROM q
+=> refused 42939 column: "pgvigil subject" is a reserved name
+
+WITH RECURSIVE q AS (SELECT 1 AS n UNION ALL SELECT n + 1 FROM q WHERE n < 3) CYCLE n SET "pgvigil subject" USING path SELECT * FROM q
+=> refused 42939 column: "pgvigil subject" is a reserved name
+
+INSERT INTO stays VALUES (1, 2, NULL, 'x', 3)
+=> INSERT INTO "G:"."public.stays" AS "stays" VALUES (1, 2, NULL, 'x', 3)
+-- public.stays(id+ patient_id+ admitted_at+ reason+)
+-- subjects: 0, open
+
+INSERT INTO stays SELECT *, 3 FROM stays
+=> INSERT INTO "G:"."public.stays" AS "stays" SELECT *, 3 FROM "G:"."public.stays" AS "stays"
+-- public.stays(id& patient_id& admitted_at& reason&)
+-- subjects: 0, open
+
+INSERT INTO stays VALUES (1, 2, NULL, 'x')
+=> INSERT INTO "G:"."public.stays!subject" AS "stays" VALUES (1, 2, NULL, 'x') 
+RETURNING "stays"."pgvigil subject" AS "pgvigil subject 1"
+-- public.stays(id+ patient_id+ admitted_at+ reason+)
+-- subjects: 1
+
+INSERT INTO stays (id) VALUES (1) ON CONFLICT (id) DO UPDATE SET reason = excluded.to_json
+=> INSERT INTO "G:"."public.stays" AS "stays" (id) VALUES (1) ON CONFLICT (id) DO UPDATE SET reason = excluded.to_json
+-- public.stays(id& reason+)
+-- subjects: 0, open
+
+SELECT * FROM generate_series(1, 2) AS "pgvigil subject"
+=> refused 42939 column: "pgvigil subject" is a reserved name
