@@ -356,8 +356,9 @@ static enum status current_statement(struct session *session, const char *name,
     return status;
 }
 
-/* How many columns in front of the client's its rows have; of EXECUTE those of what it runs. */
-static size_t carried_by(const struct session *session, const struct statement *statement)
+/* Whose rows it gives: of EXECUTE those of what it runs; or NULL. */
+static const struct verdict_statement *runs(const struct session *session,
+                                            const struct statement *statement)
 {
     const struct verdict_statement *one =
         statement == NULL || statement->verdict->statement_count == 0
@@ -368,16 +369,20 @@ static size_t carried_by(const struct session *session, const struct statement *
         one = runs == NULL || runs->verdict->statement_count == 0 ? NULL
                                                                   : &runs->verdict->statements[0];
     }
-    return one == NULL ? 0 : one->subjects;
+    return one;
 }
 
-/* Formats that are given one by one are given for the subjects in front, too. */
+/* Formats that are given one by one are given for the subjects in front, too. Where the client
+ * knows of no rows PostgreSQL takes any number of formats. */
 static enum status put_bind(struct session *session, const struct statement *statement,
                             struct wire_bind *bind)
 {
-    size_t subjects = carried_by(session, statement);
+    const struct verdict_statement *one = runs(session, statement);
+    size_t subjects = one == NULL ? 0 : one->subjects;
     struct buf formats;
     buf_init(&formats, 0);
+    if (subjects > 0 && one->subjects_only)
+        bind->result_format_count = 0;
     if (subjects > 0 && bind->result_format_count > 1) {
         if (bind->result_format_count + subjects > UINT16_MAX)
             return ERR_PROTOCOL;
@@ -684,8 +689,8 @@ static enum status execute_upstream(struct session *session, const char *portal,
         query_unsettle(session);
     if (ddl)
         return ddl_start(session, statement, true);
-    bool all = statement != NULL && statement->verdict->statement_count > 0 &&
-               statement->verdict->statements[0].subjects_only; /* the client knows of no rows */
+    const struct verdict_statement *one = runs(session, statement);
+    bool all = one != NULL && one->subjects_only; /* the client knows of no rows */
     wire_put_execute(&session->server->out, portal, all ? 0 : max_rows);
     return OK;
 }

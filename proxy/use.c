@@ -163,10 +163,11 @@ static enum status refuse(struct statement *statement, struct refusal *refusal,
 }
 
 /* What a portal may hold for FETCH to read it: a query, and not another FETCH, whose own meaning
- * could have changed. */
+ * could have changed. Nor a write whose only rows are pgvigil's: to the client it gives none. */
 static bool is_query(const struct statement *portal)
 {
     return !portal->local && portal->verdict->statement_count == 1 &&
+           !portal->verdict->statements[0].subjects_only &&
            (portal->verdict->statements[0].kind == STATEMENT_SELECT ||
             portal->verdict->statements[0].kind == STATEMENT_WRITE);
 }

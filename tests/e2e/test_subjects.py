@@ -185,6 +185,7 @@ PROTOCOL = {
     "a write that gives rows": ["BEGIN", ASKED, extended(ASKED, describe="SP", formats=(1, 0)) + wire.SYNC, extended(ASKED, rows=2, portal="r") + wire.execute("r", 0) + wire.SYNC, "ROLLBACK"],
     "writes by name": ["BEGIN", "PREPARE w AS " + CALM, "EXECUTE w", extended("EXECUTE w", describe="SP") + wire.SYNC, "DEALLOCATE w",
                        "PREPARE w AS " + ASKED, "EXECUTE w", extended("EXECUTE w", describe="SP") + wire.SYNC, "DEALLOCATE w", "ROLLBACK"],
+    "a write's formats and numbers of rows": ["BEGIN", extended(CALM, formats=(0, 1)) + wire.SYNC, "PREPARE v AS " + CALM, extended("EXECUTE v", rows=1) + wire.SYNC, "DEALLOCATE v", "ROLLBACK"],
     "aggregates without parentheses": ["SELECT p.count FROM patients p", "SELECT (SELECT p.count) FROM patients p", "SELECT rank(9) WITHIN GROUP (ORDER BY id) FROM patients"],
     "ORDER BY what is not there": ["SELECT id FROM patients ORDER BY %d" % n for n in (0, -1, 2, 2147483647)],
     "as many columns as there can be": ["SELECT %s FROM patients WHERE id = 4" % ", ".join(["id"] * n) for n in (1663, 1664, 1665)],
