@@ -175,6 +175,21 @@ static bool foreign_aggregate(const struct judge *judge, const PgQuery__FuncCall
     return function != NULL && function->aggregate;
 }
 
+/* A window function that tells of no row but its own, and how many stand before it. The others
+ * (lag, first_value, every aggregate) put what other rows hold into a row that is somebody's. */
+static bool only_counts(const PgQuery__FuncCall *call)
+{
+    static const char *const names[] = {"cume_dist",    "dense_rank", "ntile",
+                                        "percent_rank", "rank",       "row_number"};
+    const char *schema = call->n_funcname == 2 ? tree_string(call->funcname[0]) : NULL;
+    const char *name = call->n_funcname == 2 ? tree_string(call->funcname[1]) : NULL;
+    for (size_t i = 0; i < sizeof(names) / sizeof(names[0]); i++)
+        if (schema != NULL && name != NULL && strcmp(schema, "pg_catalog") == 0 &&
+            strcmp(name, names[i]) == 0)
+            return true;
+    return false;
+}
+
 enum status judge_function(struct judge *judge, PgQuery__FuncCall *call)
 {
     size_t at = call->location < 0 ? SIZE_MAX : (size_t)call->location;
@@ -184,6 +199,7 @@ enum status judge_function(struct judge *judge, PgQuery__FuncCall *call)
     bool aggregate = judge->level != NULL && is_aggregate(call);
     if (judge->level != NULL && call->over == NULL && (aggregate || foreign_aggregate(judge, call)))
         judge->level->aggregates = true;
+    judge->subjects_mixed = judge->subjects_mixed || (call->over != NULL && !only_counts(call));
     if (aggregate)
         judge->level->aggregate_depth++;
     status = judge_walk_children(judge, &call->base);

@@ -151,6 +151,7 @@ struct judge {
     size_t unknown_count, unknown_cap;
     struct carry *carried;   /* the SELECT that was judged last */
     size_t subjects_read;    /* relations in FROM that tell of somebody */
+    bool subjects_mixed;     /* a row may hold what others' rows hold */
     size_t subjects_carried; /* those whose subjects are carried to the top */
     size_t work;             /* names compared, see judge_work */
     size_t copied;           /* bytes of the client's text that are sent twice */

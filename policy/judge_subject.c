@@ -459,6 +459,7 @@ enum status judge_subjects(struct judge *judge, struct verdict_statement *out)
         out->subjects_only = *top->target_count == 0;
         status = carry_out(judge, top, out->start + out->len);
     }
-    out->subjects_open = judge->subjects_read > judge->subjects_carried;
+    out->subjects_open = judge->subjects_read > judge->subjects_carried ||
+                         (judge->subjects_mixed && judge->subjects_read > 0);
     return status;
 }

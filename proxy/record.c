@@ -215,17 +215,38 @@ static bool reads_more(const struct statement *statement, size_t index)
            verdict->statements[index].subjects_open;
 }
 
-/* Whose rows the next record covers, in `room`; NULL: nobody's. */
-static const struct audit_patients *
-patients_of(struct session *session, const struct request *request, struct audit_patients *room)
+static bool reads_somebody(const struct statement *statement, size_t index)
+{
+    const struct verdict *verdict = statement == NULL ? NULL : statement->verdict;
+    return verdict != NULL && index < verdict->statement_count &&
+           verdict->statements[index].subjects > 0;
+}
+
+/* An error while rows are read may say what a row holds ("invalid input syntax for type integer:
+ * ..."), of one that no list names. What PostgreSQL says of the text alone (class 42), of the
+ * transaction (25), and that it was stopped (57), does not. */
+static bool error_tells(const char *sqlstate)
+{
+    return sqlstate != NULL && strncmp(sqlstate, "42", 2) != 0 && strncmp(sqlstate, "25", 2) != 0 &&
+           strncmp(sqlstate, "57", 2) != 0;
+}
+
+/* Whose rows the next record covers, in `room`; NULL: nobody's. `sqlstate`: of its error, or NULL.
+ */
+static const struct audit_patients *patients_of(struct session *session,
+                                                const struct request *request, const char *sqlstate,
+                                                struct audit_patients *room)
 {
     const struct use *use = uses_at(request->uses, request->index);
     *room = (struct audit_patients){0};
     if (session->subjects != NULL)
         subjects_list(session->subjects, room);
     /* Of what was withheld some may be named. */
-    room->aggregate = request->over_limit || reads_more(request->statement, request->index) ||
-                      (use != NULL && reads_more(use->statement, use->index));
+    room->aggregate =
+        request->over_limit || reads_more(request->statement, request->index) ||
+        (use != NULL && reads_more(use->statement, use->index)) ||
+        (error_tells(sqlstate) && (reads_somebody(request->statement, request->index) ||
+                                   (use != NULL && reads_somebody(use->statement, use->index))));
     return room->failed || room->aggregate || room->number_count + room->text_count > 0 ? room
                                                                                         : NULL;
 }
@@ -259,7 +280,7 @@ enum status result_audit_more(struct session *session, struct request *request)
             return status;
         *begun = id + 1;
     }
-    const struct audit_patients *patients = patients_of(session, request, &room);
+    const struct audit_patients *patients = patients_of(session, request, NULL, &room);
     if (first && session->subjects == NULL)
         return OK;
     enum status status = audit_more(session->worker->audit, who_of(session), *begun - 1,
@@ -313,7 +334,8 @@ enum status result_audit_done(struct session *session, struct request *request,
                                           .bytes = request->bytes,
                                           .microseconds = now - request->started,
                                           .unfinished = unfinished,
-                                          .patients = patients_of(session, request, &room)};
+                                          .patients =
+                                              patients_of(session, request, sqlstate, &room)};
     measure(session, request, now, sqlstate != NULL || unfinished);
     enum status status = record_outcome_of(session, request, &outcome);
     subjects_named(session);

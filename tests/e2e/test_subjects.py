@@ -272,6 +272,26 @@ def test_a_subject_that_is_hidden_is_in_the_record_and_nowhere_else(stack):
     assert len(got) == len(ids) and not ids & {str(r[0]) for r in got}
 
 
+OTHERS = {  # mark: (statement, SQLSTATE, exact)
+    "mk_window": ("SELECT id, array_agg(family_name) OVER () AS mk_window FROM patients ORDER BY id LIMIT 1", None, False),
+    "mk_lag": ("SELECT q.* FROM (SELECT lag(family_name) OVER (ORDER BY id) AS mk_lag, id FROM patients) q ORDER BY id OFFSET 1 LIMIT 1", None, False),
+    "mk_numbers": ("SELECT row_number() OVER (ORDER BY id) AS mk_numbers FROM patients ORDER BY id LIMIT 1", None, True),
+    "mk_error": ("SELECT family_name::int AS mk_error FROM patients WHERE id = 7", "22P02", False),
+    "mk_slip": ("SELECT family_nam AS mk_slip FROM patients WHERE id = 7", "42703", True),
+}
+
+
+def test_what_other_rows_hold_is_not_called_exact(stack):
+    """In a row of somebody's, or in an error's message."""
+    with stack.connect("reception1", mission="admission") as c:
+        for sql, sqlstate, _ in OTHERS.values():
+            result = c.pgconn.exec_(sql.encode())
+            assert (result.error_field(psycopg.pq.DiagnosticField.SQLSTATE) or b"").decode() == (sqlstate or ""), sql
+    trail = Trail(stack)
+    for mark, (sql, _, exact) in OTHERS.items():
+        assert trail.exact[mark] == exact, sql
+
+
 def test_long_lists_go_on_in_further_records(stack):
     """More patients than one record names, and a row that passes in pieces."""
     with stack.superuser() as c:

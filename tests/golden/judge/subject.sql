@@ -387,3 +387,18 @@ INSERT INTO stays (id) VALUES (1) ON CONFLICT (id) DO UPDATE SET reason = exclud
 
 SELECT * FROM generate_series(1, 2) AS "pgvigil subject"
 => refused 42939 column: "pgvigil subject" is a reserved name
+
+SELECT row_number() OVER (ORDER BY id), id FROM stays
+=> SELECT "stays"."pgvigil subject" AS "pgvigil subject 1", pg_catalog.row_number() OVER (ORDER BY id), id FROM "G:"."public.stays!subject" AS "stays"
+-- public.stays(id)
+-- subjects: 1
+
+SELECT lag(reason) OVER (ORDER BY id), id FROM stays
+=> SELECT "stays"."pgvigil subject" AS "pgvigil subject 1", pg_catalog.lag(reason) OVER (ORDER BY id), id FROM "G:"."public.stays!subject" AS "stays"
+-- public.stays(id reason)
+-- subjects: 1, open
+
+SELECT q.id, q.c FROM (SELECT id, count(*) OVER () AS c FROM stays) q
+=> SELECT "q"."pgvigil subject 1" AS "pgvigil subject 1", q.id, q.c FROM (SELECT "stays"."pgvigil subject" AS "pgvigil subject 1", id, pg_catalog.count(*) OVER () AS c FROM "G:"."public.stays!subject" AS "stays") q
+-- public.stays(id)
+-- subjects: 1, open
