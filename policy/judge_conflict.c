@@ -97,6 +97,15 @@ static struct mention mentioned(const struct relation_use *use, const char *name
     return mention;
 }
 
+bool judge_decides_subject(const struct relation_use *use, const char *name)
+{
+    struct mention mention = {.name = name};
+    if (use->shown.table == NULL || use->shown.table->subject == NULL)
+        return false;
+    mention_in(use->shown.table->subject, &mention);
+    return mention.found;
+}
+
 /* A trigger of it, or of a partition or child where its rows stand, may set any column. */
 static bool has_trigger(const struct judge *judge, const struct catalog_relation *relation)
 {

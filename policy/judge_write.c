@@ -160,6 +160,10 @@ enum status judge_assignments(struct judge *judge, PgQuery__Node **list, size_t 
         PgQuery__Node *value = entry->val;
         size_t at = entry->location < 0 ? SIZE_MAX : (size_t)entry->location;
         enum status status = judge_write_column(judge, WRITE_UPDATE, entry->name, at);
+        /* RETURNING tells whose the row is now, not whose it was. */
+        judge->subjects_mixed =
+            judge->subjects_mixed ||
+            (status == OK && judge_decides_subject(judge->level->items[0].use, entry->name));
         if (status == OK)
             status = subscripts(judge, entry);
         if (status == OK && value == NULL)

@@ -38,5 +38,7 @@ judge_rows_or_writes(struct judge *judge, const struct verdict_statement *statem
 
 /* judge_conflict.c */
 NODISCARD enum status judge_conflict(struct judge *judge, PgQuery__OnConflictClause *conflict);
+/* May it depend on this column whose a row is? */
+bool judge_decides_subject(const struct relation_use *use, const char *name);
 
 #endif

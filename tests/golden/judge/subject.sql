@@ -402,3 +402,15 @@ SELECT q.id, q.c FROM (SELECT id, count(*) OVER () AS c FROM stays) q
 => SELECT "q"."pgvigil subject 1" AS "pgvigil subject 1", q.id, q.c FROM (SELECT "stays"."pgvigil subject" AS "pgvigil subject 1", id, pg_catalog.count(*) OVER () AS c FROM "G:"."public.stays!subject" AS "stays") q
 -- public.stays(id)
 -- subjects: 1, open
+
+UPDATE stays SET patient_id = 3 WHERE id = 1
+=> UPDATE "G:"."public.stays!subject" AS "stays" SET patient_id = 3 WHERE id = 1 
+RETURNING "stays"."pgvigil subject" AS "pgvigil subject 1"
+-- public.stays(id patient_id+)
+-- subjects: 1, open
+
+INSERT INTO stays (id) VALUES (1) ON CONFLICT (id) DO UPDATE SET patient_id = 3
+=> INSERT INTO "G:"."public.stays!subject" AS "stays" (id) VALUES (1) ON CONFLICT (id) DO UPDATE SET patient_id = 3 
+RETURNING "stays"."pgvigil subject" AS "pgvigil subject 1"
+-- public.stays(id& patient_id+)
+-- subjects: 1, open
