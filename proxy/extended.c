@@ -356,7 +356,7 @@ static enum status current_statement(struct session *session, const char *name,
     return status;
 }
 
-/* Whose rows it gives: of EXECUTE those of what it runs; or NULL. */
+/* Whose rows it gives: of EXECUTE those of what it runs, of FETCH those of the portal; or NULL. */
 static const struct verdict_statement *runs(const struct session *session,
                                             const struct statement *statement)
 {
@@ -364,12 +364,18 @@ static const struct verdict_statement *runs(const struct session *session,
         statement == NULL || statement->verdict->statement_count == 0
             ? NULL
             : &statement->verdict->statements[0];
-    if (one != NULL && one->kind == STATEMENT_EXECUTE && one->target != NULL) {
-        const struct statement *runs = statements_find(session->statements, one->target);
-        one = runs == NULL || runs->verdict->statement_count == 0 ? NULL
-                                                                  : &runs->verdict->statements[0];
-    }
-    return one;
+    const struct statement *other = NULL;
+    if (one == NULL || one->target == NULL)
+        return one;
+    if (one->kind == STATEMENT_EXECUTE)
+        other = statements_find(session->statements, one->target);
+    else if (one->kind == STATEMENT_FETCH && cursors_find(session->cursors, one->target) == NULL)
+        other = statements_portal(session->statements, one->target);
+    else
+        return one;
+    return other == NULL || other->verdict == NULL || other->verdict->statement_count == 0
+               ? NULL
+               : &other->verdict->statements[0];
 }
 
 /* Formats that are given one by one are given for the subjects in front, too. Where the client
