@@ -231,24 +231,46 @@ static bool error_tells(const char *sqlstate)
            strncmp(sqlstate, "57", 2) != 0;
 }
 
-/* Whose rows the next record covers, in `room`; NULL: nobody's. `sqlstate`: of its error, or NULL.
- */
-static const struct audit_patients *patients_of(struct session *session,
-                                                const struct request *request, const char *sqlstate,
-                                                struct audit_patients *room)
+/* PostgreSQL runs a write to its end before it gives the first row of RETURNING: a portal that is
+ * left in the middle has written rows that nobody asked for. */
+static bool gives_part(const struct request *request, const struct use *use, const char *tag)
+{
+    const struct verdict *verdict = request->statement == NULL ? NULL : request->statement->verdict;
+    bool writes = verdict != NULL && request->index < verdict->statement_count &&
+                  verdict->statements[request->index].writes;
+    return (writes || use_writes(use)) && (tag == NULL || (use != NULL && use->kind == USE_PORTAL));
+}
+
+/* Whose rows the next record covers, in `room`; NULL: nobody's. */
+static const struct audit_patients *
+patients_of(struct session *session, const struct request *request, struct audit_patients *room)
 {
     const struct use *use = uses_at(request->uses, request->index);
     *room = (struct audit_patients){0};
     if (session->subjects != NULL)
         subjects_list(session->subjects, room);
     /* Of what was withheld some may be named. */
-    room->aggregate =
-        request->over_limit || reads_more(request->statement, request->index) ||
-        (use != NULL && reads_more(use->statement, use->index)) ||
-        (error_tells(sqlstate) && (reads_somebody(request->statement, request->index) ||
-                                   (use != NULL && reads_somebody(use->statement, use->index))));
+    room->aggregate = request->over_limit || reads_more(request->statement, request->index) ||
+                      (use != NULL && reads_more(use->statement, use->index));
     return room->failed || room->aggregate || room->number_count + room->text_count > 0 ? room
                                                                                         : NULL;
+}
+
+/* The same for the record that ends it. */
+static const struct audit_patients *patients_at_end(struct session *session,
+                                                    const struct request *request,
+                                                    const char *sqlstate, const char *tag,
+                                                    struct audit_patients *room)
+{
+    const struct use *use = uses_at(request->uses, request->index);
+    const struct audit_patients *patients = patients_of(session, request, room);
+    bool reads = reads_somebody(request->statement, request->index) ||
+                 (use != NULL && reads_somebody(use->statement, use->index));
+    bool partly = sqlstate == NULL ? gives_part(request, use, tag) : error_tells(sqlstate);
+    if (!reads || !partly)
+        return patients;
+    room->aggregate = true;
+    return room;
 }
 
 /* A record names them. */
@@ -280,7 +302,7 @@ enum status result_audit_more(struct session *session, struct request *request)
             return status;
         *begun = id + 1;
     }
-    const struct audit_patients *patients = patients_of(session, request, NULL, &room);
+    const struct audit_patients *patients = patients_of(session, request, &room);
     if (first && session->subjects == NULL)
         return OK;
     enum status status = audit_more(session->worker->audit, who_of(session), *begun - 1,
@@ -328,14 +350,14 @@ enum status result_audit_done(struct session *session, struct request *request,
 {
     uint64_t now = clock_microseconds();
     struct audit_patients room;
-    const struct audit_outcome outcome = {.sqlstate = sqlstate,
-                                          .tag = tag,
-                                          .rows = request->rows,
-                                          .bytes = request->bytes,
-                                          .microseconds = now - request->started,
-                                          .unfinished = unfinished,
-                                          .patients =
-                                              patients_of(session, request, sqlstate, &room)};
+    const struct audit_outcome outcome = {
+        .sqlstate = sqlstate,
+        .tag = tag,
+        .rows = request->rows,
+        .bytes = request->bytes,
+        .microseconds = now - request->started,
+        .unfinished = unfinished,
+        .patients = patients_at_end(session, request, sqlstate, tag, &room)};
     measure(session, request, now, sqlstate != NULL || unfinished);
     enum status status = record_outcome_of(session, request, &outcome);
     subjects_named(session);

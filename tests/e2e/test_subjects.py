@@ -169,7 +169,8 @@ PROTOCOL = {
     "two portals in turn": ["BEGIN", extended(READ, rows=1, portal="a") + extended(STAR, rows=1, portal="b") + wire.execute("a", 2)
                             + wire.execute("b", 2) + wire.SYNC, "COMMIT"],
     "FETCH of a portal": ["BEGIN", extended(READ, rows=1, portal="a", formats=(0,)) + wire.SYNC, "FETCH 2 FROM a", "MOVE 1 IN a", "FETCH ALL FROM a", "CLOSE a", "COMMIT"],
-    "FETCH of a portal, by the protocol": ["BEGIN", extended(STAR, rows=1, portal="a") + wire.SYNC, extended("FETCH 3 FROM a", describe="SP") + wire.SYNC, "COMMIT"],
+    "FETCH of a portal, by the protocol": ["BEGIN", extended(STAR, rows=1, portal="a") + wire.SYNC, extended("FETCH 3 FROM a", describe="SP") + wire.SYNC,
+                                           extended(READ, rows=1, portal="b") + wire.SYNC, extended("FETCH 3 FROM b", formats=(1, 0, 1)) + wire.SYNC, "COMMIT"],
     "cursors": ["BEGIN", "DECLARE c SCROLL CURSOR FOR " + READ, "FETCH 3 FROM c", "FETCH BACKWARD 1 FROM c", extended("FETCH ALL FROM c", describe="SP") + wire.SYNC, "COMMIT"],
     "PREPARE and EXECUTE": ["PREPARE one AS " + READ, "EXECUTE one", extended("EXECUTE one", describe="SP") + wire.SYNC,
                             extended("EXECUTE one", describe="") + wire.SYNC, extended("EXECUTE one", formats=(1,)) + wire.SYNC, extended("EXECUTE one", formats=(0, 1, 1)) + wire.SYNC, "DEALLOCATE one"],
@@ -287,7 +288,14 @@ def test_what_other_rows_hold_is_not_called_exact(stack):
         for sql, sqlstate, _ in OTHERS.values():
             result = c.pgconn.exec_(sql.encode())
             assert (result.error_field(psycopg.pq.DiagnosticField.SQLSTATE) or b"").decode() == (sqlstate or ""), sql
+    with wire.open_session(stack, "reception1") as raw:
+        for mark, rows in (("mk_part", 2), ("mk_all", 0)):
+            sql = "UPDATE appointments AS %s SET minutes = 30 WHERE id < 9 RETURNING id" % mark
+            raw.send(wire.query("BEGIN") + extended(sql, rows=rows) + wire.SYNC + wire.query("ROLLBACK"))
+            for _ in range(3):
+                raw.until("Z")
     trail = Trail(stack)
+    assert not trail.exact["mk_part"] and trail.exact["mk_all"]  # all of them were written
     for mark, (sql, _, exact) in OTHERS.items():
         assert trail.exact[mark] == exact, sql
 
