@@ -106,6 +106,12 @@ INSERT INTO patients (id, phone) VALUES (1, '06') ON CONFLICT (id) DO UPDATE SET
 INSERT INTO patients (id, phone) VALUES (1, '06') ON CONFLICT (id) DO UPDATE SET phone = patients::text
 => refused 0A000 write: a reference to the existing row in ON CONFLICT DO UPDATE is not supported for role "nurse" in mission "writing"
 
+INSERT INTO patients (id, phone) VALUES (1, '06') ON CONFLICT (id) DO UPDATE SET phone = patients.to_json
+=> refused 0A000 write: a reference to the existing row in ON CONFLICT DO UPDATE is not supported for role "nurse" in mission "writing"
+
+INSERT INTO patients AS p (id, phone) VALUES (1, '06') ON CONFLICT (id) DO UPDATE SET phone = excluded.phone WHERE p.to_jsonb->>'phone' = '1'
+=> refused 0A000 write: a reference to the existing row in ON CONFLICT DO UPDATE is not supported for role "nurse" in mission "writing"
+
 INSERT INTO patients (id, phone) VALUES (1, '06') ON CONFLICT (id) DO UPDATE SET phone = excluded.phone WHERE patients.family_name::int > 0
 => refused 0A000 write: a reference to the existing row in ON CONFLICT DO UPDATE is not supported for role "nurse" in mission "writing"
 
