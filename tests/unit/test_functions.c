@@ -176,7 +176,8 @@ static void functions_aggregates_known(void **state)
     assert_true(functions_aggregate("array_agg"));
     assert_true(functions_aggregate("xmlagg"));
     assert_false(functions_aggregate("lower"));
-    assert_false(functions_aggregate("rank"));
+    assert_true(functions_aggregate("rank")); /* WITHIN GROUP */
+    assert_false(functions_aggregate("row_number"));
 }
 
 int main(void)
