@@ -459,7 +459,9 @@ enum status judge_subjects(struct judge *judge, struct verdict_statement *out)
         out->subjects_only = *top->target_count == 0;
         status = carry_out(judge, top, out->start + out->len);
     }
-    out->subjects_open = judge->subjects_read > judge->subjects_carried ||
+    /* What the database's own functions read is not in the statement's text. */
+    out->subjects_open = judge->calls_foreign_function ||
+                         judge->subjects_read > judge->subjects_carried ||
                          (judge->subjects_mixed && judge->subjects_read > 0);
     return status;
 }
