@@ -166,7 +166,7 @@ static enum status one_statement(struct judge *judge, const PgQuery__RawStmt *ra
     judge->foreign_type = false;
     judge->foreign_operator = NULL;
     judge->carried = NULL;
-    judge->subjects_read = judge->subjects_carried = 0;
+    judge->subjects_read = judge->subjects_carried = judge->told = 0;
     judge->subjects_mixed = false;
     range_of(judge, raw, out);
     /* Before the tree is changed: it parses the text again. */

@@ -248,18 +248,9 @@ static enum status check_column(struct judge *judge, const struct copied *copied
 
 static enum status add_target(struct judge *judge, struct copied *copied, PgQuery__Node *value)
 {
-    PgQuery__Node *node = arena_alloc(judge->arena, sizeof(*node));
-    PgQuery__ResTarget *target = arena_alloc(judge->arena, sizeof(*target));
-    if (node == NULL || target == NULL || value == NULL)
-        return judge_no_memory(judge);
-    pg_query__node__init(node);
-    pg_query__res_target__init(target);
-    target->val = value;
-    node->node_case = PG_QUERY__NODE__NODE_RES_TARGET;
-    node->res_target = target;
     PgQuery__SelectStmt *select = copied->select;
     return tree_insert(judge->arena, &select->target_list, &select->n_target_list,
-                       select->n_target_list, node) == OK
+                       select->n_target_list, tree_new_target(judge->arena, value)) == OK
                ? OK
                : judge_no_memory(judge);
 }

@@ -153,6 +153,7 @@ struct judge {
     size_t subjects_read;    /* relations in FROM that tell of somebody */
     bool subjects_mixed;     /* a row may hold what others' rows hold */
     size_t subjects_carried; /* those whose subjects are carried to the top */
+    size_t told;             /* columns that stars are written out as, for that */
     size_t work;             /* names compared, see judge_work */
     size_t copied;           /* bytes of the client's text that are sent twice */
     unsigned reg_casts;      /* rewritten so far */
@@ -309,8 +310,8 @@ NODISCARD enum status judge_from(struct judge *judge, PgQuery__Node *node);
 /* A SELECT, or what writes, is judged: judge->carried. */
 NODISCARD enum status subject_note(struct judge *judge, PgQuery__SelectStmt *select,
                                    const struct level *level);
-NODISCARD enum status subject_note_write(struct judge *judge, PgQuery__Node *node,
-                                         const struct level *level);
+NODISCARD enum status subject_note_write(struct judge *judge, PgQuery__Node ***returning,
+                                         size_t *count, const struct level *level);
 /* The statement at hand gives its subjects, if it can: judge->carried is its SELECT, or NULL. */
 NODISCARD enum status judge_subjects(struct judge *judge, struct verdict_statement *out);
 /* judge_group.c: columns that depend on a grouped primary key. */

@@ -21,12 +21,16 @@
  */
 #include "judge_private.h"
 
+#include <pgvigil/map.h>
 #include <pgvigil/text.h>
 #include <stdlib.h>
 #include <string.h>
 
 /* Hidden columns of one statement. */
 #define SUBJECTS_MAX 16
+/* Of one item, and of one statement: what stars may be written out as. */
+#define STAR_COLUMNS_MAX  ((size_t)500)
+#define STARS_COLUMNS_MAX ((size_t)10000)
 
 /* Has the answer as many rows as what it is read from, each of them of certain rows below? */
 static bool is_open(const struct level *level, const PgQuery__SelectStmt *select)
@@ -55,26 +59,19 @@ enum status subject_note(struct judge *judge, PgQuery__SelectStmt *select,
     return OK;
 }
 
-enum status subject_note_write(struct judge *judge, PgQuery__Node *node, const struct level *level)
+enum status subject_note_write(struct judge *judge, PgQuery__Node ***returning, size_t *count,
+                               const struct level *level)
 {
     struct carry *carry = arena_alloc(judge->arena, sizeof(*carry));
     if (carry == NULL)
         return judge_no_memory(judge);
-    *carry = (struct carry){.items = level->items,
+    *carry = (struct carry){.targets = returning,
+                            .target_count = count,
+                            .items = level->items,
                             .item_count = level->item_count,
                             .merges = level->merges,
                             .writes = true,
                             .open = !level->natural && !level->aggregates && !level->overfull};
-    if (node->node_case == PG_QUERY__NODE__NODE_INSERT_STMT) {
-        carry->targets = &node->insert_stmt->returning_list;
-        carry->target_count = &node->insert_stmt->n_returning_list;
-    } else if (node->node_case == PG_QUERY__NODE__NODE_UPDATE_STMT) {
-        carry->targets = &node->update_stmt->returning_list;
-        carry->target_count = &node->update_stmt->n_returning_list;
-    } else {
-        carry->targets = &node->delete_stmt->returning_list;
-        carry->target_count = &node->delete_stmt->n_returning_list;
-    }
     /* The row that met a conflict has the guard's columns, as a whole the added one too. */
     for (size_t i = 0; i < level->item_count; i++) {
         const struct range_item *item = &level->items[i];
@@ -102,7 +99,7 @@ static const PgQuery__ColumnRef *star_of(const PgQuery__Node *target)
 static bool covers(const PgQuery__ColumnRef *star, const struct range_item *item)
 {
     const char *name = star->n_fields == 2 ? tree_string(star->fields[0]) : NULL;
-    if (item->excluded)
+    if (item->excluded || item->hidden)
         return false;
     return star->n_fields == 1 ||
            (name != NULL && item->emitted != NULL && strcmp(item->emitted, name) == 0);
@@ -141,19 +138,20 @@ static bool star_place(const struct judge *judge, const PgQuery__ColumnRef *star
     return *end != 0;
 }
 
+/* Each has a name of its own. */
 static bool names_are_plain(const struct column_list *columns)
 {
-    if (!columns->known || columns->partly || columns->count == 0)
-        return false;
-    for (size_t i = 0; i < columns->count; i++) {
-        if (columns->names[i][0] == '\0')
-            return false;
-        for (size_t k = 0; k < i; k++) {
-            if (strcmp(columns->names[i], columns->names[k]) == 0)
-                return false;
-        }
+    bool plain = columns->known && !columns->partly && columns->count > 0 &&
+                 columns->count <= STAR_COLUMNS_MAX;
+    struct map *met = plain ? map_new() : NULL;
+    for (size_t i = 0; met != NULL && plain && i < columns->count; i++) {
+        const char *name = columns->names[i];
+        plain =
+            name[0] != '\0' && map_get_str(met, name) == NULL && map_put_str(met, name, met) == OK;
     }
-    return true;
+    plain = plain && met != NULL;
+    map_free(met);
+    return plain;
 }
 
 /* Can each star of the list that covers it be written out? */
@@ -162,7 +160,7 @@ static bool stars_can_be_told(const struct judge *judge, const struct carry *car
 {
     size_t at = 0;
     size_t end = 0;
-    if (carry->merges || !names_are_plain(&item->columns) || item->columns.count > 500)
+    if (carry->merges || !names_are_plain(&item->columns))
         return false;
     for (size_t i = 0; i < *carry->target_count; i++) {
         const PgQuery__ColumnRef *star = star_of((*carry->targets)[i]);
@@ -170,8 +168,8 @@ static bool stars_can_be_told(const struct judge *judge, const struct carry *car
             continue;
         if (!star_place(judge, star, &at, &end))
             return false;
-        for (size_t k = 0; k < carry->item_count && star->n_fields == 1; k++) {
-            if (!carry->items[k].hidden && carry->items[k].emitted == NULL)
+        for (size_t k = 0; k < carry->item_count; k++) {
+            if (covers(star, &carry->items[k]) && carry->items[k].emitted == NULL)
                 return false;
         }
     }
@@ -183,17 +181,19 @@ static bool stars_can_be_told(const struct judge *judge, const struct carry *car
 /* PostgreSQL's own limit of a select list. */
 #define TARGETS_MAX ((size_t)1664)
 
-/* How many columns the client sees, as far as they are known. */
-static size_t shown_columns(const struct carry *carry)
+/* How many columns the client sees: of what is not known, one each. */
+static size_t shown_columns(const struct carry *carry, bool *star)
 {
     size_t shown = 0;
+    *star = false;
     for (size_t i = 0; i < *carry->target_count; i++) {
-        const PgQuery__ColumnRef *star = star_of((*carry->targets)[i]);
-        shown += star == NULL ? 1 : 0;
-        for (size_t k = 0; star != NULL && k < carry->item_count; k++)
-            shown += !carry->items[k].hidden && covers(star, &carry->items[k])
-                         ? carry->items[k].columns.count
-                         : 0;
+        const PgQuery__ColumnRef *ref = star_of((*carry->targets)[i]);
+        shown += ref == NULL ? 1 : 0;
+        *star = *star || ref != NULL;
+        for (size_t k = 0; ref != NULL && k < carry->item_count; k++) {
+            size_t count = carry->items[k].columns.count;
+            shown += !covers(ref, &carry->items[k]) ? 0 : count > 0 ? count : 1;
+        }
     }
     return shown;
 }
@@ -211,11 +211,8 @@ static bool order_number(const PgQuery__Node *node, PgQuery__AConst **constant)
 
 /* ORDER BY 0 is an error of PostgreSQL's: counted on it would sort by what the client does not see.
  * So would any number that is none of the client's columns. */
-static bool order_is_plain(const struct carry *carry)
+static bool order_is_plain(const struct carry *carry, bool star)
 {
-    bool star = false;
-    for (size_t i = 0; i < *carry->target_count; i++)
-        star = star || star_of((*carry->targets)[i]) != NULL;
     size_t last = star ? TARGETS_MAX : *carry->target_count;
     for (size_t i = 0; i < carry->sort_count; i++) {
         PgQuery__AConst *constant = NULL;
@@ -226,13 +223,13 @@ static bool order_is_plain(const struct carry *carry)
     return true;
 }
 
-static size_t given(const struct judge *judge, struct carry *carry);
+static size_t given(struct judge *judge, struct carry *carry);
 
 /* How many columns more the item may have; 0: none. */
-static size_t item_gives(const struct judge *judge, const struct carry *carry,
+static size_t item_gives(struct judge *judge, const struct carry *carry,
                          const struct range_item *item)
 {
-    bool own = item->use != NULL && item->subject != NULL && item->var != NULL;
+    bool own = item->subject != NULL;
     bool below = item->below != NULL && item->below->references == 1;
     if ((!own && !below) || item->hidden || item->aliased || item->emitted == NULL)
         return 0;
@@ -243,20 +240,31 @@ static size_t item_gives(const struct judge *judge, const struct carry *carry,
     return own ? 1 : given(judge, item->below);
 }
 
-static size_t given(const struct judge *judge, struct carry *carry)
+static bool can_have_more(const struct carry *carry, bool star)
 {
-    carry->count = 0;
     const PgQuery__Node *first = *carry->target_count == 0 ? NULL : (*carry->targets)[0];
-    if (!carry->open || !order_is_plain(carry) || (first == NULL && !carry->writes) ||
-        (first != NULL &&
-         (first->node_case != PG_QUERY__NODE__NODE_RES_TARGET || first->res_target->location < 0)))
+    if (!carry->open || !order_is_plain(carry, star))
+        return false;
+    return first == NULL ? carry->writes
+                         : first->node_case == PG_QUERY__NODE__NODE_RES_TARGET &&
+                               first->res_target->location >= 0;
+}
+
+static size_t given(struct judge *judge, struct carry *carry)
+{
+    bool star = false;
+    /* First: what follows looks at each item once for each star. */
+    size_t shown = shown_columns(carry, &star);
+    carry->count = 0;
+    if (shown >= TARGETS_MAX || !can_have_more(carry, star))
         return 0;
     for (size_t i = 0; i < carry->item_count; i++) {
         carry->items[i].gives = item_gives(judge, carry, &carry->items[i]);
         carry->count += carry->items[i].gives;
     }
-    /* All or nothing: a part would be as little exact, and cost as much. */
-    if (carry->count > SUBJECTS_MAX || carry->count + shown_columns(carry) > TARGETS_MAX)
+    judge->told += star && carry->count > 0 ? shown : 0;
+    if (carry->count > SUBJECTS_MAX || carry->count + shown > TARGETS_MAX ||
+        judge->told > STARS_COLUMNS_MAX)
         carry->count = 0;
     return carry->count;
 }
@@ -271,20 +279,11 @@ static const char *name_of(struct judge *judge, size_t index)
 static PgQuery__Node *target_of(struct judge *judge, const char *item, const char *column,
                                 const char *name)
 {
-    PgQuery__ResTarget *target = arena_alloc(judge->arena, sizeof(*target));
-    PgQuery__Node *node = arena_alloc(judge->arena, sizeof(*node));
-    PgQuery__Node *value = tree_new_column(judge->arena, item, column);
-    if (target == NULL || node == NULL || value == NULL || name == NULL)
-        return NULL;
-    pg_query__res_target__init(target);
-    pg_query__node__init(node);
-    if (name[0] != '\0')
-        target->name = (char *)name;
-    target->val = value;
-    target->location = -1;
-    node->node_case = PG_QUERY__NODE__NODE_RES_TARGET;
-    node->res_target = target;
-    return node;
+    PgQuery__Node *target =
+        tree_new_target(judge->arena, tree_new_column(judge->arena, item, column));
+    if (target != NULL && name[0] != '\0')
+        target->res_target->name = (char *)name;
+    return target;
 }
 
 /* "item".* */
@@ -302,22 +301,36 @@ static PgQuery__Node *star_target(struct judge *judge, const char *item)
     return target;
 }
 
+/* The new list of a level, and what of it is put into the text. */
 struct writing {
     struct judge *judge;
-    struct carry *carry;
+    const struct carry *carry;
+    PgQuery__Node **targets;
+    size_t count, cap;
     struct buf text;
     bool failed;
 };
 
-static void put_column(struct writing *writing, size_t index, const char *item, const char *column,
-                       const char *name)
+static void put_target(struct writing *writing, PgQuery__Node *target)
 {
-    if (column == NULL || name == NULL ||
-        tree_insert(writing->judge->arena, writing->carry->targets, writing->carry->target_count,
-                    index, target_of(writing->judge, item, column, name)) != OK) {
+    PgQuery__Node **grown = arena_grow(writing->judge->arena, writing->targets, writing->count,
+                                       &writing->cap, sizeof(*grown));
+    if (grown == NULL || target == NULL) {
         writing->failed = true;
         return;
     }
+    writing->targets = grown;
+    writing->targets[writing->count++] = target;
+}
+
+static void put_column(struct writing *writing, const char *item, const char *column,
+                       const char *name)
+{
+    if (column == NULL || name == NULL) {
+        writing->failed = true;
+        return;
+    }
+    put_target(writing, target_of(writing->judge, item, column, name));
     text_quote_ident(&writing->text, item);
     buf_byte(&writing->text, '.');
     text_quote_ident(&writing->text, column);
@@ -327,50 +340,51 @@ static void put_column(struct writing *writing, size_t index, const char *item, 
     }
 }
 
+/* What was put since the last one; NULL: no memory. */
 static const char *written(struct writing *writing)
 {
     const char *text = text_take(&writing->text, writing->judge->arena);
     return writing->failed ? NULL : text;
 }
 
-/* A star becomes what it stands for, without the subjects. The targets take its place. */
-static enum status tell_star(struct judge *judge, struct carry *carry, size_t *index)
+static bool gives_under(const struct carry *carry, const PgQuery__ColumnRef *star)
 {
-    const PgQuery__ColumnRef *star = star_of((*carry->targets)[*index]);
-    struct writing writing = {.judge = judge, .carry = carry};
+    for (size_t i = 0; i < carry->item_count; i++) {
+        if (carry->items[i].gives > 0 && covers(star, &carry->items[i]))
+            return true;
+    }
+    return false;
+}
+
+/* A star becomes what it stands for, without the subjects. */
+static enum status tell_star(struct writing *writing, const PgQuery__ColumnRef *star)
+{
+    struct judge *judge = writing->judge;
+    const char *separator = "";
     size_t at = 0;
     size_t end = 0;
-    bool gives = false;
-    for (size_t i = 0; i < carry->item_count; i++)
-        gives = gives || (carry->items[i].gives > 0 && covers(star, &carry->items[i]));
-    if (!gives)
-        return OK;
     if (!star_place(judge, star, &at, &end))
         return judge_refuse(judge, ERR_INTERNAL, "XX000", "internal", "star", SIZE_MAX,
                             "a star was not found in the text");
-    memmove((void *)&(*carry->targets)[*index], (void *)&(*carry->targets)[*index + 1],
-            (*carry->target_count - *index - 1) * sizeof(PgQuery__Node *));
-    --*carry->target_count;
-    buf_init(&writing.text, 0);
-    size_t place = *index;
-    for (size_t i = 0; i < carry->item_count && !writing.failed; i++) {
-        const struct range_item *item = &carry->items[i];
-        if (item->hidden || !covers(star, item))
+    buf_init(&writing->text, 0);
+    for (size_t i = 0; i < writing->carry->item_count && !writing->failed; i++) {
+        const struct range_item *item = &writing->carry->items[i];
+        if (!covers(star, item))
             continue;
         for (size_t k = 0; k < item->columns.count && item->gives > 0; k++) {
-            buf_str(&writing.text, place == *index ? "" : ", ");
-            put_column(&writing, place++, item->emitted, item->columns.names[k], "");
+            buf_str(&writing->text, separator);
+            put_column(writing, item->emitted, item->columns.names[k], "");
+            separator = ", ";
         }
         if (item->gives > 0)
             continue;
-        buf_str(&writing.text, place == *index ? "" : ", ");
-        text_quote_ident(&writing.text, item->emitted);
-        buf_str(&writing.text, ".*");
-        writing.failed = tree_insert(judge->arena, carry->targets, carry->target_count, place++,
-                                     star_target(judge, item->emitted)) != OK;
+        buf_str(&writing->text, separator);
+        text_quote_ident(&writing->text, item->emitted);
+        buf_str(&writing->text, ".*");
+        put_target(writing, star_target(judge, item->emitted));
+        separator = ", ";
     }
-    *index = place - 1;
-    return rewrite_edit(judge, at, end - at, written(&writing));
+    return rewrite_edit(judge, at, end - at, written(writing));
 }
 
 /* ORDER BY 2 means another column now. */
@@ -404,20 +418,50 @@ static enum status read_subject(struct judge *judge, struct range_item *item)
     return rewrite_amend(judge, item->emitted_edit, text);
 }
 
-static void put_subjects(struct judge *judge, struct writing *writing)
+/* What is put in front of the client's columns; NULL: no memory. */
+static const char *put_subjects(struct writing *writing)
 {
-    struct carry *carry = writing->carry;
-    bool last = *carry->target_count == 0;
+    struct judge *judge = writing->judge;
+    const struct carry *carry = writing->carry;
+    bool none = *carry->target_count == 0;
     size_t index = 0;
+    buf_init(&writing->text, 0);
+    /* On a line of its own: a comment may be the last that stands there. */
+    buf_str(&writing->text, none ? "\nRETURNING " : "");
     for (size_t i = 0; i < carry->item_count; i++) {
         const struct range_item *item = &carry->items[i];
         for (size_t k = 0; k < item->gives; k++) {
             const char *column = item->below == NULL ? GUARD_SUBJECT_COLUMN : name_of(judge, k + 1);
             index++;
-            put_column(writing, index - 1, item->emitted, column, name_of(judge, index));
-            buf_str(&writing->text, last && index == carry->count ? "" : ", ");
+            put_column(writing, item->emitted, column, name_of(judge, index));
+            buf_str(&writing->text, none && index == carry->count ? "" : ", ");
         }
     }
+    return written(writing);
+}
+
+static enum status write_targets(struct judge *judge, struct carry *carry, size_t end)
+{
+    struct writing writing = {.judge = judge, .carry = carry};
+    const struct piece piece = {.text = put_subjects(&writing)};
+    bool none = *carry->target_count == 0;
+    size_t at = none ? end : (size_t)(*carry->targets)[0]->res_target->location;
+    enum status status = OK;
+    for (size_t i = 0; i < *carry->target_count && status == OK; i++) {
+        PgQuery__Node *target = (*carry->targets)[i];
+        const PgQuery__ColumnRef *star = star_of(target);
+        if (star != NULL && gives_under(carry, star))
+            status = tell_star(&writing, star);
+        else
+            put_target(&writing, target);
+    }
+    if (status == OK && (writing.failed || piece.text == NULL))
+        status = judge_no_memory(judge);
+    if (status != OK)
+        return status;
+    *carry->targets = writing.targets;
+    *carry->target_count = writing.count;
+    return rewrite_frame(judge, at, 0, !none, &piece, 1);
 }
 
 /* `end`: where the statement ends. */
@@ -430,24 +474,9 @@ static enum status carry_out(struct judge *judge, struct carry *carry, size_t en
             status = item->below == NULL ? read_subject(judge, item)
                                          : carry_out(judge, item->below, end);
     }
-    bool none = *carry->target_count == 0;
-    size_t at = none ? end : (size_t)(*carry->targets)[0]->res_target->location;
-    for (size_t i = 0; i < *carry->target_count && status == OK; i++) {
-        if (star_of((*carry->targets)[i]) != NULL)
-            status = tell_star(judge, carry, &i);
-    }
     if (status == OK)
         status = shift_order(judge, carry);
-    if (status != OK)
-        return status;
-    struct writing writing = {.judge = judge, .carry = carry};
-    buf_init(&writing.text, 0);
-    /* On a line of its own: a comment may be the last that stands there. */
-    buf_str(&writing.text, none ? "\nRETURNING " : "");
-    put_subjects(judge, &writing);
-    const struct piece piece = {.text = written(&writing)};
-    return piece.text == NULL ? judge_no_memory(judge)
-                              : rewrite_frame(judge, at, 0, !none, &piece, 1);
+    return status == OK ? write_targets(judge, carry, end) : status;
 }
 
 enum status judge_subjects(struct judge *judge, struct verdict_statement *out)

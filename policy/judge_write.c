@@ -385,14 +385,18 @@ enum status judge_write(struct judge *judge, PgQuery__Node *node, struct column_
         status = delete_statement(judge, delete);
     else if (status == OK)
         status = odd_target(judge);
-    if (status == OK && insert != NULL)
-        status = returning(judge, insert->returning_list, insert->n_returning_list, out);
-    if (status == OK && update != NULL)
-        status = returning(judge, update->returning_list, update->n_returning_list, out);
-    if (status == OK && delete != NULL)
-        status = returning(judge, delete->returning_list, delete->n_returning_list, out);
-    if (status == OK)
-        status = subject_note_write(judge, node, &level);
+    PgQuery__Node ***list = insert   ? &insert->returning_list
+                            : update ? &update->returning_list
+                            : delete ? &delete->returning_list
+                                     : NULL;
+    size_t *count = insert   ? &insert->n_returning_list
+                    : update ? &update->n_returning_list
+                    : delete ? &delete->n_returning_list
+                             : NULL;
+    if (status == OK && list != NULL)
+        status = returning(judge, *list, *count, out);
+    if (status == OK && list != NULL)
+        status = subject_note_write(judge, list, count, &level);
     scope_leave(judge);
     return status;
 }

@@ -236,6 +236,20 @@ PgQuery__Node *tree_new_text(struct arena *arena, const char *text)
     return node;
 }
 
+PgQuery__Node *tree_new_target(struct arena *arena, PgQuery__Node *value)
+{
+    PgQuery__Node *node = arena_alloc(arena, sizeof(*node));
+    PgQuery__ResTarget *target = arena_alloc(arena, sizeof(*target));
+    if (node == NULL || target == NULL || value == NULL)
+        return NULL;
+    pg_query__node__init(node);
+    pg_query__res_target__init(target);
+    target->val = value;
+    node->node_case = PG_QUERY__NODE__NODE_RES_TARGET;
+    node->res_target = target;
+    return node;
+}
+
 PgQuery__Node **tree_new_names(struct arena *arena, const char *schema, const char *name)
 {
     PgQuery__Node **names = arena_zalloc(arena, 2, sizeof(PgQuery__Node *));

@@ -36,6 +36,8 @@ PgQuery__Node *tree_new_string(struct arena *arena, const char *text);
 /* A constant of type text. */
 PgQuery__Node *tree_new_text(struct arena *arena, const char *text);
 PgQuery__Node *tree_new_column(struct arena *arena, const char *item, const char *column);
+/* A ResTarget without a name; NULL when `value` is. */
+PgQuery__Node *tree_new_target(struct arena *arena, PgQuery__Node *value);
 /* The two strings of schema.name. */
 PgQuery__Node **tree_new_names(struct arena *arena, const char *schema, const char *name);
 /* schema.name(argument) as the parser reads it; `argument` NULL: none. */

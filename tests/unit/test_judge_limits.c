@@ -12,6 +12,8 @@
 
 static const struct fixture_session nurse = {
     .role = "nurse", .mission = "care", .path = {"public"}, .path_count = 1};
+static const struct fixture_session doctor = {
+    .role = "doctor", .mission = "care", .path = {"public"}, .path_count = 1};
 static const struct fixture_session dba = {
     .role = "dba", .mission = "maintenance", .path = {"public"}, .path_count = 1};
 
@@ -256,6 +258,28 @@ static void judge_text_too_long_refused(void **state)
 }
 
 /* Flat, but more work than a worker may be held by. */
+static void ends_soon(const struct fixture_session *session, const struct shape *shape)
+{
+    struct timespec before;
+    struct timespec after;
+    for (size_t n = 1000; n <= 100000; n *= 10) {
+        (void)clock_gettime(CLOCK_THREAD_CPUTIME_ID, &before);
+        struct outcome outcome = try_shape(session, shape, n);
+        (void)clock_gettime(CLOCK_THREAD_CPUTIME_ID, &after);
+        double seconds =
+            (double)(after.tv_sec - before.tv_sec) + (double)(after.tv_nsec - before.tv_nsec) / 1e9;
+        if (seconds > 10)
+            print_error("%s%s%s%s at %zu: %.1f s\n", shape->head, shape->unit, shape->middle,
+                        shape->tail, n, seconds);
+        if (getenv("JUDGE_TIMES") != NULL)
+            print_message("%s%s%s%s at %zu: %.3f s %s\n", shape->head, shape->unit, shape->middle,
+                          shape->tail, n, seconds, status_name(outcome.status));
+        assert_true(seconds < 10); /* under sanitizers too; far less in a release build */
+        assert_true(outcome.status == OK || outcome.status == ERR_LIMIT ||
+                    outcome.status == DENIED);
+    }
+}
+
 static void judge_costly_statements_end_soon(void **state)
 {
     static const struct shape costly[] = {
@@ -272,26 +296,19 @@ static void judge_costly_statements_end_soon(void **state)
         {"SELECT (SELECT 1 FROM stays GROUP BY id)", ", (SELECT 1 FROM stays GROUP BY id)", "", "",
          ""},
     };
+    /* Stars that are written out, to have subjects in front. */
+    static const struct shape carried[] = {
+        {"SELECT *", ", *", "", "",
+         " FROM stays a, stays b, stays c, stays d, stays e, stays f, stays g, stays h"},
+        {"SELECT *", ", a.*", "", "", " FROM stays a"},
+        {"SELECT * FROM stays", ", stays x", "", "", ""},
+        {"", "SELECT * FROM (", "SELECT * FROM stays a, patients b", ") x", ""},
+    };
     (void)state;
-    for (size_t i = 0; i < sizeof(costly) / sizeof(costly[0]); i++) {
-        struct timespec before;
-        struct timespec after;
-        for (size_t n = 1000; n <= 100000; n *= 10) {
-            (void)clock_gettime(CLOCK_THREAD_CPUTIME_ID, &before);
-            struct outcome outcome = try_shape(&nurse, &costly[i], n);
-            (void)clock_gettime(CLOCK_THREAD_CPUTIME_ID, &after);
-            double seconds = (double)(after.tv_sec - before.tv_sec) +
-                             (double)(after.tv_nsec - before.tv_nsec) / 1e9;
-            if (seconds > 10)
-                print_error("shape %zu at %zu: %.1f s\n", i, n, seconds);
-            if (getenv("JUDGE_TIMES") != NULL)
-                print_message("shape %zu at %zu: %.3f s %s\n", i, n, seconds,
-                              status_name(outcome.status));
-            assert_true(seconds < 10); /* under sanitizers too; far less in a release build */
-            assert_true(outcome.status == OK || outcome.status == ERR_LIMIT ||
-                        outcome.status == DENIED);
-        }
-    }
+    for (size_t i = 0; i < sizeof(costly) / sizeof(costly[0]); i++)
+        ends_soon(&nurse, &costly[i]);
+    for (size_t i = 0; i < sizeof(carried) / sizeof(carried[0]); i++)
+        ends_soon(&doctor, &carried[i]);
 }
 
 static void judge_bytes_that_are_no_utf8_refused(void **state)
