@@ -23,9 +23,8 @@ void copy_out_begin(struct request *request, const struct wire_message *message)
 
 static bool has_header(const struct request *request)
 {
-    const struct statement *statement = request->statement;
-    return statement != NULL && request->index < statement->verdict->statement_count &&
-           statement->verdict->statements[request->index].copy_header;
+    const struct verdict_statement *one = statement_at(request->statement, request->index);
+    return one != NULL && one->copy_header;
 }
 
 bool copy_out_row(struct request *request, const unsigned char *body, size_t len)
@@ -45,11 +44,8 @@ enum stage { STAGE_CREATE, STAGE_COPY, STAGE_INSERT, STAGE_DROP };
 
 static const struct verdict_statement *copy_from_of(const struct statement *statement, size_t index)
 {
-    if (statement == NULL || statement->verdict == NULL ||
-        index >= statement->verdict->statement_count)
-        return NULL;
-    const struct verdict_statement *one = &statement->verdict->statements[index];
-    bool wrapped = one->kind == STATEMENT_COPY_FROM && one->relation_count > 0 &&
+    const struct verdict_statement *one = statement_at(statement, index);
+    bool wrapped = one != NULL && one->kind == STATEMENT_COPY_FROM && one->relation_count > 0 &&
                    strcmp(one->relations[0].schema, JUDGE_TEMPORARY_SCHEMA) != 0;
     return wrapped ? one : NULL; /* a temporary table is copied into as it is */
 }

@@ -38,17 +38,9 @@ static bool known(const char *word, size_t len)
     return false;
 }
 
-static const struct verdict_statement *statement_of(const struct request *head)
-{
-    const struct statement *statement = head->statement;
-    return statement == NULL || head->index >= statement->verdict->statement_count
-               ? NULL
-               : &statement->verdict->statements[head->index];
-}
-
 bool explain_runs(const struct request *head)
 {
-    const struct verdict_statement *one = statement_of(head);
+    const struct verdict_statement *one = statement_at(head->statement, head->index);
     return one != NULL && one->kind == STATEMENT_EXPLAIN;
 }
 

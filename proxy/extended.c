@@ -360,22 +360,14 @@ static enum status current_statement(struct session *session, const char *name,
 static const struct verdict_statement *runs(const struct session *session,
                                             const struct statement *statement)
 {
-    const struct verdict_statement *one =
-        statement == NULL || statement->verdict->statement_count == 0
-            ? NULL
-            : &statement->verdict->statements[0];
-    const struct statement *other = NULL;
+    const struct verdict_statement *one = statement_at(statement, 0);
     if (one == NULL || one->target == NULL)
         return one;
     if (one->kind == STATEMENT_EXECUTE)
-        other = statements_find(session->statements, one->target);
-    else if (one->kind == STATEMENT_FETCH && cursors_find(session->cursors, one->target) == NULL)
-        other = statements_portal(session->statements, one->target);
-    else
-        return one;
-    return other == NULL || other->verdict == NULL || other->verdict->statement_count == 0
-               ? NULL
-               : &other->verdict->statements[0];
+        return statement_at(statements_find(session->statements, one->target), 0);
+    if (one->kind == STATEMENT_FETCH && cursors_find(session->cursors, one->target) == NULL)
+        return statement_at(statements_portal(session->statements, one->target), 0);
+    return one;
 }
 
 /* Formats that are given one by one are given for the subjects in front, too. Where the client

@@ -210,16 +210,14 @@ static uint64_t *begun_of(struct request *request)
 
 static bool reads_more(const struct statement *statement, size_t index)
 {
-    const struct verdict *verdict = statement == NULL ? NULL : statement->verdict;
-    return verdict != NULL && index < verdict->statement_count &&
-           verdict->statements[index].subjects_open;
+    const struct verdict_statement *one = statement_at(statement, index);
+    return one != NULL && one->subjects_open;
 }
 
 static bool reads_somebody(const struct statement *statement, size_t index)
 {
-    const struct verdict *verdict = statement == NULL ? NULL : statement->verdict;
-    return verdict != NULL && index < verdict->statement_count &&
-           verdict->statements[index].subjects > 0;
+    const struct verdict_statement *one = statement_at(statement, index);
+    return one != NULL && one->subjects > 0;
 }
 
 /* An error while rows are read may say what a row holds ("invalid input syntax for type integer:
@@ -235,9 +233,8 @@ static bool error_tells(const char *sqlstate)
  * left in the middle has written rows that nobody asked for. */
 static bool gives_part(const struct request *request, const struct use *use, const char *tag)
 {
-    const struct verdict *verdict = request->statement == NULL ? NULL : request->statement->verdict;
-    bool writes = verdict != NULL && request->index < verdict->statement_count &&
-                  verdict->statements[request->index].writes;
+    const struct verdict_statement *one = statement_at(request->statement, request->index);
+    bool writes = one != NULL && one->writes;
     return (writes || use_writes(use)) && (tag == NULL || (use != NULL && use->kind == USE_PORTAL));
 }
 
@@ -363,6 +360,7 @@ enum status result_audit_done(struct session *session, struct request *request,
     subjects_named(session);
     return status;
 }
+
 enum status result_audit_not_run(struct session *session, struct request *request,
                                  const char *sqlstate)
 {

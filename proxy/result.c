@@ -433,9 +433,7 @@ static enum status on_complete(struct session *session, struct request *head,
 {
     result_emit(session, message);
     enum status status = tag == NULL ? OK : use_done(session, head, tag);
-    const struct verdict_statement *statement = NULL;
-    if (head->statement != NULL && head->index < head->statement->verdict->statement_count)
-        statement = &head->statement->verdict->statements[head->index];
+    const struct verdict_statement *statement = statement_at(head->statement, head->index);
     if (status == OK && !head->failed) {
         status = result_cover(session, result_audit_done(session, head, NULL, tag, false));
         head->rows = head->bytes = 0;
@@ -457,9 +455,8 @@ static enum status on_complete(struct session *session, struct request *head,
 /* RESET to what the client asked for at its start is sent as SET. */
 static bool resets(const struct request *head)
 {
-    const struct verdict *verdict = head->statement == NULL ? NULL : head->statement->verdict;
-    return verdict != NULL && head->index < verdict->statement_count &&
-           verdict->statements[head->index].kind == STATEMENT_RESET;
+    const struct verdict_statement *statement = statement_at(head->statement, head->index);
+    return statement != NULL && statement->kind == STATEMENT_RESET;
 }
 
 static enum status on_command_complete(struct session *session, struct request *head,

@@ -74,11 +74,8 @@ static const struct verdict_statement *gives(const struct request *head)
 {
     const struct use *use = uses_at(head->uses, head->index);
     bool named = use != NULL && use->statement != NULL && use->kind != USE_DECLARES;
-    const struct statement *statement = named ? use->statement : head->statement;
-    size_t index = named ? use->index : head->index;
-    return statement == NULL || index >= statement->verdict->statement_count
-               ? NULL
-               : &statement->verdict->statements[index];
+    return named ? statement_at(use->statement, use->index)
+                 : statement_at(head->statement, head->index);
 }
 
 size_t result_subjects(const struct request *head)
@@ -110,12 +107,12 @@ static enum status keep_subjects(struct session *session, const struct request *
     return *subjects == NULL ? ERR_MEMORY : OK;
 }
 
-enum status result_take_subjects(struct session *session, const struct request *head,
+static enum status take_subjects(struct session *session, const struct request *head, size_t hidden,
                                  unsigned char **body, size_t *len)
 {
     struct subjects *subjects;
     enum status status = keep_subjects(session, head, &subjects);
-    return status == OK ? subjects_take(subjects, result_subjects(head), body, len) : status;
+    return status == OK ? subjects_take(subjects, hidden, body, len) : status;
 }
 
 static bool names_enough(const struct session *session)
@@ -151,9 +148,10 @@ enum status result_row(struct session *session, struct request *head,
                        const struct wire_message *message)
 {
     struct wire_message shown = *message;
-    if (message->type == 'D' && result_subjects(head) > 0) {
+    size_t hidden = message->type == 'D' ? result_subjects(head) : 0;
+    if (hidden > 0) {
         unsigned char *body = (unsigned char *)message->body; /* in the server's own buffer */
-        enum status taken = result_take_subjects(session, head, &body, &shown.len);
+        enum status taken = take_subjects(session, head, hidden, &body, &shown.len);
         if (taken != OK)
             return taken;
         if (result_hides_rows(head))
@@ -183,18 +181,17 @@ static bool rows_pass(const struct session *session, const struct request *head,
     return passes && !session->muted && !head->over_limit && !mission_limits_rows(session);
 }
 
-static enum status put_without_subjects(struct session *session, const struct request *head,
+/* Puts the row out, unless the client asked for none. */
+static enum status put_without_subjects(struct subjects *subjects, size_t hidden, struct buf *out,
                                         const unsigned char *row, size_t size)
 {
     unsigned char *body = (unsigned char *)row + WIRE_HEADER_BYTES; /* the server's own buffer */
     size_t len = size - WIRE_HEADER_BYTES;
-    enum status status = result_take_subjects(session, head, &body, &len);
-    if (status != OK)
-        return status;
+    enum status status = subjects_take(subjects, hidden, &body, &len);
     const struct wire_message message = {.type = 'D', .body = body, .len = len};
-    if (!result_hides_rows(head))
-        wire_put_message(&session->out.bytes, &message);
-    return OK;
+    if (status == OK && out != NULL)
+        wire_put_message(out, &message);
+    return status;
 }
 
 enum status result_rows(struct session *session, const unsigned char *bytes, size_t len,
@@ -207,12 +204,16 @@ enum status result_rows(struct session *session, const unsigned char *bytes, siz
     size_t size = 0;
     uint64_t rows = 0;
     size_t hidden = bytes[0] == 'D' ? result_subjects(head) : 0;
-    enum status status = OK;
-    size_t before = buf_len(&session->out.bytes);
-    while (wire_row_size(bytes + *taken, len - *taken, bytes[0], &size) && status == OK &&
-           !(hidden > 0 && names_enough(session))) {
+    bool shown = hidden == 0 || !result_hides_rows(head);
+    struct buf *out = &session->out.bytes;
+    size_t before = buf_len(out);
+    struct subjects *subjects = NULL;
+    enum status status = hidden == 0 ? OK : keep_subjects(session, head, &subjects);
+    while (status == OK && wire_row_size(bytes + *taken, len - *taken, bytes[0], &size) &&
+           !(hidden > 0 && subjects_full(subjects))) {
         if (hidden > 0)
-            status = put_without_subjects(session, head, bytes + *taken, size);
+            status =
+                put_without_subjects(subjects, hidden, shown ? out : NULL, bytes + *taken, size);
         *taken += size;
         rows++;
     }
@@ -220,24 +221,23 @@ enum status result_rows(struct session *session, const unsigned char *bytes, siz
         return status;
     session->answer_waits = false;
     if (hidden == 0)
-        buf_append(&session->out.bytes, bytes, *taken);
-    head->bytes += buf_len(&session->out.bytes) - before;
-    bool shown = hidden == 0 || !result_hides_rows(head);
+        buf_append(out, bytes, *taken);
+    head->bytes += buf_len(out) - before;
     head->rows += shown ? rows : 0;
     if (head->statement != NULL && shown)
         (void)count_portal_rows(head, rows);
     worker_touch(session->worker, session);
-    return session->out.bytes.failed ? ERR_MEMORY : hold_or_record(session, head);
+    return out->failed ? ERR_MEMORY : hold_or_record(session, head);
 }
 
 /* The subjects are in front, so the first piece has them. Its header comes to stand before what is
  * left of it. */
-static enum status shorten_piece(struct session *session, const struct request *head,
+static enum status shorten_piece(struct session *session, const struct request *head, size_t hidden,
                                  const void **bytes, size_t *len, size_t left)
 {
     unsigned char *body = (unsigned char *)*bytes + WIRE_HEADER_BYTES; /* the server's own buffer */
     size_t body_len = *len - WIRE_HEADER_BYTES;
-    enum status status = result_take_subjects(session, head, &body, &body_len);
+    enum status status = take_subjects(session, head, hidden, &body, &body_len);
     if (status != OK)
         return status;
     uint32_t length = (uint32_t)(body_len + left + 4);
@@ -261,8 +261,9 @@ enum status result_piece(struct session *session, unsigned char type, const void
     /* No node's line is that long. */
     if (explain_runs(head) && !session_unrestricted(session))
         return OK;
-    if (first && type == 'D' && result_subjects(head) > 0) {
-        enum status taken = shorten_piece(session, head, &bytes, &len, left);
+    size_t hidden = first && type == 'D' ? result_subjects(head) : 0;
+    if (hidden > 0) {
+        enum status taken = shorten_piece(session, head, hidden, &bytes, &len, left);
         if (taken != OK)
             return taken;
     }

@@ -14,10 +14,6 @@ NODISCARD enum status result_row(struct session *session, struct request *head,
 size_t result_subjects(const struct request *head);
 /* The client asked for none: RETURNING was added for the record. */
 bool result_hides_rows(const struct request *head);
-/* Takes them off a DataRow, and keeps what they tell for the record. */
-NODISCARD enum status result_take_subjects(struct session *session, const struct request *head,
-                                           unsigned char **body, size_t *len);
-
 /* One more row, for the record and the limits. */
 NODISCARD enum status result_count_row(struct session *session, struct request *head);
 

@@ -189,6 +189,13 @@ struct statement *statement_alike(struct statement *from, const char *sql, size_
     return NULL;
 }
 
+const struct verdict_statement *statement_at(const struct statement *statement, size_t index)
+{
+    const struct verdict *verdict = statement == NULL ? NULL : statement->verdict;
+    return verdict == NULL || index >= verdict->statement_count ? NULL
+                                                                : &verdict->statements[index];
+}
+
 bool statement_same(const struct statement *a, const struct statement *b)
 {
     return a != NULL && b != NULL && a->verdict == b->verdict;

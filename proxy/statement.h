@@ -92,6 +92,8 @@ bool statement_keep_constants(struct statement *statement, const struct constant
  * statement. NULL when out of memory. */
 struct statement *statement_alike(struct statement *from, const char *sql, size_t len,
                                   const struct constants *constants);
+/* What the verdict says of its statement `index`; NULL: there is none. Accepts NULL. */
+const struct verdict_statement *statement_at(const struct statement *statement, size_t index);
 /* Whether they are one text with one verdict. Accepts NULL. */
 bool statement_same(const struct statement *a, const struct statement *b);
 struct statement *statement_ref(struct statement *statement);
