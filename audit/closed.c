@@ -8,7 +8,6 @@
 #include "chain.h"
 #include "lines.h"
 
-#include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <stdio.h>
@@ -24,17 +23,12 @@ static int compare_files(const void *left, const void *right)
 {
     const struct closed_file *a = left;
     const struct closed_file *b = right;
-    if (a->chain != b->chain)
-        return a->chain < b->chain ? -1 : 1;
-    return a->number < b->number ? -1 : a->number > b->number;
+    return file_order(a->chain, a->number, b->chain, b->number);
 }
 
-static enum status add_name(struct closed *closed, const char *name)
+static enum status add(void *context, const struct file_named *found)
 {
-    struct closed_file file = {0};
-    if (!file_name_parse_any(name, &file.chain, &file.number, &file.packed))
-        return OK;
-    file.plain = !file.packed;
+    struct closed *closed = context;
     if (closed->count == closed->cap) {
         size_t wanted = closed->cap ? closed->cap * 2 : 64;
         struct closed_file *grown = realloc(closed->files, wanted * sizeof *grown);
@@ -43,31 +37,11 @@ static enum status add_name(struct closed *closed, const char *name)
         closed->files = grown;
         closed->cap = wanted;
     }
-    closed->files[closed->count++] = file;
+    closed->files[closed->count++] = (struct closed_file){.chain = found->chain,
+                                                          .number = found->number,
+                                                          .plain = !found->packed,
+                                                          .packed = found->packed};
     return OK;
-}
-
-static enum status list(struct closed *closed)
-{
-    int fd = openat(closed->dir_fd, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-    DIR *dir = fd < 0 ? NULL : fdopendir(fd);
-    if (!dir) {
-        if (fd >= 0)
-            (void)close(fd);
-        return ERR_IO;
-    }
-    enum status status = OK;
-    const struct dirent *entry = NULL;
-    errno = 0;
-    /* One thread reads this DIR. NOLINTNEXTLINE(concurrency-mt-unsafe) */
-    while (status == OK && (entry = readdir(dir)) != NULL)
-        status = add_name(closed, entry->d_name);
-    if (status == OK && errno)
-        status = ERR_IO;
-    int error = errno;
-    (void)closedir(dir);
-    errno = error;
-    return status;
 }
 
 /* Both forms of a file are one. */
@@ -135,7 +109,7 @@ enum status closed_open(const char *directory, struct closed *closed)
     if (status == OK) {
         (void)unlinkat(closed->dir_fd, CLOSED_TEMPORARY, 0);
         (void)unlinkat(closed->dir_fd, CLOSED_TEMPORARY_PACKED, 0);
-        status = list(closed);
+        status = file_each(closed->dir_fd, add, closed);
     }
     if (status == OK && closed->count > 0) {
         merge_forms(closed);

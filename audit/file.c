@@ -75,31 +75,66 @@ bool file_name_parse(const char *name, unsigned *chain, uint64_t *number)
     return file_name_parse_any(name, chain, number, &packed) && !packed;
 }
 
-enum status file_last_number(int dir_fd, unsigned chain, uint64_t *number)
+int file_order(unsigned chain, uint64_t number, unsigned other_chain, uint64_t other_number)
 {
-    *number = 0;
+    if (chain != other_chain)
+        return chain < other_chain ? -1 : 1;
+    return number < other_number ? -1 : number > other_number;
+}
+
+enum status file_each(int dir_fd, file_found_fn *found, void *context)
+{
     int fd = openat(dir_fd, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
     DIR *dir = fd < 0 ? NULL : fdopendir(fd);
     if (!dir) {
+        int error = errno;
         if (fd >= 0)
             (void)close(fd);
+        errno = error;
         return ERR_IO;
     }
-    const struct dirent *entry = NULL;
-    errno = 0;
-    /* One thread reads this DIR. NOLINTNEXTLINE(concurrency-mt-unsafe) */
-    while ((entry = readdir(dir)) != NULL) {
-        unsigned found_chain = 0;
-        uint64_t found = 0;
-        bool packed = false;
-        if (file_name_parse_any(entry->d_name, &found_chain, &found, &packed) &&
-            found_chain == chain && found > *number)
-            *number = found;
+    enum status status = OK;
+    int error = 0;
+    while (status == OK) {
+        struct file_named file = {0};
+        errno = 0;
+        /* One thread reads this DIR. NOLINTNEXTLINE(concurrency-mt-unsafe) */
+        const struct dirent *entry = readdir(dir);
+        error = errno;
+        if (!entry) {
+            status = error ? ERR_IO : OK;
+            break;
+        }
+        file.name = entry->d_name;
+        if (file_name_parse_any(file.name, &file.chain, &file.number, &file.packed)) {
+            status = found(context, &file);
+            error = errno;
+        }
     }
-    int error = errno;
     (void)closedir(dir);
     errno = error;
-    return error ? ERR_IO : OK;
+    return status;
+}
+
+struct last_number {
+    unsigned chain;
+    uint64_t number;
+};
+
+static enum status take_last(void *context, const struct file_named *file)
+{
+    struct last_number *last = context;
+    if (file->chain == last->chain && file->number > last->number)
+        last->number = file->number;
+    return OK;
+}
+
+enum status file_last_number(int dir_fd, unsigned chain, uint64_t *number)
+{
+    struct last_number last = {.chain = chain};
+    enum status status = file_each(dir_fd, take_last, &last);
+    *number = last.number;
+    return status;
 }
 
 static enum status lock_chain(struct file *file)

@@ -63,6 +63,20 @@ void file_name_packed(unsigned chain, uint64_t number, char out[FILE_NAME_MAX]);
 /* Reads a name back; false when it is none of ours. The second takes either form. */
 bool file_name_parse(const char *name, unsigned *chain, uint64_t *number);
 bool file_name_parse_any(const char *name, unsigned *chain, uint64_t *number, bool *packed);
+
+/* Files by chain and number: below 0, 0 or above, as qsort wants it. */
+int file_order(unsigned chain, uint64_t number, unsigned other_chain, uint64_t other_number);
+
+/* Calls `found` for each name of ours in a directory, in no order, until one is not OK. ERR_IO
+ * (errno), or what `found` said, with its errno. */
+struct file_named {
+    const char *name;
+    unsigned chain;
+    uint64_t number;
+    bool packed;
+};
+typedef enum status file_found_fn(void *context, const struct file_named *file);
+NODISCARD enum status file_each(int dir_fd, file_found_fn *found, void *context);
 /* The highest number that the chain has in the directory, in either form; 0 when it has none. */
 NODISCARD enum status file_last_number(int dir_fd, unsigned chain, uint64_t *number);
 

@@ -10,7 +10,6 @@
 #include "lines.h"
 #include "verify.h"
 
-#include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <inttypes.h>
@@ -198,37 +197,25 @@ static int compare_files(const void *left, const void *right)
 {
     const struct trail_file *a = left;
     const struct trail_file *b = right;
-    if (a->chain != b->chain)
-        return a->chain < b->chain ? -1 : 1;
-    if (a->number != b->number)
-        return a->number < b->number ? -1 : 1;
-    return strcmp(a->name, b->name);
+    int order = file_order(a->chain, a->number, b->chain, b->number);
+    return order != 0 ? order : strcmp(a->name, b->name);
+}
+
+static enum status add_file(void *context, const struct file_named *found)
+{
+    struct heads *heads = context;
+    struct trail_file file = {.chain = found->chain, .number = found->number};
+    memcpy(file.name, found->name, strlen(found->name) + 1);
+    enum status status = verify_grow((void **)&heads->files, heads->file_count, &heads->file_cap,
+                                     sizeof *heads->files);
+    if (status == OK)
+        heads->files[heads->file_count++] = file;
+    return status;
 }
 
 static enum status list_files(struct heads *heads, int dir_fd)
 {
-    int fd = openat(dir_fd, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-    DIR *dir = fd < 0 ? NULL : fdopendir(fd);
-    if (!dir) {
-        if (fd >= 0)
-            (void)close(fd);
-        return ERR_IO;
-    }
-    enum status status = OK;
-    const struct dirent *entry = NULL;
-    /* One thread reads this DIR. NOLINTNEXTLINE(concurrency-mt-unsafe) */
-    while (status == OK && (entry = readdir(dir)) != NULL) {
-        struct trail_file file = {.chain = 0};
-        bool packed = false;
-        if (!file_name_parse_any(entry->d_name, &file.chain, &file.number, &packed))
-            continue;
-        memcpy(file.name, entry->d_name, strlen(entry->d_name) + 1);
-        status = verify_grow((void **)&heads->files, heads->file_count, &heads->file_cap,
-                             sizeof *heads->files);
-        if (status == OK)
-            heads->files[heads->file_count++] = file;
-    }
-    (void)closedir(dir);
+    enum status status = file_each(dir_fd, add_file, heads);
     if (heads->file_count)
         qsort(heads->files, heads->file_count, sizeof *heads->files, compare_files);
     return status;

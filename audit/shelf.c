@@ -7,7 +7,6 @@
 #include "shelf.h"
 #include "file.h"
 
-#include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <stdlib.h>
@@ -15,39 +14,25 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-static bool parse(const char *name, struct shelf_file *file)
+static enum status add(void *context, const struct file_named *found)
 {
-    static const char suffix[] = ".zst";
-    size_t len = strlen(name);
-    if (len >= sizeof file->name)
-        return false;
-    memcpy(file->name, name, len + 1);
-    char plain[SHELF_NAME_MAX];
-    memcpy(plain, name, len + 1);
-    file->compressed = len > sizeof suffix && strcmp(name + len - (sizeof suffix - 1), suffix) == 0;
-    if (file->compressed)
-        plain[len - (sizeof suffix - 1)] = '\0';
-    return file_name_parse(plain, &file->chain, &file->number);
-}
-
-static enum status add(struct shelf *shelf, size_t *cap, const char *name)
-{
-    struct shelf_file file = {0};
+    struct shelf *shelf = context;
+    struct shelf_file file = {
+        .chain = found->chain, .number = found->number, .compressed = found->packed};
     struct stat st;
-    if (!parse(name, &file))
-        return OK;
-    if (fstatat(shelf->dir_fd, name, &st, AT_SYMLINK_NOFOLLOW) != 0)
+    memcpy(file.name, found->name, strlen(found->name) + 1);
+    if (fstatat(shelf->dir_fd, file.name, &st, AT_SYMLINK_NOFOLLOW) != 0)
         return errno == ENOENT ? OK : ERR_IO; /* compressed, or purged, this very moment */
     if (!S_ISREG(st.st_mode))
         return OK;
     file.size = (uint64_t)st.st_size;
-    if (shelf->count == *cap) {
-        size_t more = *cap ? *cap * 2 : 64;
+    if (shelf->count == shelf->cap) {
+        size_t more = shelf->cap ? shelf->cap * 2 : 64;
         struct shelf_file *grown = realloc(shelf->files, more * sizeof *grown);
         if (!grown)
             return ERR_MEMORY;
         shelf->files = grown;
-        *cap = more;
+        shelf->cap = more;
     }
     shelf->files[shelf->count++] = file;
     return OK;
@@ -57,11 +42,8 @@ static int compare(const void *left, const void *right)
 {
     const struct shelf_file *a = left;
     const struct shelf_file *b = right;
-    if (a->chain != b->chain)
-        return a->chain < b->chain ? -1 : 1;
-    if (a->number != b->number)
-        return a->number < b->number ? -1 : 1;
-    return (int)a->compressed - (int)b->compressed;
+    int order = file_order(a->chain, a->number, b->chain, b->number);
+    return order != 0 ? order : (int)a->compressed - (int)b->compressed;
 }
 
 static void arrange(struct shelf *shelf)
@@ -86,33 +68,10 @@ static void arrange(struct shelf *shelf)
 
 enum status shelf_open(const char *directory, struct shelf *shelf)
 {
-    size_t cap = 0;
     memset(shelf, 0, sizeof *shelf);
     shelf->dir_fd = open(directory, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-    int fd =
-        shelf->dir_fd < 0 ? -1 : openat(shelf->dir_fd, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-    DIR *dir = fd < 0 ? NULL : fdopendir(fd);
-    if (!dir) {
-        int error = errno;
-        if (fd >= 0)
-            (void)close(fd);
-        shelf_close(shelf);
-        errno = error;
-        return ERR_IO;
-    }
-    enum status status = OK;
-    const struct dirent *entry = NULL;
-    errno = 0;
-    /* One thread reads this DIR. NOLINTNEXTLINE(concurrency-mt-unsafe) */
-    while (status == OK && (entry = readdir(dir)) != NULL) {
-        status = add(shelf, &cap, entry->d_name);
-        if (status == OK)
-            errno = 0;
-    }
-    if (status == OK && errno)
-        status = ERR_IO;
+    enum status status = shelf->dir_fd < 0 ? ERR_IO : file_each(shelf->dir_fd, add, shelf);
     int error = errno;
-    (void)closedir(dir);
     if (status == OK)
         arrange(shelf);
     else

@@ -27,6 +27,7 @@ struct shelf_file {
 struct shelf {
     int dir_fd;               /* owned */
     struct shelf_file *files; /* owned; by chain, then number */
+    size_t cap;
     size_t count;
     uint64_t bytes; /* of all of them */
     size_t twice;

@@ -8,7 +8,6 @@
 #include "lines.h"
 #include "verify.h"
 
-#include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <jansson.h>
@@ -133,23 +132,22 @@ static int compare_files(const void *left, const void *right)
 {
     const struct verify_file *a = left;
     const struct verify_file *b = right;
-    if (a->chain != b->chain)
-        return a->chain < b->chain ? -1 : 1;
-    if (a->number != b->number)
-        return a->number < b->number ? -1 : 1;
+    int order = file_order(a->chain, a->number, b->chain, b->number);
+    if (order != 0)
+        return order;
     /* Of two with one number the rightly named one is the file, the other a copy. */
     if (is_named(a) != is_named(b))
         return is_named(a) ? -1 : 1;
     return strcmp(a->name, b->name);
 }
 
-static enum status add_file(struct verify *verify, const char *name)
+static enum status add_file(void *context, const struct file_named *found)
 {
-    struct verify_file file = {0};
+    struct verify *verify = context;
+    struct verify_file file = {
+        .name_chain = found->chain, .name_number = found->number, .packed = found->packed};
     struct stat st;
-    if (!file_name_parse_any(name, &file.name_chain, &file.name_number, &file.packed))
-        return OK;
-    memcpy(file.name, name, strlen(name) + 1);
+    memcpy(file.name, found->name, strlen(found->name) + 1);
     int failed = fstatat(verify->dir_fd, file.name, &st, AT_SYMLINK_NOFOLLOW);
     if (failed && is_packed_since(&file))
         failed = fstatat(verify->dir_fd, file.name, &st, AT_SYMLINK_NOFOLLOW);
@@ -168,29 +166,9 @@ static enum status add_file(struct verify *verify, const char *name)
 
 static enum status list_once(struct verify *verify)
 {
-    int fd = openat(verify->dir_fd, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-    DIR *dir = fd < 0 ? NULL : fdopendir(fd);
-    if (!dir) {
-        if (fd >= 0)
-            (void)close(fd);
-        return ERR_IO;
-    }
-    enum status status = OK;
-    const struct dirent *entry = NULL;
     verify->file_count = 0;
     verify->bytes_total = 0;
-    errno = 0;
-    /* One thread reads this DIR. NOLINTNEXTLINE(concurrency-mt-unsafe) */
-    while (status == OK && (entry = readdir(dir)) != NULL) {
-        status = add_file(verify, entry->d_name);
-        if (status == OK)
-            errno = 0;
-    }
-    if (status == OK && errno)
-        status = ERR_IO;
-    int error = errno;
-    (void)closedir(dir);
-    errno = error;
+    enum status status = file_each(verify->dir_fd, add_file, verify);
     if (status == OK && verify->file_count > 0)
         qsort(verify->files, verify->file_count, sizeof *verify->files, compare_files);
     return status;
