@@ -314,7 +314,7 @@ struct writing {
 static void put_target(struct writing *writing, PgQuery__Node *target)
 {
     PgQuery__Node **grown = arena_grow(writing->judge->arena, writing->targets, writing->count,
-                                       &writing->cap, sizeof(*grown));
+                                       &writing->cap, sizeof(PgQuery__Node *));
     if (grown == NULL || target == NULL) {
         writing->failed = true;
         return;
