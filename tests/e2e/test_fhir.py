@@ -136,6 +136,7 @@ def trail(make_stack):
         c.execute("SET pgvigil.reason = '%s'" % REASON.replace("'", "''"))
         c.execute("SET pgvigil.mission = 'emergency'")
         c.execute("SELECT id FROM patients").fetchall()
+    time.sleep(1.1)  # periods are told apart by the second, and this trail must have two
     with wire.open_session(stack, "reception1", application_name="fhir-long") as raw:
         raw.query("SELECT a.id AS %(long)s, repeat('x', 500) FROM patients a, wards b, wards c, wards d WHERE a.id < 4" % marks)
     raw = wire.open_session(stack, "reception1", application_name="fhir-cut")
