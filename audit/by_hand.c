@@ -7,20 +7,20 @@
 #include <pgvigil/audit.h>
 #include <time.h>
 
-#define TRIES 100U
-#define PAUSE 100000000L
+#define TURNS_A_SECOND 40U
 
-enum status audit_by_hand(const struct audit_options *options, const char *event,
-                          const struct audit_session *session, const char *detail, const char **why)
+enum status audit_by_hand(const struct audit_options *options, unsigned chain, unsigned seconds,
+                          const char *event, const struct audit_session *session,
+                          const char *detail, const char **why)
 {
     struct audit *audit = NULL;
     enum status status = ERR_INVALID;
     /* ERR_INVALID is a key that is none, too: that is told before the chain is locked, and stays.
      */
-    for (unsigned i = 0; status == ERR_INVALID && i < TRIES; i++) {
-        const struct timespec pause = {.tv_nsec = i ? PAUSE : 0};
+    for (unsigned i = 0; status == ERR_INVALID && i < seconds * TURNS_A_SECOND; i++) {
+        const struct timespec pause = {.tv_nsec = i ? 1000000000L / TURNS_A_SECOND : 0};
         (void)nanosleep(&pause, NULL);
-        status = audit_open(options, AUDIT_CHAIN_BY_HAND, &audit, why);
+        status = audit_open(options, chain, &audit, why);
     }
     if (status != OK)
         return status;

@@ -18,6 +18,8 @@
 #include <time.h>
 #include <unistd.h>
 
+#define WAIT_SECONDS 10U /* for another command that writes there */
+
 static _Thread_local char why_text[512];
 
 struct purge {
@@ -200,7 +202,8 @@ static enum status record(const struct purge *purge, const char *event, const ch
                    "%" PRIu64 " technical and %" PRIu64 " care record(s) of %" PRIu64
                    " file(s), %" PRIu64 " file(s) left alone: %s",
                    result->technical, result->care, result->files, result->refused, purge->why);
-    return audit_by_hand(purge->options, event, &session, detail, why);
+    return audit_by_hand(purge->options, AUDIT_CHAIN_BY_HAND, WAIT_SECONDS, event, &session, detail,
+                         why);
 }
 
 static enum status run(struct purge *purge, const char **why)

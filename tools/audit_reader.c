@@ -18,10 +18,9 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
-#include <time.h>
 #include <unistd.h>
 
-#define WAIT_TURNS 200 /* of 25 ms */
+#define WAIT_SECONDS 5U /* for another reader */
 
 void audit_reader_options(struct audit_reader *reader, struct cli_option *options)
 {
@@ -137,9 +136,11 @@ static bool become_owner(const char *directory)
     return seteuid(st.st_uid) == 0;
 }
 
-static enum status open_chain(const struct audit_options *options, struct audit **audit,
-                              const char **why)
+static enum status append(const struct audit_options *options, const struct who *who,
+                          const char *patient, const char **why)
 {
+    const struct audit_session session = {
+        .person = who->person, .login = who->login, .patient = patient};
     struct key *key = NULL;
     enum status status = key_load(options->key_file, &key);
     if (status != OK) {
@@ -150,32 +151,7 @@ static enum status open_chain(const struct audit_options *options, struct audit 
     memcpy(digits, key_fingerprint(key), 3);
     key_free(key);
     unsigned chain = AUDIT_READERS_CHAIN + (unsigned)strtoul(digits, NULL, 16);
-    const struct timespec pause = {.tv_nsec = 25000000};
-    /* The key is good: what is invalid is that another reader has the chain. */
-    for (int i = 0; i < WAIT_TURNS; i++) {
-        status = audit_open(options, chain, audit, why);
-        if (status != ERR_INVALID)
-            break;
-        (void)nanosleep(&pause, NULL);
-    }
-    return status;
-}
-
-static enum status append(const struct audit_options *options, const struct who *who,
-                          const char *patient, const char **why)
-{
-    struct audit *audit = NULL;
-    const struct audit_session session = {
-        .person = who->person, .login = who->login, .patient = patient};
-    enum status status = open_chain(options, &audit, why);
-    if (status != OK)
-        return status;
-    status = audit_event(audit, "audit-read", &session, who->detail);
-    if (status == OK)
-        status = audit_flush(audit);
-    *why = status == OK ? NULL : "it cannot be written";
-    audit_close(audit);
-    return status;
+    return audit_by_hand(options, chain, WAIT_SECONDS, "audit-read", &session, who->detail, why);
 }
 
 int audit_reader_record(const struct audit_reader *reader, const struct cli_command *command,

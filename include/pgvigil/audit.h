@@ -237,9 +237,10 @@ NODISCARD enum status audit_pack(const char *directory, audit_stop_fn *stop, voi
 
 /* The chain of commands that a person runs: behind those of any number of workers. */
 #define AUDIT_CHAIN_BY_HAND 1000U
-/* One event in that chain; waits some seconds for another command that is writing there. ERR_IO,
- * ERR_INVALID, ERR_MEMORY, and *why as audit_open. */
-NODISCARD enum status audit_by_hand(const struct audit_options *options, const char *event,
+/* One event in a chain of such commands; waits some seconds for another one that is writing there.
+ * ERR_IO, ERR_INVALID, ERR_MEMORY, and *why as audit_open. */
+NODISCARD enum status audit_by_hand(const struct audit_options *options, unsigned chain,
+                                    unsigned seconds, const char *event,
                                     const struct audit_session *session, const char *detail,
                                     const char **why);
 
