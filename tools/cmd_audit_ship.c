@@ -22,8 +22,11 @@
 #include <time.h>
 #include <unistd.h>
 
-#define PAUSE_MOST_MS   15000U
-#define REFUSED_MS      60000U
+#define PAUSE_MOST_MS 15000U
+#define REFUSED_MS    60000U
+/* More is more to send again after a broken connection. */
+#define BATCH_BYTES     ((size_t)4 << 20)
+#define BATCH_PAUSE_MS  1000U
 #define STEP_MS         100U
 #define END_SECONDS     90
 #define LABEL_MAX       320U
@@ -82,12 +85,51 @@ void ship_pause(const struct ship *ship, unsigned milliseconds)
         (void)nanosleep(&step, NULL);
 }
 
-enum status ship_tail_said(struct ship *ship, const struct tail *tail, enum status status)
+/* What tail_next said when it was neither OK nor NEED_MORE: OK where other chains go on. */
+static enum status tail_said(struct ship *ship, const struct tail *tail, enum status status)
 {
     (void)ship_failed(ship, status, "%s", tail_why(tail));
     if (status != ERR_INVALID)
         return status;
     ship->refused = true;
+    return OK;
+}
+
+/* Fills the batch with what is there. */
+static enum status gather(struct ship *ship, struct tail *tail, struct ship_batch *batch,
+                          const struct ship_receiver *receiver)
+{
+    struct tail_line line;
+    enum status status = OK;
+    buf_clear(&batch->bytes);
+    batch->records = 0;
+    while (buf_len(&batch->bytes) < BATCH_BYTES && status == OK) {
+        status = tail_next(tail, &line);
+        if (status == NEED_MORE)
+            break;
+        status =
+            status == OK ? receiver->put(receiver->context, &line) : tail_said(ship, tail, status);
+    }
+    if (batch->bytes.failed)
+        status = ERR_MEMORY;
+    return status == NEED_MORE ? OK : status;
+}
+
+enum status ship_follow(struct ship *ship, struct tail *tail, struct ship_batch *batch,
+                        const struct ship_receiver *receiver)
+{
+    while (!atomic_load(ship->stop)) {
+        enum status status = gather(ship, tail, batch, receiver);
+        bool full = buf_len(&batch->bytes) >= BATCH_BYTES;
+        if (status == OK && batch->records > 0)
+            status = receiver->send(receiver->context, tail);
+        else if (status == OK && ship->once)
+            return OK;
+        if (status != OK)
+            return status;
+        if (!ship->once && !full)
+            ship_pause(ship, BATCH_PAUSE_MS);
+    }
     return OK;
 }
 

@@ -10,13 +10,10 @@
 
 #include "audit/tail.h"
 
+#include <pgvigil/buf.h>
 #include <pgvigil/config.h>
 #include <stdatomic.h>
 #include <stdbool.h>
-
-/* Sent and confirmed in one go. More is more to send again after a broken connection. */
-#define SHIP_BATCH_BYTES ((size_t)4 << 20)
-#define SHIP_PAUSE_MS    1000U
 
 struct ship {
     const struct config_ship *to;
@@ -44,8 +41,22 @@ enum status ship_failed(struct ship *ship, enum status status, const char *forma
 void ship_confirmed(struct ship *ship, uint64_t records);
 /* Sleeps; ends early on stop. */
 void ship_pause(const struct ship *ship, unsigned milliseconds);
-/* What tail_next said when it was neither OK nor NEED_MORE: told; OK where other chains go on. */
-NODISCARD enum status ship_tail_said(struct ship *ship, const struct tail *tail,
-                                     enum status status);
+
+/* What is sent and confirmed in one go, in the receiver's form. */
+struct ship_batch {
+    struct buf bytes;
+    uint64_t records;
+};
+
+struct ship_receiver {
+    /* Puts the line into the batch and counts it, or leaves it out. */
+    enum status (*put)(void *context, const struct tail_line *line);
+    /* All of the batch, which is not empty, up to where the tail is now. */
+    enum status (*send)(void *context, struct tail *tail);
+    void *context;
+};
+/* Batch after batch, until `stop` or, with `once`, the end; a failure has been told. */
+NODISCARD enum status ship_follow(struct ship *ship, struct tail *tail, struct ship_batch *batch,
+                                  const struct ship_receiver *receiver);
 
 #endif

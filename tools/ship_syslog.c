@@ -46,8 +46,7 @@ struct syslog_ship {
     SSL *ssl;
     int fd;
     int lock;
-    struct buf batch;
-    uint64_t records; /* in it */
+    struct ship_batch batch;
 };
 
 /* ---- the connection ---- */
@@ -199,12 +198,12 @@ static enum status send_batch(struct syslog_ship *link)
 {
     uint64_t told = chain_monotonic_seconds();
     uint64_t stopped = 0;
-    while (buf_len(&link->batch) > 0) {
-        size_t len = buf_len(&link->batch) < 16384 ? buf_len(&link->batch) : 16384;
+    while (buf_len(&link->batch.bytes) > 0) {
+        size_t len = buf_len(&link->batch.bytes) < 16384 ? buf_len(&link->batch.bytes) : 16384;
         errno = 0;
-        int result = SSL_write(link->ssl, buf_head(&link->batch), (int)len);
+        int result = SSL_write(link->ssl, buf_head(&link->batch.bytes), (int)len);
         if (result > 0) {
-            buf_consume(&link->batch, (size_t)result);
+            buf_consume(&link->batch.bytes, (size_t)result);
             told = chain_monotonic_seconds();
             continue;
         }
@@ -283,36 +282,23 @@ static enum status confirm_batch(struct syslog_ship *link)
     return OK;
 }
 
-/* Fills the batch with what is there. */
-static enum status gather(struct syslog_ship *link, struct tail *tail)
+static enum status put_line(void *context, const struct tail_line *line)
 {
-    const struct syslog_form form = {.site = link->ship->to->site,
-                                     .facility = link->ship->to->facility_number,
-                                     .max_message_bytes = link->ship->to->max_message_bytes};
-    struct tail_line line;
-    enum status status = OK;
-    buf_clear(&link->batch);
-    link->records = 0;
-    while (buf_len(&link->batch) < SHIP_BATCH_BYTES && status == OK) {
-        status = tail_next(tail, &line);
-        if (status == NEED_MORE)
-            break;
-        if (status != OK) {
-            status = ship_tail_said(link->ship, tail, status);
-            continue;
-        }
-        if (link->ship->to->checkpoints_only && strcmp(line.head.type, "checkpoint") != 0)
-            continue;
-        syslog_put(&link->batch, &form, &line);
-        link->records++;
-    }
-    if (link->batch.failed)
-        status = ERR_MEMORY;
-    return status == NEED_MORE ? OK : status;
+    struct syslog_ship *link = context;
+    const struct config_ship *to = link->ship->to;
+    const struct syslog_form form = {.site = to->site,
+                                     .facility = to->facility_number,
+                                     .max_message_bytes = to->max_message_bytes};
+    if (to->checkpoints_only && strcmp(line->head.type, "checkpoint") != 0)
+        return OK;
+    syslog_put(&link->batch.bytes, &form, line);
+    link->batch.records++;
+    return OK;
 }
 
-static enum status ship_batch(struct syslog_ship *link, struct tail *tail)
+static enum status send_all(void *context, struct tail *tail)
 {
+    struct syslog_ship *link = context;
     enum status status = tail_settle(tail);
     if (status != OK)
         return ship_failed(link->ship, status, "%s", tail_why(tail));
@@ -330,27 +316,7 @@ static enum status ship_batch(struct syslog_ship *link, struct tail *tail)
         return ship_failed(link->ship, ERR_IO,
                            "what was sent cannot be saved in %s: %s; it will be sent again",
                            link->ship->to->state, strerror(errno));
-    ship_confirmed(link->ship, link->records);
-    return OK;
-}
-
-static enum status follow(struct syslog_ship *link, struct tail *tail)
-{
-    while (!stopping(link)) {
-        enum status status = gather(link, tail);
-        if (status != OK)
-            return status;
-        bool full = buf_len(&link->batch) >= SHIP_BATCH_BYTES;
-        if (link->records > 0) {
-            status = ship_batch(link, tail);
-            if (status != OK)
-                return status;
-        } else if (link->ship->once) {
-            return OK;
-        }
-        if (!link->ship->once && !full)
-            ship_pause(link->ship, SHIP_PAUSE_MS);
-    }
+    ship_confirmed(link->ship, link->batch.records);
     return OK;
 }
 
@@ -395,19 +361,20 @@ static enum status resume(struct ship *ship, struct tail **tail)
 enum status ship_syslog(struct ship *ship)
 {
     struct syslog_ship link = {.ship = ship, .fd = -1, .lock = -1};
+    const struct ship_receiver receiver = {put_line, send_all, &link};
     struct tail *tail = NULL;
-    buf_init(&link.batch, 0);
+    buf_init(&link.batch.bytes, 0);
     enum status status = take_lock(&link);
     if (status == OK)
         status = make_tls(&link);
     if (status == OK)
         status = resume(ship, &tail);
     if (status == OK)
-        status = follow(&link, tail);
+        status = ship_follow(ship, tail, &link.batch, &receiver);
     disconnect(&link);
     tail_close(tail);
     SSL_CTX_free(link.tls);
-    buf_free(&link.batch);
+    buf_free(&link.batch.bytes);
     if (link.lock >= 0)
         (void)close(link.lock);
     return status;

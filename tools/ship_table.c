@@ -31,8 +31,7 @@ static const char copy_command[] =
 struct table_ship {
     struct ship *ship;
     PGconn *conn;
-    struct buf rows;
-    uint64_t records;             /* in them */
+    struct ship_batch batch;
     struct tail_position *before; /* places in the database; owned */
     size_t before_count;
     char days[DAYS_KEPT][DAY + 1]; /* that have a partition */
@@ -98,7 +97,7 @@ static void put_row(struct table_ship *link, const struct tail_line *line)
     static const char *const columns[] = {"event", "person", "role", "mission", "decision"};
     size_t len = line->len - 1;
     json_t *record = json_loadb(line->bytes, len, 0, NULL);
-    struct buf *out = &link->rows;
+    struct buf *out = &link->batch.bytes;
     put_text(out, link->ship->to->site);
     buf_printf(out, "%u\t%" PRIu64 "\t", line->at.chain, line->head.seq);
     put_text(out, line->head.time);
@@ -112,7 +111,7 @@ static void put_row(struct table_ship *link, const struct tail_line *line)
     /* The tabulator behind the last value is the row's end. */
     if (!out->failed)
         out->data[out->tail - 1] = '\n';
-    link->records++;
+    link->batch.records++;
 }
 
 /* ---- partitions ---- */
@@ -235,8 +234,8 @@ static enum status copy_rows(struct table_ship *link)
     PQclear(result);
     if (!ready)
         return db_failed(link, "COPY is refused");
-    const char *rows = (const char *)buf_head(&link->rows);
-    if (PQputCopyData(link->conn, rows, (int)buf_len(&link->rows)) != 1 ||
+    const char *rows = (const char *)buf_head(&link->batch.bytes);
+    if (PQputCopyData(link->conn, rows, (int)buf_len(&link->batch.bytes)) != 1 ||
         PQputCopyEnd(link->conn, NULL) != 1)
         return db_failed(link, "the connection broke");
     enum status status = OK;
@@ -261,8 +260,9 @@ static enum status remember(struct table_ship *link, const struct tail_position 
     return OK;
 }
 
-static enum status ship_batch(struct table_ship *link, struct tail *tail)
+static enum status send_all(void *context, struct tail *tail)
 {
+    struct table_ship *link = context;
     size_t count = 0;
     const struct tail_position *places = tail_positions(tail, &count);
     enum status status = tail_settle(tail);
@@ -278,49 +278,16 @@ static enum status ship_batch(struct table_ship *link, struct tail *tail)
     if (status == OK)
         status = remember(link, places, count);
     if (status == OK)
-        ship_confirmed(link->ship, link->records);
+        ship_confirmed(link->ship, link->batch.records);
     return status;
 }
 
-static enum status gather(struct table_ship *link, struct tail *tail)
+static enum status put_line(void *context, const struct tail_line *line)
 {
-    struct tail_line line;
-    enum status status = OK;
-    buf_clear(&link->rows);
-    link->records = 0;
-    while (buf_len(&link->rows) < SHIP_BATCH_BYTES && status == OK) {
-        status = tail_next(tail, &line);
-        if (status == NEED_MORE)
-            break;
-        if (status != OK) {
-            status = ship_tail_said(link->ship, tail, status);
-            continue;
-        }
-        put_row(link, &line);
-        /* Outside the batch's transaction: it locks the whole table for a moment, and Citus wants
-         * nothing of the kind beside COPY. */
-        status = make_partition(link, line.head.time);
-    }
-    if (link->rows.failed)
-        status = ERR_MEMORY;
-    return status == NEED_MORE ? OK : status;
-}
-
-static enum status follow(struct table_ship *link, struct tail *tail)
-{
-    while (!atomic_load(link->ship->stop)) {
-        enum status status = gather(link, tail);
-        bool full = buf_len(&link->rows) >= SHIP_BATCH_BYTES;
-        if (status == OK && link->records > 0)
-            status = ship_batch(link, tail);
-        else if (status == OK && link->ship->once)
-            return OK;
-        if (status != OK)
-            return status;
-        if (!link->ship->once && !full)
-            ship_pause(link->ship, SHIP_PAUSE_MS);
-    }
-    return OK;
+    put_row(context, line);
+    /* Outside the batch's transaction: it locks the whole table for a moment, and Citus wants
+     * nothing of the kind beside COPY. */
+    return make_partition(context, line->head.time);
 }
 
 /* What a database says besides errors is nobody's to read here. */
@@ -333,9 +300,10 @@ static void silent(void *context, const char *message)
 enum status ship_table(struct ship *ship)
 {
     struct table_ship link = {.ship = ship};
+    const struct ship_receiver receiver = {put_line, send_all, &link};
     struct tail *tail = NULL;
     const char *why = NULL;
-    buf_init(&link.rows, 0);
+    buf_init(&link.batch.bytes, 0);
     link.conn = PQconnectdb(ship->to->conninfo);
     enum status status = OK;
     if (PQstatus(link.conn) != CONNECTION_OK)
@@ -351,10 +319,10 @@ enum status ship_table(struct ship *ship)
     if (status == OK && (status = tail_resume(tail, link.before, link.before_count)) != OK)
         (void)ship_failed(ship, status, "%s", tail_why(tail));
     if (status == OK)
-        status = follow(&link, tail);
+        status = ship_follow(ship, tail, &link.batch, &receiver);
     tail_close(tail);
     PQfinish(link.conn);
     free(link.before);
-    buf_free(&link.rows);
+    buf_free(&link.batch.bytes);
     return status;
 }
