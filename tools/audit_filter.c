@@ -7,7 +7,6 @@
 #include <errno.h>
 #include <inttypes.h>
 #include <string.h>
-#include <unistd.h>
 
 #define DAMAGES_TOLD 20U
 
@@ -50,19 +49,12 @@ void audit_filter_options(struct query *query, struct cli_option *options)
     }
 }
 
-void audit_teller_clear(struct audit_teller *teller)
-{
-    if (teller->drawn)
-        (void)fputs("\r\033[K", stderr);
-    teller->drawn = false;
-}
-
 static void on_damage(const char *file, uint64_t line, const char *what, void *context)
 {
     struct audit_teller *teller = context;
     if (++teller->told > DAMAGES_TOLD)
         return;
-    audit_teller_clear(teller);
+    progress_clear(&teller->progress);
     if (line)
         (void)fprintf(stderr, "%s:%" PRIu64 ": %s\n", file, line, what);
     else
@@ -72,31 +64,27 @@ static void on_damage(const char *file, uint64_t line, const char *what, void *c
 static void on_index(const char *file, const char *what, void *context)
 {
     struct audit_teller *teller = context;
-    audit_teller_clear(teller);
+    progress_clear(&teller->progress);
     if (++teller->no_index <= DAMAGES_TOLD)
         (void)fprintf(stderr, "%s: %s: read without it\n", file, what);
 }
 
 static void on_progress(uint64_t done, uint64_t total, void *context)
 {
-    struct audit_teller *teller = context;
-    if (!teller->terminal || total == 0)
-        return;
-    (void)fprintf(stderr, "\r%3" PRIu64 "%% of %" PRIu64 " MiB",
-                  done > total ? 100 : done * 100 / total, total >> 20);
-    teller->drawn = true;
+    progress_draw(&((struct audit_teller *)context)->progress, done, total);
 }
 
 void audit_teller_events(struct audit_teller *teller, struct search_events *events)
 {
-    *teller = (struct audit_teller){.terminal = isatty(STDERR_FILENO) == 1};
+    *teller = (struct audit_teller){.told = 0};
+    progress_begin(&teller->progress);
     *events = (struct search_events){on_damage, on_index, on_progress, teller};
 }
 
 int audit_teller_end(struct audit_teller *teller, const struct cli_command *command,
                      const struct search_counts *counts)
 {
-    audit_teller_clear(teller);
+    progress_clear(&teller->progress);
     if (counts->headless)
         (void)cli_fail(command, 0,
                        "of %" PRIu64

@@ -8,6 +8,7 @@
 #include "audit/query.h"
 #include "audit/search.h"
 #include "tools/cli.h"
+#include "tools/progress.h"
 
 #define AUDIT_FILTER_OPTIONS 18U
 
@@ -16,15 +17,12 @@ void audit_filter_options(struct query *query, struct cli_option *options);
 
 /* Progress and damage. */
 struct audit_teller {
-    bool terminal; /* progress goes to stderr */
-    bool drawn;
+    struct progress progress;
     uint64_t told;     /* damages */
     uint64_t no_index; /* indexes that were not used */
 };
 
 void audit_teller_events(struct audit_teller *teller, struct search_events *events);
-/* Takes the line of progress away, before something else is printed to the terminal. */
-void audit_teller_clear(struct audit_teller *teller);
 /* What of the trail was not read as it should be. CLI_FINE, or CLI_CANNOT: answers may lack. */
 int audit_teller_end(struct audit_teller *teller, const struct cli_command *command,
                      const struct search_counts *counts);

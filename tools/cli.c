@@ -8,6 +8,7 @@
 
 #include <stdarg.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 static void print_usage(const struct cli_command *command, FILE *out)
@@ -269,4 +270,24 @@ int cli_connect_dba(const struct cli_command *command, const struct config_datab
         *conn = NULL;
     }
     return code;
+}
+
+static bool locale_is_french(void)
+{
+    static const char *const names[] = {"LC_ALL", "LC_MESSAGES", "LANG"};
+    for (size_t i = 0; i < sizeof names / sizeof names[0]; i++) {
+        /* Nobody changes the environment. NOLINTNEXTLINE(concurrency-mt-unsafe) */
+        const char *value = getenv(names[i]);
+        if (value && *value)
+            return strncmp(value, "fr", 2) == 0;
+    }
+    return false;
+}
+
+int cli_read_lang(const struct cli_command *command, const char *word, bool *french)
+{
+    *french = word ? strcmp(word, "fr") == 0 : locale_is_french();
+    return !word || *french || strcmp(word, "en") == 0
+               ? CLI_CONTINUE
+               : cli_fail(command, CLI_USAGE, "--lang is en or fr, not '%s'", word);
 }

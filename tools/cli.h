@@ -54,6 +54,9 @@ int cli_parse(const struct cli_command *command, int argc, char **argv, char ***
 int cli_fail(const struct cli_command *command, int code, const char *format, ...)
     __attribute__((format(printf, 3, 4)));
 
+/* --lang: "fr", "en", or NULL for the locale's. CLI_CONTINUE, or CLI_USAGE. */
+int cli_read_lang(const struct cli_command *command, const char *word, bool *french);
+
 /* "pgvigil.cfg" when -c was not given. */
 #define CLI_DEFAULT_CONFIG "pgvigil.cfg"
 /* Loads or prints everything that is wrong to `out` (a FILE *, as void to keep this header short).

@@ -7,6 +7,7 @@
 #include "audit/fhir_export.h"
 #include "tools/audit_reader.h"
 #include "tools/cmd_audit.h"
+#include "tools/progress.h"
 
 #include <ctype.h>
 #include <errno.h>
@@ -14,7 +15,6 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <unistd.h>
 
 #define BUNDLE_MAX 100000UL
 
@@ -45,31 +45,15 @@ struct arguments {
     struct fhir_export export;
 };
 
-struct printer {
-    bool terminal; /* progress goes to stderr */
-    bool drawn;
-};
-
-static void clear_progress(struct printer *printer)
-{
-    if (printer->drawn)
-        (void)fputs("\r\033[K", stderr);
-    printer->drawn = false;
-}
-
 static void on_problem(const char *file, uint64_t line, const char *what, void *context)
 {
-    clear_progress(context);
+    progress_clear(context);
     (void)fprintf(stderr, "%s:%" PRIu64 ": not exported: %s\n", file ? file : "-", line, what);
 }
 
 static void on_progress(uint64_t done, uint64_t total, void *context)
 {
-    struct printer *printer = context;
-    if (!printer->terminal || total == 0)
-        return;
-    (void)fprintf(stderr, "\r%3" PRIu64 "%% of %" PRIu64 " MiB", done * 100 / total, total >> 20);
-    printer->drawn = true;
+    progress_draw(context, done, total);
 }
 
 /* What FHIR calls a uri, and nothing that would have to be escaped. */
@@ -82,22 +66,6 @@ static bool is_uri(const char *text)
             return false;
     }
     return true;
-}
-
-static int read_lang(const struct cli_command *command, const char *lang, enum fhir_lang *out)
-{
-    /* NOLINTNEXTLINE(concurrency-mt-unsafe): nobody changes the environment */
-    const char *names[] = {lang, getenv("LC_ALL"), getenv("LC_MESSAGES"), getenv("LANG")};
-    if (lang && strcmp(lang, "fr") != 0 && strcmp(lang, "en") != 0)
-        return cli_fail(command, CLI_USAGE, "--lang is fr or en, not '%s'", lang);
-    *out = FHIR_EN;
-    for (size_t i = 0; i < sizeof names / sizeof names[0]; i++) {
-        if (!names[i] || !names[i][0])
-            continue;
-        *out = strncmp(names[i], "fr", 2) == 0 ? FHIR_FR : FHIR_EN;
-        break;
-    }
-    return CLI_CONTINUE;
 }
 
 static int read_bundle(const struct cli_command *command, const char *text, unsigned *bundle)
@@ -132,21 +100,26 @@ static int read_arguments(const struct cli_command *command, struct arguments *a
                             uris[i]);
     }
     int code = read_bundle(command, arguments->bundle, &export->bundle);
-    return code != CLI_CONTINUE ? code : read_lang(command, arguments->lang, &export->fhir.lang);
+    bool french = false;
+    if (code == CLI_CONTINUE)
+        code = cli_read_lang(command, arguments->lang, &french);
+    export->fhir.lang = french ? FHIR_FR : FHIR_EN;
+    return code;
 }
 
 static int run(const struct cli_command *command, struct fhir_export *export)
 {
-    struct printer printer = {.terminal = isatty(STDERR_FILENO) == 1};
+    struct progress progress;
     struct fhir_exported result;
     const char *why = NULL;
+    progress_begin(&progress);
     export->on_problem = on_problem;
     export->on_progress = on_progress;
-    export->context = &printer;
+    export->context = &progress;
     errno = 0;
     enum status status = fhir_export_run(export, stdout, &result, &why);
     int error = errno;
-    clear_progress(&printer);
+    progress_clear(&progress);
     if (status == ERR_INVALID)
         return cli_fail(command, CLI_USAGE, "--after is a position that an export told, not '%s'",
                         export->after);

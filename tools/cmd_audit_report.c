@@ -131,18 +131,6 @@ static int run(const struct cli_command *command, const struct options *options,
     return fflush(stdout) == 0 ? code : cli_fail(command, CLI_CANNOT, "cannot write");
 }
 
-static enum tally_lang locale_lang(void)
-{
-    static const char *const names[] = {"LC_ALL", "LC_MESSAGES", "LANG"};
-    for (size_t i = 0; i < sizeof names / sizeof names[0]; i++) {
-        /* One thread, before any other. NOLINTNEXTLINE(concurrency-mt-unsafe) */
-        const char *value = getenv(names[i]);
-        if (value && *value)
-            return strncmp(value, "fr", 2) == 0 ? TALLY_FR : TALLY_EN;
-    }
-    return TALLY_EN;
-}
-
 static int choose(const struct cli_command *command, const struct options *options,
                   const char *word, struct tally *tally, enum audit_format *format)
 {
@@ -162,12 +150,10 @@ static int choose(const struct cli_command *command, const struct options *optio
     if (!audit_format_parse(options->format, format))
         return cli_fail(command, CLI_USAGE, "--format is text, json or csv, not '%s'",
                         options->format);
-    tally->lang = locale_lang();
-    if (options->lang && strcmp(options->lang, "fr") != 0 && strcmp(options->lang, "en") != 0)
-        return cli_fail(command, CLI_USAGE, "--lang is en or fr, not '%s'", options->lang);
-    if (options->lang)
-        tally->lang = options->lang[0] == 'f' ? TALLY_FR : TALLY_EN;
-    return CLI_FINE;
+    bool french = false;
+    int code = cli_read_lang(command, options->lang, &french);
+    tally->lang = french ? TALLY_FR : TALLY_EN;
+    return code == CLI_CONTINUE ? CLI_FINE : code;
 }
 
 static int start(const struct cli_command *command, struct options *options, char **operands)

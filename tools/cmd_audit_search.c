@@ -39,7 +39,7 @@ static int print_all(const struct cli_command *command, struct search *search,
     enum status status = OK;
     audit_print_head(format, stdout);
     while ((status = search_next(search, &answer)) == OK) {
-        audit_teller_clear(teller);
+        progress_clear(&teller->progress);
         audit_print_answer(format, answer, stdout);
         if (ferror(stdout)) /* `| head` has read enough */
             return errno == EPIPE ? CLI_FINE : cli_fail(command, CLI_CANNOT, "cannot write");

@@ -6,6 +6,7 @@
  * only as good as the directory, so an auditor brings their own.
  */
 #include "tools/cmd_audit.h"
+#include "tools/progress.h"
 
 #include "audit/heads.h"
 
@@ -30,21 +31,9 @@ static const char about[] =
     "its\n"
     "end was cut off, nothing in what is left shows it.";
 
-struct printer {
-    bool terminal; /* progress goes to stderr */
-    bool drawn;
-};
-
-static void clear_progress(struct printer *printer)
-{
-    if (printer->drawn)
-        (void)fputs("\r\033[K", stderr);
-    printer->drawn = false;
-}
-
 static void on_finding(const struct audit_finding *finding, void *context)
 {
-    clear_progress(context);
+    progress_clear(context);
     if (finding->note) {
         (void)printf("%s: note: %s\n", finding->file, finding->message);
         return;
@@ -57,11 +46,7 @@ static void on_finding(const struct audit_finding *finding, void *context)
 
 static void on_progress(uint64_t done, uint64_t total, void *context)
 {
-    struct printer *printer = context;
-    if (!printer->terminal || total == 0)
-        return;
-    (void)fprintf(stderr, "\r%3" PRIu64 "%% of %" PRIu64 " MiB", done * 100 / total, total >> 20);
-    printer->drawn = true;
+    progress_draw(context, done, total);
 }
 
 static const char *reason_text(enum status status)
@@ -79,10 +64,10 @@ static const char *reason_text(enum status status)
 static int compare(const struct cli_command *command, const char *directory, const char *public_key,
                    const char *kept)
 {
-    struct printer printer = {0};
+    struct progress progress = {0};
     struct heads_result result;
     errno = 0;
-    enum status status = heads_compare(directory, public_key, kept, on_finding, &printer, &result);
+    enum status status = heads_compare(directory, public_key, kept, on_finding, &progress, &result);
     if (status != OK)
         return cli_fail(command, CLI_CANNOT, "%s: %s", kept, reason_text(status));
     if (result.heads == 0 && result.findings == 0)
@@ -102,7 +87,7 @@ static int compare(const struct cli_command *command, const char *directory, con
 static int verify(const struct cli_command *command, const char *directory, const char *public_key,
                   const char *kept)
 {
-    struct printer printer = {.terminal = isatty(STDERR_FILENO) == 1};
+    struct progress progress;
     struct audit_verify_result result;
     char beside[4096];
     if (!public_key) {
@@ -113,11 +98,12 @@ static int verify(const struct cli_command *command, const char *directory, cons
         if (access(directory, F_OK) == 0 && access(beside, F_OK) != 0)
             return cli_fail(command, CLI_USAGE, "%s is not there: give --public-key", beside);
     }
+    progress_begin(&progress);
     errno = 0;
     enum status status =
-        audit_verify(directory, public_key, on_finding, on_progress, &printer, &result);
+        audit_verify(directory, public_key, on_finding, on_progress, &progress, &result);
     const char *reason = reason_text(status);
-    clear_progress(&printer);
+    progress_clear(&progress);
     if (status != OK)
         return cli_fail(command, CLI_CANNOT, "%s with key %s: %s", directory, public_key, reason);
     if (result.files == 0)
