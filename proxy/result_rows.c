@@ -181,6 +181,18 @@ static bool rows_pass(const struct session *session, const struct request *head,
     return passes && !session->muted && !head->over_limit && !mission_limits_rows(session);
 }
 
+/* Writes the header of a shortened row where the bytes before `body` are free: in the server's own
+ * buffer, over what was taken. Returns where the row begins now. */
+static unsigned char *begin_row(unsigned char *body, size_t body_len)
+{
+    uint32_t length = (uint32_t)(body_len + 4);
+    unsigned char *row = body - WIRE_HEADER_BYTES;
+    row[0] = 'D';
+    for (unsigned i = 0; i < 4; i++)
+        row[1 + i] = (unsigned char)(length >> (24 - 8 * i));
+    return row;
+}
+
 /* Puts the row out, unless the client asked for none. */
 static enum status put_without_subjects(struct subjects *subjects, size_t hidden, struct buf *out,
                                         const unsigned char *row, size_t size)
@@ -188,9 +200,8 @@ static enum status put_without_subjects(struct subjects *subjects, size_t hidden
     unsigned char *body = (unsigned char *)row + WIRE_HEADER_BYTES; /* the server's own buffer */
     size_t len = size - WIRE_HEADER_BYTES;
     enum status status = subjects_take(subjects, hidden, &body, &len);
-    const struct wire_message message = {.type = 'D', .body = body, .len = len};
     if (status == OK && out != NULL)
-        wire_put_message(out, &message);
+        buf_append(out, begin_row(body, len), len + WIRE_HEADER_BYTES);
     return status;
 }
 
@@ -240,12 +251,7 @@ static enum status shorten_piece(struct session *session, const struct request *
     enum status status = take_subjects(session, head, hidden, &body, &body_len);
     if (status != OK)
         return status;
-    uint32_t length = (uint32_t)(body_len + left + 4);
-    unsigned char *start = body - WIRE_HEADER_BYTES;
-    start[0] = 'D';
-    for (unsigned i = 0; i < 4; i++)
-        start[1 + i] = (unsigned char)(length >> (24 - 8 * i));
-    *bytes = start;
+    *bytes = begin_row(body, body_len + left);
     *len = body_len + WIRE_HEADER_BYTES;
     return OK;
 }

@@ -23,13 +23,16 @@ struct subjects {
     const char **listed;
     size_t text_count, listed_cap;
     bool sorted;
+    bool rising; /* the numbers are in order and each is there once */
 };
 
 struct subjects *subjects_new(void)
 {
     struct subjects *subjects = calloc(1, sizeof *subjects);
-    if (subjects != NULL)
-        buf_init(&subjects->texts, 0);
+    if (subjects == NULL)
+        return NULL;
+    subjects->rising = true;
+    buf_init(&subjects->texts, 0);
     return subjects;
 }
 
@@ -47,6 +50,7 @@ void subjects_clear(struct subjects *subjects)
 {
     subjects->count = subjects->text_count = 0;
     subjects->sorted = false;
+    subjects->rising = true;
     buf_clear(&subjects->texts);
 }
 
@@ -82,7 +86,7 @@ static int compare_texts(const void *a, const void *b)
 static void unite_numbers(struct subjects *subjects)
 {
     size_t kept = 0;
-    if (subjects->count == 0)
+    if (subjects->rising)
         return;
     qsort(subjects->numbers, subjects->count, sizeof *subjects->numbers, compare_numbers);
     for (size_t i = 0; i < subjects->count; i++) {
@@ -90,6 +94,7 @@ static void unite_numbers(struct subjects *subjects)
             subjects->numbers[kept++] = subjects->numbers[i];
     }
     subjects->count = kept;
+    subjects->rising = true;
 }
 
 /* ERR_MEMORY leaves them as they are. */
@@ -146,6 +151,8 @@ static enum status add_number(struct subjects *subjects, int64_t number)
         subjects->numbers = grown;
         subjects->cap = cap;
     }
+    if (subjects->count > 0 && subjects->numbers[subjects->count - 1] >= number)
+        subjects->rising = false;
     subjects->numbers[subjects->count++] = number;
     return OK;
 }
