@@ -182,7 +182,8 @@ static enum status one_statement(struct judge *judge, const PgQuery__RawStmt *ra
                               "the statement has no kind");
     if (status == OK)
         status = judge_foreign_operator(judge);
-    if ((out->kind != STATEMENT_SELECT && out->kind != STATEMENT_WRITE) ||
+    if ((out->kind != STATEMENT_SELECT && out->kind != STATEMENT_WRITE &&
+         out->kind != STATEMENT_DECLARE) ||
         judge->verdict->unrestricted)
         judge->carried = NULL;
     if (status == OK)

@@ -356,7 +356,8 @@ static enum status current_statement(struct session *session, const char *name,
     return status;
 }
 
-/* Whose rows it gives: of EXECUTE those of what it runs, of FETCH those of the portal; or NULL. */
+/* Whose rows it gives: of EXECUTE those of what it runs, of FETCH those of the cursor or portal; or
+ * NULL: none. */
 static const struct verdict_statement *runs(const struct session *session,
                                             const struct statement *statement)
 {
@@ -365,9 +366,11 @@ static const struct verdict_statement *runs(const struct session *session,
         return one;
     if (one->kind == STATEMENT_EXECUTE)
         return statement_at(statements_find(session->statements, one->target), 0);
-    if (one->kind == STATEMENT_FETCH && cursors_find(session->cursors, one->target) == NULL)
-        return statement_at(statements_portal(session->statements, one->target), 0);
-    return one;
+    if (one->kind != STATEMENT_FETCH)
+        return one->kind == STATEMENT_DECLARE ? NULL : one;
+    const struct cursor *cursor = cursors_find(session->cursors, one->target);
+    return cursor != NULL ? statement_at(cursor->statement, cursor->index)
+                          : statement_at(statements_portal(session->statements, one->target), 0);
 }
 
 /* Formats that are given one by one are given for the subjects in front, too. Where the client
@@ -406,6 +409,8 @@ static enum status bind_upstream(struct session *session, struct statement *stat
         return refuse(session, statement, &refusal, false);
     if (status == OK && statement != NULL)
         status = ensure_prepared(session, statement);
+    if (status == OK && statement != NULL)
+        status = use_plan_bind(session, statement);
     if (status != OK)
         return status;
     struct request *request = forward_named(session, REQUEST_BIND, statement, bind->portal);
@@ -414,6 +419,8 @@ static enum status bind_upstream(struct session *session, struct statement *stat
     if (statement != NULL) {
         bind->statement = upstream_name(statement);
         status = statements_bind(session->statements, bind->portal, session->group, statement);
+        if (status == OK && session->pending_uses != NULL)
+            statements_keep_uses(session->statements, bind->portal, session->pending_uses);
     }
     return status == OK ? put_bind(session, statement, bind) : status;
 }

@@ -128,8 +128,8 @@ struct portal_rows *statements_portal_rows(struct statements *statements, const 
 bool statements_portal_of_group(const struct statements *statements, const char *portal,
                                 uint64_t group);
 void statements_close_portal(struct statements *statements, const char *portal);
-/* What a portal's FETCH was found to read when it first ran: kept, with a reference. NULL: nothing
- * yet. */
+/* What a portal's FETCH was found to read when it was bound: kept, with a reference. NULL: nothing.
+ */
 struct uses *statements_portal_uses(struct statements *statements, const char *portal);
 void statements_keep_uses(struct statements *statements, const char *portal, struct uses *uses);
 /* The transaction of group `group` ended: portals bound up to it are gone. */

@@ -312,23 +312,58 @@ enum status use_plan(struct session *session, struct statement *statement, struc
     return status;
 }
 
+static bool is_fetch(const struct session *session, const struct statement *statement)
+{
+    return statement->verdict->statement_count > 0 && !session_unrestricted(session) &&
+           statement->verdict->statements[0].kind == STATEMENT_FETCH;
+}
+
+enum status use_plan_bind(struct session *session, struct statement *statement)
+{
+    struct refusal refusal;
+    if (!is_fetch(session, statement))
+        return OK;
+    enum status status = use_plan(session, statement, &refusal);
+    /* PostgreSQL, too, says so when it is executed. */
+    return status == DENIED ? OK : status;
+}
+
+static bool reads_the_same(const struct uses *a, const struct uses *b)
+{
+    const struct use *bound = uses_at(a, 0);
+    const struct use *found = uses_at(b, 0);
+    return bound != NULL && found != NULL && bound->kind == found->kind &&
+           bound->statement == found->statement && bound->index == found->index &&
+           bound->cursor == found->cursor && bound->rows == found->rows;
+}
+
 enum status use_plan_portal(struct session *session, const char *portal,
                             struct statement *statement, struct refusal *refusal)
 {
     if (session->pending_uses != NULL)
         return OK;
-    if (statement->verdict->statement_count == 0 ||
-        statement->verdict->statements[0].kind != STATEMENT_FETCH || session_unrestricted(session))
+    if (!is_fetch(session, statement))
         return use_plan(session, statement, refusal);
-    struct uses *known = statements_portal_uses(session->statements, portal);
-    if (known != NULL) {
-        session->pending_uses = uses_ref(known);
-        return OK;
+    struct uses *bound = statements_portal_uses(session->statements, portal);
+    if (bound == NULL || !bound->read) {
+        enum status status = use_plan(session, statement, refusal);
+        if (status != OK)
+            return status;
+        /* PostgreSQL 15 gives the rows of another cursor as the columns of the one that was there
+         * when the FETCH was bound, and ends with a segmentation fault, the whole server with it.
+         */
+        if (bound == NULL || !reads_the_same(bound, session->pending_uses))
+            return refuse(statement, refusal, "34000",
+                          arena_printf(statement->arena,
+                                       "cursor \"%s\" is not what it was when this %s was bound",
+                                       statement->verdict->statements[0].target,
+                                       statement->verdict->statements[0].tag),
+                          "Bind it again.");
+        bound->read = true;
     }
-    enum status status = use_plan(session, statement, refusal);
-    if (status == OK)
-        statements_keep_uses(session->statements, portal, session->pending_uses);
-    return status;
+    if (session->pending_uses == NULL)
+        session->pending_uses = uses_ref(bound);
+    return OK;
 }
 
 enum status use_find_cursor(struct session *session, const char *name, struct cursor **cursor)

@@ -37,6 +37,7 @@ struct use {
 
 struct uses {
     unsigned refs;
+    bool read; /* a FETCH has run: what it reads is the server's from there on */
     size_t count;
     struct use items[]; /* for each statement of the text */
 };
@@ -57,8 +58,11 @@ bool use_objects(const struct use *use);
  * statement; ERR_MEMORY. */
 NODISCARD enum status use_plan(struct session *session, struct statement *statement,
                                struct refusal *refusal);
-/* The same for a portal that is executed: what a FETCH found the first time it keeps, as the server
- * does. */
+/* For a text that is bound: of a FETCH what it would read, if there is anything. NEED_MORE,
+ * ERR_MEMORY. */
+NODISCARD enum status use_plan_bind(struct session *session, struct statement *statement);
+/* The same as use_plan for a portal that is executed. A FETCH must find what it found when it was
+ * bound, and once it has run it keeps that, as the server does. */
 NODISCARD enum status use_plan_portal(struct session *session, const char *portal,
                                       struct statement *statement, struct refusal *refusal);
 /* The cursor that a portal name of the protocol means, borrowed, or NULL. NEED_MORE: earlier

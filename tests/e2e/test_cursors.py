@@ -160,6 +160,52 @@ def test_long_fetch_is_on_record_before_it_leaves(stack):  # noqa: F811
         raw.until("Z")
 
 
+OTHER = "SELECT s.id, s.patient_id, 1 FROM stays s ORDER BY s.id"
+ANEW = {
+    "a cursor": (["DECLARE c CURSOR FOR " + BIRTHS], ["CLOSE c", "DECLARE c CURSOR FOR " + OTHER]),
+    "a cursor of the same text": (["DECLARE c CURSOR FOR " + BIRTHS], ["CLOSE c", "DECLARE c CURSOR FOR " + BIRTHS]),
+    "a cursor of another savepoint": (["SAVEPOINT s", "DECLARE c CURSOR FOR " + BIRTHS], ["ROLLBACK TO s", "DECLARE c CURSOR FOR " + OTHER]),
+    "none before": ([], ["DECLARE c CURSOR FOR " + OTHER]),
+    "a portal": ([wire.parse(BIRTHS) + wire.bind((), "c") + SYNC], [wire.close("P", "c") + wire.parse(OTHER) + wire.bind((), "c") + SYNC]),
+    "a portal, then a cursor": ([wire.parse(BIRTHS) + wire.bind((), "c") + SYNC], [wire.close("P", "c") + SYNC, "DECLARE c CURSOR FOR " + OTHER]),
+    "all in one": (["DECLARE c CURSOR FOR " + BIRTHS], [extended("CLOSE c", describe=False) + extended("DECLARE c CURSOR FOR " + OTHER, describe=False) + SYNC]),
+}
+
+
+@pytest.mark.parametrize("name", ANEW)
+@pytest.mark.parametrize("word", ["FETCH 2 FROM c", "FETCH ALL FROM c", "MOVE 1 IN c"])
+def test_fetch_reads_what_it_was_bound_for_or_nothing(word, name, stack):  # noqa: F811
+    """PostgreSQL 15 reads the other cursor's rows as the first one's columns and ends with a segmentation fault, all sessions with it."""
+    before, between = ANEW[name]
+    with wire.open_session(stack, "nurse1") as raw, stack.superuser() as watch:
+        for step in ["BEGIN"] + before + [wire.parse(word, "f") + wire.bind((), "p", "f", result_formats=(0,)) + SYNC] + between:
+            raw.send(wire.query(step) if isinstance(step, str) else step)
+            assert wire.error_of(raw.until("Z")) is None, step
+        raw.send(wire.execute("p") + SYNC)
+        answer = raw.until("Z")
+        assert wire.error_of(answer)["C"] == "34000" and not wire.rows_of(answer) and "Bind it again" in wire.error_of(answer)["H"]
+        raw.query("ROLLBACK")
+        assert watch.execute("SELECT 1").fetchone() == (1,)
+
+
+def test_fetch_that_has_begun_goes_on(stack):  # noqa: F811
+    """Its twin: bound, run in parts, and run on when the cursor is gone, as PostgreSQL does."""
+    with wire.open_session(stack, "nurse1") as raw:
+        ids = [row[0] for row in wire.rows_of(raw.query("SELECT id FROM patients ORDER BY id LIMIT 3"))]
+        raw.query("BEGIN; DECLARE c CURSOR FOR SELECT id FROM patients ORDER BY id")
+        raw.send(wire.parse("FETCH 4 FROM c", "f") + wire.bind((), "p", "f") + SYNC)
+        raw.until("Z")
+        got = []
+        for step in (None, "CLOSE c", "DECLARE c CURSOR FOR " + OTHER):
+            if step:
+                assert wire.error_of(raw.query(step)) is None
+            raw.send(wire.execute("p", 1) + SYNC)
+            answer = raw.until("Z")
+            assert wire.error_of(answer) is None
+            got += [row[0] for row in wire.rows_of(answer)]
+        assert got == ids and len(ids) == 3
+
+
 def test_refused_fetch_is_on_record(stack):  # noqa: F811
     with wire.open_session(stack, "nurse1", application_name="refused-fetch") as raw:
         assert wire.error_of(raw.query("FETCH nosuch"))["C"] == "34000"

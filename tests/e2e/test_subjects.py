@@ -69,7 +69,7 @@ def truth(connection, sql):
     return {str(v) for row in connection.execute(sql).fetchall() for v in row if v is not None}
 
 
-WAYS = ("simple", "text", "binary", "named", "prepare", "rows")
+WAYS = ("simple", "text", "binary", "named", "prepare", "rows", "cursor", "binary cursor")
 
 
 def run(connection, way, sql, mark):
@@ -84,6 +84,12 @@ def run(connection, way, sql, mark):
         assert results[1].nfields == results[2].nfields
     elif way == "prepare":
         results = [raw.exec_(("PREPARE %s AS %s" % (mark, sql)).encode()), raw.exec_(("EXECUTE %s" % mark).encode())]
+    elif way in ("cursor", "binary cursor"):
+        binary = way != "cursor"
+        results = [raw.exec_(b"BEGIN"), raw.exec_(("DECLARE %s %s CURSOR FOR %s" % (mark, "BINARY" if binary else "SCROLL", sql)).encode()),
+                   raw.exec_(("FETCH 3 FROM %s" % mark).encode()), raw.exec_params(("FETCH 1 FROM %s" % mark).encode(), [], result_format=binary),
+                   raw.exec_params(("FETCH ALL FROM %s" % mark).encode(), [], result_format=binary), raw.exec_(b"COMMIT")]
+        assert results[2].nfields == results[4].nfields > 0
     else:
         raw.send_query_params(sql.encode(), [])
         raw.set_single_row_mode()
@@ -111,6 +117,7 @@ def test_records_name_the_patients_that_postgresql_finds(pair, stack, oracles):
                 mark = "mk_%s_%d" % (pair, n)
                 way = WAYS[n % len(WAYS)]
                 if n % 9 == 8:
+                    way = "text" if "cursor" in way else way
                     asked[mark] = write(c, oracles[pair], made, mark, way)
                     continue
                 query = made.grouped(mark) if n % 9 == 7 else made.with_query(mark) if n % 9 == 6 else made.select(2, mark=mark)
@@ -172,6 +179,13 @@ PROTOCOL = {
     "FETCH of a portal, by the protocol": ["BEGIN", extended(STAR, rows=1, portal="a") + wire.SYNC, extended("FETCH 3 FROM a", describe="SP") + wire.SYNC,
                                            extended(READ, rows=1, portal="b") + wire.SYNC, extended("FETCH 3 FROM b", formats=(1, 0, 1)) + wire.SYNC, "COMMIT"],
     "cursors": ["BEGIN", "DECLARE c SCROLL CURSOR FOR " + READ, "FETCH 3 FROM c", "FETCH BACKWARD 1 FROM c", extended("FETCH ALL FROM c", describe="SP") + wire.SYNC, "COMMIT"],
+    "cursors with formats one by one": ["BEGIN", "DECLARE c CURSOR FOR " + READ, extended("FETCH 3 FROM c", formats=(1, 0, 1)) + wire.SYNC,
+                                        extended("FETCH 3 FROM c", formats=(1, 1, 1), describe="") + wire.SYNC, "ROLLBACK"],
+    "cursors by the protocol": ["BEGIN", extended("DECLARE c CURSOR FOR " + STAR, describe="SP") + wire.SYNC, wire.describe("P", "c") + wire.execute("c", 2) + wire.SYNC,
+                                extended("FETCH 2 FROM c", portal="f", describe="") + wire.execute("c", 3) + wire.SYNC, wire.close("P", "c") + wire.SYNC, "ROLLBACK"],
+    "cursors that bring formats": ["BEGIN", extended("DECLARE c CURSOR FOR " + READ, formats=(1, 0)) + wire.SYNC, "ROLLBACK"],
+    "cursors held and declared anew": ["DECLARE c CURSOR WITH HOLD FOR " + READ, "FETCH 2 FROM c", "BEGIN", "MOVE 3 IN c", "FETCH RELATIVE 2 FROM c", "CLOSE c", "DECLARE c CURSOR FOR " + STAR,
+                                       "FETCH 2 FROM c", "COMMIT", "FETCH 1 FROM c"],
     "PREPARE and EXECUTE": ["PREPARE one AS " + READ, "EXECUTE one", extended("EXECUTE one", describe="SP") + wire.SYNC,
                             extended("EXECUTE one", describe="") + wire.SYNC, extended("EXECUTE one", formats=(1,)) + wire.SYNC, extended("EXECUTE one", formats=(0, 1, 1)) + wire.SYNC, "DEALLOCATE one"],
     "EXECUTE of the protocol's": [wire.parse(STAR, "two") + wire.describe("S", "two") + wire.SYNC, "EXECUTE two", extended("EXECUTE two", describe="SP") + wire.SYNC,

@@ -414,3 +414,13 @@ INSERT INTO stays (id) VALUES (1) ON CONFLICT (id) DO UPDATE SET patient_id = 3
 RETURNING "stays"."pgvigil subject" AS "pgvigil subject 1"
 -- public.stays(id& patient_id+)
 -- subjects: 1, open
+
+DECLARE c SCROLL CURSOR WITH HOLD FOR SELECT id, reason FROM stays ORDER BY 1
+=> DECLARE c SCROLL CURSOR WITH HOLD FOR SELECT "stays"."pgvigil subject" AS "pgvigil subject 1", id, reason FROM "G:"."public.stays!subject" AS "stays" ORDER BY 2
+-- public.stays(id reason)
+-- subjects: 1
+
+DECLARE c CURSOR FOR SELECT count(*) FROM stays
+=> DECLARE c CURSOR FOR SELECT pg_catalog.count(*) FROM "G:"."public.stays" AS "stays"
+-- public.stays()
+-- subjects: 0, open
