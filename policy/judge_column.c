@@ -253,8 +253,6 @@ static enum status bare_column(struct judge *judge, const struct reference *ref)
                          judge, DENIED, "42P09", "column", ref->column, ref->at,
                          judge_format(judge, "table reference \"%s\" is ambiguous", ref->column));
     }
-    if (judge_is_own_name(ref->column))
-        return no_column(judge, ref->column, ref->at);
     if (unsure)
         return judge_unknown(judge, ref->column, ref->at);
     if (system_column(ref->column))

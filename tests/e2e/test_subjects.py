@@ -337,6 +337,19 @@ def test_long_lists_go_on_in_further_records(stack):
     assert trail.patients["mk_wide"] == {str(r[1]) for r in wide} and trail.exact["mk_wide"]
 
 
+def test_first_rows_of_a_long_answer_are_on_record_while_the_rest_is_waited_for(stack):
+    """More than is held comes at once, then the server is busy with one row: whose the first rows are is on record by then."""
+    busy = "CASE WHEN id = 90 THEN (SELECT count(*) FROM generate_series(1, 20000000)) END"
+    with wire.open_session(stack, "reception1") as raw:
+        raw.send(wire.query("SELECT id, repeat('x', 500), %s AS mk_waits FROM (SELECT id FROM patients ORDER BY id OFFSET 0) q" % busy))
+        while raw.receive()[0] != "D":
+            pass
+        parts = Trail(stack).whole["mk_waits"]
+        first = set().union(*(expand(r.get("patients", [])) for r in parts))
+        assert [r["type"] for r in parts] == ["begin", "more"] and "1" in first and "90" not in first, parts
+        raw.until("Z")
+
+
 def test_patients_are_on_record_before_the_rows_that_tell_of_them(stack):
     """The file is read after the first byte of each answer that is longer than what is held."""
     with wire.open_session(stack, "reception1") as raw:
