@@ -60,6 +60,9 @@ struct audit {
     bool misplaced;           /* someone took the file away */
     bool full;                /* the next file is due, and lines stand ready for this one */
     bool healthy;
+    uint64_t reserve; /* bytes; 0: none */
+    bool spent;       /* the disk is full and has the reserve: nothing new is run */
+    bool told;        /* not healthy: a record says so, or that it is over */
 };
 
 static _Thread_local char why_text[512];
@@ -137,21 +140,49 @@ static void write_failed(struct audit *audit)
                   "event=audit-failed chain=%u file=%" PRIu64 " records=%" PRIu64 " error=\"%s\"",
                   audit->file.chain, audit->file.number, records,
                   error_text(audit->file.error, text, sizeof text));
-    audit->healthy = false;
+    audit->healthy = audit->told = false;
     rollback(audit);
 }
 
 static void write_succeeded(struct audit *audit)
 {
+    if (audit->spent || (!audit->healthy && !audit->told))
+        return;
     audit->refused_records = 0;
     if (!audit->healthy)
         log_event(LOG_LEVEL_WARNING, "event=audit-restored chain=%u", audit->file.chain);
     audit->healthy = true;
 }
 
+/* After a write that failed: true when there is room now for what comes. */
+static bool spend_reserve(struct audit *audit)
+{
+    bool full = audit->file.error == ENOSPC || audit->file.error == EDQUOT;
+    if (!full || audit->spent || audit->reserve == 0)
+        return false;
+    log_event(LOG_LEVEL_ERROR, "event=audit-reserve chain=%u file=%" PRIu64 " bytes=%" PRIu64,
+              audit->file.chain, audit->file.number, audit->reserve);
+    audit->spent = true;
+    audit->told = audit->healthy = false;
+    return file_release(&audit->file);
+}
+
+/* With room for more than the reserve, or its return would fill the disk. */
+static void take_reserve(struct audit *audit)
+{
+    if (file_has_room(&audit->file, audit->reserve + PROBE_ROOM) &&
+        file_reserve(&audit->file, audit->reserve) == OK)
+        audit->spent = audit->told = false;
+}
+
 static enum status write_pending(struct audit *audit)
 {
-    if (file_write(&audit->file, buf_head(&audit->pending), buf_len(&audit->pending)) != OK) {
+    const void *bytes = buf_head(&audit->pending);
+    size_t len = buf_len(&audit->pending);
+    enum status status = file_write(&audit->file, bytes, len);
+    if (status != OK && spend_reserve(audit))
+        status = file_write(&audit->file, bytes, len);
+    if (status != OK) {
         write_failed(audit);
         return ERR_AUDIT;
     }
@@ -233,8 +264,12 @@ bool audit_flush_ended(struct audit *audit)
 
 enum status audit_flush_begin(struct audit *audit)
 {
+    const void *bytes = buf_head(&audit->pending);
     size_t len = buf_len(&audit->pending);
-    if (file_write_ahead(&audit->file, buf_head(&audit->pending), len) != OK) {
+    enum status status = file_write_ahead(&audit->file, bytes, len);
+    if (status != OK && spend_reserve(audit))
+        status = file_write_ahead(&audit->file, bytes, len);
+    if (status != OK) {
         write_failed(audit);
         return ERR_AUDIT;
     }
@@ -251,6 +286,7 @@ enum status audit_flush_end(struct audit *audit)
     int error = syncer_wait(audit->syncer);
     audit->flushing = 0;
     if (file_stand(&audit->file, len, error) != OK) {
+        (void)spend_reserve(audit);
         write_failed(audit);
         return ERR_AUDIT;
     }
@@ -273,22 +309,26 @@ enum status audit_flush(struct audit *audit)
     return OK;
 }
 
-/* After refusals the trail itself says that there were some, before anything else. */
+/* After refusals the trail itself says that there were some, before anything else; with a reserve,
+ * also that there will be some. */
 static enum status append_notice(struct audit *audit)
 {
     char text[128];
     struct buf *out = &audit->pending;
-    if (audit->healthy || audit->flushing > 0 || buf_len(out) > 0)
+    if (audit->healthy || audit->told)
         return OK;
     struct chain before = audit->now;
+    size_t start = out->tail;
     chain_line_begin(&audit->now, out, "event");
-    encode_field(out, "event", "audit-restored");
+    encode_field(out, "event", audit->spent ? "audit-reserve" : "audit-restored");
     encode_number(out, "refused_records", audit->refused_records);
     encode_field(out, "error", error_text(audit->file.error, text, sizeof text));
-    if (chain_line_end(&audit->now, audit->hasher, out, 0) == OK)
+    audit->told = chain_line_end(&audit->now, audit->hasher, out, start) == OK;
+    if (audit->told)
         return OK;
     audit->now = before;
-    buf_clear(out);
+    out->tail = start;
+    out->failed = false;
     return ERR_AUDIT;
 }
 
@@ -353,7 +393,7 @@ enum status audit_begin(struct audit *audit, const struct audit_session *session
                         const struct audit_statement *statement, uint64_t *id)
 {
     struct open_line line;
-    enum status status = line_begin(audit, "begin", &line);
+    enum status status = audit->spent ? ERR_AUDIT : line_begin(audit, "begin", &line);
     if (status != OK)
         return status;
     *id = audit->now.next_seq;
@@ -421,6 +461,8 @@ enum status audit_tick(struct audit *audit)
             rotate(audit);
     }
     audit->ticked = second;
+    if (audit->spent)
+        take_reserve(audit);
     if (!others && audit->flushing == 0 && audit->healthy && day_is_over(audit))
         rotate(audit);
     /* With nothing to write, the notice is the probe that finds the disk writable again: but not
@@ -566,6 +608,14 @@ static int64_t day_of(const char *time_text)
                                                 : present_day();
 }
 
+/* What the last process left unsigned. At once: one that is killed again and again within the
+ * interval would leave ever more of it. */
+static void sign_the_rest(struct audit *audit)
+{
+    if (audit->now.unsigned_lines > 0 && append_checkpoint(audit, "resume") == OK)
+        (void)write_pending(audit);
+}
+
 /* Goes on where the last process left off, or starts the chain. */
 static enum status resume(struct audit *audit)
 {
@@ -579,7 +629,6 @@ static enum status resume(struct audit *audit)
         audit->committed = audit->now;
         return start_file(audit, found.empty ? found.empty : 1, found.empty > 0);
     }
-    /* What the last process left unsigned is signed within an interval. */
     audit->now.unsigned_since = chain_monotonic_seconds();
     audit->committed = audit->now;
     audit->used = true;
@@ -592,6 +641,8 @@ static enum status resume(struct audit *audit)
         if (status == OK)
             status = write_pending(audit);
     }
+    if (status == OK)
+        sign_the_rest(audit);
     return status;
 }
 
@@ -611,7 +662,12 @@ static enum status open_parts(struct audit *audit, const struct audit_options *o
     if (status != OK)
         return status;
     *step = "cannot continue the chain in";
-    return resume(audit);
+    status = resume(audit);
+    if (status != OK || audit->reserve == 0 || file_reserve(&audit->file, audit->reserve) == OK)
+        return status;
+    audit->file.error = errno;
+    (void)spend_reserve(audit);
+    return OK;
 }
 
 enum status audit_open(const struct audit_options *options, unsigned chain, struct audit **audit,
@@ -630,6 +686,7 @@ enum status audit_open(const struct audit_options *options, unsigned chain, stru
     fresh->daily = options->daily;
     fresh->file_bytes = options->file_bytes ? options->file_bytes : DEFAULT_FILE_BYTES;
     fresh->healthy = true;
+    fresh->reserve = options->reserve_bytes;
     buf_init(&fresh->pending, PENDING_MAX);
     buf_init(&fresh->scratch, 0);
     fresh->hasher = hasher_new();

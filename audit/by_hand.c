@@ -15,12 +15,15 @@ enum status audit_by_hand(const struct audit_options *options, unsigned chain, u
 {
     struct audit *audit = NULL;
     enum status status = ERR_INVALID;
+    /* The server's is what keeps its own records possible. */
+    struct audit_options without = *options;
+    without.reserve_bytes = 0;
     /* ERR_INVALID is a key that is none, too: that is told before the chain is locked, and stays.
      */
     for (unsigned i = 0; status == ERR_INVALID && i < seconds * TURNS_A_SECOND; i++) {
         const struct timespec pause = {.tv_nsec = i ? 1000000000L / TURNS_A_SECOND : 0};
         (void)nanosleep(&pause, NULL);
-        status = audit_open(options, chain, &audit, why);
+        status = audit_open(&without, chain, &audit, why);
     }
     if (status != OK)
         return status;

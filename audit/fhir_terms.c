@@ -52,6 +52,7 @@ static const struct event_row events[] = {
     {"purge-end", {LOG_USED, NONE, "D", "0"}},
     {"tombstone", {LOG_USED, NONE, "D", "0"}},
     {"gap", {LOG_USED, NONE, "D", "0"}},
+    {"audit-reserve", {ALERT, DCM("110133", "Audit Recording Stopped"), "E", "8"}},
     {"audit-restored", {ALERT, DCM("110134", "Audit Recording Started"), "E", "8"}},
     {"recovery", {ALERT, DCM("110134", "Audit Recording Started"), "E", "8"}},
 };

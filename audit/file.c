@@ -342,6 +342,37 @@ bool file_has_room(const struct file *file, uint64_t bytes)
            (uint64_t)st.f_bavail >= (bytes + st.f_frsize - 1) / st.f_frsize;
 }
 
+static void reserve_name(const struct file *file, char out[FILE_NAME_MAX])
+{
+    (void)snprintf(out, FILE_NAME_MAX, "audit-%u.reserve", file->chain);
+}
+
+enum status file_reserve(struct file *file, uint64_t bytes)
+{
+    char name[FILE_NAME_MAX];
+    reserve_name(file, name);
+    int fd =
+        openat(file->dir_fd, name, O_WRONLY | O_CREAT | O_CLOEXEC | O_NOFOLLOW, S_IRUSR | S_IWUSR);
+    if (fd < 0)
+        return ERR_IO;
+    /* What a shorter setting leaves over goes back. */
+    int error = cut(fd, bytes);
+    if (!error)
+        error = posix_fallocate(fd, 0, (off_t)bytes);
+    (void)close(fd);
+    if (error)
+        (void)unlinkat(file->dir_fd, name, 0);
+    errno = error;
+    return error ? ERR_IO : OK;
+}
+
+bool file_release(struct file *file)
+{
+    char name[FILE_NAME_MAX];
+    reserve_name(file, name);
+    return unlinkat(file->dir_fd, name, 0) == 0;
+}
+
 void file_close(struct file *file)
 {
     if (file->fd >= 0)

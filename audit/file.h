@@ -5,6 +5,7 @@
  * digits at least. audit-<chain>.lock is locked (flock) for as long as a process has the chain
  * open, so that two processes cannot fork a chain. Writes go to the end of the last whole write and
  * nowhere else: a failed write is cut off, and when even that fails, before the next one.
+ * audit-<chain>.reserve is room that is kept for when the disk is full.
  */
 #ifndef PGVIGIL_AUDIT_FILE_H
 #define PGVIGIL_AUDIT_FILE_H
@@ -53,6 +54,10 @@ NODISCARD enum status file_read_at(int fd, void *bytes, size_t len, uint64_t off
 bool file_in_place(const struct file *file);
 /* True when the disk has that many bytes left for us, as far as it tells. */
 bool file_has_room(const struct file *file, uint64_t bytes);
+/* Takes that much of the disk into reserve. ERR_IO (errno): nothing is kept. */
+NODISCARD enum status file_reserve(struct file *file, uint64_t bytes);
+/* Gives it back to the disk; false: there was none. */
+bool file_release(struct file *file);
 void file_close(struct file *file);
 
 /* A closed file that was compressed has this behind its name. */

@@ -69,6 +69,7 @@ struct audit_fields {
     const char *rotate;
     unsigned checkpoint_seconds;
     size_t file_bytes;
+    size_t reserve_bytes;
     bool compress;
 };
 
@@ -78,6 +79,7 @@ static const struct config_field audit_field_list[] = {
     FIELD(FIELD_TEXT, struct audit_fields, durability),
     FIELD(FIELD_UINT, struct audit_fields, checkpoint_seconds, .min = 1, .max = 86400),
     FIELD(FIELD_SIZE, struct audit_fields, file_bytes, .min = 65536, .max = (int64_t)1 << 40),
+    FIELD(FIELD_SIZE, struct audit_fields, reserve_bytes, .max = (int64_t)1 << 30),
     FIELD(FIELD_TEXT, struct audit_fields, rotate),
     FIELD(FIELD_BOOL, struct audit_fields, compress),
     {.name = "retention", .form = FIELD_GROUP},
@@ -304,8 +306,10 @@ static void read_audit(struct config_reader *reader, const config_setting_t *roo
                        struct config *config)
 {
     struct audit_options *audit = &config->audit;
-    struct audit_fields fields = {
-        .checkpoint_seconds = 60, .file_bytes = (size_t)256 << 20, .compress = true};
+    struct audit_fields fields = {.checkpoint_seconds = 60,
+                                  .file_bytes = (size_t)256 << 20,
+                                  .reserve_bytes = (size_t)1 << 20,
+                                  .compress = true};
     const config_setting_t *group = config_group(reader, root, "audit");
     if (!group)
         return;
@@ -315,6 +319,7 @@ static void read_audit(struct config_reader *reader, const config_setting_t *roo
     audit->key_file = fields.key;
     audit->checkpoint_seconds = fields.checkpoint_seconds;
     audit->file_bytes = fields.file_bytes;
+    audit->reserve_bytes = fields.reserve_bytes;
     audit->compress = fields.compress;
     read_rotate(reader, group, fields.rotate, audit);
     read_retention(reader, group, &audit->retention);

@@ -137,6 +137,7 @@ void view_put_config(const struct config *config, struct view_rows *rows)
         "written");
     put_size(rows, "audit.checkpoint_seconds", config->audit.checkpoint_seconds, "60");
     put_size(rows, "audit.file_bytes", config->audit.file_bytes, "268435456");
+    put_size(rows, "audit.reserve_bytes", config->audit.reserve_bytes, "1048576");
     put(rows, "audit.rotate", config->audit.daily ? "daily" : "size", "daily");
     put(rows, "audit.compress", config->audit.compress ? "true" : "false", "true");
     put_size(rows, "audit.retention.technical_days", config->audit.retention.technical_days, "0");

@@ -12,6 +12,10 @@
  * refuses what they covered. The next flush tries again: service returns by itself, and the first
  * record then tells how many were refused.
  *
+ * With a reserve the disk is full earlier: that room is given back then, what was to be written is
+ * written there, and from then on audit_begin returns ERR_AUDIT, so that nothing new is run and the
+ * refusals have their records. It ends when there is room for the reserve again (audit_tick).
+ *
  * A process that sets a file size limit must ignore SIGXFSZ, or the limit ends it instead of the
  * write.
  */
@@ -38,6 +42,7 @@ struct audit_options {
     enum audit_durability durability;
     unsigned checkpoint_seconds; /* 0: 60 */
     uint64_t file_bytes;         /* rotate past this; 0: 256 MiB */
+    uint64_t reserve_bytes;      /* of the disk, kept for when it is full; 0: none */
     bool daily;                  /* and when the UTC day has changed */
     bool compress;               /* closed files, by whoever runs audit_pack */
     struct audit_retention retention;
@@ -173,7 +178,8 @@ NODISCARD enum status audit_event(struct audit *audit, const char *event,
 NODISCARD enum status audit_whole(struct audit *audit, const struct audit_session *session,
                                   const struct audit_statement *statement,
                                   const struct audit_outcome *outcome);
-/* begin ... more ... end; *id names the statement within the chain. */
+/* begin ... more ... end; *id names the statement within the chain. ERR_AUDIT also while the
+ * reserve is in use. */
 NODISCARD enum status audit_begin(struct audit *audit, const struct audit_session *session,
                                   const struct audit_statement *statement, uint64_t *id);
 NODISCARD enum status audit_more(struct audit *audit, const struct audit_session *session,

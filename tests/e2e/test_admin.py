@@ -325,7 +325,7 @@ def test_without_the_group_nothing_listens(make_stack):
 # ---- health -----------------------------------------------------------------------------------------------------------------
 
 def test_healthz_says_when_the_audit_cannot_be_written(make_stack, small_disk):
-    own = with_port(make_stack, audit_dir=small_disk / "audit")
+    own = with_port(make_stack, audit_dir=small_disk / "audit", audit="reserve_bytes = 0")
     assert figures.get(own.admin, "/healthz")[0] == 200
     ballast = small_disk / "ballast"
     with open(ballast, "wb", buffering=0) as file:

@@ -402,22 +402,69 @@ def test_trail_goes_on_after_a_restart_and_a_crash(make_stack):
 # ---- a full disk ---------------------------------------------------------------------------------------------------------
 
 
+def fill(disk):
+    with open(disk / "filler", "wb", buffering=0) as filler:
+        for size in (4096, 1):
+            try:
+                while True:
+                    filler.write(b"x" * size)
+            except OSError:
+                pass
+
+
+@pytest.mark.parametrize("durability", ["written", "synced"])
+def test_reserve_records_the_refusals_of_a_full_disk(make_stack, small_disk, durability):
+    """Nothing is run once the disk is full, and what was refused is on record, with who and what; then service returns by itself."""
+    own = make_stack(audit_dir=small_disk / "audit", audit="reserve_bytes = 65536", workers=1, durability=durability)
+    nurse, admin = own.connect("nurse1"), own.connect("admin1")
+    admin.execute("CREATE TABLE public.reserve_used (x int)")
+    assert (small_disk / "audit" / "audit-0.reserve").stat().st_size == 65536
+    fill(small_disk)
+    refused = answered = 0
+    for n in range(100):
+        try:
+            nurse.execute("SELECT family_name AS kept_%d FROM patients" % n).fetchall()
+            answered += 1
+            assert not refused, "a statement ran behind one that was refused"
+        except psycopg.Error as error:
+            assert error.sqlstate == "58030" and "not run" in str(error), error
+            refused += 1
+    with pytest.raises(psycopg.Error) as told:
+        admin.execute("INSERT INTO public.reserve_used VALUES (1)")
+    assert told.value.sqlstate == "58030"
+    with own.connect("reception1") as late, pytest.raises(psycopg.Error):  # a login is on record as well
+        late.execute("SELECT 1 AS late")
+    records = own.audit_records()
+    kept = [r for r in records if "kept_" in r.get("sql", "")]
+    denied = [r for r in kept if r["decision"] == "deny"]
+    assert refused > 20 and len(denied) == refused and len(kept) - refused == answered, (refused, answered, len(kept))
+    assert {r["person"] for r in denied} == {"nurse1"} and {r["sqlstate"] for r in denied} == {"58030"}
+    assert [r for r in records if r.get("event") == "audit-reserve"] and [r for r in records if r.get("event") == "connect" and r["person"] == "reception1"]
+    (small_disk / "filler").unlink()
+    deadline = time.monotonic() + 10
+    while True:
+        try:
+            assert nurse.execute("SELECT count(*) FROM patients").fetchone()[0] > 50
+            break
+        except psycopg.Error:
+            assert time.monotonic() < deadline, "service does not return"
+            time.sleep(0.2)
+    assert admin.execute("SELECT count(*) FROM public.reserve_used").fetchone() == (0,)
+    assert [r for r in own.audit_records() if r.get("event") == "audit-restored"]
+    assert (small_disk / "audit" / "audit-0.reserve").stat().st_size == 65536
+    nurse.close()
+    admin.close()
+    own.proxy.stop()
+    status, text = verify(own, small_disk / "audit")
+    assert status == 0, text
+
+
 def test_full_disk_refuses_and_service_returns_by_itself(make_stack, small_disk):
-    own = make_stack(audit_dir=small_disk / "audit")
+    own = make_stack(audit_dir=small_disk / "audit", audit="reserve_bytes = 0")
     nurse, admin = own.connect("nurse1"), own.connect("admin1")
     assert nurse.execute("SELECT count(*) FROM wards").fetchone() == (12,)
     admin.execute("CREATE TABLE public.full_disk (x int)")
-    with open(small_disk / "filler", "wb", buffering=0) as filler:
-        try:
-            while True:
-                filler.write(b"x" * 4096)
-        except OSError:
-            pass
-        try:
-            while True:
-                filler.write(b"x")
-        except OSError:
-            pass
+    fill(small_disk)
     errors, answered = [], 0
     for _ in range(60):  # what the last page still holds may be written first
         try:

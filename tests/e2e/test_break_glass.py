@@ -405,7 +405,7 @@ def test_glass_is_not_broken_without_its_record(make_stack, tmp_path, told):
     if os.geteuid() != 0 or subprocess.run(["mount", "-t", "tmpfs", "-o", "size=512k,mode=700", "tmpfs", str(place)], check=False).returncode != 0:
         pytest.skip("a tmpfs cannot be mounted here")
     try:
-        own = make_stack(audit_dir=place, extra_policy=[("80-glass.cfg", POLICY + users())], config='alert = { command = "%s/program"; };' % told)
+        own = make_stack(audit_dir=place, audit="reserve_bytes = 0", extra_policy=[("80-glass.cfg", POLICY + users())], config='alert = { command = "%s/program"; };' % told)
         with own.connect("medic0") as c:
             give(c)
             filler = place / "filler"

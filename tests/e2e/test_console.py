@@ -530,7 +530,7 @@ def test_trail_with_the_console_in_it_is_whole(make_stack):
 
 
 def test_nothing_is_shown_without_its_record(make_stack, small_disk):
-    own = with_admin(make_stack, audit_dir=small_disk / "audit")
+    own = with_admin(make_stack, audit_dir=small_disk / "audit", audit="reserve_bytes = 0")
     with wire.open_session(own, database="pgvigil") as raw:
         assert wire.rows_of(raw.query("SHOW CLIENTS"))
         ballast = small_disk / "ballast"

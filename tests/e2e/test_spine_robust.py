@@ -262,7 +262,7 @@ def test_full_audit_disk(make_stack, tmp_path):
                                            check=False).returncode != 0:
         pytest.skip("a tmpfs cannot be mounted here")
     try:
-        stack = make_stack(audit_dir=place)
+        stack = make_stack(audit_dir=place, audit="reserve_bytes = 0")
         with stack.connect("admin1") as c, stack.connect("nurse1") as nurse:
             assert nurse.execute("SELECT 1").fetchone() == (1,)
             filler = place / "filler"

@@ -407,7 +407,8 @@ static void audit_reopen_after_damaged_line_keeps_the_evidence(void **state)
     assert_int_equal(result.findings, 1);
     assert_int_equal(findings.at[0].line, 5);
     assert_non_null(strstr(findings.at[0].message, "changed"));
-    assert_int_equal(result.records, 5 + 4);
+    /* What was there without a checkpoint that stands is signed at the start. */
+    assert_int_equal(result.records, 5 + 1 + 4);
     fixture_end(&fixture);
 }
 

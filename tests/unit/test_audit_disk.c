@@ -164,6 +164,117 @@ static void tick_after_full_tmpfs_returns_without_traffic(void **state)
     unmount_small(&fixture);
 }
 
+#define RESERVE_BYTES 8192U
+
+static bool reserve_is_there(const struct fixture *fixture)
+{
+    char path[512];
+    struct stat st;
+    (void)snprintf(path, sizeof path, "%s/audit-0.reserve", fixture->directory);
+    return stat(path, &st) == 0 && st.st_size == RESERVE_BYTES &&
+           st.st_blocks * 512 >= RESERVE_BYTES;
+}
+
+static bool trail_tells(const struct fixture *fixture, const char *event)
+{
+    char wanted[64];
+    size_t len = 0;
+    (void)snprintf(wanted, sizeof wanted, "\"event\":\"%s\"", event);
+    char *bytes = fixture_read(fixture, FIRST_FILE, &len);
+    bool told = memmem(bytes, len, wanted, strlen(wanted)) != NULL;
+    free(bytes);
+    return told;
+}
+
+static enum status write_whole(struct audit *audit)
+{
+    assert_int_equal(audit_whole(audit, &some_session, &some_statement, &some_outcome), OK);
+    return audit_flush(audit);
+}
+
+static enum status write_begin(struct audit *audit)
+{
+    uint64_t id = 0;
+    enum status status = audit_begin(audit, &some_session, &some_statement, &id);
+    return status == OK ? audit_flush(audit) : status;
+}
+
+/* The disk is full: what is on its way is still written, nothing new begins, refusals have their
+ * records, until the reserve is full, too. */
+static void use_reserve(struct fixture *fixture)
+{
+    fixture->options.reserve_bytes = RESERVE_BYTES;
+    struct audit *audit = fixture_open(fixture, 0);
+    assert_true(reserve_is_there(fixture));
+    for (unsigned round = 0; round < 2; round++) {
+        assert_int_equal(write_begin(audit), OK);
+        fill(fixture);
+        for (unsigned i = 0; i < 100 && audit_healthy(audit); i++)
+            assert_int_equal(write_whole(audit), OK);
+        assert_false(audit_healthy(audit));
+        assert_false(reserve_is_there(fixture));
+        assert_int_equal(audit_failed(audit), round);
+        assert_int_equal(write_begin(audit), ERR_AUDIT);
+        for (unsigned i = 0; i < 3; i++)
+            assert_int_equal(write_whole(audit), OK);
+        assert_true(trail_tells(fixture, "audit-reserve"));
+        assert_int_equal(audit_tick(audit), ERR_AUDIT);
+        assert_false(audit_healthy(audit));
+        assert_int_equal(write_begin(audit), ERR_AUDIT);
+        enum status status = OK;
+        for (unsigned i = 0; i < 1000 && status == OK && round == 0; i++)
+            status = write_whole(audit);
+        assert_int_equal(status, round == 0 ? ERR_AUDIT : OK);
+        struct findings findings;
+        assert_int_equal(fixture_verify(fixture, &findings).findings, 0);
+        unfill(fixture);
+        assert_int_equal(audit_tick(audit), OK);
+        assert_true(audit_healthy(audit));
+        assert_true(reserve_is_there(fixture));
+        assert_true(trail_tells(fixture, "audit-restored"));
+    }
+    assert_int_equal(write_begin(audit), OK);
+    audit_close(audit);
+    struct findings findings;
+    assert_int_equal(fixture_verify(fixture, &findings).findings, 0);
+}
+
+static void full_tmpfs_with_a_reserve_records_refusals(void **state)
+{
+    (void)state;
+    for (unsigned i = 0; i < 2; i++) {
+        struct fixture fixture;
+        fixture_start(&fixture);
+        if (!mount_small(&fixture))
+            return;
+        fixture.options.durability = i ? AUDIT_SYNCED : AUDIT_WRITTEN;
+        use_reserve(&fixture);
+        unmount_small(&fixture);
+    }
+}
+
+/* No room for it at the start: as if it were in use. */
+static void open_without_room_for_the_reserve_begins_nothing(void **state)
+{
+    (void)state;
+    struct fixture fixture;
+    fixture_start(&fixture);
+    if (!mount_small(&fixture))
+        return;
+    fixture.options.reserve_bytes = (size_t)1 << 20;
+    struct audit *audit = fixture_open(&fixture, 0);
+    assert_false(audit_healthy(audit));
+    assert_int_equal(write_begin(audit), ERR_AUDIT);
+    assert_int_equal(write_whole(audit), OK);
+    audit_close(audit);
+    fixture.options.reserve_bytes = RESERVE_BYTES;
+    audit = fixture_open(&fixture, 0);
+    assert_true(audit_healthy(audit));
+    assert_int_equal(write_begin(audit), OK);
+    audit_close(audit);
+    unmount_small(&fixture);
+}
+
 static void rotation_on_full_tmpfs_keeps_the_old_file(void **state)
 {
     (void)state;
@@ -260,6 +371,8 @@ int main(void)
         cmocka_unit_test(flush_on_full_tmpfs_refused_and_returns),
         cmocka_unit_test(flush_on_full_tmpfs_synced_refused_and_returns),
         cmocka_unit_test(tick_after_full_tmpfs_returns_without_traffic),
+        cmocka_unit_test(full_tmpfs_with_a_reserve_records_refusals),
+        cmocka_unit_test(open_without_room_for_the_reserve_begins_nothing),
         cmocka_unit_test(rotation_on_full_tmpfs_keeps_the_old_file),
         cmocka_unit_test(open_on_full_tmpfs_refused_then_works),
         cmocka_unit_test(flush_cut_short_at_every_byte_leaves_whole_lines),
