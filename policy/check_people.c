@@ -39,7 +39,6 @@ static void check_missions(struct loader *loader, struct map *seen)
                             "mission \"%s\" differs from \"%s\" only in case: name it otherwise",
                             mission.name, missions[k].name);
         check_break_glass(loader, &mission);
-        mission.allow_subject_aggregate = true;
         missions[count++] = mission;
     }
     loader->policy->missions = missions;

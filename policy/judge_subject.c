@@ -479,6 +479,20 @@ static enum status carry_out(struct judge *judge, struct carry *carry, size_t en
     return status == OK ? write_targets(judge, carry, end) : status;
 }
 
+/* A mission may ask that every record names exactly whose rows were read. */
+static enum status accept_open(struct judge *judge)
+{
+    const struct judge_request *request = judge->request;
+    bool exact = request->mission >= 0 && !judge->verdict->unrestricted && !request->sketch &&
+                 request->policy->missions[request->mission].exact_subjects;
+    return exact ? judge_unsupported(judge, "subject",
+                                     "a statement that reads rows without telling whose they are",
+                                     "The mission asks for exact_subjects: read the rows "
+                                     "themselves, without aggregates, GROUP BY, DISTINCT, UNION, "
+                                     "COPY or a sub-query in an expression.")
+                 : OK;
+}
+
 enum status judge_subjects(struct judge *judge, struct verdict_statement *out)
 {
     struct carry *top = judge->carried;
@@ -492,5 +506,5 @@ enum status judge_subjects(struct judge *judge, struct verdict_statement *out)
     out->subjects_open = judge->calls_foreign_function ||
                          judge->subjects_read > judge->subjects_carried ||
                          (judge->subjects_mixed && judge->subjects_read > 0);
-    return status;
+    return status == OK && out->subjects_open ? accept_open(judge) : status;
 }

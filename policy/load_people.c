@@ -44,6 +44,11 @@ static void mission_patients_per_hour(const struct value *value)
         "what one person reads");
 }
 
+static void mission_exact_subjects(const struct value *value)
+{
+    (void)value_bool(value, &((struct raw_mission *)value->entry)->mission.exact_subjects);
+}
+
 static void mission_hours(const struct value *value)
 {
     struct policy_mission *mission = &((struct raw_mission *)value->entry)->mission;
@@ -144,6 +149,7 @@ static const struct value_key mission_keys[] = {
     {"max_rows", NULL, mission_max_rows},
     {"rows_per_hour", NULL, mission_rows_per_hour},
     {"patients_per_hour", NULL, mission_patients_per_hour},
+    {"exact_subjects", NULL, mission_exact_subjects},
     {"hours", NULL, mission_hours},
     {"addresses", NULL, mission_addresses},
     {"break_glass", NULL, mission_break_glass},

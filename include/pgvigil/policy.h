@@ -108,7 +108,7 @@ struct policy_mission {
     const struct policy_network *addresses; /* of clients; count 0: everywhere */
     size_t address_count;
     const struct policy_break_glass *break_glass; /* NULL: an ordinary mission */
-    bool allow_subject_aggregate;                 /* reserved for the audit of patients; true */
+    bool exact_subjects; /* statements whose patients cannot be told by rows are refused */
     struct policy_place place;
 };
 

@@ -4,6 +4,8 @@ oracle_schema.py), by every way a client can ask; and nobody sees the column tha
 """
 import json
 import os
+import re
+import shutil
 
 import harness
 import oracle_schema
@@ -364,3 +366,44 @@ def test_patients_are_on_record_before_the_rows_that_tell_of_them(stack):
             if kind == "C":
                 break
         assert len(seen) > 100
+
+
+# ---- a mission that asks for it ------------------------------------------------------------------------------------------
+
+@pytest.fixture(scope="module")
+def exact(make_stack, tmp_path_factory):
+    """The clinic, where the receptionists' mission has exact_subjects."""
+    policy = tmp_path_factory.mktemp("exact") / "policy"
+    shutil.copytree(harness.CLINIC / "policy", policy)
+    changed = 0
+    for path in policy.glob("*.cfg"):
+        text, found = re.subn(r'(\{ name = "admission";)', r"\1 exact_subjects = true;", path.read_text(encoding="utf-8"))
+        path.write_text(text, encoding="utf-8")
+        changed += found
+    assert changed == 1
+    return make_stack(policy_dir=policy)
+
+
+OPEN = ["SELECT count(*) FROM patients", "SELECT DISTINCT ward_id FROM patients", "SELECT ward_id, count(*) FROM patients GROUP BY ward_id", "COPY patients (id) TO STDOUT",
+        "SELECT id FROM patients UNION SELECT id FROM patients", "SELECT (SELECT max(id) FROM patients)", "SELECT id FROM wards WHERE EXISTS (SELECT 1 FROM patients)",
+        "DECLARE c CURSOR WITH HOLD FOR SELECT count(*) FROM patients", "PREPARE p AS SELECT count(*) FROM patients"]
+TOLD = ["SELECT id, family_name FROM patients ORDER BY id", "SELECT count(*) FROM wards", "SELECT s.id FROM stays s JOIN patients p ON p.id = s.patient_id", "SELECT 1",
+        "UPDATE appointments SET minutes = minutes WHERE id < 10", "WITH q AS (SELECT id FROM patients) SELECT * FROM q"]
+
+
+@pytest.mark.parametrize("sql", OPEN)
+def test_mission_with_exact_subjects_refuses_what_does_not_tell(sql, exact, stack):
+    with exact.connect("reception1") as c, pytest.raises(psycopg.errors.FeatureNotSupported) as refused:
+        c.execute(sql)
+    assert "exact_subjects" in refused.value.diag.message_hint and "receptionist" in str(refused.value) and "admission" in str(refused.value)
+    (record,) = [r for r in exact.audit_records() if r.get("decision") == "deny"][-1:]
+    assert record["refused"].startswith("subject") and record["sqlstate"] == "0A000"
+    with stack.connect("reception1") as c:  # and without it, not
+        c.execute(sql) if not sql.startswith("COPY") else c.cursor().copy(sql).__enter__().read()
+
+
+@pytest.mark.parametrize("sql", TOLD)
+def test_mission_with_exact_subjects_runs_what_tells(sql, exact):
+    with exact.connect("reception1") as c:
+        c.execute(sql)
+    assert not [r for r in exact.audit_records() if r.get("subjects")]
