@@ -154,11 +154,24 @@ static void write_succeeded(struct audit *audit)
     audit->healthy = true;
 }
 
+static bool is_full(int error)
+{
+    return error == ENOSPC || error == EDQUOT;
+}
+
+/* Something else than a full disk is in its way, and will be. */
+static void lose_reserve(struct audit *audit, int error)
+{
+    char text[128];
+    log_event(LOG_LEVEL_ERROR, "event=audit-reserve-failed chain=%u error=\"%s\"",
+              audit->file.chain, error_text(error, text, sizeof text));
+    audit->reserve = 0;
+}
+
 /* After a write that failed: true when there is room now for what comes. */
 static bool spend_reserve(struct audit *audit)
 {
-    bool full = audit->file.error == ENOSPC || audit->file.error == EDQUOT;
-    if (!full || audit->spent || audit->reserve == 0)
+    if (!is_full(audit->file.error) || audit->spent || audit->reserve == 0)
         return false;
     log_event(LOG_LEVEL_ERROR, "event=audit-reserve chain=%u file=%" PRIu64 " bytes=%" PRIu64,
               audit->file.chain, audit->file.number, audit->reserve);
@@ -170,9 +183,14 @@ static bool spend_reserve(struct audit *audit)
 /* With room for more than the reserve, or its return would fill the disk. */
 static void take_reserve(struct audit *audit)
 {
-    if (file_has_room(&audit->file, audit->reserve + PROBE_ROOM) &&
-        file_reserve(&audit->file, audit->reserve) == OK)
-        audit->spent = audit->told = false;
+    if (!file_has_room(&audit->file, audit->reserve + PROBE_ROOM))
+        return;
+    int error = file_reserve(&audit->file, audit->reserve) == OK ? 0 : errno;
+    if (is_full(error))
+        return;
+    if (error)
+        lose_reserve(audit, error);
+    audit->spent = audit->told = false;
 }
 
 static enum status write_pending(struct audit *audit)
@@ -315,7 +333,7 @@ static enum status append_notice(struct audit *audit)
 {
     char text[128];
     struct buf *out = &audit->pending;
-    if (audit->healthy || audit->told)
+    if (audit->healthy || audit->told || audit->flushing > 0)
         return OK;
     struct chain before = audit->now;
     size_t start = out->tail;
@@ -663,10 +681,14 @@ static enum status open_parts(struct audit *audit, const struct audit_options *o
         return status;
     *step = "cannot continue the chain in";
     status = resume(audit);
-    if (status != OK || audit->reserve == 0 || file_reserve(&audit->file, audit->reserve) == OK)
+    if (status != OK || audit->reserve == 0 || audit->spent ||
+        file_reserve(&audit->file, audit->reserve) == OK)
         return status;
     audit->file.error = errno;
-    (void)spend_reserve(audit);
+    if (is_full(audit->file.error))
+        (void)spend_reserve(audit);
+    else
+        lose_reserve(audit, audit->file.error);
     return OK;
 }
 

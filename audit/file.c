@@ -351,8 +351,10 @@ enum status file_reserve(struct file *file, uint64_t bytes)
 {
     char name[FILE_NAME_MAX];
     reserve_name(file, name);
+    /* To be read, too: where the file system has no fallocate, the C library reads each block and
+     * writes it. */
     int fd =
-        openat(file->dir_fd, name, O_WRONLY | O_CREAT | O_CLOEXEC | O_NOFOLLOW, S_IRUSR | S_IWUSR);
+        openat(file->dir_fd, name, O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW, S_IRUSR | S_IWUSR);
     if (fd < 0)
         return ERR_IO;
     /* What a shorter setting leaves over goes back. */

@@ -674,10 +674,12 @@ static enum status execute_upstream(struct session *session, const char *portal,
         statement == NULL ||
         (statement->verdict->statement_count > 0 && statement->verdict->statements[0].writes) ||
         use_writes(uses_at(session->pending_uses, 0));
-    if (status == OK)
-        status = query_begin_record(session, statement, 0, writes, &id, &refusal);
     if (status == DENIED)
         return refuse(session, statement, &refusal, false);
+    if (status == OK)
+        status = query_begin_record(session, statement, 0, writes, &id, &refusal);
+    if (status == DENIED) /* in the audit's reserve that, at least, can be recorded */
+        return refuse(session, statement, &refusal, true);
     if (status != OK)
         return status;
     ddl = ddl && server_lend(session->server);

@@ -166,14 +166,17 @@ bool worker_flushed(struct worker *worker, enum status status)
 {
     struct meter *meter = worker_meter(worker);
     meter_observe(meter, HISTOGRAM_AUDIT_FLUSH, clock_microseconds() - worker->flush_began);
-    meter_set(meter, FIGURE_AUDIT_BROKEN, status != OK);
-    if (status == OK) {
+    /* In its reserve refusals are written, and nothing is restored. */
+    bool healthy = status == OK && audit_healthy(worker->audit);
+    meter_set(meter, FIGURE_AUDIT_BROKEN, !healthy);
+    if (healthy) {
         meter_set(meter, FIGURE_AUDIT_SINCE, 0);
         if (worker->audit_error_logged != 0)
             log_event(LOG_LEVEL_INFO, "worker=%u event=audit-restored", worker->index);
         worker->audit_error_logged = 0;
-        return true;
     }
+    if (status == OK)
+        return true;
     meter_count(meter, FIGURE_AUDIT_FAILED);
     if (worker->audit_error_logged == 0)
         log_event(LOG_LEVEL_ERROR, "worker=%u event=audit-failed status=%s", worker->index,

@@ -423,7 +423,10 @@ def test_reserve_records_the_refusals_of_a_full_disk(make_stack, small_disk, dur
     refused = answered = 0
     for n in range(100):
         try:
-            nurse.execute("SELECT family_name AS kept_%d FROM patients" % n).fetchall()
+            if n % 2:
+                nurse.execute("SELECT family_name AS kept_%d FROM patients" % n).fetchall()
+            else:  # by the extended protocol
+                nurse.execute("SELECT family_name AS kept_%d FROM patients WHERE id > %%s" % n, (0,)).fetchall()
             answered += 1
             assert not refused, "a statement ran behind one that was refused"
         except psycopg.Error as error:

@@ -275,6 +275,26 @@ static void open_without_room_for_the_reserve_begins_nothing(void **state)
     unmount_small(&fixture);
 }
 
+/* What stands in the reserve's way, and is no full disk, is told and does not stop anything. */
+static void reserve_that_cannot_be_taken_is_done_without(void **state)
+{
+    (void)state;
+    struct fixture fixture;
+    char path[512];
+    fixture_start(&fixture);
+    assert_int_equal(mkdir(fixture.directory, 0700), 0);
+    (void)snprintf(path, sizeof path, "%s/audit-0.reserve", fixture.directory);
+    assert_int_equal(symlink("/nowhere/else", path), 0);
+    fixture.options.reserve_bytes = RESERVE_BYTES;
+    struct audit *audit = fixture_open(&fixture, 0);
+    assert_true(audit_healthy(audit));
+    assert_int_equal(write_begin(audit), OK);
+    assert_int_equal(audit_tick(audit), OK);
+    audit_close(audit);
+    assert_int_equal(unlink(path), 0);
+    fixture_end(&fixture);
+}
+
 static void rotation_on_full_tmpfs_keeps_the_old_file(void **state)
 {
     (void)state;
@@ -373,6 +393,7 @@ int main(void)
         cmocka_unit_test(tick_after_full_tmpfs_returns_without_traffic),
         cmocka_unit_test(full_tmpfs_with_a_reserve_records_refusals),
         cmocka_unit_test(open_without_room_for_the_reserve_begins_nothing),
+        cmocka_unit_test(reserve_that_cannot_be_taken_is_done_without),
         cmocka_unit_test(rotation_on_full_tmpfs_keeps_the_old_file),
         cmocka_unit_test(open_on_full_tmpfs_refused_then_works),
         cmocka_unit_test(flush_cut_short_at_every_byte_leaves_whole_lines),
