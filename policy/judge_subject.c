@@ -505,6 +505,8 @@ enum status judge_subjects(struct judge *judge, struct verdict_statement *out)
     /* What the database's own functions read is not in the statement's text. */
     out->subjects_open = judge->calls_foreign_function ||
                          judge->subjects_read > judge->subjects_carried ||
-                         (judge->subjects_mixed && judge->subjects_read > 0);
+                         (judge->subjects_mixed && judge->subjects_read > 0) ||
+                         /* Its rows are all read at COMMIT, whose error may quote one. */
+                         (out->hold && judge->subjects_read > 0);
     return status == OK && out->subjects_open ? accept_open(judge) : status;
 }

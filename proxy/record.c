@@ -263,7 +263,9 @@ static const struct audit_patients *patients_at_end(struct session *session,
     const struct audit_patients *patients = patients_of(session, request, room);
     bool reads = reads_somebody(request->statement, request->index) ||
                  (use != NULL && reads_somebody(use->statement, use->index));
-    bool partly = sqlstate == NULL ? gives_part(request, use, tag) : error_tells(sqlstate);
+    /* MOVE gives no row and tells how many there are. */
+    bool moves = tag != NULL && strncmp(tag, "MOVE", 4) == 0;
+    bool partly = sqlstate == NULL ? moves || gives_part(request, use, tag) : error_tells(sqlstate);
     if (!reads || !partly)
         return patients;
     room->aggregate = true;

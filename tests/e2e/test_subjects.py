@@ -368,6 +368,22 @@ def test_patients_are_on_record_before_the_rows_that_tell_of_them(stack):
         assert len(seen) > 100
 
 
+# ---- cursors: what is told beside their rows ---------------------------------------------------------------------------------
+
+TELLS = {"MOVE": (["BEGIN", "DECLARE mk_{0} CURSOR FOR SELECT id FROM patients", "MOVE ALL IN mk_{0}", "COMMIT"], False),
+         "HOLD": (["DECLARE mk_{0} CURSOR WITH HOLD FOR SELECT id FROM patients", "CLOSE mk_{0}"], False),
+         "FETCH": (["BEGIN", "DECLARE mk_{0} CURSOR FOR SELECT id FROM patients", "FETCH ALL FROM mk_{0}", "COMMIT"], True)}
+
+
+@pytest.mark.parametrize("name", TELLS)
+def test_cursors_are_called_exact_only_where_rows_say_it_all(name, stack):
+    steps, exact = TELLS[name]
+    with stack.connect("reception1") as c:
+        for step in steps:
+            c.execute(step.format(name.lower()))
+    assert Trail(stack).exact["mk_" + name.lower()] == exact
+
+
 # ---- a mission that asks for it ------------------------------------------------------------------------------------------
 
 @pytest.fixture(scope="module")

@@ -418,6 +418,11 @@ RETURNING "stays"."pgvigil subject" AS "pgvigil subject 1"
 DECLARE c SCROLL CURSOR WITH HOLD FOR SELECT id, reason FROM stays ORDER BY 1
 => DECLARE c SCROLL CURSOR WITH HOLD FOR SELECT "stays"."pgvigil subject" AS "pgvigil subject 1", id, reason FROM "G:"."public.stays!subject" AS "stays" ORDER BY 2
 -- public.stays(id reason)
+-- subjects: 1, open
+
+DECLARE c CURSOR FOR SELECT id FROM stays
+=> DECLARE c CURSOR FOR SELECT "stays"."pgvigil subject" AS "pgvigil subject 1", id FROM "G:"."public.stays!subject" AS "stays"
+-- public.stays(id)
 -- subjects: 1
 
 DECLARE c CURSOR FOR SELECT count(*) FROM stays
