@@ -159,13 +159,19 @@ static bool is_full(int error)
     return error == ENOSPC || error == EDQUOT;
 }
 
-/* Something else than a full disk is in its way, and will be. */
-static void lose_reserve(struct audit *audit, int error)
+/* False: there is no room for it. What else stands in its way will go on to: it is done without. */
+static bool hold_reserve(struct audit *audit)
 {
     char text[128];
+    if (file_reserve(&audit->file, audit->reserve) == OK)
+        return true;
+    audit->file.error = errno;
+    if (is_full(audit->file.error))
+        return false;
     log_event(LOG_LEVEL_ERROR, "event=audit-reserve-failed chain=%u error=\"%s\"",
-              audit->file.chain, error_text(error, text, sizeof text));
+              audit->file.chain, error_text(audit->file.error, text, sizeof text));
     audit->reserve = 0;
+    return true;
 }
 
 /* After a write that failed: true when there is room now for what comes. */
@@ -183,27 +189,30 @@ static bool spend_reserve(struct audit *audit)
 /* With room for more than the reserve, or its return would fill the disk. */
 static void take_reserve(struct audit *audit)
 {
-    if (!file_has_room(&audit->file, audit->reserve + PROBE_ROOM))
-        return;
-    int error = file_reserve(&audit->file, audit->reserve) == OK ? 0 : errno;
-    if (is_full(error))
-        return;
-    if (error)
-        lose_reserve(audit, error);
-    audit->spent = audit->told = false;
+    if (file_has_room(&audit->file, audit->reserve + PROBE_ROOM) && hold_reserve(audit))
+        audit->spent = audit->told = false;
+}
+
+typedef enum status write_fn(struct file *file, const void *bytes, size_t len);
+
+/* What is pending, by one of file.h's two ways. */
+static enum status put_pending(struct audit *audit, write_fn *write)
+{
+    const void *bytes = buf_head(&audit->pending);
+    size_t len = buf_len(&audit->pending);
+    enum status status = write(&audit->file, bytes, len);
+    if (status != OK && spend_reserve(audit))
+        status = write(&audit->file, bytes, len);
+    if (status == OK)
+        return OK;
+    write_failed(audit);
+    return ERR_AUDIT;
 }
 
 static enum status write_pending(struct audit *audit)
 {
-    const void *bytes = buf_head(&audit->pending);
-    size_t len = buf_len(&audit->pending);
-    enum status status = file_write(&audit->file, bytes, len);
-    if (status != OK && spend_reserve(audit))
-        status = file_write(&audit->file, bytes, len);
-    if (status != OK) {
-        write_failed(audit);
+    if (put_pending(audit, file_write) != OK)
         return ERR_AUDIT;
-    }
     audit->committed = audit->now;
     buf_clear(&audit->pending);
     write_succeeded(audit);
@@ -282,15 +291,9 @@ bool audit_flush_ended(struct audit *audit)
 
 enum status audit_flush_begin(struct audit *audit)
 {
-    const void *bytes = buf_head(&audit->pending);
     size_t len = buf_len(&audit->pending);
-    enum status status = file_write_ahead(&audit->file, bytes, len);
-    if (status != OK && spend_reserve(audit))
-        status = file_write_ahead(&audit->file, bytes, len);
-    if (status != OK) {
-        write_failed(audit);
+    if (put_pending(audit, file_write_ahead) != OK)
         return ERR_AUDIT;
-    }
     audit->written = audit->now;
     audit->flushing = len;
     buf_clear(&audit->pending);
@@ -681,15 +684,9 @@ static enum status open_parts(struct audit *audit, const struct audit_options *o
         return status;
     *step = "cannot continue the chain in";
     status = resume(audit);
-    if (status != OK || audit->reserve == 0 || audit->spent ||
-        file_reserve(&audit->file, audit->reserve) == OK)
-        return status;
-    audit->file.error = errno;
-    if (is_full(audit->file.error))
+    if (status == OK && audit->reserve > 0 && !audit->spent && !hold_reserve(audit))
         (void)spend_reserve(audit);
-    else
-        lose_reserve(audit, audit->file.error);
-    return OK;
+    return status;
 }
 
 enum status audit_open(const struct audit_options *options, unsigned chain, struct audit **audit,

@@ -412,6 +412,20 @@ def fill(disk):
                 pass
 
 
+def until_service_returns(own, nurse):
+    """Her connection, or another where it has ended."""
+    deadline = time.monotonic() + 10
+    while True:
+        try:
+            assert nurse.execute("SELECT count(*) FROM patients").fetchone()[0] > 50
+            return nurse
+        except psycopg.Error:
+            assert time.monotonic() < deadline, "service does not return"
+            time.sleep(0.2)
+            if nurse.closed:
+                nurse = own.connect("nurse1")
+
+
 @pytest.mark.parametrize("durability", ["written", "synced"])
 def test_reserve_records_the_refusals_of_a_full_disk(make_stack, small_disk, durability):
     """Nothing is run once the disk is full, and what was refused is on record, with who and what; then service returns by itself."""
@@ -444,14 +458,7 @@ def test_reserve_records_the_refusals_of_a_full_disk(make_stack, small_disk, dur
     assert {r["person"] for r in denied} == {"nurse1"} and {r["sqlstate"] for r in denied} == {"58030"}
     assert [r for r in records if r.get("event") == "audit-reserve"] and [r for r in records if r.get("event") == "connect" and r["person"] == "reception1"]
     (small_disk / "filler").unlink()
-    deadline = time.monotonic() + 10
-    while True:
-        try:
-            assert nurse.execute("SELECT count(*) FROM patients").fetchone()[0] > 50
-            break
-        except psycopg.Error:
-            assert time.monotonic() < deadline, "service does not return"
-            time.sleep(0.2)
+    nurse = until_service_returns(own, nurse)
     assert admin.execute("SELECT count(*) FROM public.reserve_used").fetchone() == (0,)
     assert [r for r in own.audit_records() if r.get("event") == "audit-restored"]
     assert (small_disk / "audit" / "audit-0.reserve").stat().st_size == 65536
@@ -491,16 +498,7 @@ def test_full_disk_refuses_and_service_returns_by_itself(make_stack, small_disk)
             own.connect("nurse1").close()
     assert own.proxy.alive()
     (small_disk / "filler").unlink()
-    deadline = time.monotonic() + 10
-    while True:
-        try:
-            assert nurse.execute("SELECT count(*) FROM patients").fetchone()[0] > 50
-            break
-        except psycopg.Error:
-            assert time.monotonic() < deadline, "service does not return"
-            time.sleep(0.2)
-            if nurse.closed:
-                nurse = own.connect("nurse1")
+    nurse = until_service_returns(own, nurse)
     if admin.closed:
         admin = own.connect("admin1")
     # A write whose begin fitted and whose end did not has run, with its outcome unknown to the trail; none ran without its begin.
