@@ -163,6 +163,14 @@ static bool is_aggregate(const PgQuery__FuncCall *call)
     return call->over == NULL && name != NULL && functions_aggregate(name);
 }
 
+/* Of PostgreSQL's own, which are nothing else, and where an aggregate may stand. */
+static bool groups_level(const struct judge *judge, const PgQuery__FuncCall *call)
+{
+    const char *schema = call->n_funcname == 2 ? tree_string(call->funcname[0]) : NULL;
+    return schema != NULL && strcmp(schema, "pg_catalog") == 0 &&
+           judge->level->clause == CLAUSE_OUTPUT && judge->level->aggregate_depth == 0;
+}
+
 /* One that the policy allows; its name is qualified by now. */
 static bool foreign_aggregate(const struct judge *judge, const PgQuery__FuncCall *call)
 {
@@ -199,6 +207,10 @@ enum status judge_function(struct judge *judge, PgQuery__FuncCall *call)
     bool aggregate = judge->level != NULL && is_aggregate(call);
     if (judge->level != NULL && call->over == NULL && (aggregate || foreign_aggregate(judge, call)))
         judge->level->aggregates = true;
+    if (aggregate && groups_level(judge, call))
+        judge->level->groups = true;
+    if (judge->level != NULL && call->over != NULL)
+        judge->level->windows = true;
     judge->subjects_mixed = judge->subjects_mixed || (call->over != NULL && !only_counts(call));
     if (aggregate)
         judge->level->aggregate_depth++;

@@ -69,19 +69,30 @@ struct range_item {
     size_t gives;                        /* hidden columns that it has */
 };
 
+/* How subjects leave a query level. */
+enum carry_kind {
+    CARRY_NOTHING = 0,
+    CARRY_ROWS,     /* each row is of certain rows below */
+    CARRY_GROUPS,   /* each row is of a group of rows: their subjects are collected */
+    CARRY_DISTINCT, /* the same, once DISTINCT is written as GROUP BY */
+    CARRY_UNION     /* UNION ALL: a row is of one of the arms */
+};
+
 /* A SELECT, or what writes, that was judged, as far as subjects may be carried out of it. */
 struct carry {
-    PgQuery__Node ***targets; /* its select list, or what RETURNING gives */
+    enum carry_kind kind;
+    PgQuery__SelectStmt *select; /* NULL: it writes */
+    PgQuery__Node ***targets;    /* its select list, or what RETURNING gives; NULL: UNION */
     size_t *target_count;
-    PgQuery__Node **sort;
-    size_t sort_count;
-    bool writes;
     struct range_item *items;
     size_t item_count;
-    bool merges;       /* USING: what a star stands for is not the items' columns */
-    bool open;         /* it may have columns more */
-    size_t references; /* how many FROM entries read it */
-    size_t count;      /* hidden columns that it has */
+    struct carry *arms[2]; /* UNION */
+    bool pads;             /* a constant more in its select list changes nothing */
+    bool merges;           /* USING: what a star stands for is not the items' columns */
+    size_t references;     /* how many FROM entries read it */
+    size_t count;          /* hidden columns that it has of its own */
+    uint32_t lists;        /* those that hold lists, bit by bit */
+    size_t first, total;   /* its own are these of the hidden columns of a UNION; else of `count` */
 };
 
 struct cte {
@@ -101,6 +112,8 @@ struct level {
     enum clause clause;
     unsigned aggregate_depth;
     bool aggregates; /* its rows may be of many rows */
+    bool groups;     /* they are: an aggregate stands in it that can be of no other level */
+    bool windows;    /* it calls a window function */
     bool natural;    /* joins by whatever names there are */
     bool merges;     /* joins by USING */
     bool overfull;   /* an INSERT may have more values than columns */
@@ -310,6 +323,8 @@ NODISCARD enum status judge_from(struct judge *judge, PgQuery__Node *node);
 /* A SELECT, or what writes, is judged: judge->carried. */
 NODISCARD enum status subject_note(struct judge *judge, PgQuery__SelectStmt *select,
                                    const struct level *level);
+NODISCARD enum status subject_note_union(struct judge *judge, PgQuery__SelectStmt *select,
+                                         struct carry *const arms[2]);
 NODISCARD enum status subject_note_write(struct judge *judge, PgQuery__Node ***returning,
                                          size_t *count, const struct level *level);
 /* The statement at hand gives its subjects, if it can: judge->carried is its SELECT, or NULL. */

@@ -182,7 +182,7 @@ static enum status output_columns(struct judge *judge, const PgQuery__SelectStmt
 }
 
 static enum status set_operation(struct judge *judge, PgQuery__SelectStmt *select,
-                                 struct column_list *out)
+                                 struct column_list *out, struct carry *arms[2])
 {
     struct column_list right;
     if (select->larg == NULL || select->rarg == NULL)
@@ -192,8 +192,10 @@ static enum status set_operation(struct judge *judge, PgQuery__SelectStmt *selec
                             "the statement is nested too deeply");
     judge->depth++;
     enum status status = judge_select(judge, select->larg, out);
+    arms[0] = judge->carried;
     if (status == OK)
         status = judge_select(judge, select->rarg, &right);
+    arms[1] = judge->carried;
     judge->depth--;
     return status;
 }
@@ -289,11 +291,13 @@ enum status judge_select(struct judge *judge, PgQuery__SelectStmt *select, struc
                      select->n_values_lists == 0 && select->n_group_clause == 0 &&
                      select->n_window_clause == 0 && select->n_distinct_clause == 0 &&
                      select->where_clause == NULL && select->having_clause == NULL;
-        status = empty ? set_operation(judge, select, out)
+        struct carry *arms[2] = {NULL, NULL};
+        status = empty ? set_operation(judge, select, out, arms)
                        : refuse_clause(judge, "this set operation", NULL);
         if (status == OK)
             status = tail(judge, select);
-        judge->carried = NULL;
+        if (status == OK)
+            status = subject_note_union(judge, select, arms);
     }
     scope_leave(judge);
     return status;

@@ -19,10 +19,9 @@
  * (judge_column.c); whole rows, stars in expressions, NATURAL JOIN and lists of column aliases,
  * which would meet it without naming it, keep their level without it.
  */
-#include "judge_private.h"
+#include "judge_subject.h"
 
 #include <pgvigil/map.h>
-#include <pgvigil/text.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -32,13 +31,35 @@
 #define STAR_COLUMNS_MAX  ((size_t)500)
 #define STARS_COLUMNS_MAX ((size_t)10000)
 
-/* Has the answer as many rows as what it is read from, each of them of certain rows below? */
-static bool is_open(const struct level *level, const PgQuery__SelectStmt *select)
+static bool is_plain_distinct(const PgQuery__SelectStmt *select)
+{
+    return select->n_distinct_clause == 1 &&
+           select->distinct_clause[0]->node_case == PG_QUERY__NODE__NODE__NOT_SET;
+}
+
+static enum carry_kind kind_of(const struct level *level, const PgQuery__SelectStmt *select)
+{
+    bool groups = select->n_group_clause > 0 || select->having_clause != NULL || level->groups;
+    if (select->n_target_list == 0 || select->n_values_lists > 0 || select->n_locking_clause > 0 ||
+        select->into_clause != NULL || level->natural)
+        return CARRY_NOTHING;
+    if (groups)
+        return select->n_distinct_clause == 0 ? CARRY_GROUPS : CARRY_NOTHING;
+    if (level->aggregates)
+        return CARRY_NOTHING; /* of which level is not said */
+    if (select->n_distinct_clause == 0)
+        return CARRY_ROWS;
+    return is_plain_distinct(select) && !level->windows && select->n_window_clause == 0
+               ? CARRY_DISTINCT
+               : CARRY_NOTHING;
+}
+
+/* DISTINCT ON (2) counts columns, too, and is not counted on. */
+static bool may_be_padded(const PgQuery__SelectStmt *select)
 {
     return select->n_target_list > 0 && select->n_values_lists == 0 &&
-           select->n_distinct_clause == 0 && select->n_group_clause == 0 &&
-           select->having_clause == NULL && select->n_locking_clause == 0 &&
-           select->into_clause == NULL && !level->aggregates && !level->natural;
+           select->n_locking_clause == 0 && select->into_clause == NULL &&
+           (select->n_distinct_clause == 0 || is_plain_distinct(select));
 }
 
 enum status subject_note(struct judge *judge, PgQuery__SelectStmt *select,
@@ -47,14 +68,28 @@ enum status subject_note(struct judge *judge, PgQuery__SelectStmt *select,
     struct carry *carry = arena_alloc(judge->arena, sizeof(*carry));
     if (carry == NULL)
         return judge_no_memory(judge);
-    *carry = (struct carry){.targets = &select->target_list,
+    *carry = (struct carry){.kind = kind_of(level, select),
+                            .select = select,
+                            .targets = &select->target_list,
                             .target_count = &select->n_target_list,
-                            .sort = select->sort_clause,
-                            .sort_count = select->n_sort_clause,
                             .items = level->items,
                             .item_count = level->item_count,
                             .merges = level->merges,
-                            .open = is_open(level, select)};
+                            .pads = may_be_padded(select)};
+    judge->carried = carry;
+    return OK;
+}
+
+enum status subject_note_union(struct judge *judge, PgQuery__SelectStmt *select,
+                               struct carry *const arms[2])
+{
+    bool all = select->op == PG_QUERY__SET_OPERATION__SETOP_UNION && select->all &&
+               select->n_locking_clause == 0 && arms[0] != NULL && arms[1] != NULL;
+    struct carry *carry = arena_alloc(judge->arena, sizeof(*carry));
+    if (carry == NULL)
+        return judge_no_memory(judge);
+    *carry = (struct carry){
+        .kind = all ? CARRY_UNION : CARRY_NOTHING, .select = select, .arms = {arms[0], arms[1]}};
     judge->carried = carry;
     return OK;
 }
@@ -65,25 +100,23 @@ enum status subject_note_write(struct judge *judge, PgQuery__Node ***returning, 
     struct carry *carry = arena_alloc(judge->arena, sizeof(*carry));
     if (carry == NULL)
         return judge_no_memory(judge);
-    *carry = (struct carry){.targets = returning,
+    bool rows = !level->natural && !level->aggregates && !level->overfull;
+    /* The row that met a conflict has the guard's columns, as a whole the added one too. */
+    for (size_t i = 0; i < level->item_count; i++)
+        rows = rows && !(level->items[i].excluded && level->items[i].wholes > 0);
+    *carry = (struct carry){.kind = rows ? CARRY_ROWS : CARRY_NOTHING,
+                            .targets = returning,
                             .target_count = count,
                             .items = level->items,
                             .item_count = level->item_count,
-                            .merges = level->merges,
-                            .writes = true,
-                            .open = !level->natural && !level->aggregates && !level->overfull};
-    /* The row that met a conflict has the guard's columns, as a whole the added one too. */
-    for (size_t i = 0; i < level->item_count; i++) {
-        const struct range_item *item = &level->items[i];
-        carry->open = carry->open && !(item->excluded && item->wholes > 0);
-    }
+                            .merges = level->merges};
     judge->carried = carry;
     return OK;
 }
 
 /* ---- stars ---- */
 
-static const PgQuery__ColumnRef *star_of(const PgQuery__Node *target)
+const PgQuery__ColumnRef *subject_star(const PgQuery__Node *target)
 {
     const PgQuery__Node *value =
         target->node_case == PG_QUERY__NODE__NODE_RES_TARGET ? target->res_target->val : NULL;
@@ -96,7 +129,7 @@ static const PgQuery__ColumnRef *star_of(const PgQuery__Node *target)
                : NULL;
 }
 
-static bool covers(const PgQuery__ColumnRef *star, const struct range_item *item)
+bool subject_covers(const PgQuery__ColumnRef *star, const struct range_item *item)
 {
     const char *name = star->n_fields == 2 ? tree_string(star->fields[0]) : NULL;
     if (item->excluded || item->hidden)
@@ -110,15 +143,14 @@ static size_t stars_over(const struct carry *carry, const struct range_item *ite
 {
     size_t count = 0;
     for (size_t i = 0; i < *carry->target_count; i++) {
-        const PgQuery__ColumnRef *star = star_of((*carry->targets)[i]);
-        count += star != NULL && covers(star, item) ? 1 : 0;
+        const PgQuery__ColumnRef *star = subject_star((*carry->targets)[i]);
+        count += star != NULL && subject_covers(star, item) ? 1 : 0;
     }
     return count;
 }
 
-/* The star's place in the text; false: it has none, or something else is changed there. */
-static bool star_place(const struct judge *judge, const PgQuery__ColumnRef *star, size_t *at,
-                       size_t *end)
+bool subject_star_place(const struct judge *judge, const PgQuery__ColumnRef *star, size_t *at,
+                        size_t *end)
 {
     size_t next = 0;
     if (star->location < 0 || star->n_fields > 2)
@@ -163,20 +195,20 @@ static bool stars_can_be_told(const struct judge *judge, const struct carry *car
     if (carry->merges || !names_are_plain(&item->columns))
         return false;
     for (size_t i = 0; i < *carry->target_count; i++) {
-        const PgQuery__ColumnRef *star = star_of((*carry->targets)[i]);
-        if (star == NULL || !covers(star, item))
+        const PgQuery__ColumnRef *star = subject_star((*carry->targets)[i]);
+        if (star == NULL || !subject_covers(star, item))
             continue;
-        if (!star_place(judge, star, &at, &end))
+        if (!subject_star_place(judge, star, &at, &end))
             return false;
         for (size_t k = 0; k < carry->item_count; k++) {
-            if (covers(star, &carry->items[k]) && carry->items[k].emitted == NULL)
+            if (subject_covers(star, &carry->items[k]) && carry->items[k].emitted == NULL)
                 return false;
         }
     }
     return true;
 }
 
-/* ---- who gives subjects ---- */
+/* ---- how many columns ---- */
 
 /* PostgreSQL's own limit of a select list. */
 #define TARGETS_MAX ((size_t)1664)
@@ -187,40 +219,217 @@ static size_t shown_columns(const struct carry *carry, bool *star)
     size_t shown = 0;
     *star = false;
     for (size_t i = 0; i < *carry->target_count; i++) {
-        const PgQuery__ColumnRef *ref = star_of((*carry->targets)[i]);
+        const PgQuery__ColumnRef *ref = subject_star((*carry->targets)[i]);
         shown += ref == NULL ? 1 : 0;
         *star = *star || ref != NULL;
         for (size_t k = 0; ref != NULL && k < carry->item_count; k++) {
             size_t count = carry->items[k].columns.count;
-            shown += !covers(ref, &carry->items[k]) ? 0 : count > 0 ? count : 1;
+            shown += !subject_covers(ref, &carry->items[k]) ? 0 : count > 0 ? count : 1;
         }
     }
     return shown;
 }
 
-/* The number of a column in ORDER BY; false: none stands there. */
-static bool order_number(const PgQuery__Node *node, PgQuery__AConst **constant)
+/* ---- what counts columns, or names them ---- */
+
+PgQuery__AConst *subject_number(const PgQuery__Node *element)
 {
     const PgQuery__Node *by =
-        node->node_case == PG_QUERY__NODE__NODE_SORT_BY ? node->sort_by->node : NULL;
+        element->node_case == PG_QUERY__NODE__NODE_SORT_BY ? element->sort_by->node : element;
     bool number = by != NULL && by->node_case == PG_QUERY__NODE__NODE_A_CONST &&
                   by->a_const->val_case == PG_QUERY__A__CONST__VAL_IVAL;
-    *constant = number ? by->a_const : NULL;
-    return number;
+    return number ? by->a_const : NULL;
 }
 
 /* ORDER BY 0 is an error of PostgreSQL's: counted on it would sort by what the client does not see.
  * So would any number that is none of the client's columns. */
-static bool order_is_plain(const struct carry *carry, bool star)
+static bool numbers_are_plain(PgQuery__Node **elements, size_t count, size_t last)
 {
-    size_t last = star ? TARGETS_MAX : *carry->target_count;
-    for (size_t i = 0; i < carry->sort_count; i++) {
-        PgQuery__AConst *constant = NULL;
-        if (order_number(carry->sort[i], &constant) &&
-            (constant->ival->ival < 1 || (size_t)constant->ival->ival > last))
+    for (size_t i = 0; i < count; i++) {
+        const PgQuery__AConst *number = subject_number(elements[i]);
+        if (number != NULL && (number->ival->ival < 1 || (size_t)number->ival->ival > last))
             return false;
     }
     return true;
+}
+
+static enum status find_number(void *context, ProtobufCMessage *message)
+{
+    bool *found = context;
+    *found = *found || message->descriptor == &pg_query__a__const__descriptor;
+    return *found ? OK : tree_children(message, find_number, found);
+}
+
+/* Of GROUPING SETS and lists the numbers in them are not looked for: there are to be none. */
+static bool groups_are_plain(const PgQuery__SelectStmt *select, size_t last)
+{
+    bool found = false;
+    for (size_t i = 0; i < select->n_group_clause && !found; i++) {
+        PgQuery__Node *element = select->group_clause[i];
+        bool nested = element->node_case == PG_QUERY__NODE__NODE_GROUPING_SET ||
+                      element->node_case == PG_QUERY__NODE__NODE_ROW_EXPR ||
+                      element->node_case == PG_QUERY__NODE__NODE_LIST;
+        if (nested && find_number(&found, tree_content(element)) != OK)
+            return false;
+    }
+    return !found && numbers_are_plain(select->group_clause, select->n_group_clause, last);
+}
+
+static const struct carry *first_arm(const struct carry *carry)
+{
+    while (carry->kind == CARRY_UNION)
+        carry = carry->arms[0];
+    return carry;
+}
+
+static bool clauses_are_plain(const struct carry *carry)
+{
+    bool star = false;
+    if (carry->select == NULL || carry->select->n_sort_clause + carry->select->n_group_clause == 0)
+        return true;
+    const struct carry *first = first_arm(carry);
+    (void)shown_columns(first, &star);
+    size_t last = star ? TARGETS_MAX : *first->target_count;
+    return numbers_are_plain(carry->select->sort_clause, carry->select->n_sort_clause, last) &&
+           groups_are_plain(carry->select, last);
+}
+
+/* (value).*, of a type whose columns are not known here. */
+static bool is_wide(const PgQuery__Node *target)
+{
+    const PgQuery__Node *value = target->res_target->val;
+    const PgQuery__AIndirection *of =
+        value != NULL && value->node_case == PG_QUERY__NODE__NODE_A_INDIRECTION
+            ? value->a_indirection
+            : NULL;
+    return of != NULL && of->n_indirection > 0 &&
+           of->indirection[of->n_indirection - 1]->node_case == PG_QUERY__NODE__NODE_A_STAR;
+}
+
+size_t subject_shown(const struct carry *carry)
+{
+    size_t shown = 0;
+    for (size_t i = 0; i < *carry->target_count; i++) {
+        const PgQuery__ColumnRef *star = subject_star((*carry->targets)[i]);
+        if (is_wide((*carry->targets)[i]) ||
+            (star != NULL && (carry->merges || star->n_fields > 2)))
+            return SIZE_MAX;
+        shown += star == NULL ? 1 : 0;
+        for (size_t k = 0; star != NULL && k < carry->item_count; k++) {
+            const struct column_list *columns = &carry->items[k].columns;
+            if (!subject_covers(star, &carry->items[k]))
+                continue;
+            if (!columns->known || columns->partly)
+                return SIZE_MAX;
+            shown += columns->count;
+        }
+    }
+    return shown;
+}
+
+/* ---- DISTINCT ---- */
+
+/* Does a star of the list bring a column of that name, of that item or (NULL) of any? */
+static bool star_brings(const struct carry *carry, const char *item, const char *column)
+{
+    for (size_t i = 0; i < *carry->target_count; i++) {
+        const PgQuery__ColumnRef *star = subject_star((*carry->targets)[i]);
+        for (size_t k = 0; star != NULL && k < carry->item_count; k++) {
+            const struct range_item *one = &carry->items[k];
+            if (subject_covers(star, one) && scope_column(one, column) >= 0 &&
+                (item == NULL || (one->emitted != NULL && strcmp(one->emitted, item) == 0)))
+                return true;
+        }
+    }
+    return false;
+}
+
+static bool is_output(const struct carry *carry, const PgQuery__Node *by)
+{
+    const PgQuery__ColumnRef *ref =
+        by->node_case == PG_QUERY__NODE__NODE_COLUMN_REF ? by->column_ref : NULL;
+    const char *name = ref == NULL ? NULL : tree_string(ref->fields[ref->n_fields - 1]);
+    const char *item = ref != NULL && ref->n_fields == 2 ? tree_string(ref->fields[0]) : NULL;
+    for (size_t i = 0; i < *carry->target_count; i++) {
+        const PgQuery__ResTarget *target = (*carry->targets)[i]->res_target;
+        if (target->val != NULL && tree_equal(&target->val->base, &by->base))
+            return true;
+        if (ref != NULL && ref->n_fields == 1 && name != NULL && strcmp(target->name, name) == 0)
+            return true;
+    }
+    return name != NULL && ref->n_fields <= 2 && star_brings(carry, item, name);
+}
+
+/* With DISTINCT PostgreSQL sorts by what is output only; with GROUP BY by more, which is refused
+ * here as there. */
+static bool sorts_by_output(const struct carry *carry)
+{
+    const PgQuery__SelectStmt *select = carry->select;
+    for (size_t i = 0; i < select->n_sort_clause; i++) {
+        const PgQuery__Node *element = select->sort_clause[i];
+        const PgQuery__Node *by =
+            element->node_case == PG_QUERY__NODE__NODE_SORT_BY ? element->sort_by->node : NULL;
+        if (by == NULL || (subject_number(element) == NULL && !is_output(carry, by)))
+            return false;
+    }
+    return true;
+}
+
+static bool ends_level(int kind)
+{
+    static const int ends[] = {PG_QUERY__TOKEN__ASCII_59,  PG_QUERY__TOKEN__UNION,
+                               PG_QUERY__TOKEN__INTERSECT, PG_QUERY__TOKEN__EXCEPT,
+                               PG_QUERY__TOKEN__ORDER,     PG_QUERY__TOKEN__LIMIT,
+                               PG_QUERY__TOKEN__OFFSET,    PG_QUERY__TOKEN__FETCH};
+    for (size_t i = 0; i < sizeof(ends) / sizeof(ends[0]); i++)
+        if (kind == ends[i])
+            return true;
+    return false;
+}
+
+/* Reserved words all: they are names behind AS and behind a dot only. */
+size_t subject_tail(const struct judge *judge, const struct carry *carry, size_t end)
+{
+    const struct token_list *list = &judge->tokens;
+    size_t index = scan_find(list, (size_t)(*carry->targets)[0]->res_target->location);
+    size_t depth = 0;
+    int before = 0;
+    for (; index < list->count && list->tokens[index].start < end; index++) {
+        int kind = list->tokens[index].kind;
+        bool name = before == PG_QUERY__TOKEN__AS || before == PG_QUERY__TOKEN__ASCII_46;
+        if (depth == 0 && (kind == PG_QUERY__TOKEN__ASCII_41 || (ends_level(kind) && !name)))
+            return list->tokens[index].start;
+        if (kind == PG_QUERY__TOKEN__ASCII_40 || kind == PG_QUERY__TOKEN__ASCII_91)
+            depth++;
+        else if (kind == PG_QUERY__TOKEN__ASCII_41 || kind == PG_QUERY__TOKEN__ASCII_93)
+            depth--;
+        before = kind;
+    }
+    return index == SIZE_MAX ? SIZE_MAX : end;
+}
+
+/* The word stands right before the first column. */
+static bool distinct_is_told(const struct judge *judge, const struct carry *carry)
+{
+    size_t at = (size_t)(*carry->targets)[0]->res_target->location;
+    size_t index = scan_find(&judge->tokens, at);
+    return index != SIZE_MAX && index > 0 &&
+           judge->tokens.tokens[index - 1].kind == PG_QUERY__TOKEN__DISTINCT &&
+           subject_shown(carry) < TARGETS_MAX && sorts_by_output(carry);
+}
+
+/* ---- who gives subjects ---- */
+
+uint64_t subject_bound(const struct judge *judge)
+{
+    const struct judge_request *request = judge->request;
+    return request->mission < 0 ? 0 : request->policy->missions[request->mission].group_subjects;
+}
+
+bool subject_is_exact(const struct judge *judge)
+{
+    const struct judge_request *request = judge->request;
+    return request->mission >= 0 && request->policy->missions[request->mission].exact_subjects;
 }
 
 static size_t given(struct judge *judge, struct carry *carry);
@@ -240,23 +449,54 @@ static size_t item_gives(struct judge *judge, const struct carry *carry,
     return own ? 1 : given(judge, item->below);
 }
 
-static bool can_have_more(const struct carry *carry, bool star)
+/* May something be put in front of its first column? */
+static bool has_place(const struct carry *carry)
 {
     const PgQuery__Node *first = *carry->target_count == 0 ? NULL : (*carry->targets)[0];
-    if (!carry->open || !order_is_plain(carry, star))
-        return false;
-    return first == NULL ? carry->writes
+    return first == NULL ? carry->select == NULL
                          : first->node_case == PG_QUERY__NODE__NODE_RES_TARGET &&
                                first->res_target->location >= 0;
 }
 
-static size_t given(struct judge *judge, struct carry *carry)
+static bool can_have_more(const struct judge *judge, const struct carry *carry)
+{
+    bool collects = carry->kind == CARRY_GROUPS || carry->kind == CARRY_DISTINCT;
+    return carry->kind != CARRY_NOTHING && has_place(carry) && clauses_are_plain(carry) &&
+           (!collects || subject_bound(judge) > 0) &&
+           (carry->kind != CARRY_DISTINCT || distinct_is_told(judge, carry));
+}
+
+static void give_nothing(struct carry *carry)
+{
+    carry->count = 0;
+    carry->lists = 0;
+    for (size_t i = 0; i < carry->item_count; i++)
+        carry->items[i].gives = 0;
+}
+
+/* Which of them are lists: of a group's rows all, of others what the items have. */
+static uint32_t lists_of(const struct carry *carry)
+{
+    uint32_t lists = 0;
+    size_t at = 0;
+    for (size_t i = 0; i < carry->item_count; i++) {
+        const struct range_item *item = &carry->items[i];
+        if (item->gives > 0 && item->below != NULL)
+            lists |= item->below->lists << at;
+        at += item->gives;
+    }
+    return carry->kind == CARRY_ROWS ? lists : ((uint32_t)1 << carry->count) - 1;
+}
+
+static size_t level_gives(struct judge *judge, struct carry *carry)
 {
     bool star = false;
     /* First: what follows looks at each item once for each star. */
     size_t shown = shown_columns(carry, &star);
-    carry->count = 0;
-    if (shown >= TARGETS_MAX || !can_have_more(carry, star))
+    give_nothing(carry);
+    carry->pads = carry->pads && shown + SUBJECTS_MAX <= TARGETS_MAX && has_place(carry) &&
+                  clauses_are_plain(carry);
+    if (shown >= TARGETS_MAX || !can_have_more(judge, carry))
         return 0;
     for (size_t i = 0; i < carry->item_count; i++) {
         carry->items[i].gives = item_gives(judge, carry, &carry->items[i]);
@@ -265,231 +505,47 @@ static size_t given(struct judge *judge, struct carry *carry)
     judge->told += star && carry->count > 0 ? shown : 0;
     if (carry->count > SUBJECTS_MAX || carry->count + shown > TARGETS_MAX ||
         judge->told > STARS_COLUMNS_MAX)
-        carry->count = 0;
+        give_nothing(carry);
+    carry->lists = lists_of(carry);
     return carry->count;
 }
 
-/* ---- changing text and tree ---- */
-
-static const char *name_of(struct judge *judge, size_t index)
+/* A constant goes in front of its columns where the other arm gives something: without a place for
+ * it, none of the union does. */
+static size_t union_gives(struct judge *judge, struct carry *carry)
 {
-    return judge_format(judge, "%s %zu", GUARD_SUBJECT_COLUMN, index);
+    size_t left = given(judge, carry->arms[0]);
+    size_t right = given(judge, carry->arms[1]);
+    carry->count = 0;
+    carry->pads = carry->arms[0]->pads && carry->arms[1]->pads && clauses_are_plain(carry) &&
+                  left + right <= SUBJECTS_MAX;
+    if (!carry->pads)
+        return 0;
+    carry->count = left + right;
+    carry->lists = carry->arms[0]->lists | (right == 0 ? 0 : carry->arms[1]->lists << left);
+    return carry->count;
 }
 
-static PgQuery__Node *target_of(struct judge *judge, const char *item, const char *column,
-                                const char *name)
+static size_t given(struct judge *judge, struct carry *carry)
 {
-    PgQuery__Node *target =
-        tree_new_target(judge->arena, tree_new_column(judge->arena, item, column));
-    if (target != NULL && name[0] != '\0')
-        target->res_target->name = (char *)name;
-    return target;
-}
-
-/* "item".* */
-static PgQuery__Node *star_target(struct judge *judge, const char *item)
-{
-    PgQuery__Node *target = target_of(judge, item, "", "");
-    PgQuery__AStar *star = arena_alloc(judge->arena, sizeof(*star));
-    if (target == NULL || star == NULL)
-        return NULL;
-    pg_query__a__star__init(star);
-    PgQuery__Node *field = target->res_target->val->column_ref->fields[1];
-    pg_query__node__init(field);
-    field->node_case = PG_QUERY__NODE__NODE_A_STAR;
-    field->a_star = star;
-    return target;
-}
-
-/* The new list of a level, and what of it is put into the text. */
-struct writing {
-    struct judge *judge;
-    const struct carry *carry;
-    PgQuery__Node **targets;
-    size_t count, cap;
-    struct buf text;
-    bool failed;
-};
-
-static void put_target(struct writing *writing, PgQuery__Node *target)
-{
-    PgQuery__Node **grown = arena_grow(writing->judge->arena, writing->targets, writing->count,
-                                       &writing->cap, sizeof(PgQuery__Node *));
-    if (grown == NULL || target == NULL) {
-        writing->failed = true;
-        return;
-    }
-    writing->targets = grown;
-    writing->targets[writing->count++] = target;
-}
-
-static void put_column(struct writing *writing, const char *item, const char *column,
-                       const char *name)
-{
-    if (column == NULL || name == NULL) {
-        writing->failed = true;
-        return;
-    }
-    put_target(writing, target_of(writing->judge, item, column, name));
-    text_quote_ident(&writing->text, item);
-    buf_byte(&writing->text, '.');
-    text_quote_ident(&writing->text, column);
-    if (name[0] != '\0') {
-        buf_str(&writing->text, " AS ");
-        text_quote_ident(&writing->text, name);
-    }
-}
-
-/* What was put since the last one; NULL: no memory. */
-static const char *written(struct writing *writing)
-{
-    const char *text = text_take(&writing->text, writing->judge->arena);
-    return writing->failed ? NULL : text;
-}
-
-static bool gives_under(const struct carry *carry, const PgQuery__ColumnRef *star)
-{
-    for (size_t i = 0; i < carry->item_count; i++) {
-        if (carry->items[i].gives > 0 && covers(star, &carry->items[i]))
-            return true;
-    }
-    return false;
-}
-
-/* A star becomes what it stands for, without the subjects. */
-static enum status tell_star(struct writing *writing, const PgQuery__ColumnRef *star)
-{
-    struct judge *judge = writing->judge;
-    const char *separator = "";
-    size_t at = 0;
-    size_t end = 0;
-    if (!star_place(judge, star, &at, &end))
-        return judge_refuse(judge, ERR_INTERNAL, "XX000", "internal", "star", SIZE_MAX,
-                            "a star was not found in the text");
-    buf_init(&writing->text, 0);
-    for (size_t i = 0; i < writing->carry->item_count && !writing->failed; i++) {
-        const struct range_item *item = &writing->carry->items[i];
-        if (!covers(star, item))
-            continue;
-        for (size_t k = 0; k < item->columns.count && item->gives > 0; k++) {
-            buf_str(&writing->text, separator);
-            put_column(writing, item->emitted, item->columns.names[k], "");
-            separator = ", ";
-        }
-        if (item->gives > 0)
-            continue;
-        buf_str(&writing->text, separator);
-        text_quote_ident(&writing->text, item->emitted);
-        buf_str(&writing->text, ".*");
-        put_target(writing, star_target(judge, item->emitted));
-        separator = ", ";
-    }
-    return rewrite_edit(judge, at, end - at, written(writing));
-}
-
-/* ORDER BY 2 means another column now. */
-static enum status shift_order(struct judge *judge, struct carry *carry)
-{
-    enum status status = OK;
-    for (size_t i = 0; i < carry->sort_count && status == OK; i++) {
-        PgQuery__AConst *constant = NULL;
-        if (!order_number(carry->sort[i], &constant))
-            continue;
-        size_t at = constant->location < 0 ? SIZE_MAX : (size_t)constant->location;
-        size_t digits = at == SIZE_MAX ? 0 : strspn(judge->request->sql + at, "0123456789");
-        if (digits == 0)
-            return judge_refuse(judge, ERR_INTERNAL, "XX000", "internal", "order", at,
-                                "a number in ORDER BY was not found in the text");
-        constant->ival->ival += (int32_t)carry->count;
-        status = rewrite_edit(judge, at, digits, judge_format(judge, "%d", constant->ival->ival));
-    }
-    return status;
-}
-
-static enum status read_subject(struct judge *judge, struct range_item *item)
-{
-    const char *name = text_qualified(judge->arena, item->subject->pair, item->subject->view);
-    const char *text =
-        name == NULL ? NULL : judge_format(judge, "%s%s", name, item->emitted_suffix);
-    item->var->relname = arena_strdup(judge->arena, item->subject->view);
-    if (text == NULL || item->var->relname == NULL)
-        return judge_no_memory(judge);
-    judge->subjects_carried++;
-    return rewrite_amend(judge, item->emitted_edit, text);
-}
-
-/* What is put in front of the client's columns; NULL: no memory. */
-static const char *put_subjects(struct writing *writing)
-{
-    struct judge *judge = writing->judge;
-    const struct carry *carry = writing->carry;
-    bool none = *carry->target_count == 0;
-    size_t index = 0;
-    buf_init(&writing->text, 0);
-    /* On a line of its own: a comment may be the last that stands there. */
-    buf_str(&writing->text, none ? "\nRETURNING " : "");
-    for (size_t i = 0; i < carry->item_count; i++) {
-        const struct range_item *item = &carry->items[i];
-        for (size_t k = 0; k < item->gives; k++) {
-            const char *column = item->below == NULL ? GUARD_SUBJECT_COLUMN : name_of(judge, k + 1);
-            index++;
-            put_column(writing, item->emitted, column, name_of(judge, index));
-            buf_str(&writing->text, none && index == carry->count ? "" : ", ");
-        }
-    }
-    return written(writing);
-}
-
-static enum status write_targets(struct judge *judge, struct carry *carry, size_t end)
-{
-    struct writing writing = {.judge = judge, .carry = carry};
-    const struct piece piece = {.text = put_subjects(&writing)};
-    bool none = *carry->target_count == 0;
-    size_t at = none ? end : (size_t)(*carry->targets)[0]->res_target->location;
-    enum status status = OK;
-    for (size_t i = 0; i < *carry->target_count && status == OK; i++) {
-        PgQuery__Node *target = (*carry->targets)[i];
-        const PgQuery__ColumnRef *star = star_of(target);
-        if (star != NULL && gives_under(carry, star))
-            status = tell_star(&writing, star);
-        else
-            put_target(&writing, target);
-    }
-    if (status == OK && (writing.failed || piece.text == NULL))
-        status = judge_no_memory(judge);
-    if (status != OK)
-        return status;
-    *carry->targets = writing.targets;
-    *carry->target_count = writing.count;
-    return rewrite_frame(judge, at, 0, !none, &piece, 1);
-}
-
-/* `end`: where the statement ends. */
-static enum status carry_out(struct judge *judge, struct carry *carry, size_t end)
-{
-    enum status status = OK;
-    for (size_t i = 0; i < carry->item_count && status == OK; i++) {
-        struct range_item *item = &carry->items[i];
-        if (item->gives > 0)
-            status = item->below == NULL ? read_subject(judge, item)
-                                         : carry_out(judge, item->below, end);
-    }
-    if (status == OK)
-        status = shift_order(judge, carry);
-    return status == OK ? write_targets(judge, carry, end) : status;
+    carry->first = 0;
+    carry->total = carry->kind == CARRY_UNION ? union_gives(judge, carry)
+                   : carry->targets != NULL   ? level_gives(judge, carry)
+                                              : 0; /* another set operation */
+    return carry->total;
 }
 
 /* A mission may ask that every record names exactly whose rows were read. */
 static enum status accept_open(struct judge *judge)
 {
-    const struct judge_request *request = judge->request;
-    bool exact = request->mission >= 0 && !judge->verdict->unrestricted && !request->sketch &&
-                 request->policy->missions[request->mission].exact_subjects;
+    bool exact =
+        subject_is_exact(judge) && !judge->verdict->unrestricted && !judge->request->sketch;
     return exact ? judge_unsupported(judge, "subject",
                                      "a statement that reads rows without telling whose they are",
                                      "The mission asks for exact_subjects: read the rows "
-                                     "themselves, without aggregates, GROUP BY, DISTINCT, UNION, "
-                                     "COPY or a sub-query in an expression.")
+                                     "themselves, without UNION, COPY or a sub-query in an "
+                                     "expression, and without aggregates, GROUP BY and DISTINCT "
+                                     "unless it has group_subjects.")
                  : OK;
 }
 
@@ -499,8 +555,9 @@ enum status judge_subjects(struct judge *judge, struct verdict_statement *out)
     enum status status = OK;
     if (top != NULL && !judge->request->sketch && given(judge, top) > 0) {
         out->subjects = top->count;
-        out->subjects_only = *top->target_count == 0;
-        status = carry_out(judge, top, out->start + out->len);
+        out->subject_lists = top->lists;
+        out->subjects_only = top->targets != NULL && *top->target_count == 0;
+        status = subject_carry_out(judge, top, out->start + out->len);
     }
     /* What the database's own functions read is not in the statement's text. */
     out->subjects_open = judge->calls_foreign_function ||

@@ -49,6 +49,12 @@ static void mission_exact_subjects(const struct value *value)
     (void)value_bool(value, &((struct raw_mission *)value->entry)->mission.exact_subjects);
 }
 
+static void mission_group_subjects(const struct value *value)
+{
+    (void)value_count(value, 1, POLICY_GROUP_SUBJECTS_MAX,
+                      &((struct raw_mission *)value->entry)->mission.group_subjects);
+}
+
 static void mission_hours(const struct value *value)
 {
     struct policy_mission *mission = &((struct raw_mission *)value->entry)->mission;
@@ -150,6 +156,7 @@ static const struct value_key mission_keys[] = {
     {"rows_per_hour", NULL, mission_rows_per_hour},
     {"patients_per_hour", NULL, mission_patients_per_hour},
     {"exact_subjects", NULL, mission_exact_subjects},
+    {"group_subjects", NULL, mission_group_subjects},
     {"hours", NULL, mission_hours},
     {"addresses", NULL, mission_addresses},
     {"break_glass", NULL, mission_break_glass},

@@ -247,7 +247,8 @@ patients_of(struct session *session, const struct request *request, struct audit
     if (session->subjects != NULL)
         subjects_list(session->subjects, room);
     /* Of what was withheld some may be named. */
-    room->aggregate = request->over_limit || reads_more(request->statement, request->index) ||
+    room->aggregate = request->over_limit || request->inexact ||
+                      reads_more(request->statement, request->index) ||
                       (use != NULL && reads_more(use->statement, use->index));
     return room->failed || room->aggregate || room->number_count + room->text_count > 0 ? room
                                                                                         : NULL;
@@ -286,6 +287,22 @@ static void subjects_named(struct session *session)
     session->subjects = NULL;
 }
 
+/* One row of groups may bring more patients than a record names. */
+static enum status more(struct session *session, const struct request *request, uint64_t id,
+                        const struct audit_patients *patients)
+{
+    struct audit_patients rest = {0};
+    if (patients != NULL)
+        rest = *patients;
+    enum status status = OK;
+    do {
+        const struct audit_patients part = subjects_part(&rest);
+        status = audit_more(session->worker->audit, who_of(session), id, request->rows,
+                            request->bytes, patients == NULL ? NULL : &part);
+    } while (status == OK && rest.number_count + rest.text_count > 0);
+    return status;
+}
+
 enum status result_audit_more(struct session *session, struct request *request)
 {
     uint64_t *begun = begun_of(request);
@@ -301,11 +318,9 @@ enum status result_audit_more(struct session *session, struct request *request)
             return status;
         *begun = id + 1;
     }
-    const struct audit_patients *patients = patients_of(session, request, &room);
     if (first && session->subjects == NULL)
         return OK;
-    enum status status = audit_more(session->worker->audit, who_of(session), *begun - 1,
-                                    request->rows, request->bytes, patients);
+    enum status status = more(session, request, *begun - 1, patients_of(session, request, &room));
     subjects_named(session);
     return status;
 }
@@ -349,6 +364,11 @@ enum status result_audit_done(struct session *session, struct request *request,
 {
     uint64_t now = clock_microseconds();
     struct audit_patients room;
+    if (session->subjects != NULL && subjects_full(session->subjects)) {
+        enum status status = result_audit_more(session, request);
+        if (status != OK)
+            return status;
+    }
     const struct audit_outcome outcome = {
         .sqlstate = sqlstate,
         .tag = tag,

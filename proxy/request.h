@@ -45,8 +45,9 @@ struct request {
                       fails */
     bool
         over_limit; /* the mission's max_rows was passed: an error was given, the rest is dropped */
-    bool failed;    /* an ErrorResponse was seen */
-    bool more;      /* QUERY: another part of the client's text follows, so no ReadyForQuery */
+    bool inexact; /* of a group of its rows not everybody was named: the record does not name all */
+    bool failed;  /* an ErrorResponse was seen */
+    bool more;    /* QUERY: another part of the client's text follows, so no ReadyForQuery */
     bool copy_in;
     unsigned copy_stage;         /* COPY FROM: how many of its statements are complete */
     uint64_t copied;             /* COPY FROM: rows that went into the table */

@@ -437,6 +437,7 @@ static enum status on_complete(struct session *session, struct request *head,
     if (status == OK && !head->failed) {
         status = result_cover(session, result_audit_done(session, head, NULL, tag, false));
         head->rows = head->bytes = 0;
+        head->inexact = false;
         head->copy_out = false;
         head->index++;
     }
@@ -563,7 +564,7 @@ static enum status on_running_description(struct session *session, const struct 
     size_t hidden;
     size_t left;
     enum status status = on_row_description(session, head, message, &hidden, &left);
-    if (status != OK || hidden != result_subjects(head))
+    if (status != OK || hidden != result_subjects(head).count)
         return ERR_PROTOCOL;
     if (!result_hides_rows(head))
         result_emit(session, message);

@@ -22,6 +22,8 @@ NODISCARD enum status result_rows(struct session *session, const unsigned char *
 /* Part of a long DataRow or CopyData, the first with its header; `left` bytes are still to come. */
 NODISCARD enum status result_piece(struct session *session, unsigned char type, const void *bytes,
                                    size_t len, size_t left, bool first);
+/* Is enough of a long DataRow there for the first part, its header and what else has come of it? */
+bool result_subjects_are_in(const struct session *session, const unsigned char *bytes, size_t len);
 /* Delivers canned answers that have come to the head of the queue. */
 NODISCARD enum status result_pump(struct session *session);
 /* An error in an extended group, or a mute: drops what the client's message at hand was to be. */

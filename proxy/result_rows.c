@@ -78,10 +78,20 @@ static const struct verdict_statement *gives(const struct request *head)
                  : statement_at(head->statement, head->index);
 }
 
-size_t result_subjects(const struct request *head)
+struct subjects_shape result_subjects(const struct request *head)
 {
     const struct verdict_statement *statement = gives(head);
-    return statement == NULL ? 0 : statement->subjects;
+    return statement == NULL
+               ? (struct subjects_shape){0}
+               : (struct subjects_shape){statement->subjects, statement->subject_lists};
+}
+
+bool result_subjects_are_in(const struct session *session, const unsigned char *bytes, size_t len)
+{
+    const struct request *head = requests_head(&session->requests);
+    return head == NULL || bytes[0] != 'D' ||
+           subjects_are_in(result_subjects(head), bytes + WIRE_HEADER_BYTES,
+                           len - WIRE_HEADER_BYTES);
 }
 
 bool result_hides_rows(const struct request *head)
@@ -107,12 +117,21 @@ static enum status keep_subjects(struct session *session, const struct request *
     return *subjects == NULL ? ERR_MEMORY : OK;
 }
 
-static enum status take_subjects(struct session *session, const struct request *head, size_t hidden,
-                                 unsigned char **body, size_t *len)
+/* A group had more of them than the policy has named: the record says so. */
+static void note_over(struct request *head, const struct subjects *subjects)
+{
+    head->inexact = head->inexact || (subjects != NULL && subjects_over(subjects));
+}
+
+static enum status take_subjects(struct session *session, struct request *head,
+                                 struct subjects_shape hidden, unsigned char **body, size_t *len)
 {
     struct subjects *subjects;
     enum status status = keep_subjects(session, head, &subjects);
-    return status == OK ? subjects_take(subjects, hidden, body, len) : status;
+    if (status == OK)
+        status = subjects_take(subjects, hidden, body, len);
+    note_over(head, subjects);
+    return status;
 }
 
 static bool names_enough(const struct session *session)
@@ -148,8 +167,9 @@ enum status result_row(struct session *session, struct request *head,
                        const struct wire_message *message)
 {
     struct wire_message shown = *message;
-    size_t hidden = message->type == 'D' ? result_subjects(head) : 0;
-    if (hidden > 0) {
+    struct subjects_shape hidden =
+        message->type == 'D' ? result_subjects(head) : (struct subjects_shape){0};
+    if (hidden.count > 0) {
         unsigned char *body = (unsigned char *)message->body; /* in the server's own buffer */
         enum status taken = take_subjects(session, head, hidden, &body, &shown.len);
         if (taken != OK)
@@ -194,8 +214,8 @@ static unsigned char *begin_row(unsigned char *body, size_t body_len)
 }
 
 /* Puts the row out, unless the client asked for none. */
-static enum status put_without_subjects(struct subjects *subjects, size_t hidden, struct buf *out,
-                                        const unsigned char *row, size_t size)
+static enum status put_without_subjects(struct subjects *subjects, struct subjects_shape hidden,
+                                        struct buf *out, const unsigned char *row, size_t size)
 {
     unsigned char *body = (unsigned char *)row + WIRE_HEADER_BYTES; /* the server's own buffer */
     size_t len = size - WIRE_HEADER_BYTES;
@@ -214,24 +234,26 @@ enum status result_rows(struct session *session, const unsigned char *bytes, siz
         return OK;
     size_t size = 0;
     uint64_t rows = 0;
-    size_t hidden = bytes[0] == 'D' ? result_subjects(head) : 0;
-    bool shown = hidden == 0 || !result_hides_rows(head);
+    struct subjects_shape hidden =
+        bytes[0] == 'D' ? result_subjects(head) : (struct subjects_shape){0};
+    bool shown = hidden.count == 0 || !result_hides_rows(head);
     struct buf *out = &session->out.bytes;
     size_t before = buf_len(out);
     struct subjects *subjects = NULL;
-    enum status status = hidden == 0 ? OK : keep_subjects(session, head, &subjects);
+    enum status status = hidden.count == 0 ? OK : keep_subjects(session, head, &subjects);
     while (status == OK && wire_row_size(bytes + *taken, len - *taken, bytes[0], &size) &&
-           !(hidden > 0 && subjects_full(subjects))) {
-        if (hidden > 0)
+           !(hidden.count > 0 && subjects_full(subjects))) {
+        if (hidden.count > 0)
             status =
                 put_without_subjects(subjects, hidden, shown ? out : NULL, bytes + *taken, size);
         *taken += size;
         rows++;
     }
+    note_over(head, subjects);
     if (rows == 0 || status != OK)
         return status;
     session->answer_waits = false;
-    if (hidden == 0)
+    if (hidden.count == 0)
         buf_append(out, bytes, *taken);
     head->bytes += buf_len(out) - before;
     head->rows += shown ? rows : 0;
@@ -243,8 +265,9 @@ enum status result_rows(struct session *session, const unsigned char *bytes, siz
 
 /* The subjects are in front, so the first piece has them. Its header comes to stand before what is
  * left of it. */
-static enum status shorten_piece(struct session *session, const struct request *head, size_t hidden,
-                                 const void **bytes, size_t *len, size_t left)
+static enum status shorten_piece(struct session *session, struct request *head,
+                                 struct subjects_shape hidden, const void **bytes, size_t *len,
+                                 size_t left)
 {
     unsigned char *body = (unsigned char *)*bytes + WIRE_HEADER_BYTES; /* the server's own buffer */
     size_t body_len = *len - WIRE_HEADER_BYTES;
@@ -267,8 +290,9 @@ enum status result_piece(struct session *session, unsigned char type, const void
     /* No node's line is that long. */
     if (explain_runs(head) && !session_unrestricted(session))
         return OK;
-    size_t hidden = first && type == 'D' ? result_subjects(head) : 0;
-    if (hidden > 0) {
+    struct subjects_shape hidden =
+        first && type == 'D' ? result_subjects(head) : (struct subjects_shape){0};
+    if (hidden.count > 0) {
         enum status taken = shorten_piece(session, head, hidden, &bytes, &len, left);
         if (taken != OK)
             return taken;

@@ -5,13 +5,14 @@
 #define PGVIGIL_PROXY_RESULT_ROWS_H
 
 #include "proxy/result.h"
+#include "proxy/subjects.h"
 
 /* A DataRow or CopyData of the request at the head. As result_message. */
 NODISCARD enum status result_row(struct session *session, struct request *head,
                                  const struct wire_message *message);
 
-/* How many columns of the head's rows tell whose they are: not the client's. */
-size_t result_subjects(const struct request *head);
+/* The columns of the head's rows that tell whose they are: not the client's. */
+struct subjects_shape result_subjects(const struct request *head);
 /* The client asked for none: RETURNING was added for the record. */
 bool result_hides_rows(const struct request *head);
 /* One more row, for the record and the limits. */

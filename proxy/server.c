@@ -153,7 +153,10 @@ static bool process_one(struct server *server)
     if (status == OK && row && server->state == SERVER_ACTIVE && len > PIECE_BYTES &&
         buf_len(&server->in) < len + WIRE_HEADER_BYTES) {
         /* What stands in front of the client's columns must be in the first piece. */
-        if (buf_len(&server->in) < PIECE_FIRST)
+        size_t have = buf_len(&server->in);
+        if (have < PIECE_FIRST ||
+            (have < SERVER_MESSAGE_MAX &&
+             !result_subjects_are_in(server->session, buf_head(&server->in), have)))
             return false;
         server->piece_type = type;
         server->piece_left = len;

@@ -23,6 +23,7 @@ struct subjects {
     const char **listed;
     size_t text_count, listed_cap;
     bool sorted;
+    bool over;   /* of a group there were more than are named */
     bool rising; /* the numbers are in order and each is there once */
 };
 
@@ -49,7 +50,7 @@ void subjects_free(struct subjects *subjects)
 void subjects_clear(struct subjects *subjects)
 {
     subjects->count = subjects->text_count = 0;
-    subjects->sorted = false;
+    subjects->sorted = subjects->over = false;
     subjects->rising = true;
     buf_clear(&subjects->texts);
 }
@@ -177,6 +178,72 @@ enum status subjects_add(struct subjects *subjects, const void *text, size_t len
                                          : add_text(subjects, text, len);
 }
 
+/* ---- lists ---- */
+
+/* An element in quotes, which begins behind the first; *at comes to stand behind the last. */
+static enum status add_quoted(struct subjects *subjects, char *text, size_t len, size_t *at)
+{
+    char *element = text + *at;
+    size_t size = 0;
+    while (*at < len && text[*at] != '"') {
+        *at += text[*at] == '\\' ? 1 : 0;
+        if (*at < len)
+            element[size++] = text[(*at)++];
+    }
+    if (*at >= len)
+        return ERR_PROTOCOL;
+    (*at)++;
+    return subjects_add(subjects, element, size);
+}
+
+static enum status add_plain(struct subjects *subjects, char *text, size_t len, size_t *at)
+{
+    char *element = text + *at;
+    size_t size = 0;
+    while (*at + size < len && element[size] != ',' && element[size] != '}')
+        size++;
+    *at += size;
+    if (size == 0)
+        return ERR_PROTOCOL;
+    /* Nobody: an outer join. The word itself stands in quotes. */
+    return size == 4 && memcmp(element, "NULL", 4) == 0 ? OK
+                                                        : subjects_add(subjects, element, size);
+}
+
+/* One array, behind its brace. */
+static enum status add_array(struct subjects *subjects, char *text, size_t len, size_t *at)
+{
+    char end = ',';
+    while (end == ',') {
+        bool quoted = *at < len && text[*at] == '"';
+        *at += quoted ? 1 : 0;
+        enum status status =
+            quoted ? add_quoted(subjects, text, len, at) : add_plain(subjects, text, len, at);
+        if (status != OK)
+            return status;
+        end = *at < len ? text[(*at)++] : '\0';
+    }
+    return end == '}' ? OK : ERR_PROTOCOL;
+}
+
+enum status subjects_add_list(struct subjects *subjects, char *text, size_t len)
+{
+    size_t at = 0;
+    enum status status = OK;
+    while (at < len && status == OK) {
+        char first = text[at++];
+        subjects->over = subjects->over || first == '!';
+        if (first != '!')
+            status = first == '{' ? add_array(subjects, text, len, &at) : ERR_PROTOCOL;
+    }
+    return status;
+}
+
+bool subjects_over(const struct subjects *subjects)
+{
+    return subjects->over;
+}
+
 bool subjects_full(struct subjects *subjects)
 {
     return subjects->count + subjects->text_count >= SUBJECTS_RECORD_MAX ||
@@ -194,6 +261,25 @@ void subjects_list(struct subjects *subjects, struct audit_patients *out)
                                    .texts = subjects->listed,
                                    .text_count = subjects->sorted ? subjects->text_count : 0,
                                    .failed = !subjects->sorted};
+}
+
+struct audit_patients subjects_part(struct audit_patients *rest)
+{
+    struct audit_patients part = *rest;
+    size_t bytes = 0;
+    if (part.number_count > SUBJECTS_RECORD_MAX)
+        part.number_count = SUBJECTS_RECORD_MAX;
+    part.text_count = 0;
+    while (part.text_count < rest->text_count &&
+           part.number_count + part.text_count < SUBJECTS_RECORD_MAX && bytes < TEXT_RECORD_MAX)
+        bytes += strlen(rest->texts[part.text_count++]);
+    if (part.number_count > 0)
+        rest->numbers += part.number_count;
+    if (part.text_count > 0)
+        rest->texts += part.text_count;
+    rest->number_count -= part.number_count;
+    rest->text_count -= part.text_count;
+    return part;
 }
 
 /* ---- in messages ---- */
@@ -214,27 +300,42 @@ static enum status shorten(unsigned char **body, size_t *len, size_t columns, si
     return OK;
 }
 
-enum status subjects_take(struct subjects *subjects, size_t count, unsigned char **body,
-                          size_t *len)
+bool subjects_are_in(struct subjects_shape shape, const unsigned char *body, size_t len)
+{
+    struct wire_cursor cursor;
+    wire_cursor_init(&cursor, body, len);
+    (void)wire_get_u16(&cursor);
+    for (size_t i = 0; i < shape.count && !cursor.failed; i++) {
+        int32_t value_len = 0;
+        (void)wire_get_value(&cursor, &value_len);
+    }
+    return !cursor.failed;
+}
+
+enum status subjects_take(struct subjects *subjects, struct subjects_shape shape,
+                          unsigned char **body, size_t *len)
 {
     struct wire_cursor cursor;
     wire_cursor_init(&cursor, *body, *len);
     size_t columns = wire_get_u16(&cursor);
-    if (columns < count)
+    if (columns < shape.count)
         return ERR_PROTOCOL;
-    for (size_t i = 0; i < count; i++) {
+    for (size_t i = 0; i < shape.count; i++) {
         int32_t value_len = 0;
         const unsigned char *value = wire_get_value(&cursor, &value_len);
         if (value == NULL || subjects == NULL)
             continue;
-        enum status status = subjects_add(subjects, value, (size_t)value_len);
+        size_t size = (size_t)value_len;
+        enum status status = (shape.lists >> i & 1) != 0
+                                 ? subjects_add_list(subjects, (char *)value, size)
+                                 : subjects_add(subjects, value, size);
         if (status != OK)
             return status;
     }
     size_t left = wire_left(&cursor);
     if (cursor.failed || left > *len - 2)
         return ERR_PROTOCOL;
-    return shorten(body, len, columns, count, *len - 2 - left);
+    return shorten(body, len, columns, shape.count, *len - 2 - left);
 }
 
 static bool is_subject(const char *name)

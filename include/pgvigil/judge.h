@@ -169,6 +169,7 @@ struct verdict_statement {
     const uint32_t *types; /* PREPARE: OIDs of its parameters' types */
     size_t type_count;
     size_t subjects;        /* columns in front of the client's that tell whose a row is */
+    uint32_t subject_lists; /* bit by bit, which of them hold lists: rows of groups */
     bool subjects_only;     /* the client asked for no rows */
     bool subjects_open;     /* it reads rows of somebody that those columns do not tell */
     bool hold;              /* DECLARE ... WITH HOLD */

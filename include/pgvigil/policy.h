@@ -97,6 +97,9 @@ struct policy_network {
     const char *text;
 };
 
+/* What a mission's group_subjects may be: a list of as many is one value of one row. */
+#define POLICY_GROUP_SUBJECTS_MAX 100000
+
 struct policy_mission {
     const char *name;
     const char *title;                /* or NULL */
@@ -108,7 +111,8 @@ struct policy_mission {
     const struct policy_network *addresses; /* of clients; count 0: everywhere */
     size_t address_count;
     const struct policy_break_glass *break_glass; /* NULL: an ordinary mission */
-    bool exact_subjects; /* statements whose patients cannot be told by rows are refused */
+    uint64_t group_subjects; /* patients that one row of groups may name; 0: none */
+    bool exact_subjects;     /* statements whose patients cannot be told by rows are refused */
     struct policy_place place;
 };
 

@@ -3,6 +3,8 @@ Generated statements over the clinic, each with another text that tells whose ro
 LIMIT, with the subjects written out in the select list at every level. PostgreSQL answers the second one on the views that
 oracle_schema.py writes from the policy; nothing of pgvigil's is asked.
 
+Of groups the other text collects them as one text, PATIENT PATIENT..., with the same GROUP BY, HAVING, ORDER BY and LIMIT.
+
 `exact`: the record must name exactly these. Otherwise it must say that it is not exact, and may not name anyone else.
 """
 import random
@@ -35,8 +37,10 @@ class Source:
 
 
 class Statements:
-    def __init__(self, seed, pair):
+    def __init__(self, seed, pair, groups):
+        """groups: the pair's mission has group_subjects, so that groups, too, are told exactly."""
         self.random = random.Random("%s/%s" % (seed, pair))
+        self.groups = groups
         self.pair, self.tables, self.count = pair, NURSE if pair == "nurse" else TABLES, 0
 
     def name(self, letter):
@@ -62,7 +66,7 @@ class Statements:
                       [] if subject is None else [subject.format(a=call)])
 
     def derived(self, depth):
-        inner = self.select(depth - 1, inside=True)
+        inner = self.grouped(depth - 1, inside=True) if self.maybe(0.25) else self.union(depth - 1) if self.maybe(0.1) else self.select(depth - 1, inside=True)
         alias = self.name("q")
         lateral = self.one("", "LATERAL ")
         columns = ["%s.%s" % (alias, n) for n in inner.names]
@@ -141,7 +145,7 @@ class Statements:
                      names, [s[1] for s in subjects], exact)
 
     def with_query(self, mark):
-        inner = self.select(1, inside=True)
+        inner = self.one(self.select, self.select, self.grouped)(1, inside=True)
         alias = self.name("w")
         subjects = ", ".join("%s.%s" % (alias, s) for s in inner.subjects) or "NULL"
         list_ = self.one("%s.k", "%s.*") % alias
@@ -151,14 +155,100 @@ class Statements:
                      "WITH %s AS (%s) SELECT %s FROM %s%s" % (alias, inner.truth, subjects, alias, also), [], inner.subjects,
                      inner.exact and not (twice and inner.subjects))
 
-    def grouped(self, mark):
+    def grouped(self, depth, inside=False, mark=None):
+        """Rows of groups: GROUP BY, aggregates alone, or DISTINCT."""
+        sources = [self.source(depth) for _ in range(self.one(1, 1, 2))]
+        if len({s.alias for s in sources}) < len(sources):
+            sources = sources[:1]
+        exact = all(s.exact for s in sources)
+        text, truth = self.joined(sources)
+        where = ""
+        if self.maybe(0.5):
+            condition, tells = self.where(sources)
+            where = " WHERE " + condition
+            exact = exact and tells
+        first, link = sources[0].key, sources[0].link or "0"
+        told = ["string_agg((%s)::text, ' ')" % s for source in sources for s in source.subjects]
+        if self.maybe(0.35):
+            return self.distinct(sources, text + where, truth + where, told, exact, inside, mark)
+        by = [self.one(*(c for s in sources for c in s.columns + [s.key])) for _ in range(self.one(0, 1, 1, 2))]
+        by = list(dict.fromkeys(by))
+        outputs = ["max(%s) AS k" % first, "min(%s) AS %s" % (link, "l" if sources[0].link else "z")] if inside else []
+        names = ["k", "l" if sources[0].link else "z"] if inside else []
+        at = len(outputs)
+        for expression in by + [self.one("count(*)", "count(DISTINCT %s)" % first, "max(%s) + 1" % first, "count(*) FILTER (WHERE %s > 40)" % first)]:
+            outputs.append("%s AS %s" % (expression, self.name("g")))
+            names.append(outputs[-1].rsplit(" ", 1)[1])
+        if mark:
+            outputs.append("1 AS " + mark)
+        rollup = by and self.maybe(0.2)
+        numbers = [str(at + 1 + i) for i in range(len(by))]
+        group = " GROUP BY ROLLUP (%s)" % ", ".join(by) if rollup else " GROUP BY " + ", ".join(self.one(by, numbers)) if by else ""
+        same = group if rollup else " GROUP BY " + ", ".join(by) if by else ""
+        having = " HAVING count(*) > %d" % self.random.randrange(1, 12) if self.maybe(0.3) else ""
+        order = " ORDER BY " + ", ".join(self.one(by, numbers)) if by and self.maybe(0.5) else ""
+        tail, same = group + having + order, same + having + (" ORDER BY " + ", ".join(by) if order else "")
+        if order and not rollup and self.maybe(0.6):
+            limit = " LIMIT %d" % self.random.randrange(1, 9)
+            tail, same = tail + limit, same + limit
+        return self.collected(outputs, text + where + tail, truth + where + same, told, names, exact, inside)
+
+    def distinct(self, sources, text, truth, told, exact, inside, mark):
+        keys = ["%s AS k" % sources[0].key, "%s AS %s" % (sources[0].link or "0", "l" if sources[0].link else "z")] if inside else []
+        names = ["k", "l" if sources[0].link else "z"] if inside else []
+        outputs, by = list(keys), [k.rsplit(" AS ", 1)[0] for k in keys if not k.startswith("0")]
+        for _ in range(self.one(1, 2)):
+            expression = self.one(*(c for s in sources for c in s.columns + [s.key]))
+            expression = self.one(expression, expression, "upper((%s)::text)" % expression)
+            by.append(expression)
+            outputs.append("%s AS %s" % (expression, self.name("d")))
+            names.append(outputs[-1].rsplit(" ", 1)[1])
+        if mark:
+            outputs.append("1 AS " + mark)
+        limit = " LIMIT %d" % self.random.randrange(1, 9) if self.maybe(0.5) else ""
+        places = [i + 1 for i, o in enumerate(outputs) if o[0] not in "01"]
+        order = " ORDER BY " + ", ".join(map(str, places)) if limit or self.maybe(0.3) else ""
+        same = " GROUP BY " + ", ".join(by) + (" ORDER BY " + ", ".join(by) if order else "") + limit
+        select = self.collected(outputs, text + order + limit, truth + same, told, names, exact, inside)
+        select.text = select.text.replace("SELECT ", self.one("SELECT DISTINCT ", "SELECT  DISTINCT\n"), 1)
+        return select
+
+    def collected(self, outputs, text, truth, told, names, exact, inside):
+        list_ = ", ".join(outputs)
+        subjects = [(t, self.name("s")) for t in told]
+        all_ = ", ".join(["%s AS %s" % s for s in subjects] or ["NULL AS none"])
+        return Query("SELECT %s FROM %s" % (list_, text), "SELECT %s%s FROM %s" % (list_ + ", " if inside else "", all_, truth),
+                     names, [s[1] for s in subjects], exact and (self.groups or not told))
+
+    def union(self, depth, mark=None):
+        """Two or three arms of the columns k and l; whose they are is one text of each."""
+        texts, truths, subjects, exact, second = [], [], [], True, None
+        for _ in range(self.one(2, 2, 3)):
+            inner = self.one(self.select, self.grouped)(depth, inside=True)
+            alias, second = self.name("u"), second or inner.names[1]
+            list_ = "%s.k AS k, %s.%s%s" % (alias, alias, inner.names[1], ", 1 AS " + mark if mark else "")
+            list_ = self.one("", "DISTINCT ") * (not inner.subjects) + list_
+            texts.append("SELECT %s FROM (%s) %s" % (list_, inner.text, alias))
+            told = ", ".join("%s.%s::text" % (alias, s) for s in inner.subjects)
+            truths.append("SELECT %s, %s FROM (%s) %s" % (list_, "concat_ws(' ', %s)" % told if told else "NULL::text", inner.truth, alias))
+            subjects += inner.subjects
+            exact = exact and inner.exact
+        name = self.name("s")
+        all_ = not mark or self.maybe(0.8)
+        order = " ORDER BY 1, 2 DESC" if self.maybe(0.4) else ""
+        truth = "SELECT * FROM (%s) z(k, l%s, %s)" % (" UNION ALL ".join(truths), ", m" if mark else "", name)
+        if mark:
+            truth = "SELECT %s FROM (%s) y" % (name, truth)
+        text = " UNION ALL ".join(texts) if all_ else self.one(" UNION ", " INTERSECT ", " EXCEPT ").join(texts)
+        return Query(text + order, truth, ["k", second], [name] if subjects else [], exact and (all_ or not subjects))
+
+    def aside(self, mark):
+        """What is not told in any mission."""
         source = self.table(self.one("patients", "stays", "appointments"))
         column = self.one(*source.columns)
-        subject = source.subjects[0]
-        text = self.one("SELECT count(*) AS {m} FROM {f}", "SELECT {c}, count(*) AS {m} FROM {f} GROUP BY {c}", "SELECT DISTINCT {c} AS {m} FROM {f}",
-                        "SELECT {c} AS {m} FROM {f} UNION SELECT {c} FROM {f}", "SELECT max({c}) AS {m} FROM {f}",
-                        "SELECT (SELECT count(*) FROM {f}) AS {m}")
-        return Query(text.format(c=column, f=source.text, m=mark), "SELECT %s FROM %s" % (subject, source.text), [], ["s"], exact=False)
+        text = self.one("SELECT {c} AS {m} FROM {f} UNION SELECT {c} FROM {f}", "SELECT (SELECT count(*) FROM {f}) AS {m}", "SELECT 1 AS {m} WHERE EXISTS (SELECT 1 FROM {f})",
+                        "SELECT DISTINCT ON ({c}) {c} AS {m} FROM {f}", "SELECT DISTINCT count(*) AS {m} FROM {f} GROUP BY {c}")
+        return Query(text.format(c=column, f=source.text, m=mark), "SELECT %s FROM %s" % (source.subjects[0], source.text), [], ["s"], exact=False)
 
     def write(self, mark):
         """In a transaction that is rolled back; the truth is read before."""

@@ -20,9 +20,28 @@ SEED = int(os.environ.get("PGVIGIL_SEED", "1"))
 BATCH = 100
 
 
+GROUPS = {"nurse"}  # whose mission has group_subjects
+
+
+def changed_policy(folder, missions):
+    """The clinic's, where each of the missions has the keys as well: {mission: keys}."""
+    policy = folder / "policy"
+    shutil.copytree(harness.CLINIC / "policy", policy)
+    changed = 0
+    for path in policy.glob("*.cfg"):
+        text = path.read_text(encoding="utf-8")
+        for mission, keys in missions.items():
+            text, found = re.subn(r'(\{ name = "%s";)' % mission, r"\1 " + keys, text)
+            changed += found
+        path.write_text(text, encoding="utf-8")
+    assert changed == len(missions)
+    return policy
+
+
 @pytest.fixture(scope="module")
-def stack(make_stack):
-    return make_stack(extra_sql=oracle_schema.EXTRA_SQL, extra_policy=[("90-oracle.cfg", oracle_schema.POLICY)])
+def stack(make_stack, tmp_path_factory):
+    policy = changed_policy(tmp_path_factory.mktemp("groups"), {"care": "group_subjects = 50000;", "research": "group_subjects = 50000;"})
+    return make_stack(extra_sql=oracle_schema.EXTRA_SQL, policy_dir=policy, extra_policy=[("90-oracle.cfg", oracle_schema.POLICY)])
 
 
 @pytest.fixture(scope="module")
@@ -68,7 +87,8 @@ class Trail:
 
 
 def truth(connection, sql):
-    return {str(v) for row in connection.execute(sql).fetchall() for v in row if v is not None}
+    """Each value is one patient's number, or those of a group."""
+    return {one for row in connection.execute(sql).fetchall() for v in row if v is not None for one in str(v).split()}
 
 
 WAYS = ("simple", "text", "binary", "named", "prepare", "rows", "cursor", "binary cursor")
@@ -111,8 +131,8 @@ def run(connection, way, sql, mark):
 @pytest.mark.parametrize("pair", PAIRS)
 def test_records_name_the_patients_that_postgresql_finds(pair, stack, oracles):
     user, mission = PAIRS[pair]
-    made = Statements(SEED, pair)
-    asked, kinds = {}, {"exact": 0, "some": 0, "open": 0}
+    made = Statements(SEED, pair, pair in GROUPS)
+    asked, kinds = {}, {"exact": 0, "some": 0, "open": 0, "groups": 0}
     for start in range(0, COUNT, BATCH):
         with stack.connect(user, mission=mission) as c:
             for n in range(start, min(start + BATCH, COUNT)):
@@ -122,9 +142,13 @@ def test_records_name_the_patients_that_postgresql_finds(pair, stack, oracles):
                     way = "text" if "cursor" in way else way
                     asked[mark] = write(c, oracles[pair], made, mark, way)
                     continue
-                query = made.grouped(mark) if n % 9 == 7 else made.with_query(mark) if n % 9 == 6 else made.select(2, mark=mark)
+                query = (made.aside(mark) if n % 18 == 7 else made.grouped(2, mark=mark) if n % 9 in (3, 7) else made.union(1, mark=mark) if n % 9 == 5
+                         else made.with_query(mark) if n % 9 == 6 else made.select(2, mark=mark))
                 run(c, way, query.text, mark)
                 asked[mark] = (query.text, truth(oracles[pair], query.truth), query.exact)
+    with stack.superuser() as c:  # without what was rolled back: how large a table is decides by which way PostgreSQL reads it
+        for table in ("appointments", "patients", "observations"):
+            c.execute("VACUUM FULL " + table)
     trail = Trail(stack)
     for mark, (text, patients, exact) in asked.items():
         found = trail.patients.get(mark)
@@ -137,8 +161,10 @@ def test_records_name_the_patients_that_postgresql_finds(pair, stack, oracles):
             assert found <= patients, (text, sorted(found - patients)[:10])
         kinds["exact" if exact else "open"] += 1
         kinds["some"] += bool(found)
+        kinds["groups"] += exact and bool(found) and re.search(r"count\(|DISTINCT|UNION", text) is not None
     # The comparison is about something.
-    assert kinds["exact"] > 0.5 * COUNT and kinds["some"] > 0.4 * COUNT and kinds["open"] > 0.05 * COUNT, kinds
+    assert kinds["exact"] > 0.4 * COUNT and kinds["some"] > 0.4 * COUNT and kinds["open"] > 0.05 * COUNT, kinds
+    assert (kinds["groups"] > 0.15 * COUNT) == (pair in GROUPS), kinds
 
 
 def write(connection, oracle, made, mark, way):
@@ -208,6 +234,45 @@ PROTOCOL = {
     "as many columns as there can be": ["SELECT %s FROM patients WHERE id = 4" % ", ".join(["id"] * n) for n in (1663, 1664, 1665)],
     "writes among others": ["BEGIN; %s; SELECT 1; %s; ROLLBACK" % (CALM, ASKED)],
 }
+
+
+# Of the nurse's, whose rows of groups bring lists.
+COUNTS = "SELECT ward_id, count(*) AS n, max(birth_date) FROM patients GROUP BY 1 ORDER BY 1"
+WARDS = "SELECT DISTINCT sex, ward_id FROM patients ORDER BY 2, sex DESC"
+BOTH_ARMS = "SELECT id, family_name FROM patients WHERE id < 60 UNION ALL SELECT count(*), 'stays' FROM stays UNION ALL (SELECT DISTINCT id, name FROM wards ORDER BY 1 LIMIT 1) ORDER BY 1, 2"
+
+GROUPED = {
+    "both descriptions": [extended(sql, describe="SP") + wire.SYNC for sql in (COUNTS, WARDS, BOTH_ARMS)],
+    "formats": [extended(sql, formats=f, describe=d) + wire.SYNC for sql, f in ((COUNTS, (1,)), (COUNTS, (0, 1, 1)), (WARDS, (1, 0)), (BOTH_ARMS, (1, 1)), (BOTH_ARMS, (0, 1))) for d in ("P", "")],
+    "a portal in parts": ["BEGIN", extended(COUNTS, rows=1, portal="a") + wire.execute("a", 1) + wire.execute("a", 0) + wire.SYNC, "COMMIT"],
+    "cursors": ["BEGIN", "DECLARE c SCROLL CURSOR FOR " + COUNTS, "FETCH 1 FROM c", "FETCH BACKWARD 1 FROM c", extended("FETCH ALL FROM c", describe="SP", formats=(0, 1, 1)) + wire.SYNC,
+                "DECLARE d CURSOR WITH HOLD FOR " + WARDS, "COMMIT", "FETCH 2 FROM d", "CLOSE d"],
+    "PREPARE and EXECUTE": ["PREPARE one AS " + BOTH_ARMS, "EXECUTE one", extended("EXECUTE one", describe="SP", formats=(1, 1)) + wire.SYNC, "DEALLOCATE one"],
+    "many statements": ["SELECT 1; %s; SELECT 2; %s; %s" % (COUNTS, WARDS, BOTH_ARMS)],
+    "COPY": ["COPY (%s) TO STDOUT" % sql for sql in (COUNTS, WARDS, BOTH_ARMS)],
+    "an error on the way": ["SELECT ward_id, 1 / (count(*) - count(*)) FROM patients GROUP BY 1", "SELECT DISTINCT 1 / (ward_id - ward_id) FROM patients"],
+    "errors of the text": ["SELECT DISTINCT ward_id FROM patients ORDER BY sex", "SELECT DISTINCT ward_id FROM patients ORDER BY ward_id + 1",
+                           "SELECT ward_id FROM patients GROUP BY 2", "SELECT ward_id FROM patients GROUP BY 0", "SELECT id FROM patients UNION ALL SELECT family_name FROM patients",
+                           "SELECT id FROM patients UNION ALL SELECT id, id FROM patients", "SELECT id FROM patients UNION ALL SELECT id FROM patients ORDER BY 2",
+                           "SELECT id FROM patients UNION ALL SELECT id FROM patients ORDER BY family_name",
+                           "SELECT count(*) FROM patients WHERE count(*) > 1", "SELECT max(count(*)) FROM patients", "SELECT q.c FROM patients p, LATERAL (SELECT count(p.id) AS c) q"],
+    "no rows": ["SELECT count(*), max(id) FROM patients WHERE id < 0", "SELECT DISTINCT id FROM patients WHERE id < 0", "SELECT ward_id, count(*) FROM patients WHERE id < 0 GROUP BY 1",
+                "SELECT count(*) FROM patients HAVING false", "SELECT 1 FROM patients HAVING true"],
+    "forms": ["SELECT ward_id, sex, count(*) FROM patients GROUP BY ROLLUP (1, 2) ORDER BY 1, 2", "SELECT ward_id, count(*) FROM patients GROUP BY CUBE (ward_id) ORDER BY 1",
+              "SELECT sex, rank() OVER (ORDER BY count(*) DESC) FROM patients GROUP BY sex ORDER BY 1", "SELECT mode() WITHIN GROUP (ORDER BY sex) FROM patients", "SELECT DISTINCT 1 FROM patients",
+              "SELECT DISTINCT NULL, 'x' FROM patients", "SELECT DISTINCT generate_series(1, 3) FROM patients ORDER BY 1", "SELECT ward_id, generate_series(1, 2) FROM patients GROUP BY 1 ORDER BY 1, 2",
+              "SELECT DISTINCT p.* FROM patients p JOIN stays s ON s.patient_id = p.id WHERE p.id < 90 ORDER BY p.id", "SELECT DISTINCT sex AS \"order\", ward_id AS \"limit\" FROM patients ORDER BY 1, 2",
+              "SELECT DISTINCT sex\nFROM patients -- the end\n", "SELECT * FROM (SELECT DISTINCT ward_id /* here */ FROM patients /* and here */) q ORDER BY 1",
+              "SELECT id, count(*) FROM patients GROUP BY id HAVING count(*) > 1",
+              "SELECT max(n) FROM (SELECT ward_id, count(*) AS n FROM patients GROUP BY ward_id) q", "WITH q AS (SELECT ward_id, count(*) AS n FROM patients GROUP BY 1) SELECT p.id, q.n FROM patients p JOIN q USING (ward_id) ORDER BY 1"],
+}
+
+
+@pytest.mark.parametrize("case", GROUPED)
+def test_answers_of_groups_are_postgresqls_message_by_message(case, stack, oracles):
+    from side_by_side import Both
+    with Both(stack, oracles["nurse"].info.dbname, "nurse1") as both:
+        both.run(*GROUPED[case])
 
 
 @pytest.mark.parametrize("case", PROTOCOL)
@@ -327,6 +392,14 @@ def test_long_lists_go_on_in_further_records(stack):
     try:
         with stack.connect("reception1", mission="admission") as c:
             assert len(c.execute("SELECT id, family_name AS mk_long FROM patients").fetchall()) == len(ids)
+        with stack.superuser() as c:
+            seen = {str(r[0]) for r in c.execute("SELECT p.id FROM patients p WHERE NOT EXISTS (SELECT 1 FROM objections o WHERE o.patient_id = p.id AND o.purpose = 'research')").fetchall()}
+            assert len(seen) > 15000
+        with stack.connect("research1", mission="research") as c:  # as one list, in front of a row that comes in pieces
+            for binary in (False, True):
+                row = c.execute("SELECT repeat('x', 3000000), count(*) AS mk_list%d FROM patients" % binary, binary=binary).fetchone()
+                assert len(row[0]) == 3000000 and row[1] == len(seen)
+        with stack.connect("reception1", mission="admission") as c:
             wide = c.execute("SELECT repeat('x', 3000000) AS mk_wide, id FROM patients ORDER BY id LIMIT 2").fetchall()
         assert [len(r[0]) for r in wide] == [3000000] * 2
     finally:
@@ -336,6 +409,9 @@ def test_long_lists_go_on_in_further_records(stack):
     assert trail.patients["mk_long"] == ids and trail.exact["mk_long"]
     assert len(trail.whole["mk_long"]) > 2  # begin, more..., end
     assert all(len(expand(r.get("patients", []))) <= 20000 for r in trail.whole["mk_long"])
+    for mark in ("mk_list0", "mk_list1"):
+        assert trail.patients[mark] == seen and trail.exact[mark]
+        assert len(trail.whole[mark]) > 2 and all(len(expand(r.get("patients", []))) <= 10000 for r in trail.whole[mark])
     assert trail.patients["mk_wide"] == {str(r[1]) for r in wide} and trail.exact["mk_wide"]
 
 
@@ -384,19 +460,56 @@ def test_cursors_are_called_exact_only_where_rows_say_it_all(name, stack):
     assert Trail(stack).exact["mk_" + name.lower()] == exact
 
 
+# ---- rows of groups, within a bound ---------------------------------------------------------------------------------------
+
+@pytest.fixture(scope="module")
+def bound(make_stack, tmp_path_factory):
+    """The clinic: receptionists' rows of groups name 20 patients at most, nurses' name everybody."""
+    policy = changed_policy(tmp_path_factory.mktemp("bound"), {"admission": "group_subjects = 20;", "care": "group_subjects = 20; exact_subjects = true;"})
+    return make_stack(policy_dir=policy)
+
+
+def test_groups_of_more_than_the_bound_are_called_aggregate(bound):
+    below = "SELECT %s FROM patients WHERE id < 150 GROUP BY family_name, postcode, ward_id %s"
+    with bound.superuser() as c:
+        groups = [set(map(str, r[0])) for r in c.execute("SELECT array_agg(id) FROM patients WHERE id < 150 GROUP BY GROUPING SETS ((id), (sex))").fetchall()]
+        small = set().union(*(g for g in groups if len(g) <= 20))
+    assert any(len(g) > 20 for g in groups) and small
+    with bound.connect("reception1") as c:
+        c.execute("SELECT id AS mk_few, count(*) FROM patients WHERE id < 150 GROUP BY id")
+        c.execute("SELECT sex AS mk_many, count(*) FROM patients WHERE id < 150 GROUP BY GROUPING SETS ((id), (sex))")
+        c.execute("SELECT max(n) AS mk_lists FROM (SELECT id, count(*) AS n FROM patients WHERE id < 11 GROUP BY id) q")
+        c.execute("SELECT max(n) AS mk_inner FROM (SELECT sex, count(*) AS n FROM patients WHERE id < 150 GROUP BY sex) q")
+        c.execute("SELECT max(n) AS mk_outer FROM (SELECT id, count(*) AS n FROM patients GROUP BY id) q")
+        c.execute("SELECT sex AS mk_after, count(*) FROM patients WHERE id < 150 GROUP BY 1; SELECT count(*) AS mk_then FROM patients WHERE id = 7")
+    trail = Trail(bound)
+    every = {str(n) for n in range(1, 150)}
+    assert trail.exact["mk_few"] and trail.patients["mk_few"] == every == small
+    assert not trail.exact["mk_many"] and trail.patients["mk_many"] == every
+    assert trail.exact["mk_lists"] and trail.patients["mk_lists"] == {str(n) for n in range(1, 11)}
+    assert not trail.exact["mk_inner"] and not trail.exact["mk_outer"] and not trail.exact["mk_after"]
+    assert trail.exact["mk_then"] and trail.patients["mk_then"] == {"7"}  # the statement behind it is judged by itself
+
+
+def test_missions_with_exact_subjects_have_no_bound(bound):
+    with bound.connect("nurse1", mission="care") as c:
+        seen = {str(r[0]) for r in c.execute("SELECT id FROM patients").fetchall()}
+        c.execute("SELECT count(*) AS mk_exact FROM patients")
+        c.execute("SELECT max(n) AS mk_nested FROM (SELECT ward_id, count(*) AS n FROM patients GROUP BY 1) q")
+        with pytest.raises(psycopg.errors.FeatureNotSupported):
+            c.execute("SELECT ward_id FROM patients UNION SELECT 1")
+    trail = Trail(bound)
+    assert len(seen) > 20
+    for mark in ("mk_exact", "mk_nested"):
+        assert trail.exact[mark] and trail.patients[mark] == seen
+
+
 # ---- a mission that asks for it ------------------------------------------------------------------------------------------
 
 @pytest.fixture(scope="module")
 def exact(make_stack, tmp_path_factory):
     """The clinic, where the receptionists' mission has exact_subjects."""
-    policy = tmp_path_factory.mktemp("exact") / "policy"
-    shutil.copytree(harness.CLINIC / "policy", policy)
-    changed = 0
-    for path in policy.glob("*.cfg"):
-        text, found = re.subn(r'(\{ name = "admission";)', r"\1 exact_subjects = true;", path.read_text(encoding="utf-8"))
-        path.write_text(text, encoding="utf-8")
-        changed += found
-    assert changed == 1
+    policy = changed_policy(tmp_path_factory.mktemp("exact"), {"admission": "exact_subjects = true;"})
     return make_stack(policy_dir=policy)
 
 

@@ -213,10 +213,15 @@ static int fixture_setup(void **state)
     int clerk = policy_find_role(fixture_policy, "clerk");
     int analyst = policy_find_role(fixture_policy, "analyst");
     int doctor = policy_find_role(fixture_policy, "doctor");
+    const int doctors[] = {0, policy_find_mission(fixture_policy, "groups"),
+                           policy_find_mission(fixture_policy, "exact")};
     for (size_t i = 0; i < fixture_catalog->relation_count; i++) {
         fixture_guard(builder, analyst, 0, &fixture_catalog->relations[i], GUARD_PLAIN);
-        fixture_guard(builder, doctor, 0, &fixture_catalog->relations[i], GUARD_PLAIN);
-        fixture_guard(builder, doctor, 0, &fixture_catalog->relations[i], GUARD_SUBJECT);
+        for (size_t k = 0; k < sizeof(doctors) / sizeof(doctors[0]); k++) {
+            fixture_guard(builder, doctor, doctors[k], &fixture_catalog->relations[i], GUARD_PLAIN);
+            fixture_guard(builder, doctor, doctors[k], &fixture_catalog->relations[i],
+                          GUARD_SUBJECT);
+        }
         for (int mission = 0; mission < 3; mission++) {
             const struct catalog_relation *relation = &fixture_catalog->relations[i];
             fixture_guard(builder, nurse, mission, relation, GUARD_PLAIN);

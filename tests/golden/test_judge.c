@@ -6,10 +6,11 @@
  *     the statement, as many lines as it needs
  *     => the text that is sent            or    => refused SQLSTATE reason
  *     -- relation(column, column*)...     what the verdict says is read; * is masked, + is written,
- * & both (an empty line); of role doctor also how many subjects are carried. In expected text G:
- * stands for the pair's guard schema and C: for the catalog's. A statement is sent again through
- * PostgreSQL's own parser by verification in judge(); that the result means what it should is the
- * e2e tests' to show. JUDGE_UPDATE=1 rewrites the files with what is; read the diff.
+ * & both (an empty line); of role doctor also how many subjects are carried, and which are lists.
+ * In expected text G: stands for the pair's guard schema and C: for the catalog's. A statement is
+ * sent again through PostgreSQL's own parser by verification in judge(); that the result means what
+ * it should is the e2e tests' to show. JUDGE_UPDATE=1 rewrites the files with what is; read the
+ * diff.
  */
 #include "judge_fixture.h"
 
@@ -84,9 +85,13 @@ static void describe_subjects(struct text *out, const struct verdict *verdict)
 {
     char line[64];
     for (size_t i = 0; i < verdict->statement_count; i++) {
-        (void)snprintf(line, sizeof(line), "-- subjects: %zu%s\n", verdict->statements[i].subjects,
-                       verdict->statements[i].subjects_open ? ", open" : "");
+        const struct verdict_statement *one = &verdict->statements[i];
+        (void)snprintf(line, sizeof(line), "-- subjects: %zu%s", one->subjects,
+                       one->subject_lists > 0 ? ", lists" : "");
         text_put(out, line);
+        for (size_t k = 0; k < one->subjects && one->subject_lists > 0; k++)
+            text_put(out, (one->subject_lists >> k & 1) != 0 ? " 1" : " 0");
+        text_put(out, one->subjects_open ? ", open\n" : "\n");
     }
 }
 

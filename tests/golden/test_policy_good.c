@@ -117,6 +117,8 @@ static void dump_people(struct buf *out, const struct policy *policy)
                    (unsigned long long)mission->max_rows);
         if (mission->rows_per_hour > 0)
             buf_printf(out, " rows_per_hour=%llu", (unsigned long long)mission->rows_per_hour);
+        if (mission->group_subjects > 0)
+            buf_printf(out, " group_subjects=%llu", (unsigned long long)mission->group_subjects);
         if (mission->exact_subjects)
             buf_printf(out, " exact_subjects");
         for (size_t k = 0; k < mission->hours_count; k++)

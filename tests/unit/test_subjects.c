@@ -124,9 +124,93 @@ static void subjects_texts_that_look_like_numbers_stay_texts(void **state)
     subjects_free(subjects);
 }
 
+static enum status add_list(struct subjects *subjects, const char *text, size_t len)
+{
+    char *room = malloc(len + 1); /* of that size: what is read behind it is found */
+    assert_non_null(room);
+    memcpy(room, text, len);
+    enum status status = subjects_add_list(subjects, room, len);
+    free(room);
+    return status;
+}
+
+static void subjects_of_groups_are_read_as_postgresql_writes_arrays(void **state)
+{
+    static const char list[] = "{7,12,\"a b\",\"c\\\"d\\\\\",NULL,\"NULL\",\"\"}{9}";
+    static const char *const texts[] = {"", "NULL", "a b", "c\"d\\"};
+    static const int64_t numbers[] = {7, 9, 12};
+    struct audit_patients listed;
+    (void)state;
+    struct subjects *subjects = subjects_new();
+    assert_non_null(subjects);
+    assert_int_equal(add_list(subjects, list, sizeof list - 1), OK);
+    assert_false(subjects_over(subjects));
+    subjects_list(subjects, &listed);
+    assert_int_equal(listed.number_count, 3);
+    assert_memory_equal(listed.numbers, numbers, sizeof numbers);
+    assert_int_equal(listed.text_count, 4);
+    for (size_t i = 0; i < 4; i++)
+        assert_string_equal(listed.texts[i], texts[i]);
+    assert_int_equal(add_list(subjects, "{1}!{2}", 7), OK);
+    assert_true(subjects_over(subjects));
+    subjects_clear(subjects);
+    assert_false(subjects_over(subjects));
+    assert_int_equal(add_list(subjects, "", 0), OK);
+    /* Cut anywhere but behind an array, it is none. */
+    for (size_t len = 1; len < sizeof list - 1; len++)
+        assert_int_equal(add_list(subjects, list, len),
+                         len == sizeof list - 1 - strlen("{9}") ? OK : ERR_PROTOCOL);
+    static const char *const broken[] = {"7",    "{}",    "{7",       "{7}8",  "{7,}",
+                                         "{,7}", "{\"7}", "{\"7\"8}", "{\"7\\"};
+    for (size_t i = 0; i < sizeof broken / sizeof broken[0]; i++)
+        assert_int_equal(add_list(subjects, broken[i], strlen(broken[i])), ERR_PROTOCOL);
+    subjects_free(subjects);
+}
+
+static void subjects_of_one_list_go_into_as_many_records_as_they_need(void **state)
+{
+    char text[32];
+    size_t parts = 0;
+    size_t named = 0;
+    (void)state;
+    struct subjects *subjects = subjects_new();
+    assert_non_null(subjects);
+    for (size_t i = 0; i < 2 * SUBJECTS_RECORD_MAX + 5; i++) {
+        int len = snprintf(text, sizeof text, i % 2 == 0 ? "%zu" : "p%zu", 3 * i);
+        assert_int_equal(subjects_add(subjects, text, (size_t)len), OK);
+    }
+    struct audit_patients rest;
+    subjects_list(subjects, &rest);
+    while (rest.number_count + rest.text_count > 0) {
+        struct audit_patients part = subjects_part(&rest);
+        assert_in_range(part.number_count + part.text_count, 1, SUBJECTS_RECORD_MAX);
+        named += part.number_count + part.text_count;
+        parts++;
+    }
+    assert_int_equal(named, 2 * SUBJECTS_RECORD_MAX + 5);
+    assert_in_range(parts, 3, 4);
+    subjects_free(subjects);
+}
+
+static void a_row_is_whole_enough_with_its_subjects(void **state)
+{
+    /* Two columns, of 1 and 3 bytes. */
+    static const unsigned char row[] = {0, 2, 0, 0, 0, 1, '7', 0, 0, 0, 3, 'a', 'b', 'c'};
+    (void)state;
+    for (size_t len = 2; len <= sizeof row; len++) {
+        assert_true(subjects_are_in((struct subjects_shape){0}, row, len));
+        assert_int_equal(subjects_are_in((struct subjects_shape){.count = 1}, row, len), len >= 7);
+        assert_int_equal(subjects_are_in((struct subjects_shape){.count = 2}, row, len),
+                         len == sizeof row);
+    }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
+        cmocka_unit_test(subjects_of_groups_are_read_as_postgresql_writes_arrays),
+        cmocka_unit_test(subjects_of_one_list_go_into_as_many_records_as_they_need),
+        cmocka_unit_test(a_row_is_whole_enough_with_its_subjects),
         cmocka_unit_test(subjects_listed_in_any_order_are_sorted_each_once),
         cmocka_unit_test(subjects_full_counts_patients_not_rows),
         cmocka_unit_test(subjects_texts_that_look_like_numbers_stay_texts),

@@ -120,9 +120,9 @@ SELECT p.family_name FROM patients p LEFT JOIN LATERAL (SELECT * FROM stays WHER
 -- subjects: 2
 
 SELECT id FROM stays UNION ALL SELECT ward_id FROM patients
-=> SELECT id FROM "G:"."public.stays" AS "stays" UNION ALL SELECT ward_id FROM "G:"."public.patients" AS "patients"
+=> SELECT "stays"."pgvigil subject" AS "pgvigil subject 1", NULL::pg_catalog.text AS "pgvigil subject 2", id FROM "G:"."public.stays!subject" AS "stays" UNION ALL SELECT NULL::pg_catalog.text AS "pgvigil subject 1", "patients"."pgvigil subject" AS "pgvigil subject 2", ward_id FROM "G:"."public.patients!subject" AS "patients"
 -- public.stays(id) public.patients(ward_id)
--- subjects: 0, open
+-- subjects: 2
 
 SELECT id FROM stays FOR UPDATE
 => SELECT id FROM "G:"."public.stays" AS "stays" FOR UPDATE

@@ -1,0 +1,33 @@
+/*
+ * judge_subject.h: what judge_subject.c (who gives subjects) and judge_subject_text.c (how they are
+ * written) know together. Private to those two.
+ */
+#ifndef PGVIGIL_JUDGE_SUBJECT_H
+#define PGVIGIL_JUDGE_SUBJECT_H
+
+#include "judge_private.h"
+
+/* The star that a target is, or NULL. */
+const PgQuery__ColumnRef *subject_star(const PgQuery__Node *target);
+/* Does it stand for all that the item has? */
+bool subject_covers(const PgQuery__ColumnRef *star, const struct range_item *item);
+/* The star's place in the text; false: it has none, or something else is changed there. */
+bool subject_star_place(const struct judge *judge, const PgQuery__ColumnRef *star, size_t *at,
+                        size_t *end);
+/* The number that stands for a column, or NULL: an element of ORDER BY or of GROUP BY. */
+PgQuery__AConst *subject_number(const PgQuery__Node *element);
+/* How many columns the client sees of a level that gives something and has DISTINCT; SIZE_MAX: it
+ * is not known. */
+size_t subject_shown(const struct carry *carry);
+/* Patients that a row of groups may name; 0: none. */
+uint64_t subject_bound(const struct judge *judge);
+/* Must a record name everybody? The bound does not hold then. */
+bool subject_is_exact(const struct judge *judge);
+/* The byte where the clauses behind WHERE begin, or the level ends; SIZE_MAX: it was not found.
+ * `end`: where the statement does. */
+size_t subject_tail(const struct judge *judge, const struct carry *carry, size_t end);
+
+/* Writes what judge_subject.c found into text and tree. `end`: where the statement ends. */
+NODISCARD enum status subject_carry_out(struct judge *judge, struct carry *carry, size_t end);
+
+#endif

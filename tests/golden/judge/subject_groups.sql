@@ -1,0 +1,212 @@
+# doctor groups
+SELECT count(*) FROM patients
+=> SELECT CASE WHEN pg_catalog.cardinality(pg_catalog.array_agg(DISTINCT "patients"."pgvigil subject" COLLATE pg_catalog."C")) OPERATOR(pg_catalog.>) 100 THEN '!' ELSE pg_catalog.array_agg(DISTINCT "patients"."pgvigil subject" COLLATE pg_catalog."C")::pg_catalog.text END AS "pgvigil subject 1", pg_catalog.count(*) FROM "G:"."public.patients!subject" AS "patients"
+-- public.patients()
+-- subjects: 1, lists 1
+
+SELECT ward_id, count(*) FROM patients GROUP BY 1 ORDER BY 2 DESC, ward_id LIMIT 3
+=> SELECT CASE WHEN pg_catalog.cardinality(pg_catalog.array_agg(DISTINCT "patients"."pgvigil subject" COLLATE pg_catalog."C")) OPERATOR(pg_catalog.>) 100 THEN '!' ELSE pg_catalog.array_agg(DISTINCT "patients"."pgvigil subject" COLLATE pg_catalog."C")::pg_catalog.text END AS "pgvigil subject 1", ward_id, pg_catalog.count(*) FROM "G:"."public.patients!subject" AS "patients" GROUP BY 2 ORDER BY 3 DESC, ward_id LIMIT 3
+-- public.patients(ward_id)
+-- subjects: 1, lists 1
+
+SELECT p.ward_id, max(s.reason) FROM patients p LEFT JOIN stays s ON s.patient_id = 7 GROUP BY p.ward_id HAVING count(*) > 1
+=> SELECT CASE WHEN pg_catalog.cardinality(pg_catalog.array_agg(DISTINCT "p"."pgvigil subject" COLLATE pg_catalog."C")) OPERATOR(pg_catalog.>) 100 THEN '!' ELSE pg_catalog.array_agg(DISTINCT "p"."pgvigil subject" COLLATE pg_catalog."C")::pg_catalog.text END AS "pgvigil subject 1", CASE WHEN pg_catalog.cardinality(pg_catalog.array_agg(DISTINCT "s"."pgvigil subject" COLLATE pg_catalog."C")) OPERATOR(pg_catalog.>) 100 THEN '!' ELSE pg_catalog.array_agg(DISTINCT "s"."pgvigil subject" COLLATE pg_catalog."C")::pg_catalog.text END AS "pgvigil subject 2", p.ward_id, pg_catalog.max(s.reason) FROM "G:"."public.patients!subject" p LEFT JOIN "G:"."public.stays!subject" s ON s.patient_id = 7 GROUP BY p.ward_id HAVING pg_catalog.count(*) > 1
+-- public.patients(ward_id) public.stays(patient_id reason)
+-- subjects: 2, lists 1 1
+
+SELECT DISTINCT ward_id FROM patients -- all of them
+=> SELECT  CASE WHEN pg_catalog.cardinality(pg_catalog.array_agg(DISTINCT "patients"."pgvigil subject" COLLATE pg_catalog."C")) OPERATOR(pg_catalog.>) 100 THEN '!' ELSE pg_catalog.array_agg(DISTINCT "patients"."pgvigil subject" COLLATE pg_catalog."C")::pg_catalog.text END AS "pgvigil subject 1", ward_id FROM "G:"."public.patients!subject" AS "patients" -- all of them 
+GROUP BY 2 
+-- public.patients(ward_id)
+-- subjects: 1, lists 1
+
+SELECT DISTINCT * FROM patients WHERE ward_id = 1 ORDER BY ward_id, 2
+=> SELECT  CASE WHEN pg_catalog.cardinality(pg_catalog.array_agg(DISTINCT "patients"."pgvigil subject" COLLATE pg_catalog."C")) OPERATOR(pg_catalog.>) 100 THEN '!' ELSE pg_catalog.array_agg(DISTINCT "patients"."pgvigil subject" COLLATE pg_catalog."C")::pg_catalog.text END AS "pgvigil subject 1", "patients"."ward_id", "patients"."family_name", "patients"."phone" FROM "G:"."public.patients!subject" AS "patients" WHERE ward_id = 1 
+GROUP BY 2, 3, 4 ORDER BY ward_id, 3
+-- public.patients(ward_id family_name phone)
+-- subjects: 1, lists 1
+
+SELECT DISTINCT(ward_id) FROM patients LIMIT 2
+=> SELECT CASE WHEN pg_catalog.cardinality(pg_catalog.array_agg(DISTINCT "patients"."pgvigil subject" COLLATE pg_catalog."C")) OPERATOR(pg_catalog.>) 100 THEN '!' ELSE pg_catalog.array_agg(DISTINCT "patients"."pgvigil subject" COLLATE pg_catalog."C")::pg_catalog.text END AS "pgvigil subject 1", (ward_id) FROM "G:"."public.patients!subject" AS "patients" 
+GROUP BY 2 LIMIT 2
+-- public.patients(ward_id)
+-- subjects: 1, lists 1
+
+SELECT DISTINCT p.ward_id AS "order", (SELECT 1) FROM patients p WHERE phone = 'x' ORDER BY "order" OFFSET 1
+=> SELECT  CASE WHEN pg_catalog.cardinality(pg_catalog.array_agg(DISTINCT "p"."pgvigil subject" COLLATE pg_catalog."C")) OPERATOR(pg_catalog.>) 100 THEN '!' ELSE pg_catalog.array_agg(DISTINCT "p"."pgvigil subject" COLLATE pg_catalog."C")::pg_catalog.text END AS "pgvigil subject 1", p.ward_id AS "order", (SELECT 1) FROM "G:"."public.patients!subject" p WHERE phone = 'x' 
+GROUP BY 2, 3 ORDER BY "order" OFFSET 1
+-- public.patients(ward_id phone)
+-- subjects: 1, lists 1
+
+SELECT DISTINCT ward_id FROM patients ORDER BY ward_id + 1
+=> SELECT DISTINCT ward_id FROM "G:"."public.patients" AS "patients" ORDER BY ward_id + 1
+-- public.patients(ward_id)
+-- subjects: 0, open
+
+SELECT DISTINCT ward_id FROM patients ORDER BY phone
+=> SELECT DISTINCT ward_id FROM "G:"."public.patients" AS "patients" ORDER BY phone
+-- public.patients(ward_id phone)
+-- subjects: 0, open
+
+SELECT DISTINCT ON (ward_id) ward_id, phone FROM patients
+=> SELECT DISTINCT ON (ward_id) ward_id, phone FROM "G:"."public.patients" AS "patients"
+-- public.patients(ward_id phone)
+-- subjects: 0, open
+
+SELECT DISTINCT (p).* FROM patients p
+=> SELECT DISTINCT (p).* FROM "G:"."public.patients" p
+-- public.patients(ward_id family_name phone)
+-- subjects: 0, open
+
+SELECT DISTINCT rank() OVER (ORDER BY ward_id) FROM patients
+=> SELECT DISTINCT pg_catalog.rank() OVER (ORDER BY ward_id) FROM "G:"."public.patients" AS "patients"
+-- public.patients(ward_id)
+-- subjects: 0, open
+
+SELECT DISTINCT count(*) FROM patients GROUP BY ward_id
+=> SELECT DISTINCT pg_catalog.count(*) FROM "G:"."public.patients" AS "patients" GROUP BY ward_id
+-- public.patients(ward_id)
+-- subjects: 0, open
+
+SELECT id FROM stays UNION ALL SELECT ward_id FROM patients ORDER BY 1
+=> SELECT "stays"."pgvigil subject" AS "pgvigil subject 1", NULL::pg_catalog.text AS "pgvigil subject 2", id FROM "G:"."public.stays!subject" AS "stays" UNION ALL SELECT NULL::pg_catalog.text AS "pgvigil subject 1", "patients"."pgvigil subject" AS "pgvigil subject 2", ward_id FROM "G:"."public.patients!subject" AS "patients" ORDER BY 3
+-- public.stays(id) public.patients(ward_id)
+-- subjects: 2
+
+SELECT ward_id FROM patients UNION ALL SELECT DISTINCT id FROM stays UNION ALL SELECT practitioner FROM team UNION ALL SELECT count(*) FROM stays
+=> SELECT "patients"."pgvigil subject" AS "pgvigil subject 1", NULL::pg_catalog.text AS "pgvigil subject 2", NULL::pg_catalog.text AS "pgvigil subject 3", ward_id FROM "G:"."public.patients!subject" AS "patients" UNION ALL SELECT  NULL::pg_catalog.text AS "pgvigil subject 1", CASE WHEN pg_catalog.cardinality(pg_catalog.array_agg(DISTINCT "stays"."pgvigil subject" COLLATE pg_catalog."C")) OPERATOR(pg_catalog.>) 100 THEN '!' ELSE pg_catalog.array_agg(DISTINCT "stays"."pgvigil subject" COLLATE pg_catalog."C")::pg_catalog.text END AS "pgvigil subject 2", NULL::pg_catalog.text AS "pgvigil subject 3", id FROM "G:"."public.stays!subject" AS "stays" 
+GROUP BY 4 UNION ALL SELECT NULL::pg_catalog.text AS "pgvigil subject 1", NULL::pg_catalog.text AS "pgvigil subject 2", NULL::pg_catalog.text AS "pgvigil subject 3", practitioner FROM "G:"."public.team" AS "team" UNION ALL SELECT NULL::pg_catalog.text AS "pgvigil subject 1", NULL::pg_catalog.text AS "pgvigil subject 2", CASE WHEN pg_catalog.cardinality(pg_catalog.array_agg(DISTINCT "stays"."pgvigil subject" COLLATE pg_catalog."C")) OPERATOR(pg_catalog.>) 100 THEN '!' ELSE pg_catalog.array_agg(DISTINCT "stays"."pgvigil subject" COLLATE pg_catalog."C")::pg_catalog.text END AS "pgvigil subject 3", pg_catalog.count(*) FROM "G:"."public.stays!subject" AS "stays"
+-- public.patients(ward_id) public.stays(id) public.team(practitioner)
+-- subjects: 3, lists 0 1 1
+
+SELECT ward_id FROM patients UNION ALL VALUES (1)
+=> SELECT ward_id FROM "G:"."public.patients" AS "patients" UNION ALL VALUES (1)
+-- public.patients(ward_id)
+-- subjects: 0, open
+
+SELECT ward_id FROM patients UNION SELECT id FROM stays
+=> SELECT ward_id FROM "G:"."public.patients" AS "patients" UNION SELECT id FROM "G:"."public.stays" AS "stays"
+-- public.patients(ward_id) public.stays(id)
+-- subjects: 0, open
+
+(SELECT ward_id FROM patients UNION SELECT 1) UNION ALL SELECT id FROM stays
+=> (SELECT ward_id FROM "G:"."public.patients" AS "patients" UNION SELECT 1) UNION ALL SELECT id FROM "G:"."public.stays" AS "stays"
+-- public.patients(ward_id) public.stays(id)
+-- subjects: 0, open
+
+SELECT ward_id FROM patients UNION ALL SELECT DISTINCT practitioner FROM team ORDER BY 0
+=> SELECT ward_id FROM "G:"."public.patients" AS "patients" UNION ALL SELECT DISTINCT practitioner FROM "G:"."public.team" AS "team" ORDER BY 0
+-- public.patients(ward_id) public.team(practitioner)
+-- subjects: 0, open
+
+SELECT q.n, p.family_name FROM patients p JOIN (SELECT patient_id, count(*) AS n FROM stays GROUP BY patient_id) q ON q.patient_id = p.ward_id
+=> SELECT "p"."pgvigil subject" AS "pgvigil subject 1", "q"."pgvigil subject 1" AS "pgvigil subject 2", q.n, p.family_name FROM "G:"."public.patients!subject" p JOIN (SELECT CASE WHEN pg_catalog.cardinality(pg_catalog.array_agg(DISTINCT "stays"."pgvigil subject" COLLATE pg_catalog."C")) OPERATOR(pg_catalog.>) 100 THEN '!' ELSE pg_catalog.array_agg(DISTINCT "stays"."pgvigil subject" COLLATE pg_catalog."C")::pg_catalog.text END AS "pgvigil subject 1", patient_id, pg_catalog.count(*) AS n FROM "G:"."public.stays!subject" AS "stays" GROUP BY patient_id) q ON q.patient_id = p.ward_id
+-- public.patients(ward_id family_name) public.stays(patient_id)
+-- subjects: 2, lists 0 1
+
+SELECT avg(q.n) FROM (SELECT patient_id, count(*) AS n FROM stays GROUP BY patient_id) q
+=> SELECT CASE WHEN pg_catalog.length(pg_catalog.string_agg(DISTINCT "q"."pgvigil subject 1" COLLATE pg_catalog."C", '')) OPERATOR(pg_catalog.>) 1600 THEN '!' ELSE pg_catalog.string_agg(DISTINCT "q"."pgvigil subject 1" COLLATE pg_catalog."C", '') END AS "pgvigil subject 1", pg_catalog.avg(q.n) FROM (SELECT CASE WHEN pg_catalog.cardinality(pg_catalog.array_agg(DISTINCT "stays"."pgvigil subject" COLLATE pg_catalog."C")) OPERATOR(pg_catalog.>) 100 THEN '!' ELSE pg_catalog.array_agg(DISTINCT "stays"."pgvigil subject" COLLATE pg_catalog."C")::pg_catalog.text END AS "pgvigil subject 1", patient_id, pg_catalog.count(*) AS n FROM "G:"."public.stays!subject" AS "stays" GROUP BY patient_id) q
+-- public.stays(patient_id)
+-- subjects: 1, lists 1
+
+WITH u AS (SELECT id FROM stays UNION ALL SELECT ward_id FROM patients) SELECT u.id, count(*) FROM u GROUP BY id
+=> WITH u AS (SELECT "stays"."pgvigil subject" AS "pgvigil subject 1", NULL::pg_catalog.text AS "pgvigil subject 2", id FROM "G:"."public.stays!subject" AS "stays" UNION ALL SELECT NULL::pg_catalog.text AS "pgvigil subject 1", "patients"."pgvigil subject" AS "pgvigil subject 2", ward_id FROM "G:"."public.patients!subject" AS "patients") SELECT CASE WHEN pg_catalog.cardinality(pg_catalog.array_agg(DISTINCT "u"."pgvigil subject 1" COLLATE pg_catalog."C")) OPERATOR(pg_catalog.>) 100 THEN '!' ELSE pg_catalog.array_agg(DISTINCT "u"."pgvigil subject 1" COLLATE pg_catalog."C")::pg_catalog.text END AS "pgvigil subject 1", CASE WHEN pg_catalog.cardinality(pg_catalog.array_agg(DISTINCT "u"."pgvigil subject 2" COLLATE pg_catalog."C")) OPERATOR(pg_catalog.>) 100 THEN '!' ELSE pg_catalog.array_agg(DISTINCT "u"."pgvigil subject 2" COLLATE pg_catalog."C")::pg_catalog.text END AS "pgvigil subject 2", u.id, pg_catalog.count(*) FROM u GROUP BY id
+-- public.stays(id) public.patients(ward_id)
+-- subjects: 2, lists 1 1
+
+SELECT * FROM (SELECT DISTINCT reason FROM stays) q, (SELECT ward_id FROM patients UNION ALL SELECT 3) r
+=> SELECT "q"."pgvigil subject 1" AS "pgvigil subject 1", "r"."pgvigil subject 1" AS "pgvigil subject 2", "q"."reason", "r"."ward_id" FROM (SELECT  CASE WHEN pg_catalog.cardinality(pg_catalog.array_agg(DISTINCT "stays"."pgvigil subject" COLLATE pg_catalog."C")) OPERATOR(pg_catalog.>) 100 THEN '!' ELSE pg_catalog.array_agg(DISTINCT "stays"."pgvigil subject" COLLATE pg_catalog."C")::pg_catalog.text END AS "pgvigil subject 1", reason FROM "G:"."public.stays!subject" AS "stays" 
+GROUP BY 2 ) q, (SELECT "patients"."pgvigil subject" AS "pgvigil subject 1", ward_id FROM "G:"."public.patients!subject" AS "patients" UNION ALL SELECT NULL::pg_catalog.text AS "pgvigil subject 1", 3) r
+-- public.stays(reason) public.patients(ward_id)
+-- subjects: 2, lists 1 0
+
+SELECT ward_id FROM patients GROUP BY ROLLUP (ward_id), GROUPING SETS ((1))
+=> SELECT ward_id FROM "G:"."public.patients" AS "patients" GROUP BY ROLLUP (ward_id), GROUPING SETS ((1))
+-- public.patients(ward_id)
+-- subjects: 0, open
+
+SELECT ward_id, phone FROM patients GROUP BY ROLLUP (ward_id, phone)
+=> SELECT CASE WHEN pg_catalog.cardinality(pg_catalog.array_agg(DISTINCT "patients"."pgvigil subject" COLLATE pg_catalog."C")) OPERATOR(pg_catalog.>) 100 THEN '!' ELSE pg_catalog.array_agg(DISTINCT "patients"."pgvigil subject" COLLATE pg_catalog."C")::pg_catalog.text END AS "pgvigil subject 1", ward_id, phone FROM "G:"."public.patients!subject" AS "patients" GROUP BY ROLLUP (ward_id, phone)
+-- public.patients(ward_id phone)
+-- subjects: 1, lists 1
+
+SELECT ward_id FROM patients GROUP BY 2
+=> SELECT ward_id FROM "G:"."public.patients" AS "patients" GROUP BY 2
+-- public.patients(ward_id)
+-- subjects: 0, open
+
+SELECT 1 FROM patients HAVING true
+=> SELECT CASE WHEN pg_catalog.cardinality(pg_catalog.array_agg(DISTINCT "patients"."pgvigil subject" COLLATE pg_catalog."C")) OPERATOR(pg_catalog.>) 100 THEN '!' ELSE pg_catalog.array_agg(DISTINCT "patients"."pgvigil subject" COLLATE pg_catalog."C")::pg_catalog.text END AS "pgvigil subject 1", 1 FROM "G:"."public.patients!subject" AS "patients" HAVING true
+-- public.patients()
+-- subjects: 1, lists 1
+
+SELECT (SELECT count(p.ward_id)) FROM patients p
+=> SELECT (SELECT pg_catalog.count(p.ward_id)) FROM "G:"."public.patients" p
+-- public.patients(ward_id)
+-- subjects: 0, open
+
+SELECT p.count FROM patients p
+=> SELECT p.count FROM "G:"."public.patients" p
+-- public.patients(ward_id family_name phone)
+-- subjects: 0, open
+
+SELECT percentile_disc(0.5) WITHIN GROUP (ORDER BY ward_id) FROM patients
+=> SELECT CASE WHEN pg_catalog.cardinality(pg_catalog.array_agg(DISTINCT "patients"."pgvigil subject" COLLATE pg_catalog."C")) OPERATOR(pg_catalog.>) 100 THEN '!' ELSE pg_catalog.array_agg(DISTINCT "patients"."pgvigil subject" COLLATE pg_catalog."C")::pg_catalog.text END AS "pgvigil subject 1", pg_catalog.percentile_disc(0.5) WITHIN GROUP (ORDER BY ward_id) FROM "G:"."public.patients!subject" AS "patients"
+-- public.patients(ward_id)
+-- subjects: 1, lists 1
+
+SELECT ward_id, sum(count(*)) OVER () FROM patients GROUP BY ward_id
+=> SELECT CASE WHEN pg_catalog.cardinality(pg_catalog.array_agg(DISTINCT "patients"."pgvigil subject" COLLATE pg_catalog."C")) OPERATOR(pg_catalog.>) 100 THEN '!' ELSE pg_catalog.array_agg(DISTINCT "patients"."pgvigil subject" COLLATE pg_catalog."C")::pg_catalog.text END AS "pgvigil subject 1", ward_id, pg_catalog.sum(pg_catalog.count(*)) OVER () FROM "G:"."public.patients!subject" AS "patients" GROUP BY ward_id
+-- public.patients(ward_id)
+-- subjects: 1, lists 1, open
+
+SELECT count(*) FROM patients NATURAL JOIN stays
+=> SELECT pg_catalog.count(*) FROM "G:"."public.patients" AS "patients" NATURAL JOIN "G:"."public.stays" AS "stays"
+-- public.patients() public.stays()
+-- subjects: 0, open
+
+DECLARE c CURSOR FOR SELECT count(*) FROM stays
+=> DECLARE c CURSOR FOR SELECT CASE WHEN pg_catalog.cardinality(pg_catalog.array_agg(DISTINCT "stays"."pgvigil subject" COLLATE pg_catalog."C")) OPERATOR(pg_catalog.>) 100 THEN '!' ELSE pg_catalog.array_agg(DISTINCT "stays"."pgvigil subject" COLLATE pg_catalog."C")::pg_catalog.text END AS "pgvigil subject 1", pg_catalog.count(*) FROM "G:"."public.stays!subject" AS "stays"
+-- public.stays()
+-- subjects: 1, lists 1
+
+SELECT array_agg(p) FROM patients p
+=> SELECT pg_catalog.array_agg(p) FROM "G:"."public.patients" p
+-- public.patients(ward_id family_name phone)
+-- subjects: 0, open
+
+SELECT array_agg(p.*) FROM patients p
+=> SELECT pg_catalog.array_agg(p.*) FROM "G:"."public.patients" p
+-- public.patients(ward_id family_name phone)
+-- subjects: 0, open
+
+SELECT count(*) FROM team
+=> SELECT pg_catalog.count(*) FROM "G:"."public.team" AS "team"
+-- public.team()
+-- subjects: 0
+
+SELECT DISTINCT practitioner FROM team
+=> SELECT DISTINCT practitioner FROM "G:"."public.team" AS "team"
+-- public.team(practitioner)
+-- subjects: 0
+
+INSERT INTO stays (id) SELECT count(*) FROM stays
+=> INSERT INTO "G:"."public.stays!subject" AS "stays" (id) SELECT pg_catalog.count(*) FROM "G:"."public.stays" AS "stays" 
+RETURNING "stays"."pgvigil subject" AS "pgvigil subject 1"
+-- public.stays(id+)
+-- subjects: 1, open
+
+# doctor exact
+SELECT count(*) FROM patients
+=> SELECT pg_catalog.array_agg(DISTINCT "patients"."pgvigil subject" COLLATE pg_catalog."C")::pg_catalog.text AS "pgvigil subject 1", pg_catalog.count(*) FROM "G:"."public.patients!subject" AS "patients"
+-- public.patients()
+-- subjects: 1, lists 1
+
+SELECT avg(q.n) FROM (SELECT count(*) AS n FROM stays) q
+=> SELECT pg_catalog.string_agg(DISTINCT "q"."pgvigil subject 1" COLLATE pg_catalog."C", '') AS "pgvigil subject 1", pg_catalog.avg(q.n) FROM (SELECT pg_catalog.array_agg(DISTINCT "stays"."pgvigil subject" COLLATE pg_catalog."C")::pg_catalog.text AS "pgvigil subject 1", pg_catalog.count(*) AS n FROM "G:"."public.stays!subject" AS "stays") q
+-- public.stays()
+-- subjects: 1, lists 1
+
+SELECT ward_id FROM patients UNION SELECT id FROM stays
+=> refused 0A000 subject: a statement that reads rows without telling whose they are is not supported for role "doctor" in mission "exact"
+
