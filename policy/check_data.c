@@ -263,6 +263,9 @@ static void check_table(struct loader *loader, struct raw_table *raw, struct map
         arena_printf(loader->arena, "subject of %s.%s", raw->table.schema, raw->table.name);
     if (raw->subject.text != NULL && about != NULL)
         check_expression(loader, raw->subject.place, about, raw->subject.text, EXPRESSION_SUBJECT);
+    if (raw->subject.text != NULL)
+        raw->table.subject_column =
+            expression_column(raw->subject.text, raw->table.name, loader->arena);
 }
 
 static void check_tables(struct loader *loader, struct map *seen, struct map *columns)

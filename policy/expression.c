@@ -434,6 +434,25 @@ enum status expression_check(const struct policy *policy, const char *expression
     return status;
 }
 
+const char *expression_column(const char *expression, const char *table, struct arena *arena)
+{
+    struct check check = {
+        .arena = arena, .expression = expression, .plain = (char *)(uintptr_t)expression};
+    struct arena *trees = arena_new(0);
+    PgQuery__ParseResult *tree = NULL;
+    const PgQuery__Node *value =
+        trees != NULL && parse(&check, trees, PREFIX, "", &tree) == OK ? only_target(tree) : NULL;
+    const PgQuery__ColumnRef *ref =
+        value != NULL && value->node_case == PG_QUERY__NODE__NODE_COLUMN_REF ? value->column_ref
+                                                                             : NULL;
+    const char *name = ref == NULL ? NULL : tree_string(ref->fields[ref->n_fields - 1]);
+    const char *of = ref != NULL && ref->n_fields == 2 ? tree_string(ref->fields[0]) : table;
+    bool own = name != NULL && ref->n_fields <= 2 && of != NULL && strcmp(of, table) == 0;
+    const char *found = own ? arena_strdup(arena, name) : NULL;
+    arena_free(trees);
+    return found;
+}
+
 static const PgQuery__TypeName *cast_type(const PgQuery__ParseResult *tree)
 {
     const PgQuery__Node *value = only_target(tree);

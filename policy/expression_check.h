@@ -19,6 +19,9 @@ enum expression_kind {
 NODISCARD enum status expression_check(const struct policy *policy, const char *expression,
                                        enum expression_kind kind, struct arena *arena,
                                        bool *subject, const char **what);
+/* The column, if the expression is nothing else than one of that table; or NULL. Borrowed from the
+ * arena. */
+const char *expression_column(const char *expression, const char *table, struct arena *arena);
 /* Is this the name of a type, usable behind `::`? *is_list tells whether it is an array, *base is
  * the type's own name ("int4", "text") when it is a built-in one, else "". */
 NODISCARD enum status expression_check_type(const char *type, struct arena *arena, bool *is_list,

@@ -168,6 +168,8 @@ static enum status one_statement(struct judge *judge, const PgQuery__RawStmt *ra
     judge->carried = NULL;
     judge->subjects_read = judge->subjects_carried = judge->told = 0;
     judge->subjects_mixed = false;
+    judge->named = NULL;
+    judge->named_count = judge->named_cap = 0;
     range_of(judge, raw, out);
     /* Before the tree is changed: it parses the text again. */
     enum status status = describe(judge, raw->stmt, out);

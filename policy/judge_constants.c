@@ -136,6 +136,24 @@ static const struct constant *token_of(const struct constants *tokens, const cha
     return NULL;
 }
 
+/* Another value may stand there: whom it names is to be read from the text. With a sign it is none
+ * of theirs, and is not looked for. */
+static void number_named(struct judge *judge, const struct constants *tokens, const bool *free)
+{
+    for (size_t i = 0; i < judge->named_count; i++) {
+        struct verdict_named *named = &judge->named[i];
+        const struct constant *token =
+            named->at == SIZE_MAX ? NULL
+                                  : token_of(tokens, judge->request->sql, (uint32_t)named->at);
+        size_t index = token == NULL ? 0 : (size_t)(token - tokens->list);
+        if (token == NULL || !free[index])
+            continue;
+        named->constant = index;
+        if (token->at != named->at)
+            named->text = NULL;
+    }
+}
+
 enum status judge_constants(struct judge *judge, const PgQuery__ParseResult *tree)
 {
     struct verdict *verdict = judge->verdict;
@@ -163,6 +181,7 @@ enum status judge_constants(struct judge *judge, const PgQuery__ParseResult *tre
         free[index] = seen[index] == 0 && !edited(judge, token->at, token->len);
         seen[index] = 1;
     }
+    number_named(judge, tokens, free);
     verdict->constants = free;
     verdict->constant_count = tokens->count;
     return OK;

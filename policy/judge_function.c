@@ -171,6 +171,23 @@ static bool groups_level(const struct judge *judge, const PgQuery__FuncCall *cal
            judge->level->clause == CLAUSE_OUTPUT && judge->level->aggregate_depth == 0;
 }
 
+/* Does its answer hang on the order in which rows come? What the database's own do is not known.
+ * ORDER BY settles it, but from PostgreSQL 16 on rows that are equal by it may come in the order
+ * that another aggregate of the level asks for: of the collected subjects. */
+static bool follows_order(const struct judge *judge, const PgQuery__FuncCall *call)
+{
+    static const char *const names[] = {"array_agg", "json_agg",         "json_object_agg",
+                                        "jsonb_agg", "jsonb_object_agg", "string_agg",
+                                        "xmlagg"};
+    const char *name = tree_string(call->funcname[call->n_funcname - 1]);
+    bool follows = name == NULL || !functions_aggregate(name);
+    for (size_t i = 0; i < sizeof(names) / sizeof(names[0]) && !follows; i++)
+        follows = strcmp(name, names[i]) == 0;
+    const struct catalog *catalog = judge->request->catalog;
+    return follows &&
+           (call->n_agg_order == 0 || catalog == NULL || catalog->server_version >= 160000);
+}
+
 /* One that the policy allows; its name is qualified by now. */
 static bool foreign_aggregate(const struct judge *judge, const PgQuery__FuncCall *call)
 {
@@ -205,8 +222,11 @@ enum status judge_function(struct judge *judge, PgQuery__FuncCall *call)
     if (status != OK)
         return status;
     bool aggregate = judge->level != NULL && is_aggregate(call);
-    if (judge->level != NULL && call->over == NULL && (aggregate || foreign_aggregate(judge, call)))
+    if (judge->level != NULL && call->over == NULL &&
+        (aggregate || foreign_aggregate(judge, call))) {
         judge->level->aggregates = true;
+        judge->level->ordered = judge->level->ordered || follows_order(judge, call);
+    }
     if (aggregate && groups_level(judge, call))
         judge->level->groups = true;
     if (judge->level != NULL && call->over != NULL)

@@ -54,6 +54,15 @@ static const struct verdict_relation *relations(struct keeper *keeper,
     return copy;
 }
 
+static const struct verdict_named *named(struct keeper *keeper, const struct verdict_named *from,
+                                         size_t count)
+{
+    struct verdict_named *copy = bytes(keeper, from, count, sizeof(*copy));
+    for (size_t i = 0; copy != NULL && i < count; i++)
+        copy[i].text = text(keeper, copy[i].text);
+    return copy;
+}
+
 static const struct verdict_statement *
 statements(struct keeper *keeper, const struct verdict_statement *from, size_t count)
 {
@@ -70,6 +79,8 @@ statements(struct keeper *keeper, const struct verdict_statement *from, size_t c
         one->target = text(keeper, one->target);
         one->normalized = text(keeper, one->normalized);
         one->values = values;
+        one->named = named(keeper, one->named, one->named_count);
+        one->arguments = named(keeper, one->arguments, one->argument_count);
     }
     return copy;
 }

@@ -110,7 +110,15 @@ enum status judge_execute(struct judge *judge, PgQuery__ExecuteStmt *execute,
         return judge_refuse(
             judge, DENIED, "26000", "statement", out->target, SIZE_MAX,
             judge_format(judge, "prepared statement \"%s\" does not exist", out->target));
+    struct verdict_named *arguments =
+        arena_zalloc(judge->arena, execute->n_params + 1, sizeof(*arguments));
+    if (arguments == NULL)
+        return judge_no_memory(judge);
     enum status status = rename_target(judge, execute, out->start, server_name);
+    for (size_t i = 0; i < execute->n_params && status == OK; i++)
+        status = judge_value(judge, execute->params[i], &arguments[i]);
+    out->arguments = arguments;
+    out->argument_count = execute->n_params;
     scope_enter(judge, &level, NULL);
     level.clause = CLAUSE_OUTPUT;
     if (status == OK)

@@ -88,6 +88,8 @@ struct carry {
     size_t item_count;
     struct carry *arms[2]; /* UNION */
     bool pads;             /* a constant more in its select list changes nothing */
+    bool windows;          /* it calls window functions */
+    bool narrow;           /* its lists are collected once more: they are to be short */
     bool merges;           /* USING: what a star stands for is not the items' columns */
     size_t references;     /* how many FROM entries read it */
     size_t count;          /* hidden columns that it has of its own */
@@ -114,6 +116,7 @@ struct level {
     bool aggregates; /* its rows may be of many rows */
     bool groups;     /* they are: an aggregate stands in it that can be of no other level */
     bool windows;    /* it calls a window function */
+    bool ordered;    /* an aggregate's answer depends on the order of the rows */
     bool natural;    /* joins by whatever names there are */
     bool merges;     /* joins by USING */
     bool overfull;   /* an INSERT may have more values than columns */
@@ -166,10 +169,13 @@ struct judge {
     size_t subjects_read;    /* relations in FROM that tell of somebody */
     bool subjects_mixed;     /* a row may hold what others' rows hold */
     size_t subjects_carried; /* those whose subjects are carried to the top */
-    size_t told;             /* columns that stars are written out as, for that */
-    size_t work;             /* names compared, see judge_work */
-    size_t copied;           /* bytes of the client's text that are sent twice */
-    unsigned reg_casts;      /* rewritten so far */
+    PgQuery__Node *padding;  /* NULL::text, once it is needed */
+    struct verdict_named *named;
+    size_t named_count, named_cap;
+    size_t told;        /* columns that stars are written out as, for that */
+    size_t work;        /* names compared, see judge_work */
+    size_t copied;      /* bytes of the client's text that are sent twice */
+    unsigned reg_casts; /* rewritten so far */
     unsigned depth;
     const struct catalog_relation **temporary; /* the session's own, as the text has left them */
     size_t temporary_count, temporary_cap;
@@ -329,6 +335,15 @@ NODISCARD enum status subject_note_write(struct judge *judge, PgQuery__Node ***r
                                          size_t *count, const struct level *level);
 /* The statement at hand gives its subjects, if it can: judge->carried is its SELECT, or NULL. */
 NODISCARD enum status judge_subjects(struct judge *judge, struct verdict_statement *out);
+/* judge_named.c */
+/* A comparison: notes whom it names. Before its names are changed. */
+NODISCARD enum status judge_named(struct judge *judge, const PgQuery__AExpr *expr);
+/* A relation that an unrestricted statement reads becomes an item of its only level. */
+NODISCARD enum status judge_named_relation(struct judge *judge, const PgQuery__RangeVar *var,
+                                           const struct catalog_relation *relation);
+/* A constant or parameter; *out has neither for another expression. */
+NODISCARD enum status judge_value(struct judge *judge, const PgQuery__Node *node,
+                                  struct verdict_named *out);
 /* judge_group.c: columns that depend on a grouped primary key. */
 NODISCARD enum status judge_group(struct judge *judge, PgQuery__SelectStmt *select);
 /* judge_column.c */

@@ -361,9 +361,11 @@ enum status judge_held(struct judge *judge, PgQuery__Node *query, size_t start,
 }
 
 /* What an unrestricted statement touches, best-effort: names as written, CTE names left out. */
+enum survey_round { SURVEY_CTES = 0, SURVEY_RELATIONS, SURVEY_NAMED };
+
 struct survey {
     struct judge *judge;
-    bool relations; /* second round: the first one collects the names of CTEs */
+    enum survey_round round;
     bool writes;
     unsigned depth;
 };
@@ -378,6 +380,9 @@ static enum status note_relation(struct judge *judge, const PgQuery__RangeVar *v
                        : catalog_resolve(request->catalog, request->path, request->path_count,
                                          var->relname);
     const char *schema = relation == NULL ? var->schemaname : relation->schema;
+    enum status status = judge_named_relation(judge, var, relation);
+    if (status != OK)
+        return status;
     for (size_t i = 0; i < judge->use_count; i++) {
         if (strcmp(judge->uses[i]->shown.schema, schema) == 0 &&
             strcmp(judge->uses[i]->shown.name, var->relname) == 0)
@@ -427,11 +432,16 @@ static enum status survey_visit(void *context, ProtobufCMessage *message)
     survey->depth++;
     survey->writes = survey->writes || may_write(message);
     enum status status = OK;
-    if (!survey->relations && message->descriptor == &pg_query__common_table_expr__descriptor) {
+    bool relations = survey->round == SURVEY_RELATIONS;
+    if (survey->round == SURVEY_CTES &&
+        message->descriptor == &pg_query__common_table_expr__descriptor) {
         static const struct column_list unknown = {.known = false};
         status = scope_push_cte(survey->judge, ((PgQuery__CommonTableExpr *)message)->ctename,
                                 &unknown, NULL);
-    } else if (survey->relations && message->descriptor == &pg_query__range_var__descriptor) {
+    } else if (survey->round == SURVEY_NAMED &&
+               message->descriptor == &pg_query__a__expr__descriptor) {
+        status = judge_named(survey->judge, (const PgQuery__AExpr *)message);
+    } else if (relations && message->descriptor == &pg_query__range_var__descriptor) {
         const PgQuery__RangeVar *var = (const PgQuery__RangeVar *)message;
         const struct cte *cte = NULL;
         if (var->schemaname[0] == '\0')
@@ -459,10 +469,12 @@ enum status judge_unrestricted(struct judge *judge, PgQuery__Node *node,
     struct level level;
     struct survey survey = {.judge = judge};
     scope_enter(judge, &level, NULL);
-    status = survey_visit(&survey, &node->base);
-    survey.relations = true;
-    if (status == OK)
-        status = survey_visit(&survey, &node->base);
+    for (; survey.round <= SURVEY_NAMED && status == OK; survey.round++) {
+        level.high = level.item_count;
+        /* Nobody is named where no relation tells of anybody. */
+        if (survey.round != SURVEY_NAMED || judge->subjects_read > 0)
+            status = survey_visit(&survey, &node->base);
+    }
     scope_leave(judge);
     bool select = node->node_case == PG_QUERY__NODE__NODE_SELECT_STMT &&
                   node->select_stmt->into_clause == NULL;

@@ -30,6 +30,11 @@
 /* Of one item, and of one statement: what stars may be written out as. */
 #define STAR_COLUMNS_MAX  ((size_t)500)
 #define STARS_COLUMNS_MAX ((size_t)10000)
+/* Elements of ORDER BY times columns, with DISTINCT. */
+#define SORTS_MAX ((size_t)20000)
+/* Columns, with window functions: what they sort and divide by counts for PostgreSQL's limit, too.
+ */
+#define WINDOWS_SHOWN_MAX ((size_t)1000)
 
 static bool is_plain_distinct(const PgQuery__SelectStmt *select)
 {
@@ -37,14 +42,26 @@ static bool is_plain_distinct(const PgQuery__SelectStmt *select)
            select->distinct_clause[0]->node_case == PG_QUERY__NODE__NODE__NOT_SET;
 }
 
-static enum carry_kind kind_of(const struct level *level, const PgQuery__SelectStmt *select)
+/* May the rows reach an aggregate that minds in another order? On their way into groups they are
+ * sorted; from PostgreSQL 16 on for other aggregates of the level, too. */
+static bool order_matters(const struct judge *judge, const struct level *level,
+                          const PgQuery__SelectStmt *select)
+{
+    return level->ordered &&
+           (select->n_group_clause > 0 || judge->request->catalog->server_version >= 160000);
+}
+
+static enum carry_kind kind_of(const struct judge *judge, const struct level *level,
+                               const PgQuery__SelectStmt *select)
 {
     bool groups = select->n_group_clause > 0 || select->having_clause != NULL || level->groups;
     if (select->n_target_list == 0 || select->n_values_lists > 0 || select->n_locking_clause > 0 ||
         select->into_clause != NULL || level->natural)
         return CARRY_NOTHING;
     if (groups)
-        return select->n_distinct_clause == 0 ? CARRY_GROUPS : CARRY_NOTHING;
+        return select->n_distinct_clause == 0 && !order_matters(judge, level, select)
+                   ? CARRY_GROUPS
+                   : CARRY_NOTHING;
     if (level->aggregates)
         return CARRY_NOTHING; /* of which level is not said */
     if (select->n_distinct_clause == 0)
@@ -68,13 +85,14 @@ enum status subject_note(struct judge *judge, PgQuery__SelectStmt *select,
     struct carry *carry = arena_alloc(judge->arena, sizeof(*carry));
     if (carry == NULL)
         return judge_no_memory(judge);
-    *carry = (struct carry){.kind = kind_of(level, select),
+    *carry = (struct carry){.kind = kind_of(judge, level, select),
                             .select = select,
                             .targets = &select->target_list,
                             .target_count = &select->n_target_list,
                             .items = level->items,
                             .item_count = level->item_count,
                             .merges = level->merges,
+                            .windows = level->windows || select->n_window_clause > 0,
                             .pads = may_be_padded(select)};
     judge->carried = carry;
     return OK;
@@ -186,6 +204,12 @@ static bool names_are_plain(const struct column_list *columns)
     return plain;
 }
 
+/* (item.*) and item.* AS x are what item.* is; written out they would not be. */
+static bool star_is_bare(const PgQuery__ResTarget *target)
+{
+    return target->name[0] == '\0' && target->location == target->val->column_ref->location;
+}
+
 /* Can each star of the list that covers it be written out? */
 static bool stars_can_be_told(const struct judge *judge, const struct carry *carry,
                               const struct range_item *item)
@@ -198,7 +222,8 @@ static bool stars_can_be_told(const struct judge *judge, const struct carry *car
         const PgQuery__ColumnRef *star = subject_star((*carry->targets)[i]);
         if (star == NULL || !subject_covers(star, item))
             continue;
-        if (!subject_star_place(judge, star, &at, &end))
+        if (!star_is_bare((*carry->targets)[i]->res_target) ||
+            !subject_star_place(judge, star, &at, &end))
             return false;
         for (size_t k = 0; k < carry->item_count; k++) {
             if (subject_covers(star, &carry->items[k]) && carry->items[k].emitted == NULL)
@@ -253,45 +278,36 @@ static bool numbers_are_plain(PgQuery__Node **elements, size_t count, size_t las
     return true;
 }
 
-static enum status find_number(void *context, ProtobufCMessage *message)
+struct find {
+    const ProtobufCMessageDescriptor *type;
+    bool found;
+};
+
+static enum status find(void *context, ProtobufCMessage *message)
 {
-    bool *found = context;
-    *found = *found || message->descriptor == &pg_query__a__const__descriptor;
-    return *found ? OK : tree_children(message, find_number, found);
+    struct find *wanted = context;
+    wanted->found = wanted->found || message->descriptor == wanted->type;
+    return wanted->found ? OK : tree_children(message, find, wanted);
+}
+
+static bool holds(PgQuery__Node *node, const ProtobufCMessageDescriptor *type)
+{
+    struct find wanted = {.type = type};
+    return find(&wanted, &node->base) != OK || wanted.found;
 }
 
 /* Of GROUPING SETS and lists the numbers in them are not looked for: there are to be none. */
 static bool groups_are_plain(const PgQuery__SelectStmt *select, size_t last)
 {
-    bool found = false;
-    for (size_t i = 0; i < select->n_group_clause && !found; i++) {
+    for (size_t i = 0; i < select->n_group_clause; i++) {
         PgQuery__Node *element = select->group_clause[i];
         bool nested = element->node_case == PG_QUERY__NODE__NODE_GROUPING_SET ||
                       element->node_case == PG_QUERY__NODE__NODE_ROW_EXPR ||
                       element->node_case == PG_QUERY__NODE__NODE_LIST;
-        if (nested && find_number(&found, tree_content(element)) != OK)
+        if (nested && holds(element, &pg_query__a__const__descriptor))
             return false;
     }
-    return !found && numbers_are_plain(select->group_clause, select->n_group_clause, last);
-}
-
-static const struct carry *first_arm(const struct carry *carry)
-{
-    while (carry->kind == CARRY_UNION)
-        carry = carry->arms[0];
-    return carry;
-}
-
-static bool clauses_are_plain(const struct carry *carry)
-{
-    bool star = false;
-    if (carry->select == NULL || carry->select->n_sort_clause + carry->select->n_group_clause == 0)
-        return true;
-    const struct carry *first = first_arm(carry);
-    (void)shown_columns(first, &star);
-    size_t last = star ? TARGETS_MAX : *first->target_count;
-    return numbers_are_plain(carry->select->sort_clause, carry->select->n_sort_clause, last) &&
-           groups_are_plain(carry->select, last);
+    return numbers_are_plain(select->group_clause, select->n_group_clause, last);
 }
 
 /* (value).*, of a type whose columns are not known here. */
@@ -325,6 +341,26 @@ size_t subject_shown(const struct carry *carry)
         }
     }
     return shown;
+}
+
+static const struct carry *first_arm(const struct carry *carry)
+{
+    while (carry->kind == CARRY_UNION)
+        carry = carry->arms[0];
+    return carry;
+}
+
+/* How many columns there are is to be known where one of them is meant by number, or the error
+ * about a number that is none would count on. */
+static bool clauses_are_plain(const struct carry *carry)
+{
+    const PgQuery__SelectStmt *select = carry->select;
+    if (select == NULL || select->n_sort_clause + select->n_group_clause == 0)
+        return true;
+    size_t last = subject_shown(first_arm(carry));
+    last = last == SIZE_MAX ? 0 : last;
+    return numbers_are_plain(select->sort_clause, select->n_sort_clause, last) &&
+           groups_are_plain(select, last);
 }
 
 /* ---- DISTINCT ---- */
@@ -365,6 +401,8 @@ static bool is_output(const struct carry *carry, const PgQuery__Node *by)
 static bool sorts_by_output(const struct carry *carry)
 {
     const PgQuery__SelectStmt *select = carry->select;
+    if (select->n_sort_clause * (*carry->target_count + subject_shown(carry)) > SORTS_MAX)
+        return false; /* each is looked for among all */
     for (size_t i = 0; i < select->n_sort_clause; i++) {
         const PgQuery__Node *element = select->sort_clause[i];
         const PgQuery__Node *by =
@@ -408,9 +446,12 @@ size_t subject_tail(const struct judge *judge, const struct carry *carry, size_t
     return index == SIZE_MAX ? SIZE_MAX : end;
 }
 
-/* The word stands right before the first column. */
+/* The word stands right before the first column. GROUPING(...) asks about GROUP BY. */
 static bool distinct_is_told(const struct judge *judge, const struct carry *carry)
 {
+    for (size_t i = 0; i < *carry->target_count; i++)
+        if (holds((*carry->targets)[i], &pg_query__grouping_func__descriptor))
+            return false;
     size_t at = (size_t)(*carry->targets)[0]->res_target->location;
     size_t index = scan_find(&judge->tokens, at);
     return index != SIZE_MAX && index > 0 &&
@@ -446,7 +487,10 @@ static size_t item_gives(struct judge *judge, const struct carry *carry,
     /* Every other use of the whole item would show the column. */
     if (item->wholes != stars || (stars > 0 && !stars_can_be_told(judge, carry, item)))
         return 0;
-    return own ? 1 : given(judge, item->below);
+    size_t gives = own ? 1 : given(judge, item->below);
+    bool groups = carry->kind == CARRY_GROUPS || carry->kind == CARRY_DISTINCT;
+    /* Of lists of lists nobody could say how long they get. */
+    return groups && !own && item->below->lists != 0 && subject_is_exact(judge) ? 0 : gives;
 }
 
 /* May something be put in front of its first column? */
@@ -458,11 +502,23 @@ static bool has_place(const struct carry *carry)
                                first->res_target->location >= 0;
 }
 
+/* What can be hashed but not sorted stands in PostgreSQL's own catalogs (xid, aclitem): groups of
+ * it would fail, since to collect each subject once is to sort. */
+static bool reads_catalogs(const struct carry *carry)
+{
+    for (size_t i = 0; i < carry->item_count; i++) {
+        const struct relation_use *use = carry->items[i].use;
+        if (use != NULL && strcmp(use->shown.schema, "pg_catalog") == 0)
+            return true;
+    }
+    return false;
+}
+
 static bool can_have_more(const struct judge *judge, const struct carry *carry)
 {
     bool collects = carry->kind == CARRY_GROUPS || carry->kind == CARRY_DISTINCT;
     return carry->kind != CARRY_NOTHING && has_place(carry) && clauses_are_plain(carry) &&
-           (!collects || subject_bound(judge) > 0) &&
+           (!collects || (subject_bound(judge) > 0 && !reads_catalogs(carry))) &&
            (carry->kind != CARRY_DISTINCT || distinct_is_told(judge, carry));
 }
 
@@ -488,23 +544,49 @@ static uint32_t lists_of(const struct carry *carry)
     return carry->kind == CARRY_ROWS ? lists : ((uint32_t)1 << carry->count) - 1;
 }
 
+/* How many columns more PostgreSQL takes: what rows are sorted and grouped by counts as well. */
+static size_t room_in(const struct carry *carry, size_t shown)
+{
+    size_t taken =
+        shown +
+        (carry->select == NULL ? 0 : carry->select->n_sort_clause + carry->select->n_group_clause);
+    return taken > TARGETS_MAX || (carry->windows && shown > WINDOWS_SHOWN_MAX)
+               ? 0
+               : TARGETS_MAX - taken;
+}
+
+/* A group of groups: each of those below may bring a short list only, or what is collected of them
+ * would be as long as both together. */
+static void narrow(struct carry *carry)
+{
+    carry->narrow = true;
+    for (size_t i = 0; i < 2 && carry->kind == CARRY_UNION; i++)
+        narrow(carry->arms[i]);
+    for (size_t i = 0; i < carry->item_count; i++)
+        if (carry->items[i].gives > 0 && carry->items[i].below != NULL)
+            narrow(carry->items[i].below);
+}
+
 static size_t level_gives(struct judge *judge, struct carry *carry)
 {
     bool star = false;
     /* First: what follows looks at each item once for each star. */
     size_t shown = shown_columns(carry, &star);
+    size_t room = room_in(carry, shown);
     give_nothing(carry);
-    carry->pads = carry->pads && shown + SUBJECTS_MAX <= TARGETS_MAX && has_place(carry) &&
-                  clauses_are_plain(carry);
+    carry->pads =
+        carry->pads && room >= SUBJECTS_MAX && has_place(carry) && clauses_are_plain(carry);
     if (shown >= TARGETS_MAX || !can_have_more(judge, carry))
         return 0;
     for (size_t i = 0; i < carry->item_count; i++) {
-        carry->items[i].gives = item_gives(judge, carry, &carry->items[i]);
-        carry->count += carry->items[i].gives;
+        struct range_item *item = &carry->items[i];
+        item->gives = item_gives(judge, carry, item);
+        carry->count += item->gives;
+        if (carry->kind != CARRY_ROWS && item->gives > 0 && item->below != NULL)
+            narrow(item->below);
     }
     judge->told += star && carry->count > 0 ? shown : 0;
-    if (carry->count > SUBJECTS_MAX || carry->count + shown > TARGETS_MAX ||
-        judge->told > STARS_COLUMNS_MAX)
+    if (carry->count > SUBJECTS_MAX || carry->count > room || judge->told > STARS_COLUMNS_MAX)
         give_nothing(carry);
     carry->lists = lists_of(carry);
     return carry->count;
@@ -565,5 +647,9 @@ enum status judge_subjects(struct judge *judge, struct verdict_statement *out)
                          (judge->subjects_mixed && judge->subjects_read > 0) ||
                          /* Its rows are all read at COMMIT, whose error may quote one. */
                          (out->hold && judge->subjects_read > 0);
+    if (out->subjects_open) {
+        out->named = judge->named;
+        out->named_count = judge->named_count;
+    }
     return status == OK && out->subjects_open ? accept_open(judge) : status;
 }

@@ -15,8 +15,10 @@
 #include <pgvigil/text.h>
 #include <string.h>
 
-/* Characters of a list of lists for each patient that the bound allows. */
-#define LIST_CHARACTERS ((uint64_t)16)
+/* Characters of a list of lists for each patient that the bound allows; and what a list may hold
+ * that becomes part of one. */
+#define LIST_CHARACTERS ((uint64_t)64)
+#define NARROW_MAX      ((uint64_t)16)
 #define OVER            "!"
 
 static const char *name_of(struct judge *judge, size_t index)
@@ -152,7 +154,11 @@ static const PgQuery__SelectStmt *parsed(struct judge *judge, const char *sql)
     bool one = sql != NULL && tree_parse(sql, judge->arena, &tree, &message, &position) == OK &&
                tree->n_stmts == 1 &&
                tree->stmts[0]->stmt->node_case == PG_QUERY__NODE__NODE_SELECT_STMT;
-    return one ? tree->stmts[0]->stmt->select_stmt : NULL;
+    if (!one)
+        return NULL;
+    /* Or judge_constants.c would look for a constant of this text in the client's. */
+    tree_forget_places(&tree->stmts[0]->stmt->base);
+    return tree->stmts[0]->stmt->select_stmt;
 }
 
 /* `expression` AS name */
@@ -186,7 +192,10 @@ static void put_collected(struct writing *writing, const char *item, const char 
             ? NULL
             : judge_format(judge, "pg_catalog.%s(DISTINCT %s.%s COLLATE pg_catalog.\"C\"%s)",
                            lists ? "string_agg" : "array_agg", of, what, lists ? ", ''" : "");
-    uint64_t most = subject_bound(judge) * (lists ? LIST_CHARACTERS : 1);
+    uint64_t bound = subject_bound(judge);
+    if (writing->carry->narrow && bound > NARROW_MAX)
+        bound = NARROW_MAX;
+    uint64_t most = bound * (lists ? LIST_CHARACTERS : 1);
     const char *text =
         all == NULL ? NULL
         : subject_is_exact(judge)
@@ -242,11 +251,26 @@ static enum status read_subject(struct judge *judge, struct range_item *item)
     return rewrite_amend(judge, item->emitted_edit, text);
 }
 
-/* What is not this arm's own. */
+/* What is not this arm's own: NULL, of which one tree does for all. */
 static void put_padding(struct writing *writing, size_t from, size_t to)
 {
-    for (size_t index = from; index < to; index++) {
-        put_expression(writing, "NULL::pg_catalog.text", name_of(writing->judge, index + 1));
+    static const char padding[] = "NULL::pg_catalog.text";
+    struct judge *judge = writing->judge;
+    if (from < to && judge->padding == NULL) {
+        const PgQuery__SelectStmt *select =
+            parsed(judge, judge_format(judge, "SELECT %s", padding));
+        judge->padding = select == NULL ? NULL : select->target_list[0]->res_target->val;
+    }
+    for (size_t index = from; index < to && !writing->failed; index++) {
+        const char *name = name_of(judge, index + 1);
+        PgQuery__Node *target = name == NULL || judge->padding == NULL
+                                    ? NULL
+                                    : tree_new_target(judge->arena, judge->padding);
+        if (target != NULL)
+            target->res_target->name = (char *)name;
+        put_target(writing, target);
+        buf_printf(&writing->text, "%s AS ", padding);
+        text_quote_ident(&writing->text, name == NULL ? "" : name);
         buf_str(&writing->text, ", ");
     }
 }

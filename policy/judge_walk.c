@@ -38,6 +38,8 @@ static enum status walk_a_expr(struct judge *judge, ProtobufCMessage *message, P
         status = judge_operator(judge, expr->name, expr->n_name, at);
     }
     if (status == OK)
+        status = judge_named(judge, expr);
+    if (status == OK)
         status = judge_reg_compare(judge, expr);
     return status == OK ? judge_walk_children(judge, message) : status;
 }

@@ -199,6 +199,21 @@ enum status tree_children(const ProtobufCMessage *message, tree_visit *visit, vo
     return OK;
 }
 
+static enum status forget_place(void *context, ProtobufCMessage *message)
+{
+    const ProtobufCFieldDescriptor *field =
+        protobuf_c_message_descriptor_get_field_by_name(message->descriptor, "location");
+    const int32_t nowhere = -1;
+    if (field != NULL && field->type == PROTOBUF_C_TYPE_INT32)
+        memcpy((char *)message + field->offset, &nowhere, sizeof(nowhere));
+    return tree_children(message, forget_place, context);
+}
+
+void tree_forget_places(ProtobufCMessage *message)
+{
+    (void)forget_place(NULL, message); /* OK always */
+}
+
 const char *tree_string(const PgQuery__Node *node)
 {
     return node != NULL && node->node_case == PG_QUERY__NODE__NODE_STRING ? node->string->sval

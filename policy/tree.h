@@ -29,6 +29,10 @@ typedef enum status tree_visit(void *context, ProtobufCMessage *message);
 NODISCARD enum status tree_children(const ProtobufCMessage *message, tree_visit *visit,
                                     void *context);
 
+/* What was parsed from another text than the client's stands nowhere in the client's. Of a small
+ * tree: it recurses. */
+void tree_forget_places(ProtobufCMessage *message);
+
 /* The text of a String node, or NULL when it is none. */
 const char *tree_string(const PgQuery__Node *node);
 /* New nodes; NULL when out of memory. Strings are borrowed. */

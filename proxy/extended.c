@@ -13,6 +13,7 @@
 
 #include "proxy/command.h"
 #include "proxy/mission_limits.h"
+#include "proxy/named.h"
 #include "proxy/person.h"
 #include "proxy/prepared.h"
 #include "proxy/result.h"
@@ -400,6 +401,19 @@ static enum status put_bind(struct session *session, const struct statement *sta
     return status;
 }
 
+static enum status bind_portal(struct session *session, struct statement *statement,
+                               const struct wire_bind *bind)
+{
+    struct subjects *named = NULL;
+    enum status status = named_bound(statement, bind, &named);
+    if (status == OK)
+        status =
+            statements_bind(session->statements, bind->portal, session->group, statement, named);
+    if (status != OK)
+        subjects_free(named);
+    return status;
+}
+
 static enum status bind_upstream(struct session *session, struct statement *statement,
                                  struct wire_bind *bind)
 {
@@ -418,7 +432,7 @@ static enum status bind_upstream(struct session *session, struct statement *stat
         return ERR_MEMORY;
     if (statement != NULL) {
         bind->statement = upstream_name(statement);
-        status = statements_bind(session->statements, bind->portal, session->group, statement);
+        status = bind_portal(session, statement, bind);
         if (status == OK && session->pending_uses != NULL)
             statements_keep_uses(session->statements, bind->portal, session->pending_uses);
     }
@@ -498,7 +512,7 @@ enum status extended_bind(struct session *session, const struct wire_message *me
             .message = "bind message supplies parameters, but the statement takes none"};
         return refuse(session, statement, &refusal, false);
     }
-    status = statements_bind(session->statements, bind.portal, session->group, statement);
+    status = statements_bind(session->statements, bind.portal, session->group, statement, NULL);
     return status == OK ? answer_complete(session, wire_put_bind_complete) : status;
 }
 

@@ -4,9 +4,10 @@
  * The texts of a statement's record are made once and kept in its arena. No literal of the client's
  * enters a record: texts are the verdict's normalised ones.
  */
+#include "proxy/named.h"
 #include "proxy/observed.h"
 #include "proxy/result.h"
-#include "proxy/subjects.h"
+#include "proxy/result_rows.h"
 
 #include <pgvigil/log.h>
 #include <stdio.h>
@@ -273,6 +274,42 @@ static const struct audit_patients *patients_at_end(struct session *session,
     return room;
 }
 
+struct subjects *result_kept_subjects(struct session *session)
+{
+    if (session->subjects == NULL) {
+        session->subjects = session->worker->spare_subjects;
+        session->worker->spare_subjects = NULL;
+    }
+    if (session->subjects == NULL)
+        session->subjects = subjects_new();
+    return session->subjects;
+}
+
+/* Whom the statement asks about, where its rows do not tell. Once for each. */
+static enum status add_named(struct session *session, struct request *request)
+{
+    const struct use *use = uses_at(request->uses, request->index);
+    const struct statement *used = use == NULL ? NULL : use->statement;
+    const struct portal_rows *bound =
+        use != NULL && use->rows != NULL ? use->rows : request->portal_rows;
+    bool any = named_any(request->statement, request->index) ||
+               (used != NULL && named_any(used, use->index));
+    if (!any || request->named)
+        return OK;
+    request->named = true;
+    struct subjects *subjects = result_kept_subjects(session);
+    enum status status = subjects == NULL
+                             ? ERR_MEMORY
+                             : named_add(subjects, request->statement, request->index, NULL);
+    if (status == OK && used != NULL)
+        status = named_add(
+            subjects, used, use->index,
+            use->kind == USE_PREPARED ? statement_at(request->statement, request->index) : NULL);
+    return status == OK && bound != NULL && bound->named != NULL
+               ? subjects_merge(subjects, bound->named)
+               : status;
+}
+
 /* A record names them. */
 static void subjects_named(struct session *session)
 {
@@ -318,8 +355,9 @@ enum status result_audit_more(struct session *session, struct request *request)
             return status;
         *begun = id + 1;
     }
-    if (first && session->subjects == NULL)
-        return OK;
+    enum status named = add_named(session, request);
+    if (named != OK || (first && session->subjects == NULL))
+        return named;
     enum status status = more(session, request, *begun - 1, patients_of(session, request, &room));
     subjects_named(session);
     return status;
@@ -364,11 +402,11 @@ enum status result_audit_done(struct session *session, struct request *request,
 {
     uint64_t now = clock_microseconds();
     struct audit_patients room;
-    if (session->subjects != NULL && subjects_full(session->subjects)) {
-        enum status status = result_audit_more(session, request);
-        if (status != OK)
-            return status;
-    }
+    enum status before = add_named(session, request);
+    if (before == OK && session->subjects != NULL && subjects_full(session->subjects))
+        before = result_audit_more(session, request);
+    if (before != OK)
+        return before;
     const struct audit_outcome outcome = {
         .sqlstate = sqlstate,
         .tag = tag,

@@ -437,7 +437,7 @@ static enum status on_complete(struct session *session, struct request *head,
     if (status == OK && !head->failed) {
         status = result_cover(session, result_audit_done(session, head, NULL, tag, false));
         head->rows = head->bytes = 0;
-        head->inexact = false;
+        head->inexact = head->named = false;
         head->copy_out = false;
         head->index++;
     }

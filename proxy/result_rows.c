@@ -107,13 +107,7 @@ static enum status keep_subjects(struct session *session, const struct request *
     *subjects = NULL;
     if (session->muted || head->over_limit)
         return OK;
-    if (session->subjects == NULL) {
-        session->subjects = session->worker->spare_subjects;
-        session->worker->spare_subjects = NULL;
-    }
-    if (session->subjects == NULL)
-        session->subjects = subjects_new();
-    *subjects = session->subjects;
+    *subjects = result_kept_subjects(session);
     return *subjects == NULL ? ERR_MEMORY : OK;
 }
 

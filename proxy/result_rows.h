@@ -13,6 +13,8 @@ NODISCARD enum status result_row(struct session *session, struct request *head,
 
 /* The columns of the head's rows that tell whose they are: not the client's. */
 struct subjects_shape result_subjects(const struct request *head);
+/* session->subjects, which is made if there is none; NULL when out of memory. */
+struct subjects *result_kept_subjects(struct session *session);
 /* The client asked for none: RETURNING was added for the record. */
 bool result_hides_rows(const struct request *head);
 /* One more row, for the record and the limits. */

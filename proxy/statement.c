@@ -8,6 +8,7 @@
 #include "proxy/statement.h"
 
 #include "proxy/reload.h"
+#include "proxy/subjects.h"
 #include "proxy/use.h"
 
 #include <openssl/evp.h>
@@ -277,8 +278,10 @@ struct portal_rows *portal_rows_ref(struct portal_rows *rows)
 
 void portal_rows_unref(struct portal_rows *rows)
 {
-    if (rows != NULL && --rows->refs == 0)
-        free(rows);
+    if (rows == NULL || --rows->refs > 0)
+        return;
+    subjects_free(rows->named);
+    free(rows);
 }
 
 static struct portal_rows *portal_rows_new(void)
@@ -355,7 +358,7 @@ void statements_remove(struct statements *statements, const char *name)
 }
 
 enum status statements_bind(struct statements *statements, const char *name, uint64_t group,
-                            struct statement *statement)
+                            struct statement *statement, struct subjects *named)
 {
     struct portal_rows *rows = portal_rows_new();
     if (rows == NULL)
@@ -365,6 +368,7 @@ enum status statements_bind(struct statements *statements, const char *name, uin
         statements_close_portal(statements, "");
         statements->unnamed_portal =
             (struct portal){.statement = statement, .rows = rows, .group = group};
+        rows->named = named;
         return OK;
     }
     struct portal *portal =
@@ -381,6 +385,7 @@ enum status statements_bind(struct statements *statements, const char *name, uin
     }
     if (old != NULL)
         portal_free(old);
+    rows->named = named;
     return OK;
 }
 

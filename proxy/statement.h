@@ -30,14 +30,18 @@ struct uses;
 struct ddl;
 struct constant;
 struct constants;
+struct subjects;
 
 #define STATEMENT_SERVER_NAME 40
 
-/* What a portal has given so far, against the mission's max_rows: shared by the portal's name and
- * the requests that are still answered from it, since the name may be another's by then. */
+/* What a portal has given so far, against the mission's max_rows, and whom it names: shared by the
+ * portal's name and the requests that are still answered from it, since the name may be another's
+ * by then. */
 struct portal_rows {
     unsigned refs;
     uint64_t count;
+    struct subjects *named; /* whom its statement names by the parameters that were bound; owned, or
+                               NULL */
 };
 struct portal_rows *portal_rows_ref(struct portal_rows *rows); /* accepts NULL */
 void portal_rows_unref(struct portal_rows *rows);              /* accepts NULL */
@@ -118,9 +122,10 @@ NODISCARD enum status statements_put(struct statements *statements, struct state
 void statements_remove(struct statements *statements, const char *name);
 
 /* Portals by the client's name. `group` is the number of the Sync that ends their implicit
- * transaction. */
+ * transaction. OK: `named` (NULL: nobody) is the portal's. */
 NODISCARD enum status statements_bind(struct statements *statements, const char *portal,
-                                      uint64_t group, struct statement *statement);
+                                      uint64_t group, struct statement *statement,
+                                      struct subjects *named);
 struct statement *statements_portal(const struct statements *statements, const char *portal);
 /* Borrowed; NULL: there is no such portal. */
 struct portal_rows *statements_portal_rows(struct statements *statements, const char *portal);

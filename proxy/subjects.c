@@ -239,6 +239,19 @@ enum status subjects_add_list(struct subjects *subjects, char *text, size_t len)
     return status;
 }
 
+enum status subjects_merge(struct subjects *subjects, struct subjects *from)
+{
+    struct audit_patients all;
+    subjects_list(from, &all);
+    enum status status = all.failed ? ERR_MEMORY : OK;
+    subjects->sorted = false;
+    for (size_t i = 0; i < all.number_count && status == OK; i++)
+        status = add_number(subjects, all.numbers[i]);
+    for (size_t i = 0; i < all.text_count && status == OK; i++)
+        status = add_text(subjects, all.texts[i], strlen(all.texts[i]));
+    return status;
+}
+
 bool subjects_over(const struct subjects *subjects)
 {
     return subjects->over;

@@ -39,6 +39,8 @@ NODISCARD enum status subjects_add(struct subjects *subjects, const void *text, 
  * ERR_PROTOCOL: it is none. ERR_MEMORY.
  */
 NODISCARD enum status subjects_add_list(struct subjects *subjects, char *text, size_t len);
+/* Those of `from` too. ERR_MEMORY. */
+NODISCARD enum status subjects_merge(struct subjects *subjects, struct subjects *from);
 /* Was one left out since they were cleared? */
 bool subjects_over(const struct subjects *subjects);
 /* As many as a record names. */

@@ -141,6 +141,25 @@ struct verdict_relation {
     bool writes; /* rows of it are inserted, updated or deleted */
 };
 
+/* How PostgreSQL writes values of a subject's type. */
+enum named_kind {
+    NAMED_INTEGER, /* smallint, integer, bigint */
+    NAMED_TEXT,
+    NAMED_PADDED, /* character(n): blanks at its end do not count */
+    NAMED_UUID
+};
+
+/* A patient whom a statement names by a value that it compares with a subject. */
+struct verdict_named {
+    enum named_kind kind;
+    bool list;          /* PostgreSQL's text form of an array, or a parameter that is one */
+    uint32_t parameter; /* $n; 0: it is `text` */
+    const char *text;
+    size_t at;       /* its place in the client's text, or SIZE_MAX */
+    size_t constant; /* which of constants_find's it is, if another may stand there; SIZE_MAX: none
+                        of them */
+};
+
 struct verdict_statement {
     enum statement_kind kind;
     const char
@@ -172,6 +191,11 @@ struct verdict_statement {
     uint32_t subject_lists; /* bit by bit, which of them hold lists: rows of groups */
     bool subjects_only;     /* the client asked for no rows */
     bool subjects_open;     /* it reads rows of somebody that those columns do not tell */
+    const struct verdict_named *named; /* where subjects_open: whom it asks about */
+    size_t named_count;
+    const struct verdict_named *arguments; /* EXECUTE: text NULL and parameter 0 for what is neither
+                                              constant nor parameter */
+    size_t argument_count;
     bool hold;              /* DECLARE ... WITH HOLD */
     bool copy_header;       /* COPY: a line of column names comes before the rows */
     bool chain;             /* COMMIT, ROLLBACK: AND CHAIN */

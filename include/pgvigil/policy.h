@@ -47,7 +47,8 @@ struct policy_table {
     bool pattern;
     const char *const *except; /* patterns "schema.name" that this pattern leaves out */
     size_t except_count;
-    const char *subject; /* SQL expression, or NULL */
+    const char *subject;        /* SQL expression, or NULL */
+    const char *subject_column; /* of the table's own, when it is nothing else; or NULL */
     const struct policy_category *categories;
     size_t category_count;
     const struct policy_columns_like *columns_like;

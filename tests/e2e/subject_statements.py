@@ -24,15 +24,18 @@ NURSE = dict(TABLES, **{
 
 
 class Query:
-    def __init__(self, text, truth, names, subjects, exact=True):
+    def __init__(self, text, truth, names, subjects, exact=True, lists=False, unsure=False):
+        """lists: its rows are groups'. unsure: there are groups of groups in it, which may have more patients than are told."""
         self.text, self.truth, self.names, self.subjects, self.exact = text, truth, names, subjects, exact
+        self.lists, self.unsure = lists, unsure
 
 
 class Source:
     """One FROM entry: the client's text and the truth's, what can be selected of it, the subjects by their names in the truth."""
 
-    def __init__(self, text, truth, alias, columns, key, link, subjects, exact=True):
+    def __init__(self, text, truth, alias, columns, key, link, subjects, exact=True, lists=False, unsure=False):
         self.text, self.truth, self.alias, self.columns = text, truth, alias, columns
+        self.lists, self.unsure = lists, unsure
         self.key, self.link, self.subjects, self.exact = key, link, subjects, exact
 
 
@@ -71,7 +74,8 @@ class Statements:
         lateral = self.one("", "LATERAL ")
         columns = ["%s.%s" % (alias, n) for n in inner.names]
         return Source("%s(%s) %s" % (lateral, inner.text, alias), "%s(%s) %s" % (lateral, inner.truth, alias), alias, columns[2:], columns[0],
-                      columns[1] if inner.names[1] == "l" else None, ["%s.%s" % (alias, s) for s in inner.subjects], inner.exact)
+                      columns[1] if inner.names[1] == "l" else None, ["%s.%s" % (alias, s) for s in inner.subjects], inner.exact,
+                      inner.lists, inner.unsure)
 
     def source(self, depth):
         return self.derived(depth) if depth > 0 and self.maybe(0.35) else self.table()
@@ -142,7 +146,7 @@ class Statements:
         list_ = ", ".join(outputs)
         told = ", ".join(["%s AS %s" % s for s in subjects] or ["NULL AS none"])
         return Query("SELECT %s FROM %s%s" % (list_, text, tail), "SELECT %s%s FROM %s%s" % (", ".join(outputs) + ", " if inside else "", told, truth, tail),
-                     names, [s[1] for s in subjects], exact)
+                     names, [s[1] for s in subjects], exact, any(s.lists for s in sources), any(s.unsure for s in sources))
 
     def with_query(self, mark):
         inner = self.one(self.select, self.select, self.grouped)(1, inside=True)
@@ -153,7 +157,7 @@ class Statements:
         also = ", %s other WHERE other.k = %s.k" % (alias, alias) if twice else ""
         return Query("WITH %s AS (%s) SELECT %s, 1 AS %s FROM %s%s" % (alias, inner.text, list_, mark, alias, also),
                      "WITH %s AS (%s) SELECT %s FROM %s%s" % (alias, inner.truth, subjects, alias, also), [], inner.subjects,
-                     inner.exact and not (twice and inner.subjects))
+                     inner.exact and not (twice and inner.subjects), inner.lists, inner.unsure)
 
     def grouped(self, depth, inside=False, mark=None):
         """Rows of groups: GROUP BY, aggregates alone, or DISTINCT."""
@@ -191,7 +195,7 @@ class Statements:
         if order and not rollup and self.maybe(0.6):
             limit = " LIMIT %d" % self.random.randrange(1, 9)
             tail, same = tail + limit, same + limit
-        return self.collected(outputs, text + where + tail, truth + where + same, told, names, exact, inside)
+        return self.collected(sources, outputs, text + where + tail, truth + where + same, told, names, exact, inside)
 
     def distinct(self, sources, text, truth, told, exact, inside, mark):
         keys = ["%s AS k" % sources[0].key, "%s AS %s" % (sources[0].link or "0", "l" if sources[0].link else "z")] if inside else []
@@ -209,20 +213,20 @@ class Statements:
         places = [i + 1 for i, o in enumerate(outputs) if o[0] not in "01"]
         order = " ORDER BY " + ", ".join(map(str, places)) if limit or self.maybe(0.3) else ""
         same = " GROUP BY " + ", ".join(by) + (" ORDER BY " + ", ".join(by) if order else "") + limit
-        select = self.collected(outputs, text + order + limit, truth + same, told, names, exact, inside)
+        select = self.collected(sources, outputs, text + order + limit, truth + same, told, names, exact, inside)
         select.text = select.text.replace("SELECT ", self.one("SELECT DISTINCT ", "SELECT  DISTINCT\n"), 1)
         return select
 
-    def collected(self, outputs, text, truth, told, names, exact, inside):
+    def collected(self, sources, outputs, text, truth, told, names, exact, inside):
         list_ = ", ".join(outputs)
         subjects = [(t, self.name("s")) for t in told]
         all_ = ", ".join(["%s AS %s" % s for s in subjects] or ["NULL AS none"])
         return Query("SELECT %s FROM %s" % (list_, text), "SELECT %s%s FROM %s" % (list_ + ", " if inside else "", all_, truth),
-                     names, [s[1] for s in subjects], exact and (self.groups or not told))
+                     names, [s[1] for s in subjects], exact and (self.groups or not told), bool(told), any(s.lists or s.unsure for s in sources))
 
     def union(self, depth, mark=None):
         """Two or three arms of the columns k and l; whose they are is one text of each."""
-        texts, truths, subjects, exact, second = [], [], [], True, None
+        texts, truths, subjects, exact, second, arms = [], [], [], True, None, []
         for _ in range(self.one(2, 2, 3)):
             inner = self.one(self.select, self.grouped)(depth, inside=True)
             alias, second = self.name("u"), second or inner.names[1]
@@ -232,6 +236,7 @@ class Statements:
             told = ", ".join("%s.%s::text" % (alias, s) for s in inner.subjects)
             truths.append("SELECT %s, %s FROM (%s) %s" % (list_, "concat_ws(' ', %s)" % told if told else "NULL::text", inner.truth, alias))
             subjects += inner.subjects
+            arms.append(inner)
             exact = exact and inner.exact
         name = self.name("s")
         all_ = not mark or self.maybe(0.8)
@@ -240,7 +245,8 @@ class Statements:
         if mark:
             truth = "SELECT %s FROM (%s) y" % (name, truth)
         text = " UNION ALL ".join(texts) if all_ else self.one(" UNION ", " INTERSECT ", " EXCEPT ").join(texts)
-        return Query(text + order, truth, ["k", second], [name] if subjects else [], exact and (all_ or not subjects))
+        return Query(text + order, truth, ["k", second], [name] if subjects else [], exact and (all_ or not subjects),
+                     any(a.lists for a in arms), any(a.unsure for a in arms))
 
     def aside(self, mark):
         """What is not told in any mission."""

@@ -7,7 +7,7 @@
  * ALIKE_COUNT (default 20000; a million takes some minutes).
  */
 #include "judge_fixture.h"
-#include "proxy/statement.h"
+#include "proxy/named.h"
 
 #include <dirent.h>
 #include <pgvigil/constants.h>
@@ -20,7 +20,7 @@ static struct prototype {
     struct constants constants;
 } prototypes[PROTOTYPES_MAX];
 static size_t prototype_count;
-static size_t constant_count, free_count;
+static size_t constant_count, free_count, named_count;
 
 /* ---- the statements ---- */
 
@@ -239,8 +239,35 @@ static bool same(const struct verdict *a, const struct verdict *b)
                a->edits[i].inserted == b->edits[i].inserted;
     return same && x->kind == y->kind && strcmp(x->tag, y->tag) == 0 && x->start == y->start &&
            x->len == y->len && x->writes == y->writes && x->sequences == y->sequences &&
-           x->objects == y->objects && same_text(x->normalized, y->normalized) &&
-           strcmp(x->fingerprint, y->fingerprint) == 0 && same_relations(x, y);
+           x->objects == y->objects && x->subjects == y->subjects &&
+           x->subject_lists == y->subject_lists && x->subjects_open == y->subjects_open &&
+           same_text(x->normalized, y->normalized) && strcmp(x->fingerprint, y->fingerprint) == 0 &&
+           same_relations(x, y);
+}
+
+/* Whom they name, too: the values are those of the text at hand. */
+static bool same_named(const struct statement *alike, struct verdict *judged)
+{
+    struct statement *statement = statement_new("", alike->sql, alike->len, NULL, 0, 0);
+    struct subjects *lists[] = {subjects_new(), subjects_new()};
+    struct audit_patients named[2];
+    assert_non_null(statement);
+    statement->verdict = judged;
+    assert_int_equal(named_add(lists[0], statement, 0, NULL), OK);
+    assert_int_equal(named_add(lists[1], alike, 0, NULL), OK);
+    for (size_t i = 0; i < 2; i++)
+        subjects_list(lists[i], &named[i]);
+    bool same = named[0].number_count == named[1].number_count &&
+                named[0].text_count == named[1].text_count;
+    for (size_t i = 0; same && i < named[0].number_count; i++)
+        same = named[0].numbers[i] == named[1].numbers[i];
+    for (size_t i = 0; same && i < named[0].text_count; i++)
+        same = strcmp(named[0].texts[i], named[1].texts[i]) == 0;
+    named_count += named[0].number_count + named[0].text_count;
+    statement_unref(statement);
+    subjects_free(lists[0]);
+    subjects_free(lists[1]);
+    return same;
 }
 
 static void try_one(const struct prototype *prototype)
@@ -256,7 +283,7 @@ static void try_one(const struct prototype *prototype)
     struct arena *arena = arena_new(0);
     struct verdict *verdict = NULL;
     enum status status = fixture_judge(&prototype->session, sql, len, arena, &verdict);
-    if (status != OK || !same(verdict, alike->verdict)) {
+    if (status != OK || !same(verdict, alike->verdict) || !same_named(alike, verdict)) {
         print_error("of:     %s\ntext:   %s\njudged: %s\nalike:  %s\n", prototype->statement->sql,
                     sql, status == OK ? verdict->sql : verdict->refusal.message,
                     alike->verdict->sql);
@@ -275,8 +302,9 @@ static void alike_is_what_judging_gives(void **unused)
     assert_true(prototype_count >= 70);
     for (unsigned long i = 0; i < count; i++)
         try_one(&prototypes[draw(prototype_count)]);
-    printf("%lu texts of %zu statements, %zu of their %zu constants free\n", count, prototype_count,
-           free_count, constant_count);
+    assert_true(named_count > 0);
+    printf("%lu texts of %zu statements, %zu of their %zu constants free, %zu patients named\n",
+           count, prototype_count, free_count, constant_count, named_count);
     for (size_t i = 0; i < prototype_count; i++)
         statement_unref(prototypes[i].statement);
 }

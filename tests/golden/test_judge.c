@@ -6,7 +6,8 @@
  *     the statement, as many lines as it needs
  *     => the text that is sent            or    => refused SQLSTATE reason
  *     -- relation(column, column*)...     what the verdict says is read; * is masked, + is written,
- * & both (an empty line); of role doctor also how many subjects are carried, and which are lists.
+ * & both (an empty line); of role doctor also how many subjects are carried, which are lists,
+ * and whom it names ($0=text, $n).
  * In expected text G: stands for the pair's guard schema and C: for the catalog's. A statement is
  * sent again through PostgreSQL's own parser by verification in judge(); that the result means what
  * it should is the e2e tests' to show. JUDGE_UPDATE=1 rewrites the files with what is; read the
@@ -91,7 +92,15 @@ static void describe_subjects(struct text *out, const struct verdict *verdict)
         text_put(out, line);
         for (size_t k = 0; k < one->subjects && one->subject_lists > 0; k++)
             text_put(out, (one->subject_lists >> k & 1) != 0 ? " 1" : " 0");
-        text_put(out, one->subjects_open ? ", open\n" : "\n");
+        text_put(out, one->subjects_open ? ", open" : "");
+        for (size_t k = 0; k < one->named_count; k++) {
+            const struct verdict_named *named = &one->named[k];
+            (void)snprintf(line, sizeof(line), "%s$%u%s", named->list ? " any " : " ",
+                           named->parameter, named->text == NULL ? "" : "=");
+            text_put(out, line);
+            text_put(out, named->text == NULL ? "" : named->text);
+        }
+        text_put(out, "\n");
     }
 }
 

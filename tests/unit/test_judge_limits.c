@@ -12,6 +12,8 @@
 
 static const struct fixture_session nurse = {
     .role = "nurse", .mission = "care", .path = {"public"}, .path_count = 1};
+static const struct fixture_session groups = {
+    .role = "doctor", .mission = "groups", .path = {"public"}, .path_count = 1};
 static const struct fixture_session doctor = {
     .role = "doctor", .mission = "care", .path = {"public"}, .path_count = 1};
 static const struct fixture_session dba = {
@@ -304,9 +306,23 @@ static void judge_costly_statements_end_soon(void **state)
         {"SELECT * FROM stays", ", stays x", "", "", ""},
         {"", "SELECT * FROM (", "SELECT * FROM stays a, patients b", ") x", ""},
     };
+    /* Groups, whose subjects are collected. */
+    static const struct shape grouped[] = {
+        {"SELECT DISTINCT reason FROM stays ORDER BY reason", ", reason", "", "", ""},
+        {"SELECT DISTINCT id", ", id", "", "", " FROM stays ORDER BY reason, id, reason"},
+        {"SELECT count(*) FROM stays GROUP BY id", ", id", "", "", ""},
+        {"SELECT count(*) FROM stays GROUP BY ROLLUP (id", ", (id, reason)", "", "", ")"},
+        {"SELECT id FROM stays", " UNION ALL SELECT 1", "", "", ""},
+        {"SELECT id FROM stays", " UNION ALL SELECT DISTINCT id FROM stays", "", "", ""},
+        {"", "SELECT DISTINCT id FROM (", "SELECT id FROM stays", ") x", ""},
+        {"SELECT count(*) FROM stays WHERE patient_id IN ('0'", ",'1'", "", "", ")"},
+        {"SELECT count(*) FROM stays WHERE true", " OR patient_id = '1'", "", "", ""},
+    };
     (void)state;
     for (size_t i = 0; i < sizeof(costly) / sizeof(costly[0]); i++)
         ends_soon(&nurse, &costly[i]);
+    for (size_t i = 0; i < sizeof(grouped) / sizeof(grouped[0]); i++)
+        ends_soon(&groups, &grouped[i]);
     for (size_t i = 0; i < sizeof(carried) / sizeof(carried[0]); i++)
         ends_soon(&doctor, &carried[i]);
 }

@@ -105,7 +105,7 @@ SELECT q.n, p.family_name FROM patients p JOIN (SELECT patient_id, count(*) AS n
 -- subjects: 2, lists 0 1
 
 SELECT avg(q.n) FROM (SELECT patient_id, count(*) AS n FROM stays GROUP BY patient_id) q
-=> SELECT CASE WHEN pg_catalog.length(pg_catalog.string_agg(DISTINCT "q"."pgvigil subject 1" COLLATE pg_catalog."C", '')) OPERATOR(pg_catalog.>) 1600 THEN '!' ELSE pg_catalog.string_agg(DISTINCT "q"."pgvigil subject 1" COLLATE pg_catalog."C", '') END AS "pgvigil subject 1", pg_catalog.avg(q.n) FROM (SELECT CASE WHEN pg_catalog.cardinality(pg_catalog.array_agg(DISTINCT "stays"."pgvigil subject" COLLATE pg_catalog."C")) OPERATOR(pg_catalog.>) 100 THEN '!' ELSE pg_catalog.array_agg(DISTINCT "stays"."pgvigil subject" COLLATE pg_catalog."C")::pg_catalog.text END AS "pgvigil subject 1", patient_id, pg_catalog.count(*) AS n FROM "G:"."public.stays!subject" AS "stays" GROUP BY patient_id) q
+=> SELECT CASE WHEN pg_catalog.length(pg_catalog.string_agg(DISTINCT "q"."pgvigil subject 1" COLLATE pg_catalog."C", '')) OPERATOR(pg_catalog.>) 6400 THEN '!' ELSE pg_catalog.string_agg(DISTINCT "q"."pgvigil subject 1" COLLATE pg_catalog."C", '') END AS "pgvigil subject 1", pg_catalog.avg(q.n) FROM (SELECT CASE WHEN pg_catalog.cardinality(pg_catalog.array_agg(DISTINCT "stays"."pgvigil subject" COLLATE pg_catalog."C")) OPERATOR(pg_catalog.>) 16 THEN '!' ELSE pg_catalog.array_agg(DISTINCT "stays"."pgvigil subject" COLLATE pg_catalog."C")::pg_catalog.text END AS "pgvigil subject 1", patient_id, pg_catalog.count(*) AS n FROM "G:"."public.stays!subject" AS "stays" GROUP BY patient_id) q
 -- public.stays(patient_id)
 -- subjects: 1, lists 1
 
@@ -203,10 +203,94 @@ SELECT count(*) FROM patients
 -- subjects: 1, lists 1
 
 SELECT avg(q.n) FROM (SELECT count(*) AS n FROM stays) q
-=> SELECT pg_catalog.string_agg(DISTINCT "q"."pgvigil subject 1" COLLATE pg_catalog."C", '') AS "pgvigil subject 1", pg_catalog.avg(q.n) FROM (SELECT pg_catalog.array_agg(DISTINCT "stays"."pgvigil subject" COLLATE pg_catalog."C")::pg_catalog.text AS "pgvigil subject 1", pg_catalog.count(*) AS n FROM "G:"."public.stays!subject" AS "stays") q
--- public.stays()
--- subjects: 1, lists 1
+=> refused 0A000 subject: a statement that reads rows without telling whose they are is not supported for role "doctor" in mission "exact"
 
 SELECT ward_id FROM patients UNION SELECT id FROM stays
+=> refused 0A000 subject: a statement that reads rows without telling whose they are is not supported for role "doctor" in mission "exact"
+
+# doctor care
+SELECT count(*) FROM stays WHERE patient_id = '7' AND id = '8'
+=> SELECT pg_catalog.count(*) FROM "G:"."public.stays" AS "stays" WHERE patient_id = '7' AND id = '8'
+-- public.stays(id patient_id)
+-- subjects: 0, open $0=7
+
+SELECT count(*) FROM stays s WHERE '7' = s.patient_id OR s.patient_id IN ('8', $2, upper('9')) OR s.patient_id = ANY($1) OR s.patient_id = ANY('{1}') OR patient_id <> ALL('{2}')
+=> SELECT pg_catalog.count(*) FROM "G:"."public.stays" s WHERE '7' = s.patient_id OR s.patient_id IN ('8', $2, pg_catalog.upper('9')) OR s.patient_id = ANY($1) OR s.patient_id = ANY('{1}') OR patient_id <> ALL('{2}')
+-- public.stays(patient_id)
+-- subjects: 0, open $0=7 $0=8 $2 any $1 any $0={1}
+
+SELECT reason FROM stays WHERE patient_id = '7'
+=> SELECT "stays"."pgvigil subject" AS "pgvigil subject 1", reason FROM "G:"."public.stays!subject" AS "stays" WHERE patient_id = '7'
+-- public.stays(patient_id reason)
+-- subjects: 1
+
+SELECT practitioner FROM team t WHERE t.patient_id = '7' AND EXISTS (SELECT 1 FROM stays s WHERE s.patient_id = t.patient_id AND s.patient_id = '8')
+=> SELECT practitioner FROM "G:"."public.team" t WHERE t.patient_id = '7' AND EXISTS (SELECT 1 FROM "G:"."public.stays" s WHERE s.patient_id = t.patient_id AND s.patient_id = '8')
+-- public.team(patient_id practitioner) public.stays(patient_id)
+-- subjects: 0, open $0=8
+
+SELECT count(*) FROM stays WHERE (patient_id, id) = ('7', '8') OR patient_id LIKE '9' OR patient_id || 'x' = '10'
+=> SELECT pg_catalog.count(*) FROM "G:"."public.stays" AS "stays" WHERE (patient_id, id) = ('7', '8') OR patient_id LIKE '9' OR patient_id || 'x' = '10'
+-- public.stays(id patient_id)
+-- subjects: 0, open
+
+PREPARE p AS SELECT count(*) FROM stays WHERE patient_id = $1::text
+=> PREPARE p AS SELECT pg_catalog.count(*) FROM "G:"."public.stays" AS "stays" WHERE patient_id = $1:: pg_catalog.text
+-- public.stays(patient_id)
+-- subjects: 0, open $1
+
+# doctor groups
+SELECT (p.*) FROM patients p
+=> SELECT (p.*) FROM "G:"."public.patients" p
+-- public.patients(ward_id family_name phone)
+-- subjects: 0, open
+
+SELECT p.* AS x, 1 FROM patients p
+=> SELECT p.* AS x, 1 FROM "G:"."public.patients" p
+-- public.patients(ward_id family_name phone)
+-- subjects: 0, open
+
+SELECT DISTINCT (p.*) FROM patients p
+=> SELECT DISTINCT (p.*) FROM "G:"."public.patients" p
+-- public.patients(ward_id family_name phone)
+-- subjects: 0, open
+
+SELECT * FROM patients ORDER BY 4
+=> SELECT * FROM "G:"."public.patients" AS "patients" ORDER BY 4
+-- public.patients(ward_id family_name phone)
+-- subjects: 0, open
+
+SELECT p.* FROM patients p UNION ALL SELECT p.* FROM patients p ORDER BY 3
+=> SELECT "p"."pgvigil subject" AS "pgvigil subject 1", NULL::pg_catalog.text AS "pgvigil subject 2", "p"."ward_id", "p"."family_name", "p"."phone" FROM "G:"."public.patients!subject" p UNION ALL SELECT NULL::pg_catalog.text AS "pgvigil subject 1", "p"."pgvigil subject" AS "pgvigil subject 2", "p"."ward_id", "p"."family_name", "p"."phone" FROM "G:"."public.patients!subject" p ORDER BY 5
+-- public.patients(ward_id family_name phone)
+-- subjects: 2
+
+SELECT ward_id, string_agg(family_name, ',') FROM patients GROUP BY 1
+=> SELECT ward_id, pg_catalog.string_agg(family_name, ',') FROM "G:"."public.patients" AS "patients" GROUP BY 1
+-- public.patients(ward_id family_name)
+-- subjects: 0, open
+
+SELECT ward_id, string_agg(family_name, ',' ORDER BY phone) FROM patients GROUP BY 1
+=> SELECT CASE WHEN pg_catalog.cardinality(pg_catalog.array_agg(DISTINCT "patients"."pgvigil subject" COLLATE pg_catalog."C")) OPERATOR(pg_catalog.>) 100 THEN '!' ELSE pg_catalog.array_agg(DISTINCT "patients"."pgvigil subject" COLLATE pg_catalog."C")::pg_catalog.text END AS "pgvigil subject 1", ward_id, pg_catalog.string_agg(family_name, ',' ORDER BY phone) FROM "G:"."public.patients!subject" AS "patients" GROUP BY 2
+-- public.patients(ward_id family_name phone)
+-- subjects: 1, lists 1
+
+SELECT c.relfrozenxid, count(*) FROM pg_class c, patients p GROUP BY 1
+=> SELECT c.relfrozenxid, pg_catalog.count(*) FROM "C:"."pg_catalog.pg_class" c, "G:"."public.patients" p GROUP BY 1
+-- pg_catalog.pg_class(oid relname relnamespace relkind reltuples) public.patients()
+-- subjects: 0, open
+
+SELECT DISTINCT ward_id, GROUPING(ward_id) FROM patients
+=> SELECT DISTINCT ward_id, GROUPING(ward_id) FROM "G:"."public.patients" AS "patients"
+-- public.patients(ward_id)
+-- subjects: 0, open
+
+SELECT max(m) FROM (SELECT max(n) AS m FROM (SELECT count(*) AS n FROM stays GROUP BY id) q GROUP BY n) r
+=> SELECT CASE WHEN pg_catalog.length(pg_catalog.string_agg(DISTINCT "r"."pgvigil subject 1" COLLATE pg_catalog."C", '')) OPERATOR(pg_catalog.>) 6400 THEN '!' ELSE pg_catalog.string_agg(DISTINCT "r"."pgvigil subject 1" COLLATE pg_catalog."C", '') END AS "pgvigil subject 1", pg_catalog.max(m) FROM (SELECT CASE WHEN pg_catalog.length(pg_catalog.string_agg(DISTINCT "q"."pgvigil subject 1" COLLATE pg_catalog."C", '')) OPERATOR(pg_catalog.>) 1024 THEN '!' ELSE pg_catalog.string_agg(DISTINCT "q"."pgvigil subject 1" COLLATE pg_catalog."C", '') END AS "pgvigil subject 1", pg_catalog.max(n) AS m FROM (SELECT CASE WHEN pg_catalog.cardinality(pg_catalog.array_agg(DISTINCT "stays"."pgvigil subject" COLLATE pg_catalog."C")) OPERATOR(pg_catalog.>) 16 THEN '!' ELSE pg_catalog.array_agg(DISTINCT "stays"."pgvigil subject" COLLATE pg_catalog."C")::pg_catalog.text END AS "pgvigil subject 1", pg_catalog.count(*) AS n FROM "G:"."public.stays!subject" AS "stays" GROUP BY id) q GROUP BY n) r
+-- public.stays(id)
+-- subjects: 1, lists 1
+
+# doctor exact
+SELECT max(m) FROM (SELECT max(n) AS m FROM (SELECT count(*) AS n FROM stays GROUP BY id) q GROUP BY n) r
 => refused 0A000 subject: a statement that reads rows without telling whose they are is not supported for role "doctor" in mission "exact"
 

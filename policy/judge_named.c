@@ -1,0 +1,240 @@
+/*
+ * judge_named.c: patients that a statement names by a constant or a parameter: `patient_id = 7`,
+ * `id IN (7, 8)`, `patient_id = ANY($1)`.
+ *
+ * Purpose: the record of a statement whose rows do not tell whose they are ("aggregate") says at
+ * least who was asked about (design section 7). Only where the policy's `subject` is a plain column
+ * of the relation, and the guard shows it as it is: what a pseudonym is compared with is nobody's
+ * number. What is compared counts, whatever is made of the comparison: it is named, not read.
+ *
+ * Trust boundary: the client's text. Nothing is decided by what is found here.
+ */
+#include "judge_private.h"
+
+#include <string.h>
+
+/* Of one statement; further ones are not noted. */
+#define NAMED_MAX ((size_t)1000)
+
+/* By format_type() of the column. False: values of the type are not compared here. */
+static bool kind_of(const char *type, enum named_kind *kind)
+{
+    static const struct {
+        const char *type;
+        enum named_kind kind;
+    } kinds[] = {
+        {"smallint", NAMED_INTEGER}, {"integer", NAMED_INTEGER},        {"bigint", NAMED_INTEGER},
+        {"text", NAMED_TEXT},        {"character varying", NAMED_TEXT}, {"character", NAMED_PADDED},
+        {"uuid", NAMED_UUID}};
+    size_t len = strcspn(type, "(");
+    for (size_t i = 0; i < sizeof(kinds) / sizeof(kinds[0]); i++) {
+        *kind = kinds[i].kind;
+        if (strlen(kinds[i].type) == len && memcmp(kinds[i].type, type, len) == 0)
+            return true;
+    }
+    return false;
+}
+
+/* ---- which column ---- */
+
+/* Whatever level it is of: only what one relation of the statement has. */
+static const struct range_item *only(const struct judge *judge, const char *name, long *column)
+{
+    const struct range_item *found = NULL;
+    for (size_t i = 0; i < judge->level->item_count; i++) {
+        const struct range_item *item = &judge->level->items[i];
+        long at = scope_column(item, name);
+        if (at >= 0 && found != NULL)
+            return NULL;
+        if (at >= 0) {
+            found = item;
+            *column = at;
+        }
+    }
+    return found;
+}
+
+static const struct range_item *bare(const struct judge *judge, const char *name, long *column)
+{
+    if (judge->verdict->unrestricted)
+        return only(judge, name, column);
+    for (const struct level *level = judge->level; level != NULL; level = level->parent) {
+        for (size_t i = level->low; i < level->high; i++) {
+            const struct range_item *item = &level->items[i];
+            *column = item->hidden ? -1 : scope_column(item, name);
+            if (*column >= 0)
+                return item;
+        }
+    }
+    return NULL;
+}
+
+static const struct range_item *item_of(const struct judge *judge, const PgQuery__ColumnRef *ref,
+                                        long *column)
+{
+    const char *names[3] = {NULL};
+    struct level *level = NULL;
+    size_t matches = 0;
+    for (size_t i = 0; i < ref->n_fields && i < 3; i++)
+        names[i] = tree_string(ref->fields[i]);
+    const char *name = ref->n_fields > 0 && ref->n_fields <= 3 ? names[ref->n_fields - 1] : NULL;
+    if (name == NULL)
+        return NULL;
+    if (ref->n_fields == 1)
+        return bare(judge, name, column);
+    const char *schema = ref->n_fields == 3 ? names[0] : NULL;
+    const char *called = names[ref->n_fields - 2];
+    const struct range_item *item =
+        called == NULL ? NULL : scope_item(judge, schema, called, &level, &matches);
+    *column = item == NULL ? -1 : scope_column(item, name);
+    return matches == 1 && *column >= 0 ? item : NULL;
+}
+
+/* Is it the subject of its relation, shown as it is? */
+static bool is_subject(const struct judge *judge, const PgQuery__Node *node, enum named_kind *kind)
+{
+    long column = -1;
+    bool reference = node != NULL && node->node_case == PG_QUERY__NODE__NODE_COLUMN_REF;
+    const struct range_item *item = reference ? item_of(judge, node->column_ref, &column) : NULL;
+    const struct relation_use *use = item == NULL ? NULL : item->use;
+    if (use == NULL || use->shown.table == NULL || use->shown.table->subject_column == NULL ||
+        (size_t)column >= use->column_count)
+        return false;
+    const char *name = use->columns[column];
+    const struct catalog_column *of = catalog_column(use->shown.relation, name);
+    if (strcmp(name, use->shown.table->subject_column) != 0 || of == NULL ||
+        !kind_of(of->base_type, kind))
+        return false;
+    return judge->verdict->unrestricted ||
+           (use->guard != NULL && use->shown.rule != NULL &&
+            policy_mask_for(judge->request->policy, use->shown.table, use->shown.rule, name)
+                    ->kind == MASK_SHOW);
+}
+
+enum status judge_named_relation(struct judge *judge, const PgQuery__RangeVar *var,
+                                 const struct catalog_relation *relation)
+{
+    if (relation == NULL || judge->level == NULL || judge->level->item_count >= JUDGE_MAX_ITEMS)
+        return OK;
+    size_t count = relation->column_count;
+    struct relation_use *use = arena_zalloc(judge->arena, 1, sizeof(*use));
+    const char **names = arena_zalloc(judge->arena, count + 1, sizeof(*names));
+    struct range_item *item = scope_add(judge);
+    if (use == NULL || names == NULL || item == NULL)
+        return judge_no_memory(judge);
+    for (size_t i = 0; i < count; i++)
+        names[i] = relation->columns[i].name;
+    use->shown.relation = relation;
+    use->shown.table = policy_table_for(judge->request->policy, relation->schema, relation->name);
+    use->columns = names;
+    use->column_count = count;
+    bool called = var->alias != NULL && var->alias->aliasname[0] != '\0';
+    *item = (struct range_item){.name = called ? var->alias->aliasname : var->relname,
+                                .schema = called ? NULL : relation->schema,
+                                .use = use,
+                                .columns = {.names = names, .count = count, .known = true}};
+    return OK;
+}
+
+/* ---- which values ---- */
+
+static const PgQuery__Node *uncast(const PgQuery__Node *node)
+{
+    return node != NULL && node->node_case == PG_QUERY__NODE__NODE_TYPE_CAST ? node->type_cast->arg
+                                                                             : node;
+}
+
+enum status judge_value(struct judge *judge, const PgQuery__Node *node, struct verdict_named *out)
+{
+    const PgQuery__AConst *constant =
+        node->node_case == PG_QUERY__NODE__NODE_A_CONST ? node->a_const : NULL;
+    *out = (struct verdict_named){.at = SIZE_MAX, .constant = SIZE_MAX};
+    if (node->node_case == PG_QUERY__NODE__NODE_PARAM_REF && node->param_ref->number > 0) {
+        out->parameter = (uint32_t)node->param_ref->number;
+        return OK;
+    }
+    if (constant == NULL || constant->isnull)
+        return OK;
+    if (constant->location >= 0)
+        out->at = (size_t)constant->location;
+    if (constant->val_case == PG_QUERY__A__CONST__VAL_IVAL)
+        out->text = judge_format(judge, "%d", constant->ival->ival);
+    else if (constant->val_case == PG_QUERY__A__CONST__VAL_SVAL)
+        out->text = arena_strdup(judge->arena, constant->sval->sval);
+    else if (constant->val_case == PG_QUERY__A__CONST__VAL_FVAL)
+        out->text = arena_strdup(judge->arena, constant->fval->fval);
+    else
+        return OK;
+    return out->text == NULL ? judge_no_memory(judge) : OK;
+}
+
+static enum status note(struct judge *judge, const PgQuery__Node *node, enum named_kind kind,
+                        bool list)
+{
+    struct verdict_named found;
+    enum status status = judge_value(judge, uncast(node), &found);
+    if (status != OK || (found.text == NULL && found.parameter == 0) ||
+        judge->named_count == NAMED_MAX)
+        return status;
+    found.kind = kind;
+    found.list = list;
+    struct verdict_named *grown = arena_grow(judge->arena, judge->named, judge->named_count,
+                                             &judge->named_cap, sizeof(*grown));
+    if (grown == NULL)
+        return judge_no_memory(judge);
+    judge->named = grown;
+    judge->named[judge->named_count++] = found;
+    return OK;
+}
+
+static enum status note_all(struct judge *judge, PgQuery__Node *const *nodes, size_t count,
+                            enum named_kind kind)
+{
+    enum status status = OK;
+    for (size_t i = 0; i < count && status == OK; i++)
+        status = note(judge, nodes[i], kind, false);
+    return status;
+}
+
+/* IN (...), or = ANY (...) of an array in one of its forms. */
+static enum status note_list(struct judge *judge, const PgQuery__Node *list, enum named_kind kind)
+{
+    const PgQuery__Node *of = uncast(list);
+    if (of->node_case == PG_QUERY__NODE__NODE_LIST)
+        return note_all(judge, of->list->items, of->list->n_items, kind);
+    if (of->node_case == PG_QUERY__NODE__NODE_A_ARRAY_EXPR)
+        return note_all(judge, of->a_array_expr->elements, of->a_array_expr->n_elements, kind);
+    return note(judge, of, kind, true);
+}
+
+static bool holds_value(const PgQuery__Node *node)
+{
+    const PgQuery__Node *of = uncast(node);
+    return of != NULL && (of->node_case == PG_QUERY__NODE__NODE_A_CONST ||
+                          of->node_case == PG_QUERY__NODE__NODE_PARAM_REF ||
+                          of->node_case == PG_QUERY__NODE__NODE_LIST ||
+                          of->node_case == PG_QUERY__NODE__NODE_A_ARRAY_EXPR);
+}
+
+enum status judge_named(struct judge *judge, const PgQuery__AExpr *expr)
+{
+    bool one = expr->kind == PG_QUERY__A__EXPR__KIND__AEXPR_OP;
+    bool many = expr->kind == PG_QUERY__A__EXPR__KIND__AEXPR_IN ||
+                expr->kind == PG_QUERY__A__EXPR__KIND__AEXPR_OP_ANY;
+    const char *name = expr->n_name == 1 ? tree_string(expr->name[0]) : NULL;
+    const PgQuery__Node *column = expr->lexpr;
+    const PgQuery__Node *value = expr->rexpr;
+    enum named_kind kind;
+    if (judge->level == NULL || (!one && !many) || name == NULL || strcmp(name, "=") != 0)
+        return OK;
+    if (one && !holds_value(value)) {
+        column = expr->rexpr;
+        value = expr->lexpr;
+    }
+    if (!holds_value(value))
+        return OK;
+    enum status status = judge_work(judge, scope_size(judge));
+    if (status != OK || !is_subject(judge, column, &kind))
+        return status;
+    return many ? note_list(judge, value, kind) : note(judge, value, kind, false);
+}
