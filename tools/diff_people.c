@@ -78,6 +78,89 @@ static void compare_break_glass(struct diff *diff, const struct policy_mission *
     diff_add(diff, &item);
 }
 
+/* What `count` texts are, one by one; `none` where there are none. */
+struct listed {
+    const struct policy_mission *mission;
+    size_t count;
+    const char *(*text)(const struct policy_mission *mission, size_t index);
+    const char *none;
+};
+
+static const char *hours_text(const struct policy_mission *mission, size_t index)
+{
+    return mission->hours[index].text;
+}
+
+static const char *address_text(const struct policy_mission *mission, size_t index)
+{
+    return mission->addresses[index].text;
+}
+
+static const char *in_one_line(struct diff *diff, const struct listed *listed)
+{
+    struct buf out;
+    if (listed->count == 0)
+        return listed->none;
+    buf_init(&out, 0);
+    for (size_t i = 0; i < listed->count; i++)
+        buf_printf(&out, "%s%s", i == 0 ? "" : "; ", listed->text(listed->mission, i));
+    return take(diff, &out);
+}
+
+/* None of them is no limit. */
+static void compare_listed(struct diff *diff, enum diff_kind kind, const struct listed *old,
+                           const struct listed *new)
+{
+    struct diff_item item = {.direction = new->count == 0   ? DIFF_GAIN
+                                          : old->count == 0 ? DIFF_LOSS
+                                                            : DIFF_CHANGE,
+                             .kind = kind,
+                             .mission = new->mission->name,
+                             .from = in_one_line(diff, old),
+                             .to = in_one_line(diff, new)};
+    if (strcmp(item.from, item.to) != 0)
+        diff_add(diff, &item);
+}
+
+static void compare_openings(struct diff *diff, const struct policy_mission *old,
+                             const struct policy_mission *new)
+{
+    const struct listed hours[] = {{old, old->hours_count, hours_text, "always"},
+                                   {new, new->hours_count, hours_text, "always"}};
+    const struct listed addresses[] = {{old, old->address_count, address_text, "everywhere"},
+                                       {new, new->address_count, address_text, "everywhere"}};
+    compare_listed(diff, DIFF_HOURS, &hours[0], &hours[1]);
+    compare_listed(diff, DIFF_ADDRESSES, &addresses[0], &addresses[1]);
+}
+
+static const char *group_bound(struct diff *diff, uint64_t patients)
+{
+    return patients == 0 ? "none"
+                         : diff_format(diff, "%llu patients", (unsigned long long)patients);
+}
+
+/* What is on record; in a mission that refuses what is not, also what may be asked. */
+static void compare_subjects(struct diff *diff, const struct policy_mission *old,
+                             const struct policy_mission *new)
+{
+    bool opens = (old->group_subjects == 0) != (new->group_subjects == 0);
+    struct diff_item exact = {.direction = gained(!new->exact_subjects),
+                              .kind = DIFF_EXACT_SUBJECTS,
+                              .mission = new->name,
+                              .from = old->exact_subjects ? "refused" : "allowed",
+                              .to = new->exact_subjects ? "refused" : "allowed"};
+    struct diff_item groups = {
+        .direction = opens && new->exact_subjects ? gained(new->group_subjects > 0) : DIFF_OTHER,
+        .kind = DIFF_GROUP_SUBJECTS,
+        .mission = new->name,
+        .from = group_bound(diff, old->group_subjects),
+        .to = group_bound(diff, new->group_subjects)};
+    if (old->exact_subjects != new->exact_subjects)
+        diff_add(diff, &exact);
+    if (old->group_subjects != new->group_subjects)
+        diff_add(diff, &groups);
+}
+
 static const char *row_limit(struct diff *diff, uint64_t rows)
 {
     return rows == 0 ? "no limit" : diff_format(diff, "%llu rows", (unsigned long long)rows);
@@ -105,6 +188,19 @@ static const struct policy_mission *mission_of(const struct policy *policy, cons
     return found < 0 ? NULL : &policy->missions[found];
 }
 
+static void compare_limit(struct diff *diff, enum diff_kind kind, const char *mission, uint64_t old,
+                          uint64_t new)
+{
+    bool more = new == 0 || (old != 0 && new > old);
+    struct diff_item limit = {.direction = gained(more),
+                              .kind = kind,
+                              .mission = mission,
+                              .from = row_limit(diff, old),
+                              .to = row_limit(diff, new)};
+    if (old != new)
+        diff_add(diff, &limit);
+}
+
 static void compare_mission(struct diff *diff, const char *name)
 {
     const struct policy_mission *old = mission_of(diff->old, name);
@@ -120,15 +216,10 @@ static void compare_mission(struct diff *diff, const char *name)
     about.to = about_mission(diff, new);
     if (!diff_same_text(old->title, new->title) || !diff_same_text(old->purpose, new->purpose))
         diff_add(diff, &about);
-    if (old->max_rows != new->max_rows) {
-        bool more = new->max_rows == 0 || (old->max_rows != 0 && new->max_rows > old->max_rows);
-        struct diff_item limit = {.direction = gained(more),
-                                  .kind = DIFF_MAX_ROWS,
-                                  .mission = name,
-                                  .from = row_limit(diff, old->max_rows),
-                                  .to = row_limit(diff, new->max_rows)};
-        diff_add(diff, &limit);
-    }
+    compare_limit(diff, DIFF_MAX_ROWS, name, old->max_rows, new->max_rows);
+    compare_limit(diff, DIFF_ROWS_PER_HOUR, name, old->rows_per_hour, new->rows_per_hour);
+    compare_openings(diff, old, new);
+    compare_subjects(diff, old, new);
     compare_break_glass(diff, old, new);
 }
 

@@ -67,6 +67,23 @@ static const struct heading headings[DIFF_KINDS] = {
                         "sequences that may no longer be drawn from", NULL}},
     [DIFF_MAX_ROWS] = {STYLE_CHANGE,
                        {"more rows for a statement", NULL, "fewer rows for a statement", NULL}},
+    [DIFF_ROWS_PER_HOUR] = {STYLE_CHANGE,
+                            {"more rows in an hour", NULL, "fewer rows in an hour", NULL}},
+    [DIFF_HOURS] = {STYLE_CHANGE,
+                    {"missions that may be used at any time now", "when missions may be used",
+                     "missions that may no longer be used at any time", NULL}},
+    [DIFF_ADDRESSES] = {STYLE_CHANGE,
+                        {"missions that may be used from everywhere now",
+                         "from where missions may be used",
+                         "missions that may no longer be used from everywhere", NULL}},
+    [DIFF_EXACT_SUBJECTS] = {STYLE_CHANGE,
+                             {"statements that do not tell whose rows they read may run", NULL,
+                              "statements that do not tell whose rows they read are refused",
+                              NULL}},
+    [DIFF_GROUP_SUBJECTS] = {STYLE_CHANGE,
+                             {"groups may be asked for that name their patients", NULL,
+                              "groups may no longer be asked for",
+                              "how many patients a row of groups names in the record"}},
     [DIFF_BREAK_GLASS] = {STYLE_CHANGE,
                           {"less is asked for before the glass is broken",
                            "something else is asked for before the glass is broken",
@@ -120,6 +137,11 @@ static const char *who_of(struct diff *diff, const struct diff_item *item)
     case DIFF_CHANNEL:
         return item->role;
     case DIFF_MAX_ROWS:
+    case DIFF_ROWS_PER_HOUR:
+    case DIFF_HOURS:
+    case DIFF_ADDRESSES:
+    case DIFF_EXACT_SUBJECTS:
+    case DIFF_GROUP_SUBJECTS:
     case DIFF_BREAK_GLASS:
     case DIFF_MISSION:
         return item->mission;
@@ -157,6 +179,11 @@ static const char *thing_of(const struct diff_item *item)
     case DIFF_ROLE_MISSION:
         return item->mission;
     case DIFF_MAX_ROWS:
+    case DIFF_ROWS_PER_HOUR:
+    case DIFF_HOURS:
+    case DIFF_ADDRESSES:
+    case DIFF_EXACT_SUBJECTS:
+    case DIFF_GROUP_SUBJECTS:
     case DIFF_BREAK_GLASS:
     case DIFF_MISSION:
     case DIFF_USER:

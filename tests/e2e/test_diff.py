@@ -133,6 +133,11 @@ CASES = {
     "a role without any restriction": ([('{ name = "dba"; missions = [ "care" ]; }', '{ name = "dba"; missions = [ "care" ]; unrestricted = true; }')], {item("gain", "unrestricted", "dba", None, None, "no", "yes")}),
     "another default": ([('default = "care"; }', 'default = "research"; }')], {item("other", "default", "clerk", None, None, "care", "research")}),
     "more rows": ([("max_rows = 100;", "max_rows = 200;")], {item("gain", "max_rows", "/research", None, None, "100 rows", "200 rows")}),
+    "rows in an hour": ([("max_rows = 100;", "max_rows = 100; rows_per_hour = 500;")], {item("loss", "rows_per_hour", "/research", None, None, "no limit", "500 rows")}),
+    "hours and addresses": ([("max_rows = 100;", 'max_rows = 100; hours = [ "mon-fri 08:00-20:00", "sat 09:00-12:00" ]; addresses = [ "10.0.0.0/8" ];')],
+                            {item("loss", "hours", "/research", None, None, "always", "mon-fri 08:00-20:00; sat 09:00-12:00"), item("loss", "addresses", "/research", None, None, "everywhere", "10.0.0.0/8")}),
+    "patients of groups": ([("max_rows = 100;", "max_rows = 100; group_subjects = 20;")], {item("other", "group_subjects", "/research", None, None, "none", "20 patients")}),
+    "exact patients": ([("max_rows = 100;", "max_rows = 100; exact_subjects = true;")], {item("loss", "exact_subjects", "/research", None, None, "allowed", "refused")}),
     "rows without a limit": ([(" max_rows = 100;", "")], {item("gain", "max_rows", "/research", None, None, "100 rows", "no limit")}),
     "a title": ([('title = "Care"', 'title = "Soins"')], {item("other", "mission", "/care", None, None, "Care, TREAT", "Soins, TREAT")}),
     "a purpose": ([('purpose = "TREAT"', 'purpose = "ETREAT"')], {item("other", "mission", "/care", None, None, "Care, TREAT", "Care, ETREAT")}),
@@ -164,6 +169,22 @@ def test_each_kind_of_difference(name, write):
     assert set(back) == mirrored(wanted)
     # What must be looked at, and nothing else.
     assert set(items(old, new, "--gains-only")) == {i for i in wanted if i[0] in ("gain", "change")}
+
+
+BETWEEN = [  # what one mission's keys become
+    ('hours = [ "08:00-20:00" ];', 'hours = [ "08:00-21:00" ];', item("change", "hours", "/research", None, None, "08:00-20:00", "08:00-21:00")),
+    ('addresses = [ "10.0.0.0/8" ];', 'addresses = [ "10.0.0.0/16" ];', item("change", "addresses", "/research", None, None, "10.0.0.0/8", "10.0.0.0/16")),
+    ("rows_per_hour = 5;", "rows_per_hour = 6;", item("gain", "rows_per_hour", "/research", None, None, "5 rows", "6 rows")),
+    ("exact_subjects = true;", "exact_subjects = true; group_subjects = 5;", item("gain", "group_subjects", "/research", None, None, "none", "5 patients")),
+    ("exact_subjects = true; group_subjects = 5;", "exact_subjects = true; group_subjects = 6;", item("other", "group_subjects", "/research", None, None, "5 patients", "6 patients")),
+]
+
+
+@pytest.mark.parametrize("was, now, wanted", BETWEEN)
+def test_each_way_of_a_missions_key(was, now, wanted, write):
+    old, new = (write(name, edited(("max_rows = 100;", "max_rows = 100; " + keys))) for name, keys in (("old.cfg", was), ("new.cfg", now)))
+    assert items(old, new) == [wanted]
+    assert set(items(new, old)) == mirrored([wanted])
 
 
 SAME = {
