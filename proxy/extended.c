@@ -669,9 +669,34 @@ static enum status execute_local(struct session *session, struct statement *stat
     return status;
 }
 
-static enum status execute_upstream(struct session *session, const char *portal,
-                                    struct statement *statement, uint32_t max_rows)
+/* What the server does for an Execute. */
+struct execution {
+    struct statement *statement; /* NULL: not known here, of an unrestricted session */
+    size_t index;                /* of a cursor: where its DECLARE stands in the text */
+    bool cursor;                 /* the rest of the text, and DECLARE itself, are done with */
+};
+
+static bool execution_writes(const struct session *session, const struct execution *execution)
 {
+    const struct verdict_statement *one = statement_at(execution->statement, execution->index);
+    return execution->statement == NULL || (one != NULL && one->writes) ||
+           use_writes(uses_at(session->pending_uses, execution->index));
+}
+
+/* What comes of the statement's being run, beside its result. */
+static void note_execution(struct session *session, const struct execution *execution)
+{
+    if (execution->cursor)
+        return;
+    query_note_settings(session, execution->statement);
+    if (execution->statement == NULL || ends_transaction(execution->statement))
+        query_unsettle(session);
+}
+
+static enum status execute_upstream(struct session *session, const char *portal,
+                                    const struct execution *execution, uint32_t max_rows)
+{
+    struct statement *statement = execution->statement;
     struct refusal refusal;
     enum status status = mission_limits_statement(session, statement, &refusal);
     if (status == DENIED)
@@ -681,17 +706,14 @@ static enum status execute_upstream(struct session *session, const char *portal,
     if (status == OK)
         status = query_need_server(session, AHEAD_NEVER, &refusal);
     uint64_t id = 0;
-    bool ddl = status == OK && ddl_wanted(session, statement);
+    bool ddl = status == OK && !execution->cursor && ddl_wanted(session, statement);
     if (ddl)
         status = query_drain(session);
-    bool writes =
-        statement == NULL ||
-        (statement->verdict->statement_count > 0 && statement->verdict->statements[0].writes) ||
-        use_writes(uses_at(session->pending_uses, 0));
+    bool writes = execution_writes(session, execution);
     if (status == DENIED)
         return refuse(session, statement, &refusal, false);
     if (status == OK)
-        status = query_begin_record(session, statement, 0, writes, &id, &refusal);
+        status = query_begin_record(session, statement, execution->index, writes, &id, &refusal);
     if (status == DENIED) /* in the audit's reserve that, at least, can be recorded */
         return refuse(session, statement, &refusal, true);
     if (status != OK)
@@ -703,14 +725,13 @@ static enum status execute_upstream(struct session *session, const char *portal,
     if (writes)
         session->wrote_group = session->group;
     request->audit_id = id;
+    request->index = execution->index;
     request->uses = uses_ref(session->pending_uses);
     request->portal_rows = portal_rows_ref(statements_portal_rows(session->statements, portal));
-    query_note_settings(session, statement);
-    if (statement == NULL || ends_transaction(statement))
-        query_unsettle(session);
+    note_execution(session, execution);
     if (ddl)
         return ddl_start(session, statement, true);
-    const struct verdict_statement *one = runs(session, statement);
+    const struct verdict_statement *one = execution->cursor ? NULL : runs(session, statement);
     bool all = one != NULL && one->subjects_only; /* the client knows of no rows */
     wire_put_execute(&session->server->out, portal, all ? 0 : max_rows);
     return OK;
@@ -734,6 +755,7 @@ enum status extended_execute(struct session *session, const struct wire_message 
     }
     struct statement *statement = NULL;
     struct cursor *cursor = NULL;
+    struct execution execution = {.statement = NULL};
     enum status status = use_find_cursor(session, portal, &cursor);
     if (status == OK && cursor != NULL)
         statement = cursor->statement;
@@ -746,7 +768,7 @@ enum status extended_execute(struct session *session, const struct wire_message 
     /* A portal whose text is not known here could be anything on record. What SQL declared for an
      * unrestricted role is read with FETCH. */
     if (statement == NULL && session_observed(session))
-        return execute_upstream(session, portal, NULL, max_rows);
+        return execute_upstream(session, portal, &execution, max_rows);
     if (statement == NULL)
         return refuse_name(session, "34000", "portal", portal, "does not exist");
     if (statement->local)
@@ -758,7 +780,10 @@ enum status extended_execute(struct session *session, const struct wire_message 
         return refuse(session, statement, &refusal, true);
     if (status != OK)
         return status;
-    return execute_upstream(session, portal, statement, max_rows);
+    execution.statement = statement;
+    execution.cursor = cursor != NULL;
+    execution.index = cursor != NULL ? cursor->index : 0;
+    return execute_upstream(session, portal, &execution, max_rows);
 }
 
 /*
@@ -774,9 +799,9 @@ static bool may_yet_fail(const struct session *session)
     TAILQ_FOREACH(request, &session->requests.list, link)
     {
         const struct statement *statement = request->statement;
-        bool runs = request->kind == REQUEST_EXECUTE && request->group == session->group &&
-                    statement != NULL && statement->verdict->statement_count > 0;
-        if (runs && !statement->verdict->statements[0].writes)
+        bool runs = request->kind == REQUEST_EXECUTE && request->group == session->group;
+        const struct verdict_statement *one = runs ? statement_at(statement, request->index) : NULL;
+        if (one != NULL && !one->writes)
             return true;
     }
     return false;

@@ -108,7 +108,7 @@ static bool kind_changes_names(enum statement_kind kind)
 /* FETCH, or a cursor whose text is a DECLARE and which the protocol executes. */
 static bool reads_portal(const struct request *request)
 {
-    const struct use *use = uses_at(request->uses, 0);
+    const struct use *use = uses_at(request->uses, request->index);
     return use != NULL && use->kind != USE_DECLARES;
 }
 
@@ -388,10 +388,10 @@ enum status use_cursor(struct session *session, struct cursor *cursor)
 {
     if (session->pending_uses != NULL)
         return OK;
-    struct uses *uses = uses_new(1);
+    struct uses *uses = uses_new(cursor->index + 1);
     if (uses == NULL)
         return ERR_MEMORY;
-    fill_cursor(&uses->items[0], cursor);
+    fill_cursor(&uses->items[cursor->index], cursor);
     session->pending_uses = uses;
     return OK;
 }

@@ -218,6 +218,10 @@ PROTOCOL = {
     "cursors that bring formats": ["BEGIN", extended("DECLARE c CURSOR FOR " + READ, formats=(1, 0)) + wire.SYNC, "ROLLBACK"],
     "cursors held and declared anew": ["DECLARE c CURSOR WITH HOLD FOR " + READ, "FETCH 2 FROM c", "BEGIN", "MOVE 3 IN c", "FETCH RELATIVE 2 FROM c", "CLOSE c", "DECLARE c CURSOR FOR " + STAR,
                                        "FETCH 2 FROM c", "COMMIT", "FETCH 1 FROM c"],
+    "cursors declared among others": ["BEGIN", "%s; SAVEPOINT a; DECLARE c CURSOR FOR %s" % (CALM, READ), wire.describe("P", "c") + wire.execute("c", 2) + wire.SYNC, "FETCH 1 FROM c",
+                                      wire.execute("c", 2) + wire.execute("c", 1) + wire.SYNC, "ROLLBACK TO a", "FETCH 1 FROM c", "ROLLBACK",
+                                      "ROLLBACK; BEGIN; DECLARE d CURSOR WITH HOLD FOR %s; COMMIT" % STAR, wire.execute("d", 2) + wire.SYNC, "FETCH 1 FROM d", wire.execute("d", 2) + wire.SYNC,
+                                      "FETCH 1 FROM d", "CLOSE d", "ROLLBACK; BEGIN; DECLARE d CURSOR FOR %s" % READ, wire.execute("d", 1) + wire.SYNC, "FETCH 1 FROM d", "COMMIT", wire.execute("d", 1) + wire.SYNC],
     "PREPARE and EXECUTE": ["PREPARE one AS " + READ, "EXECUTE one", extended("EXECUTE one", describe="SP") + wire.SYNC,
                             extended("EXECUTE one", describe="") + wire.SYNC, extended("EXECUTE one", formats=(1,)) + wire.SYNC, extended("EXECUTE one", formats=(0, 1, 1)) + wire.SYNC, "DEALLOCATE one"],
     "EXECUTE of the protocol's": [wire.parse(STAR, "two") + wire.describe("S", "two") + wire.SYNC, "EXECUTE two", extended("EXECUTE two", describe="SP") + wire.SYNC,
@@ -657,6 +661,18 @@ def test_missions_with_exact_subjects_have_no_bound(bound):
     trail = Trail(bound)
     assert len(seen) > 20
     assert trail.exact["mk_exact"] and trail.patients["mk_exact"] == seen
+
+
+def test_cursors_declared_among_others_are_recorded_as_what_they_are(stack):
+    """Executed by the protocol: not as the first statement of the text that declared them."""
+    with wire.open_session(stack, "reception1") as raw:
+        raw.send(wire.query("BEGIN; UPDATE appointments SET minutes = minutes WHERE id = 1; DECLARE mk_among CURSOR FOR SELECT id FROM patients WHERE id < 4 ORDER BY id"))
+        raw.until("Z")
+        raw.send(wire.execute("mk_among", 2) + wire.SYNC + wire.query("COMMIT"))
+        raw.until("Z")
+        raw.until("Z")
+    read = [r for r in stack.audit_records() if "mk_among" in r.get("sql", "") and r.get("rows") == 2]
+    assert len(read) == 1 and read[0]["statement"] == "FETCH" and "subjects" not in read[0] and expand(read[0]["patients"]) == {"1", "2"}, read
 
 
 # ---- a mission that asks for it ------------------------------------------------------------------------------------------
