@@ -169,7 +169,8 @@ static enum status one_statement(struct judge *judge, const PgQuery__RawStmt *ra
     judge->subjects_read = judge->subjects_carried = judge->told = 0;
     judge->subjects_mixed = false;
     judge->named = NULL;
-    judge->named_count = judge->named_cap = 0;
+    judge->padding[0] = judge->padding[1] = NULL;
+    judge->named_count = judge->named_cap = judge->named_work = 0;
     range_of(judge, raw, out);
     /* Before the tree is changed: it parses the text again. */
     enum status status = describe(judge, raw->stmt, out);
@@ -185,7 +186,8 @@ static enum status one_statement(struct judge *judge, const PgQuery__RawStmt *ra
     if (status == OK)
         status = judge_foreign_operator(judge);
     if ((out->kind != STATEMENT_SELECT && out->kind != STATEMENT_WRITE &&
-         out->kind != STATEMENT_DECLARE) ||
+         out->kind != STATEMENT_DECLARE &&
+         (out->kind != STATEMENT_COPY_TO || out->copy.format == COPY_UNKNOWN)) ||
         judge->verdict->unrestricted)
         judge->carried = NULL;
     if (status == OK)

@@ -153,6 +153,49 @@ static enum status one_option(struct judge *judge, const PgQuery__DefElem *optio
     return OK;
 }
 
+/* ---- how its lines are read ---- */
+
+/* The one byte of the value, if it stands in no subject as COPY writes it, nor in the name of its
+ * column; else '\0'. `letters`: PostgreSQL takes none there. */
+static char separator(const char *value, bool letters)
+{
+    char byte = value == NULL || value[0] == '\0' || value[1] != '\0' ? '\0' : value[0];
+    bool letter = (byte >= '0' && byte <= '9') || (byte >= 'a' && byte <= 'z') ||
+                  (byte >= 'A' && byte <= 'Z') || byte == ' ';
+    return letter && !letters ? '\0' : byte;
+}
+
+/* *shape stays unknown where a line could be read otherwise than it is meant. */
+static void note_shape(const PgQuery__CopyStmt *copy, struct copy_shape *shape)
+{
+    const char *format = "text";
+    const char *delimiter = NULL;
+    const char *quote = "\"";
+    const char *escape = "\"";
+    for (size_t i = 0; i < copy->n_options; i++) {
+        const PgQuery__DefElem *option = copy->options[i]->def_elem;
+        const char *value = tree_string(option->arg);
+        if (value == NULL && strcmp(option->defname, "header") != 0 &&
+            strcmp(option->defname, "force_quote") != 0)
+            return;
+        format = strcmp(option->defname, "format") == 0 ? value : format;
+        delimiter = strcmp(option->defname, "delimiter") == 0 ? value : delimiter;
+        quote = strcmp(option->defname, "quote") == 0 ? value : quote;
+        escape = strcmp(option->defname, "escape") == 0 ? value : escape;
+    }
+    bool csv = format != NULL && strcmp(format, "csv") == 0;
+    const char *between = delimiter != NULL ? delimiter : csv ? "," : "\t";
+    struct copy_shape found = {.delimiter = separator(between, !csv),
+                               .quote = separator(quote, false)};
+    if (csv && found.delimiter != '\0' && found.quote != '\0' && separator(escape, false) != '\0')
+        found.format = COPY_CSV;
+    else if (format != NULL && strcmp(format, "binary") == 0)
+        found.format = COPY_BINARY;
+    else if (format != NULL && strcmp(format, "text") == 0 && found.delimiter != '\0')
+        found.format = COPY_TEXT;
+    *shape = found;
+}
+
 static enum status options(struct judge *judge, const PgQuery__CopyStmt *copy,
                            struct verdict_statement *out)
 {
@@ -389,10 +432,12 @@ static enum status copy_table(struct judge *judge, PgQuery__CopyStmt *copy,
     }
     if (status == OK)
         status = add_columns(judge, &copied, copy);
-    scope_leave(judge);
     const char *columns = text_take(&text, judge->arena);
     if (status == OK)
         status = close_select(judge, words, edit, columns);
+    if (status == OK)
+        status = subject_note_copy(judge, copied.select, &level, edit, columns);
+    scope_leave(judge);
     if (status == OK)
         status = modernise(judge, words);
     pg_query__node__init(query);
@@ -419,6 +464,7 @@ enum status judge_copy(struct judge *judge, PgQuery__CopyStmt *copy, struct verd
         return status;
     if (copy->is_from)
         return judge_copy_from(judge, copy, out);
+    note_shape(copy, &out->copy);
     if (copy->relation != NULL)
         return copy_table(judge, copy, &words);
     return judge_held(judge, copy->query, start_of(judge, words.open), out);

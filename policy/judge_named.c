@@ -11,10 +11,12 @@
  */
 #include "judge_private.h"
 
+#include <stdlib.h>
 #include <string.h>
 
-/* Of one statement; further ones are not noted. */
+/* Of one statement; further ones are not noted, nor are any when so many columns were compared. */
 #define NAMED_MAX ((size_t)1000)
+#define WORK_MAX  ((size_t)2000000)
 
 /* By format_type() of the column. False: values of the type are not compared here. */
 static bool kind_of(const char *type, enum named_kind *kind)
@@ -37,14 +39,15 @@ static bool kind_of(const char *type, enum named_kind *kind)
 
 /* ---- which column ---- */
 
-/* Whatever level it is of: only what one relation of the statement has. */
-static const struct range_item *only(const struct judge *judge, const char *name, long *column)
+/* Whatever level it is of: only what one relation of the statement has, when all are known. */
+static const struct range_item *only(struct judge *judge, const char *name, long *column)
 {
     const struct range_item *found = NULL;
     for (size_t i = 0; i < judge->level->item_count; i++) {
         const struct range_item *item = &judge->level->items[i];
         long at = scope_column(item, name);
-        if (at >= 0 && found != NULL)
+        judge->named_work += item->columns.count + 1;
+        if (!item->columns.known || (at >= 0 && found != NULL))
             return NULL;
         if (at >= 0) {
             found = item;
@@ -54,22 +57,28 @@ static const struct range_item *only(const struct judge *judge, const char *name
     return found;
 }
 
-static const struct range_item *bare(const struct judge *judge, const char *name, long *column)
+/* What is not known of an inner level may be what is meant. */
+static const struct range_item *bare(struct judge *judge, const char *name, long *column)
 {
     if (judge->verdict->unrestricted)
         return only(judge, name, column);
     for (const struct level *level = judge->level; level != NULL; level = level->parent) {
+        bool known = true;
         for (size_t i = level->low; i < level->high; i++) {
             const struct range_item *item = &level->items[i];
+            judge->named_work += item->columns.count + 1;
+            known = known && (item->hidden || (item->columns.known && !item->columns.partly));
             *column = item->hidden ? -1 : scope_column(item, name);
             if (*column >= 0)
                 return item;
         }
+        if (!known)
+            return NULL;
     }
     return NULL;
 }
 
-static const struct range_item *item_of(const struct judge *judge, const PgQuery__ColumnRef *ref,
+static const struct range_item *item_of(struct judge *judge, const PgQuery__ColumnRef *ref,
                                         long *column)
 {
     const char *names[3] = {NULL};
@@ -82,6 +91,7 @@ static const struct range_item *item_of(const struct judge *judge, const PgQuery
         return NULL;
     if (ref->n_fields == 1)
         return bare(judge, name, column);
+    judge->named_work += scope_size(judge);
     const char *schema = ref->n_fields == 3 ? names[0] : NULL;
     const char *called = names[ref->n_fields - 2];
     const struct range_item *item =
@@ -91,7 +101,7 @@ static const struct range_item *item_of(const struct judge *judge, const PgQuery
 }
 
 /* Is it the subject of its relation, shown as it is? */
-static bool is_subject(const struct judge *judge, const PgQuery__Node *node, enum named_kind *kind)
+static bool is_subject(struct judge *judge, const PgQuery__Node *node, enum named_kind *kind)
 {
     long column = -1;
     bool reference = node != NULL && node->node_case == PG_QUERY__NODE__NODE_COLUMN_REF;
@@ -111,10 +121,24 @@ static bool is_subject(const struct judge *judge, const PgQuery__Node *node, enu
                     ->kind == MASK_SHOW);
 }
 
-enum status judge_named_relation(struct judge *judge, const PgQuery__RangeVar *var,
-                                 const struct catalog_relation *relation)
+enum status judge_named_other(struct judge *judge, const PgQuery__Alias *alias, const char *name)
 {
-    if (relation == NULL || judge->level == NULL || judge->level->item_count >= JUDGE_MAX_ITEMS)
+    if (judge->level == NULL || judge->level->item_count >= JUDGE_MAX_ITEMS)
+        return OK;
+    struct range_item *item = scope_add(judge);
+    if (item == NULL)
+        return judge_no_memory(judge);
+    item->name = alias != NULL && alias->aliasname[0] != '\0' ? alias->aliasname : name;
+    return OK;
+}
+
+enum status judge_named_relation(struct judge *judge, const PgQuery__RangeVar *var,
+                                 const struct catalog_relation *relation,
+                                 const struct policy_table *table)
+{
+    if (relation == NULL || (var->alias != NULL && var->alias->n_colnames > 0))
+        return judge_named_other(judge, var->alias, var->relname);
+    if (judge->level == NULL || judge->level->item_count >= JUDGE_MAX_ITEMS)
         return OK;
     size_t count = relation->column_count;
     struct relation_use *use = arena_zalloc(judge->arena, 1, sizeof(*use));
@@ -125,7 +149,7 @@ enum status judge_named_relation(struct judge *judge, const PgQuery__RangeVar *v
     for (size_t i = 0; i < count; i++)
         names[i] = relation->columns[i].name;
     use->shown.relation = relation;
-    use->shown.table = policy_table_for(judge->request->policy, relation->schema, relation->name);
+    use->shown.table = table;
     use->columns = names;
     use->column_count = count;
     bool called = var->alias != NULL && var->alias->aliasname[0] != '\0';
@@ -138,17 +162,20 @@ enum status judge_named_relation(struct judge *judge, const PgQuery__RangeVar *v
 
 /* ---- which values ---- */
 
+/* Behind a cast that leaves the value as it is: not to varchar(9). */
 static const PgQuery__Node *uncast(const PgQuery__Node *node)
 {
-    return node != NULL && node->node_case == PG_QUERY__NODE__NODE_TYPE_CAST ? node->type_cast->arg
-                                                                             : node;
+    bool cast = node != NULL && node->node_case == PG_QUERY__NODE__NODE_TYPE_CAST &&
+                node->type_cast->type_name != NULL && node->type_cast->type_name->n_typmods == 0;
+    return cast ? node->type_cast->arg : node;
 }
 
-enum status judge_value(struct judge *judge, const PgQuery__Node *node, struct verdict_named *out)
+enum status judge_value(struct judge *judge, const PgQuery__Node *value, struct verdict_named *out)
 {
+    const PgQuery__Node *node = uncast(value);
     const PgQuery__AConst *constant =
         node->node_case == PG_QUERY__NODE__NODE_A_CONST ? node->a_const : NULL;
-    *out = (struct verdict_named){.at = SIZE_MAX, .constant = SIZE_MAX};
+    *out = (struct verdict_named){.at = SIZE_MAX, .constant = SIZE_MAX, .cast = node != value};
     if (node->node_case == PG_QUERY__NODE__NODE_PARAM_REF && node->param_ref->number > 0) {
         out->parameter = (uint32_t)node->param_ref->number;
         return OK;
@@ -168,16 +195,28 @@ enum status judge_value(struct judge *judge, const PgQuery__Node *node, struct v
     return out->text == NULL ? judge_no_memory(judge) : OK;
 }
 
+/* A parameter is looked at once, however often it is compared. */
+static bool is_noted(const struct judge *judge, const struct verdict_named *found)
+{
+    for (size_t i = 0; found->parameter > 0 && i < judge->named_count; i++) {
+        const struct verdict_named *one = &judge->named[i];
+        if (one->parameter == found->parameter && one->kind == found->kind &&
+            one->list == found->list)
+            return true;
+    }
+    return false;
+}
+
 static enum status note(struct judge *judge, const PgQuery__Node *node, enum named_kind kind,
                         bool list)
 {
     struct verdict_named found;
-    enum status status = judge_value(judge, uncast(node), &found);
-    if (status != OK || (found.text == NULL && found.parameter == 0) ||
-        judge->named_count == NAMED_MAX)
-        return status;
+    enum status status = judge_value(judge, node, &found);
     found.kind = kind;
     found.list = list;
+    if (status != OK || (found.text == NULL && found.parameter == 0) ||
+        judge->named_count == NAMED_MAX || is_noted(judge, &found))
+        return status;
     struct verdict_named *grown = arena_grow(judge->arena, judge->named, judge->named_count,
                                              &judge->named_cap, sizeof(*grown));
     if (grown == NULL)
@@ -185,6 +224,23 @@ static enum status note(struct judge *judge, const PgQuery__Node *node, enum nam
     judge->named = grown;
     judge->named[judge->named_count++] = found;
     return OK;
+}
+
+static int by_parameter(const void *a, const void *b)
+{
+    const struct verdict_named *x = a;
+    const struct verdict_named *y = b;
+    if (x->parameter != y->parameter)
+        return x->parameter < y->parameter ? -1 : 1;
+    return x->at < y->at ? -1 : x->at > y->at;
+}
+
+void judge_named_finish(struct judge *judge, struct verdict_statement *out)
+{
+    if (judge->named_count > 0)
+        qsort(judge->named, judge->named_count, sizeof(*judge->named), by_parameter);
+    out->named = judge->named;
+    out->named_count = judge->named_count;
 }
 
 static enum status note_all(struct judge *judge, PgQuery__Node *const *nodes, size_t count,
@@ -204,7 +260,7 @@ static enum status note_list(struct judge *judge, const PgQuery__Node *list, enu
         return note_all(judge, of->list->items, of->list->n_items, kind);
     if (of->node_case == PG_QUERY__NODE__NODE_A_ARRAY_EXPR)
         return note_all(judge, of->a_array_expr->elements, of->a_array_expr->n_elements, kind);
-    return note(judge, of, kind, true);
+    return note(judge, list, kind, true);
 }
 
 static bool holds_value(const PgQuery__Node *node)
@@ -216,25 +272,29 @@ static bool holds_value(const PgQuery__Node *node)
                           of->node_case == PG_QUERY__NODE__NODE_A_ARRAY_EXPR);
 }
 
+static bool is_equal(const PgQuery__AExpr *expr)
+{
+    const char *name = expr->n_name == 0 ? NULL : tree_string(expr->name[expr->n_name - 1]);
+    const char *schema = expr->n_name == 2 ? tree_string(expr->name[0]) : "pg_catalog";
+    return name != NULL && schema != NULL && expr->n_name <= 2 && strcmp(name, "=") == 0 &&
+           strcmp(schema, "pg_catalog") == 0;
+}
+
 enum status judge_named(struct judge *judge, const PgQuery__AExpr *expr)
 {
     bool one = expr->kind == PG_QUERY__A__EXPR__KIND__AEXPR_OP;
     bool many = expr->kind == PG_QUERY__A__EXPR__KIND__AEXPR_IN ||
                 expr->kind == PG_QUERY__A__EXPR__KIND__AEXPR_OP_ANY;
-    const char *name = expr->n_name == 1 ? tree_string(expr->name[0]) : NULL;
     const PgQuery__Node *column = expr->lexpr;
     const PgQuery__Node *value = expr->rexpr;
     enum named_kind kind;
-    if (judge->level == NULL || (!one && !many) || name == NULL || strcmp(name, "=") != 0)
+    if (judge->level == NULL || (!one && !many) || !is_equal(expr) || judge->named_work > WORK_MAX)
         return OK;
     if (one && !holds_value(value)) {
         column = expr->rexpr;
         value = expr->lexpr;
     }
-    if (!holds_value(value))
+    if (!holds_value(value) || !is_subject(judge, column, &kind))
         return OK;
-    enum status status = judge_work(judge, scope_size(judge));
-    if (status != OK || !is_subject(judge, column, &kind))
-        return status;
     return many ? note_list(judge, value, kind) : note(judge, value, kind, false);
 }

@@ -61,6 +61,30 @@ static void put_masked(struct buf *out, const struct token_list *list, bool numb
     }
 }
 
+static enum status find_execute(void *context, ProtobufCMessage *message)
+{
+    bool *found = context;
+    *found = *found || message->descriptor == &pg_query__execute_stmt__descriptor ||
+             message->descriptor == &pg_query__prepare_stmt__descriptor;
+    return *found ? OK : tree_children(message, find_execute, context);
+}
+
+/* EXPLAIN and CREATE TABLE AS have it inside. */
+static bool executes(const PgQuery__Node *node)
+{
+    bool found = false;
+    switch ((int)node->node_case) {
+    case PG_QUERY__NODE__NODE_EXECUTE_STMT:
+    case PG_QUERY__NODE__NODE_PREPARE_STMT:
+        return true;
+    case PG_QUERY__NODE__NODE_EXPLAIN_STMT:
+    case PG_QUERY__NODE__NODE_CREATE_TABLE_AS_STMT:
+        return find_execute(&found, tree_content(node)) == OK && found;
+    default:
+        return false;
+    }
+}
+
 const char *judge_mask_constants(struct judge *judge, const char *sql, const PgQuery__Node *node)
 {
     switch ((int)(node == NULL ? 0 : node->node_case)) {
@@ -75,8 +99,7 @@ const char *judge_mask_constants(struct judge *judge, const char *sql, const PgQ
     default:
         break;
     }
-    bool numbers = node->node_case == PG_QUERY__NODE__NODE_EXECUTE_STMT ||
-                   node->node_case == PG_QUERY__NODE__NODE_PREPARE_STMT;
+    bool numbers = executes(node);
     if (!numbers && strpbrk(sql, "'$") == NULL)
         return sql;
     struct token_list list;

@@ -89,6 +89,9 @@ struct carry {
     struct carry *arms[2]; /* UNION */
     bool pads;             /* a constant more in its select list changes nothing */
     bool windows;          /* it calls window functions */
+    bool copies;           /* for COPY TO: its own are written as copy_shape says */
+    size_t edit;           /* COPY of a table: the edit that holds the select list; */
+    const char *columns;   /* the client's part of it, or NULL: it stands in the client's text */
     bool narrow;           /* its lists are collected once more: they are to be short */
     bool merges;           /* USING: what a star stands for is not the items' columns */
     size_t references;     /* how many FROM entries read it */
@@ -165,13 +168,13 @@ struct judge {
     size_t foreign_at;
     struct verdict_unknown *unknown;
     size_t unknown_count, unknown_cap;
-    struct carry *carried;   /* the SELECT that was judged last */
-    size_t subjects_read;    /* relations in FROM that tell of somebody */
-    bool subjects_mixed;     /* a row may hold what others' rows hold */
-    size_t subjects_carried; /* those whose subjects are carried to the top */
-    PgQuery__Node *padding;  /* NULL::text, once it is needed */
+    struct carry *carried;     /* the SELECT that was judged last */
+    size_t subjects_read;      /* relations in FROM that tell of somebody */
+    bool subjects_mixed;       /* a row may hold what others' rows hold */
+    size_t subjects_carried;   /* those whose subjects are carried to the top */
+    PgQuery__Node *padding[2]; /* nobody, in a subject's place; the same for COPY: once needed */
     struct verdict_named *named;
-    size_t named_count, named_cap;
+    size_t named_count, named_cap, named_work;
     size_t told;        /* columns that stars are written out as, for that */
     size_t work;        /* names compared, see judge_work */
     size_t copied;      /* bytes of the client's text that are sent twice */
@@ -333,14 +336,25 @@ NODISCARD enum status subject_note_union(struct judge *judge, PgQuery__SelectStm
                                          struct carry *const arms[2]);
 NODISCARD enum status subject_note_write(struct judge *judge, PgQuery__Node ***returning,
                                          size_t *count, const struct level *level);
+/* The same of COPY's own SELECT of a table: its list is `columns` in that edit. */
+NODISCARD enum status subject_note_copy(struct judge *judge, PgQuery__SelectStmt *select,
+                                        const struct level *level, size_t edit,
+                                        const char *columns);
 /* The statement at hand gives its subjects, if it can: judge->carried is its SELECT, or NULL. */
 NODISCARD enum status judge_subjects(struct judge *judge, struct verdict_statement *out);
 /* judge_named.c */
 /* A comparison: notes whom it names. Before its names are changed. */
 NODISCARD enum status judge_named(struct judge *judge, const PgQuery__AExpr *expr);
-/* A relation that an unrestricted statement reads becomes an item of its only level. */
+/* A relation that an unrestricted statement reads becomes an item of its only level; `table`: what
+ * the policy says of it, or NULL. */
 NODISCARD enum status judge_named_relation(struct judge *judge, const PgQuery__RangeVar *var,
-                                           const struct catalog_relation *relation);
+                                           const struct catalog_relation *relation,
+                                           const struct policy_table *table);
+/* The same of a sub-query, function or CTE, of which nothing is known. */
+NODISCARD enum status judge_named_other(struct judge *judge, const PgQuery__Alias *alias,
+                                        const char *name);
+/* Those of the statement, in order. */
+void judge_named_finish(struct judge *judge, struct verdict_statement *out);
 /* A constant or parameter; *out has neither for another expression. */
 NODISCARD enum status judge_value(struct judge *judge, const PgQuery__Node *node,
                                   struct verdict_named *out);

@@ -370,6 +370,29 @@ struct survey {
     unsigned depth;
 };
 
+/* What the policy says of it, or of what it is a part of. */
+static const struct policy_table *table_of(const struct judge *judge,
+                                           const struct catalog_relation *relation)
+{
+    const struct catalog *catalog = judge->request->catalog;
+    const struct policy_table *table = NULL;
+    for (size_t depth = 0; relation != NULL && table == NULL && depth < 32; depth++) {
+        table = policy_table_for(judge->request->policy, relation->schema, relation->name);
+        relation = relation->parent < 0 ? NULL : &catalog->relations[relation->parent];
+    }
+    return table;
+}
+
+/* Whose rows a view without an entry gives is not known; PostgreSQL's own are about nobody. */
+static bool may_tell(const struct policy_table *table, const struct catalog_relation *relation)
+{
+    if (table != NULL)
+        return table->subject != NULL;
+    return relation != NULL && (relation->kind == 'v' || relation->kind == 'm') &&
+           strcmp(relation->schema, "pg_catalog") != 0 &&
+           strcmp(relation->schema, "information_schema") != 0;
+}
+
 static enum status note_relation(struct judge *judge, const PgQuery__RangeVar *var)
 {
     const struct judge_request *request = judge->request;
@@ -380,7 +403,10 @@ static enum status note_relation(struct judge *judge, const PgQuery__RangeVar *v
                        : catalog_resolve(request->catalog, request->path, request->path_count,
                                          var->relname);
     const char *schema = relation == NULL ? var->schemaname : relation->schema;
-    enum status status = judge_named_relation(judge, var, relation);
+    const struct policy_table *table =
+        relation != NULL ? table_of(judge, relation)
+                         : policy_table_for(judge->request->policy, schema, var->relname);
+    enum status status = judge_named_relation(judge, var, relation, table);
     if (status != OK)
         return status;
     for (size_t i = 0; i < judge->use_count; i++) {
@@ -393,9 +419,7 @@ static enum status note_relation(struct judge *judge, const PgQuery__RangeVar *v
         arena_grow(judge->arena, judge->uses, judge->use_count, &judge->use_cap, sizeof(void *));
     if (use == NULL || uses == NULL)
         return judge_no_memory(judge);
-    const struct policy_table *table =
-        policy_table_for(judge->request->policy, schema, var->relname);
-    judge->subjects_read += table != NULL && table->subject != NULL ? 1 : 0;
+    judge->subjects_read += may_tell(table, relation) ? 1 : 0;
     use->shown.relation = relation;
     use->shown.schema = schema;
     use->shown.name = var->relname;
@@ -446,8 +470,18 @@ static enum status survey_visit(void *context, ProtobufCMessage *message)
         const struct cte *cte = NULL;
         if (var->schemaname[0] == '\0')
             status = scope_cte(survey->judge, var->relname, &cte);
-        if (status == OK && cte == NULL)
-            status = note_relation(survey->judge, var);
+        if (status == OK)
+            status = cte == NULL ? note_relation(survey->judge, var)
+                                 : judge_named_other(survey->judge, var->alias, var->relname);
+    } else if (relations && message->descriptor == &pg_query__range_subselect__descriptor) {
+        status = judge_named_other(survey->judge, ((const PgQuery__RangeSubselect *)message)->alias,
+                                   NULL);
+    } else if (relations && message->descriptor == &pg_query__range_function__descriptor) {
+        status = judge_named_other(survey->judge, ((const PgQuery__RangeFunction *)message)->alias,
+                                   NULL);
+    } else if (relations && (message->descriptor == &pg_query__execute_stmt__descriptor ||
+                             message->descriptor == &pg_query__fetch_stmt__descriptor)) {
+        survey->judge->subjects_read++; /* what that reads is not in the text */
     }
     if (status == OK)
         status = tree_children(message, survey_visit, survey);
@@ -463,6 +497,10 @@ enum status judge_unrestricted(struct judge *judge, PgQuery__Node *node,
     out->tag = tag_of(judge, out->start);
     if (out->tag == NULL)
         return judge_no_memory(judge);
+    /* What they read is not in their text. */
+    if (node->node_case == PG_QUERY__NODE__NODE_EXECUTE_STMT ||
+        node->node_case == PG_QUERY__NODE__NODE_FETCH_STMT)
+        judge->subjects_read++;
     enum status status = common(judge, node, out, &done);
     if (status != OK || done)
         return status;

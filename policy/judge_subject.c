@@ -32,9 +32,9 @@
 #define STARS_COLUMNS_MAX ((size_t)10000)
 /* Elements of ORDER BY times columns, with DISTINCT. */
 #define SORTS_MAX ((size_t)20000)
-/* Columns, with window functions: what they sort and divide by counts for PostgreSQL's limit, too.
- */
-#define WINDOWS_SHOWN_MAX ((size_t)1000)
+/* Of a text with window functions or lists in GROUP BY: what these sort and group by counts for
+ * PostgreSQL's limit of columns, too. */
+#define LISTS_TOKENS_MAX ((size_t)1500)
 
 static bool is_plain_distinct(const PgQuery__SelectStmt *select)
 {
@@ -96,6 +96,17 @@ enum status subject_note(struct judge *judge, PgQuery__SelectStmt *select,
                             .pads = may_be_padded(select)};
     judge->carried = carry;
     return OK;
+}
+
+enum status subject_note_copy(struct judge *judge, PgQuery__SelectStmt *select,
+                              const struct level *level, size_t edit, const char *columns)
+{
+    enum status status = subject_note(judge, select, level);
+    if (status == OK) {
+        judge->carried->edit = edit;
+        judge->carried->columns = columns;
+    }
+    return status;
 }
 
 enum status subject_note_union(struct judge *judge, PgQuery__SelectStmt *select,
@@ -296,15 +307,19 @@ static bool holds(PgQuery__Node *node, const ProtobufCMessageDescriptor *type)
     return find(&wanted, &node->base) != OK || wanted.found;
 }
 
+static bool is_nested(const PgQuery__Node *element)
+{
+    return element->node_case == PG_QUERY__NODE__NODE_GROUPING_SET ||
+           element->node_case == PG_QUERY__NODE__NODE_ROW_EXPR ||
+           element->node_case == PG_QUERY__NODE__NODE_LIST;
+}
+
 /* Of GROUPING SETS and lists the numbers in them are not looked for: there are to be none. */
 static bool groups_are_plain(const PgQuery__SelectStmt *select, size_t last)
 {
     for (size_t i = 0; i < select->n_group_clause; i++) {
         PgQuery__Node *element = select->group_clause[i];
-        bool nested = element->node_case == PG_QUERY__NODE__NODE_GROUPING_SET ||
-                      element->node_case == PG_QUERY__NODE__NODE_ROW_EXPR ||
-                      element->node_case == PG_QUERY__NODE__NODE_LIST;
-        if (nested && holds(element, &pg_query__a__const__descriptor))
+        if (is_nested(element) && holds(element, &pg_query__a__const__descriptor))
             return false;
     }
     return numbers_are_plain(select->group_clause, select->n_group_clause, last);
@@ -497,6 +512,8 @@ static size_t item_gives(struct judge *judge, const struct carry *carry,
 static bool has_place(const struct carry *carry)
 {
     const PgQuery__Node *first = *carry->target_count == 0 ? NULL : (*carry->targets)[0];
+    if (carry->columns != NULL)
+        return first != NULL;
     return first == NULL ? carry->select == NULL
                          : first->node_case == PG_QUERY__NODE__NODE_RES_TARGET &&
                                first->res_target->location >= 0;
@@ -504,13 +521,11 @@ static bool has_place(const struct carry *carry)
 
 /* What can be hashed but not sorted stands in PostgreSQL's own catalogs (xid, aclitem): groups of
  * it would fail, since to collect each subject once is to sort. */
-static bool reads_catalogs(const struct carry *carry)
+static bool reads_catalogs(const struct judge *judge)
 {
-    for (size_t i = 0; i < carry->item_count; i++) {
-        const struct relation_use *use = carry->items[i].use;
-        if (use != NULL && strcmp(use->shown.schema, "pg_catalog") == 0)
+    for (size_t i = 0; i < judge->use_count; i++)
+        if (strcmp(judge->uses[i]->shown.schema, "pg_catalog") == 0)
             return true;
-    }
     return false;
 }
 
@@ -518,7 +533,7 @@ static bool can_have_more(const struct judge *judge, const struct carry *carry)
 {
     bool collects = carry->kind == CARRY_GROUPS || carry->kind == CARRY_DISTINCT;
     return carry->kind != CARRY_NOTHING && has_place(carry) && clauses_are_plain(carry) &&
-           (!collects || (subject_bound(judge) > 0 && !reads_catalogs(carry))) &&
+           (!collects || (subject_bound(judge) > 0 && !reads_catalogs(judge))) &&
            (carry->kind != CARRY_DISTINCT || distinct_is_told(judge, carry));
 }
 
@@ -545,12 +560,16 @@ static uint32_t lists_of(const struct carry *carry)
 }
 
 /* How many columns more PostgreSQL takes: what rows are sorted and grouped by counts as well. */
-static size_t room_in(const struct carry *carry, size_t shown)
+static size_t room_in(const struct judge *judge, const struct carry *carry, size_t shown)
 {
+    bool more = carry->windows;
+    for (size_t i = 0; carry->select != NULL && i < carry->select->n_group_clause; i++)
+        more = more || is_nested(carry->select->group_clause[i]);
     size_t taken =
         shown +
         (carry->select == NULL ? 0 : carry->select->n_sort_clause + carry->select->n_group_clause);
-    return taken > TARGETS_MAX || (carry->windows && shown > WINDOWS_SHOWN_MAX)
+    /* Windows and lists in GROUP BY have more, which only the text's length bounds. */
+    return taken > TARGETS_MAX || (more && judge->tokens.count > LISTS_TOKENS_MAX)
                ? 0
                : TARGETS_MAX - taken;
 }
@@ -572,7 +591,7 @@ static size_t level_gives(struct judge *judge, struct carry *carry)
     bool star = false;
     /* First: what follows looks at each item once for each star. */
     size_t shown = shown_columns(carry, &star);
-    size_t room = room_in(carry, shown);
+    size_t room = room_in(judge, carry, shown);
     give_nothing(carry);
     carry->pads =
         carry->pads && room >= SUBJECTS_MAX && has_place(carry) && clauses_are_plain(carry);
@@ -625,16 +644,25 @@ static enum status accept_open(struct judge *judge)
     return exact ? judge_unsupported(judge, "subject",
                                      "a statement that reads rows without telling whose they are",
                                      "The mission asks for exact_subjects: read the rows "
-                                     "themselves, without UNION, COPY or a sub-query in an "
+                                     "themselves, without UNION, COPY FROM or a sub-query in an "
                                      "expression, and without aggregates, GROUP BY and DISTINCT "
                                      "unless it has group_subjects.")
                  : OK;
+}
+
+static void write_for_copy(struct carry *carry)
+{
+    carry->copies = true;
+    for (size_t i = 0; i < 2 && carry->kind == CARRY_UNION; i++)
+        write_for_copy(carry->arms[i]);
 }
 
 enum status judge_subjects(struct judge *judge, struct verdict_statement *out)
 {
     struct carry *top = judge->carried;
     enum status status = OK;
+    if (top != NULL && out->kind == STATEMENT_COPY_TO)
+        write_for_copy(top);
     if (top != NULL && !judge->request->sketch && given(judge, top) > 0) {
         out->subjects = top->count;
         out->subject_lists = top->lists;
@@ -647,9 +675,6 @@ enum status judge_subjects(struct judge *judge, struct verdict_statement *out)
                          (judge->subjects_mixed && judge->subjects_read > 0) ||
                          /* Its rows are all read at COMMIT, whose error may quote one. */
                          (out->hold && judge->subjects_read > 0);
-    if (out->subjects_open) {
-        out->named = judge->named;
-        out->named_count = judge->named_count;
-    }
+    judge_named_finish(judge, out);
     return status == OK && out->subjects_open ? accept_open(judge) : status;
 }

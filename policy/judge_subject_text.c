@@ -17,8 +17,8 @@
 
 /* Characters of a list of lists for each patient that the bound allows; and what a list may hold
  * that becomes part of one. */
-#define LIST_CHARACTERS ((uint64_t)64)
-#define NARROW_MAX      ((uint64_t)16)
+#define LIST_CHARACTERS 64ULL
+#define NARROW_MAX      16ULL
 #define OVER            "!"
 
 static const char *name_of(struct judge *judge, size_t index)
@@ -181,31 +181,47 @@ static void put_expression(struct writing *writing, const char *expression, cons
 
 /* The subjects of a group's rows, of one column. Without an order of the database's own: to sort by
  * bytes is cheaper, and told apart by it are the same. */
-static void put_collected(struct writing *writing, const char *item, const char *column, bool lists,
-                          const char *name)
+static const char *collected(const struct writing *writing, const char *column, bool lists)
+{
+    struct judge *judge = writing->judge;
+    const char *all = judge_format(judge, "pg_catalog.%s(DISTINCT %s COLLATE pg_catalog.\"C\"%s)",
+                                   lists ? "string_agg" : "array_agg", column, lists ? ", ''" : "");
+    unsigned long long bound = subject_bound(judge);
+    if (all == NULL || subject_is_exact(judge))
+        return all == NULL ? NULL
+                           : judge_format(judge, "%s%s", all, lists ? "" : "::pg_catalog.text");
+    if (writing->carry->narrow && bound > NARROW_MAX)
+        bound = NARROW_MAX;
+    return judge_format(
+        judge,
+        "CASE WHEN pg_catalog.%s(%s) OPERATOR(pg_catalog.>) %llu THEN '" OVER "' ELSE %s%s END",
+        lists ? "length" : "cardinality", all, bound * (lists ? LIST_CHARACTERS : 1), all,
+        lists ? "" : "::pg_catalog.text");
+}
+
+/* As judge.h says of COPY. */
+static const char *for_copy(struct judge *judge, const char *expression)
+{
+    return judge_format(judge,
+                        "COALESCE('x'::pg_catalog.text OPERATOR(pg_catalog.||) "
+                        "pg_catalog.encode(pg_catalog.convert_to(%s, 'UTF8'), 'hex'), '')",
+                        expression);
+}
+
+/* What is more than a column as it is. */
+static void put_made(struct writing *writing, const char *item, const char *column, bool lists,
+                     const char *name)
 {
     struct judge *judge = writing->judge;
     const char *of = rewrite_quote(judge, item);
     const char *what = column == NULL ? NULL : rewrite_quote(judge, column);
-    const char *all =
-        of == NULL || what == NULL
-            ? NULL
-            : judge_format(judge, "pg_catalog.%s(DISTINCT %s.%s COLLATE pg_catalog.\"C\"%s)",
-                           lists ? "string_agg" : "array_agg", of, what, lists ? ", ''" : "");
-    uint64_t bound = subject_bound(judge);
-    if (writing->carry->narrow && bound > NARROW_MAX)
-        bound = NARROW_MAX;
-    uint64_t most = bound * (lists ? LIST_CHARACTERS : 1);
-    const char *text =
-        all == NULL ? NULL
-        : subject_is_exact(judge)
-            ? judge_format(judge, "%s%s", all, lists ? "" : "::pg_catalog.text")
-            : judge_format(judge,
-                           "CASE WHEN pg_catalog.%s(%s) OPERATOR(pg_catalog.>) %llu "
-                           "THEN '" OVER "' ELSE %s%s END",
-                           lists ? "length" : "cardinality", all, (unsigned long long)most, all,
-                           lists ? "" : "::pg_catalog.text");
-    put_expression(writing, text, name);
+    const char *expression =
+        of == NULL || what == NULL ? NULL : judge_format(judge, "%s.%s", of, what);
+    if (expression != NULL && writing->carry->kind != CARRY_ROWS)
+        expression = collected(writing, expression, lists);
+    if (expression != NULL && writing->carry->copies)
+        expression = for_copy(judge, expression);
+    put_expression(writing, expression, name);
 }
 
 /* ---- a level ---- */
@@ -251,21 +267,22 @@ static enum status read_subject(struct judge *judge, struct range_item *item)
     return rewrite_amend(judge, item->emitted_edit, text);
 }
 
-/* What is not this arm's own: NULL, of which one tree does for all. */
+/* What is not this arm's own: nobody, of which one tree does for all. */
 static void put_padding(struct writing *writing, size_t from, size_t to)
 {
-    static const char padding[] = "NULL::pg_catalog.text";
     struct judge *judge = writing->judge;
-    if (from < to && judge->padding == NULL) {
+    bool copies = writing->carry->copies;
+    const char *padding = copies ? "''::pg_catalog.text" : "NULL::pg_catalog.text";
+    PgQuery__Node **tree = &judge->padding[copies ? 1 : 0];
+    if (from < to && *tree == NULL) {
         const PgQuery__SelectStmt *select =
             parsed(judge, judge_format(judge, "SELECT %s", padding));
-        judge->padding = select == NULL ? NULL : select->target_list[0]->res_target->val;
+        *tree = select == NULL ? NULL : select->target_list[0]->res_target->val;
     }
     for (size_t index = from; index < to && !writing->failed; index++) {
         const char *name = name_of(judge, index + 1);
-        PgQuery__Node *target = name == NULL || judge->padding == NULL
-                                    ? NULL
-                                    : tree_new_target(judge->arena, judge->padding);
+        PgQuery__Node *target =
+            name == NULL || *tree == NULL ? NULL : tree_new_target(judge->arena, *tree);
         if (target != NULL)
             target->res_target->name = (char *)name;
         put_target(writing, target);
@@ -287,10 +304,10 @@ static void put_own(struct writing *writing)
             const char *column = item->below == NULL ? GUARD_SUBJECT_COLUMN : name_of(judge, k + 1);
             bool lists = item->below != NULL && (item->below->lists >> k & 1) != 0;
             const char *name = name_of(judge, ++index);
-            if (carry->kind == CARRY_ROWS)
+            if (carry->kind == CARRY_ROWS && !carry->copies)
                 put_column(writing, item->emitted, column, name);
             else
-                put_collected(writing, item->emitted, column, lists, name);
+                put_made(writing, item->emitted, column, lists, name);
             buf_str(&writing->text, none && index == carry->total ? "" : ", ");
         }
     }
@@ -359,6 +376,9 @@ static enum status write_targets(struct judge *judge, struct carry *carry, size_
         return status;
     *carry->targets = writing.targets;
     *carry->target_count = writing.count;
+    if (carry->columns != NULL)
+        return rewrite_amend(judge, carry->edit,
+                             judge_format(judge, "(SELECT %s%s FROM", piece.text, carry->columns));
     return rewrite_frame(judge, at, 0, !none, &piece, 1);
 }
 

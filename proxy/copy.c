@@ -11,9 +11,6 @@
 #include <stdio.h>
 #include <string.h>
 
-/* "PGCOPY\n\377\r\n\0", flags, length of the header's extension, which is always empty. */
-#define BINARY_HEADER ((size_t)19)
-
 void copy_out_begin(struct request *request, const struct wire_message *message)
 {
     request->copy_out = true;
@@ -27,15 +24,23 @@ static bool has_header(const struct request *request)
     return one != NULL && one->copy_header;
 }
 
-bool copy_out_row(struct request *request, const unsigned char *body, size_t len)
+bool copy_out_data(const struct request *request, const unsigned char *body, size_t len,
+                   enum copy_data *data)
 {
     bool first = !request->copy_begun;
+    *data = !first                 ? COPY_DATA_ROW
+            : request->copy_binary ? COPY_DATA_FIRST
+            : has_header(request)  ? COPY_DATA_NAMES
+                                   : COPY_DATA_ROW;
+    return !request->copy_binary || !copy_is_trailer(first, body, len);
+}
+
+bool copy_out_row(struct request *request, const unsigned char *body, size_t len)
+{
+    enum copy_data data;
+    bool there = copy_out_data(request, body, len, &data);
     request->copy_begun = true;
-    if (!request->copy_binary)
-        return !first || !has_header(request);
-    size_t at = first ? BINARY_HEADER : 0;
-    bool trailer = len < at + 2 || (body[at] == 0xff && body[at + 1] == 0xff);
-    return !trailer;
+    return there && data != COPY_DATA_NAMES;
 }
 
 /* ---- COPY FROM ---- */

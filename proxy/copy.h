@@ -5,6 +5,7 @@
 #ifndef PGVIGIL_PROXY_COPY_H
 #define PGVIGIL_PROXY_COPY_H
 
+#include "proxy/copy_subjects.h"
 #include "proxy/request.h"
 #include "proxy/wire.h"
 
@@ -12,6 +13,9 @@
 
 /* CopyOutResponse for the request at the head: its data begins. */
 void copy_out_begin(struct request *request, const struct wire_message *message);
+/* What the next CopyData is, by its first bytes. False: the trailer of the binary format. */
+bool copy_out_data(const struct request *request, const unsigned char *body, size_t len,
+                   enum copy_data *data);
 /* Is this whole CopyData one row? Not the line of column names, not the trailer of the binary
  * format. */
 bool copy_out_row(struct request *request, const unsigned char *body, size_t len);

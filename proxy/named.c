@@ -10,6 +10,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <strings.h>
 
 /* Longer ones are no patient's. */
 #define NAME_MAX_BYTES   ((size_t)1000)
@@ -98,39 +99,74 @@ static enum status add_one(struct subjects *subjects, enum named_kind kind, cons
 
 /* ---- arrays ---- */
 
-static enum status add_listed(struct subjects *subjects, enum named_kind kind,
-                              struct subjects *listed)
+static bool separates(char byte)
 {
-    struct audit_patients all;
-    char digits[24];
-    subjects_list(listed, &all);
-    enum status status = all.failed ? ERR_MEMORY : OK;
-    for (size_t i = 0; i < all.number_count && status == OK; i++) {
-        int size = snprintf(digits, sizeof digits, "%lld", (long long)all.numbers[i]);
-        status = add_one(subjects, kind, digits, (size_t)size);
+    return byte == ',' || byte == '{' || byte == '}';
+}
+
+/* One element, unescaped, from *at on; *at comes to stand behind it. False: it does not end. */
+static bool read_element(char *text, size_t len, size_t *at, size_t *size, bool *quoted)
+{
+    char *element = text + *at;
+    *size = 0;
+    *quoted = text[*at] == '"';
+    *at += *quoted ? 1 : 0;
+    size_t solid = 0; /* what is not blanks at the end */
+    while (*at < len && (*quoted ? text[*at] != '"' : !separates(text[*at]))) {
+        bool escaped = text[*at] == '\\';
+        *at += escaped ? 1 : 0;
+        if (*at == len)
+            return false;
+        char byte = text[(*at)++];
+        element[(*size)++] = byte;
+        solid = escaped || *quoted || !is_blank(byte) ? *size : solid;
     }
-    for (size_t i = 0; i < all.text_count && status == OK; i++)
-        status = add_one(subjects, kind, all.texts[i], strlen(all.texts[i]));
+    *size = solid;
+    if (*at == len)
+        return false;
+    *at += *quoted ? 1 : 0;
+    return true;
+}
+
+/* As PostgreSQL's array_in reads it (PostgreSQL documentation, 8.15.6): blanks around elements,
+ * quotes, backslashes, braces in braces, bounds in front. What is broken PostgreSQL refuses. */
+static enum status add_array(struct subjects *subjects, enum named_kind kind, char *text,
+                             size_t len)
+{
+    const char *equals = len > 0 && text[0] == '[' ? memchr(text, '=', len) : NULL;
+    size_t at = equals == NULL ? 0 : (size_t)(equals - text) + 1;
+    enum status status = OK;
+    while (at < len && status == OK) {
+        if (is_blank(text[at]) || separates(text[at])) {
+            at++;
+            continue;
+        }
+        char *element = text + at;
+        size_t size = 0;
+        bool quoted = false;
+        if (!read_element(text, len, &at, &size, &quoted))
+            break;
+        bool nobody = !quoted && size == 4 && strncasecmp(element, "null", 4) == 0;
+        status = nobody ? OK : add_one(subjects, kind, element, size);
+    }
     return status;
 }
 
 static enum status add_array_text(struct subjects *subjects, enum named_kind kind, const char *text,
                                   size_t len)
 {
-    if (len == 0 || len > LIST_MAX_BYTES || text[0] != '{')
-        return OK;
-    struct subjects *listed = subjects_new();
-    char *room = malloc(len);
-    enum status status = ERR_MEMORY;
-    if (listed != NULL && room != NULL) {
-        memcpy(room, text, len);
-        /* What is broken in the middle is PostgreSQL's to refuse. */
-        status = subjects_add_list(listed, room, len) == ERR_MEMORY
-                     ? ERR_MEMORY
-                     : add_listed(subjects, kind, listed);
+    while (len > 0 && is_blank(text[0])) {
+        text++;
+        len--;
     }
+    if (len == 0 || (text[0] != '{' && text[0] != '['))
+        return OK;
+    char *room = malloc(len);
+    if (room == NULL)
+        return ERR_MEMORY;
+    memcpy(room, text, len);
+    enum status status = add_array(subjects, kind, room, len);
     free(room);
-    subjects_free(listed);
     return status;
 }
 
@@ -187,35 +223,23 @@ static enum status add_array_binary(struct subjects *subjects, enum named_kind k
 enum status named_add_text(struct subjects *subjects, const struct verdict_named *named,
                            const char *text, size_t len)
 {
-    return named->list ? add_array_text(subjects, named->kind, text, len)
+    return named->list ? add_array_text(subjects, named->kind, text,
+                                        len > LIST_MAX_BYTES ? LIST_MAX_BYTES : len)
                        : add_one(subjects, named->kind, text, len);
 }
 
 enum status named_add_binary(struct subjects *subjects, const struct verdict_named *named,
                              uint32_t type, const unsigned char *value, size_t len)
 {
-    if (len == 0 || len > LIST_MAX_BYTES)
-        return OK;
-    return named->list ? add_array_binary(subjects, named->kind, value, len)
-                       : add_scalar(subjects, named->kind, type, value, len);
+    if (named->list)
+        return add_array_binary(subjects, named->kind, value,
+                                len > LIST_MAX_BYTES ? LIST_MAX_BYTES : len);
+    /* Of a type that nobody declared it is the subject's, unless a cast stands between. */
+    bool known = type != 0 || !named->cast;
+    return len > 0 && known ? add_scalar(subjects, named->kind, type, value, len) : OK;
 }
 
 /* ---- parameters ---- */
-
-/* The value of $number; NULL: there is none, or it is NULL. */
-static const unsigned char *value_of(const struct wire_bind *bind, uint32_t number, size_t *len)
-{
-    struct wire_cursor cursor;
-    const unsigned char *value = NULL;
-    int32_t size = 0;
-    if (number == 0 || number > bind->value_count)
-        return NULL;
-    wire_cursor_init(&cursor, bind->values, bind->values_len);
-    for (uint32_t i = 0; i < number; i++)
-        value = wire_get_value(&cursor, &size);
-    *len = value == NULL ? 0 : (size_t)size;
-    return cursor.failed ? NULL : value;
-}
 
 static bool is_binary(const struct wire_bind *bind, uint32_t number)
 {
@@ -224,12 +248,9 @@ static bool is_binary(const struct wire_bind *bind, uint32_t number)
 }
 
 static enum status add_bound(struct subjects *subjects, const struct statement *statement,
-                             const struct wire_bind *bind, const struct verdict_named *named)
+                             const struct wire_bind *bind, const struct verdict_named *named,
+                             const unsigned char *value, size_t len)
 {
-    size_t len = 0;
-    const unsigned char *value = value_of(bind, named->parameter, &len);
-    if (value == NULL)
-        return OK;
     uint32_t type =
         named->parameter <= statement->type_count ? statement->types[named->parameter - 1] : 0;
     return is_binary(bind, named->parameter)
@@ -237,19 +258,35 @@ static enum status add_bound(struct subjects *subjects, const struct statement *
                : named_add_text(subjects, named, (const char *)value, len);
 }
 
+/* In the parameters' order, which is that of `named`: each is walked over once. */
 enum status named_bound(const struct statement *statement, const struct wire_bind *bind,
                         struct subjects **subjects)
 {
     const struct verdict_statement *one = statement_at(statement, 0);
+    struct wire_cursor cursor;
+    const unsigned char *value = NULL;
+    int32_t size = 0;
+    uint32_t number = 0;
+    size_t bytes = 0;
     enum status status = OK;
     *subjects = NULL;
+    wire_cursor_init(&cursor, bind->values, bind->values_len);
     for (size_t i = 0; one != NULL && i < one->named_count && status == OK; i++) {
-        if (one->named[i].parameter == 0)
+        const struct verdict_named *named = &one->named[i];
+        if (named->parameter == 0)
             continue;
+        for (; number < named->parameter && number < bind->value_count; number++)
+            value = wire_get_value(&cursor, &size);
+        if (number < named->parameter || cursor.failed || bytes > LIST_MAX_BYTES)
+            break; /* portals keep no more than that */
+        if (value == NULL)
+            continue;
+        bytes += (size_t)size;
         if (*subjects == NULL)
             *subjects = subjects_new();
-        status =
-            *subjects == NULL ? ERR_MEMORY : add_bound(*subjects, statement, bind, &one->named[i]);
+        status = *subjects == NULL
+                     ? ERR_MEMORY
+                     : add_bound(*subjects, statement, bind, named, value, (size_t)size);
     }
     return status;
 }
@@ -266,21 +303,23 @@ bool named_any(const struct statement *statement, size_t index)
 static enum status add_constant(struct subjects *subjects, const struct verdict_named *named,
                                 const char *sql, const struct constant *token)
 {
-    char text[NAME_MAX_BYTES];
     size_t size = 0;
     bool quoted = token->class == CONSTANT_STRING;
     size_t end = token->at + token->len - (quoted ? 1 : 0);
     size_t start = token->at + (quoted ? 1 : 0);
     while (token->class == CONSTANT_INTEGER && start + 1 < end && sql[start] == '0')
         start++;
+    char *text = malloc(token->len + 1);
+    if (text == NULL)
+        return ERR_MEMORY;
     for (size_t i = start; i < end; i++) {
-        if (size == sizeof text)
-            return OK;
         text[size++] = sql[i];
         if (quoted && sql[i] == '\'')
             i++; /* doubled */
     }
-    return named_add_text(subjects, named, text, size);
+    enum status status = named_add_text(subjects, named, text, size);
+    free(text);
+    return status;
 }
 
 /* A text that was judged as another one, which differs in such constants. */

@@ -239,39 +239,38 @@ static bool gives_part(const struct request *request, const struct use *use, con
     return (writes || use_writes(use)) && (tag == NULL || (use != NULL && use->kind == USE_PORTAL));
 }
 
-/* Whose rows the next record covers, in `room`; NULL: nobody's. */
-static const struct audit_patients *
-patients_of(struct session *session, const struct request *request, struct audit_patients *room)
+/* Do the rows, as they come, not tell whose they are? */
+static bool is_aggregate(const struct request *request)
 {
     const struct use *use = uses_at(request->uses, request->index);
-    *room = (struct audit_patients){0};
-    if (session->subjects != NULL)
-        subjects_list(session->subjects, room);
     /* Of what was withheld some may be named. */
-    room->aggregate = request->over_limit || request->inexact ||
-                      reads_more(request->statement, request->index) ||
-                      (use != NULL && reads_more(use->statement, use->index));
-    return room->failed || room->aggregate || room->number_count + room->text_count > 0 ? room
-                                                                                        : NULL;
+    return request->over_limit || request->inexact ||
+           reads_more(request->statement, request->index) ||
+           (use != NULL && reads_more(use->statement, use->index));
 }
 
-/* The same for the record that ends it. */
-static const struct audit_patients *patients_at_end(struct session *session,
-                                                    const struct request *request,
-                                                    const char *sqlstate, const char *tag,
-                                                    struct audit_patients *room)
+/* The same of the statement as a whole. */
+static bool ends_aggregate(const struct request *request, const char *sqlstate, const char *tag)
 {
     const struct use *use = uses_at(request->uses, request->index);
-    const struct audit_patients *patients = patients_of(session, request, room);
     bool reads = reads_somebody(request->statement, request->index) ||
                  (use != NULL && reads_somebody(use->statement, use->index));
     /* MOVE gives no row and tells how many there are. */
     bool moves = tag != NULL && strncmp(tag, "MOVE", 4) == 0;
     bool partly = sqlstate == NULL ? moves || gives_part(request, use, tag) : error_tells(sqlstate);
-    if (!reads || !partly)
-        return patients;
-    room->aggregate = true;
-    return room;
+    return is_aggregate(request) || (reads && partly);
+}
+
+/* Whose rows the next record covers, in `room`; NULL: nobody's. */
+static const struct audit_patients *patients_of(struct session *session, bool aggregate,
+                                                struct audit_patients *room)
+{
+    *room = (struct audit_patients){0};
+    if (session->subjects != NULL)
+        subjects_list(session->subjects, room);
+    room->aggregate = aggregate;
+    return room->failed || room->aggregate || room->number_count + room->text_count > 0 ? room
+                                                                                        : NULL;
 }
 
 struct subjects *result_kept_subjects(struct session *session)
@@ -290,6 +289,8 @@ static enum status add_named(struct session *session, struct request *request)
 {
     const struct use *use = uses_at(request->uses, request->index);
     const struct statement *used = use == NULL ? NULL : use->statement;
+    if (request->statement == NULL)
+        return OK;
     const struct portal_rows *bound =
         use != NULL && use->rows != NULL ? use->rows : request->portal_rows;
     bool any = named_any(request->statement, request->index) ||
@@ -355,10 +356,11 @@ enum status result_audit_more(struct session *session, struct request *request)
             return status;
         *begun = id + 1;
     }
-    enum status named = add_named(session, request);
+    bool aggregate = is_aggregate(request);
+    enum status named = aggregate ? add_named(session, request) : OK;
     if (named != OK || (first && session->subjects == NULL))
         return named;
-    enum status status = more(session, request, *begun - 1, patients_of(session, request, &room));
+    enum status status = more(session, request, *begun - 1, patients_of(session, aggregate, &room));
     subjects_named(session);
     return status;
 }
@@ -402,19 +404,19 @@ enum status result_audit_done(struct session *session, struct request *request,
 {
     uint64_t now = clock_microseconds();
     struct audit_patients room;
-    enum status before = add_named(session, request);
+    bool aggregate = ends_aggregate(request, sqlstate, tag);
+    enum status before = aggregate ? add_named(session, request) : OK;
     if (before == OK && session->subjects != NULL && subjects_full(session->subjects))
         before = result_audit_more(session, request);
     if (before != OK)
         return before;
-    const struct audit_outcome outcome = {
-        .sqlstate = sqlstate,
-        .tag = tag,
-        .rows = request->rows,
-        .bytes = request->bytes,
-        .microseconds = now - request->started,
-        .unfinished = unfinished,
-        .patients = patients_at_end(session, request, sqlstate, tag, &room)};
+    const struct audit_outcome outcome = {.sqlstate = sqlstate,
+                                          .tag = tag,
+                                          .rows = request->rows,
+                                          .bytes = request->bytes,
+                                          .microseconds = now - request->started,
+                                          .unfinished = unfinished,
+                                          .patients = patients_of(session, aggregate, &room)};
     measure(session, request, now, sqlstate != NULL || unfinished);
     enum status status = record_outcome_of(session, request, &outcome);
     subjects_named(session);

@@ -571,6 +571,19 @@ static enum status on_running_description(struct session *session, const struct 
     return OK;
 }
 
+static enum status on_copy_out(struct session *session, struct request *head,
+                               struct wire_message *message)
+{
+    struct subjects_shape hidden = result_subjects(head);
+    unsigned char *body = (unsigned char *)message->body; /* in the server's own buffer */
+    if (hidden.count > 0 && copy_undescribe(hidden, &body, &message->len) != OK)
+        return ERR_PROTOCOL;
+    message->body = body;
+    copy_out_begin(head, message);
+    result_emit(session, message);
+    return OK;
+}
+
 static enum status running(struct session *session, struct request *head,
                            struct wire_message *message)
 {
@@ -582,9 +595,7 @@ static enum status running(struct session *session, struct request *head,
     case 'd':
         return result_row(session, head, message);
     case 'H':
-        copy_out_begin(head, message);
-        result_emit(session, message);
-        return OK;
+        return on_copy_out(session, head, message);
     case 'c':
         result_emit(session, message);
         return OK;

@@ -89,9 +89,16 @@ struct subjects_shape result_subjects(const struct request *head)
 bool result_subjects_are_in(const struct session *session, const unsigned char *bytes, size_t len)
 {
     const struct request *head = requests_head(&session->requests);
-    return head == NULL || bytes[0] != 'D' ||
-           subjects_are_in(result_subjects(head), bytes + WIRE_HEADER_BYTES,
-                           len - WIRE_HEADER_BYTES);
+    const struct verdict_statement *statement = head == NULL ? NULL : gives(head);
+    enum copy_data data;
+    if (statement == NULL || statement->subjects == 0)
+        return true;
+    const unsigned char *body = bytes + WIRE_HEADER_BYTES;
+    size_t body_len = len - WIRE_HEADER_BYTES;
+    if (bytes[0] == 'D')
+        return subjects_are_in(result_subjects(head), body, body_len);
+    return !copy_out_data(head, body, body_len, &data) ||
+           copy_are_in(result_subjects(head), &statement->copy, data, body, body_len);
 }
 
 bool result_hides_rows(const struct request *head)
@@ -117,15 +124,22 @@ static void note_over(struct request *head, const struct subjects *subjects)
     head->inexact = head->inexact || (subjects != NULL && subjects_over(subjects));
 }
 
-static enum status take_subjects(struct session *session, struct request *head,
-                                 struct subjects_shape hidden, unsigned char **body, size_t *len)
+/* Off a row's body, of which the first `len` bytes are there. Rows without are left as they are. */
+static enum status take_subjects(struct session *session, struct request *head, unsigned char type,
+                                 unsigned char **body, size_t *len)
 {
+    const struct verdict_statement *statement = gives(head);
     struct subjects *subjects;
+    enum copy_data data;
+    if (statement == NULL || statement->subjects == 0)
+        return OK;
     enum status status = keep_subjects(session, head, &subjects);
-    if (status == OK)
-        status = subjects_take(subjects, hidden, body, len);
+    if (status == OK && type == 'D')
+        status = subjects_take(subjects, result_subjects(head), body, len);
+    else if (status == OK && copy_out_data(head, *body, *len, &data))
+        status = copy_take(subjects, result_subjects(head), &statement->copy, data, body, len);
     note_over(head, subjects);
-    return status;
+    return status == NEED_MORE ? ERR_PROTOCOL : status;
 }
 
 static bool names_enough(const struct session *session)
@@ -161,18 +175,14 @@ enum status result_row(struct session *session, struct request *head,
                        const struct wire_message *message)
 {
     struct wire_message shown = *message;
-    struct subjects_shape hidden =
-        message->type == 'D' ? result_subjects(head) : (struct subjects_shape){0};
-    if (hidden.count > 0) {
-        unsigned char *body = (unsigned char *)message->body; /* in the server's own buffer */
-        enum status taken = take_subjects(session, head, hidden, &body, &shown.len);
-        if (taken != OK)
-            return taken;
-        if (result_hides_rows(head))
-            return hold_or_record(session, head);
-        shown.body = body;
-        message = &shown;
-    }
+    unsigned char *body = (unsigned char *)message->body; /* in the server's own buffer */
+    enum status taken = take_subjects(session, head, message->type, &body, &shown.len);
+    if (taken != OK)
+        return taken;
+    if (message->type == 'D' && result_hides_rows(head))
+        return hold_or_record(session, head);
+    shown.body = body;
+    message = &shown;
     if (message->type == 'D' && explain_runs(head) && !session_unrestricted(session))
         return on_plan_line(session, head, message);
     head->bytes += message->len + WIRE_HEADER_BYTES;
@@ -191,17 +201,18 @@ static bool rows_pass(const struct session *session, const struct request *head,
     if (head == NULL || (head->kind != REQUEST_QUERY && head->kind != REQUEST_EXECUTE))
         return false;
     bool passes = type == 'D' ? !explain_runs(head)
-                              : head->copy_out && head->copy_begun && !head->copy_binary;
+                              : head->copy_out && head->copy_begun && !head->copy_binary &&
+                                    result_subjects(head).count == 0;
     return passes && !session->muted && !head->over_limit && !mission_limits_rows(session);
 }
 
 /* Writes the header of a shortened row where the bytes before `body` are free: in the server's own
  * buffer, over what was taken. Returns where the row begins now. */
-static unsigned char *begin_row(unsigned char *body, size_t body_len)
+static unsigned char *begin_row(unsigned char type, unsigned char *body, size_t body_len)
 {
     uint32_t length = (uint32_t)(body_len + 4);
     unsigned char *row = body - WIRE_HEADER_BYTES;
-    row[0] = 'D';
+    row[0] = type;
     for (unsigned i = 0; i < 4; i++)
         row[1 + i] = (unsigned char)(length >> (24 - 8 * i));
     return row;
@@ -215,7 +226,7 @@ static enum status put_without_subjects(struct subjects *subjects, struct subjec
     size_t len = size - WIRE_HEADER_BYTES;
     enum status status = subjects_take(subjects, hidden, &body, &len);
     if (status == OK && out != NULL)
-        buf_append(out, begin_row(body, len), len + WIRE_HEADER_BYTES);
+        buf_append(out, begin_row('D', body, len), len + WIRE_HEADER_BYTES);
     return status;
 }
 
@@ -259,16 +270,15 @@ enum status result_rows(struct session *session, const unsigned char *bytes, siz
 
 /* The subjects are in front, so the first piece has them. Its header comes to stand before what is
  * left of it. */
-static enum status shorten_piece(struct session *session, struct request *head,
-                                 struct subjects_shape hidden, const void **bytes, size_t *len,
-                                 size_t left)
+static enum status shorten_piece(struct session *session, struct request *head, unsigned char type,
+                                 const void **bytes, size_t *len, size_t left)
 {
     unsigned char *body = (unsigned char *)*bytes + WIRE_HEADER_BYTES; /* the server's own buffer */
     size_t body_len = *len - WIRE_HEADER_BYTES;
-    enum status status = take_subjects(session, head, hidden, &body, &body_len);
+    enum status status = take_subjects(session, head, type, &body, &body_len);
     if (status != OK)
         return status;
-    *bytes = begin_row(body, body_len + left);
+    *bytes = begin_row(type, body, body_len + left);
     *len = body_len + WIRE_HEADER_BYTES;
     return OK;
 }
@@ -284,10 +294,8 @@ enum status result_piece(struct session *session, unsigned char type, const void
     /* No node's line is that long. */
     if (explain_runs(head) && !session_unrestricted(session))
         return OK;
-    struct subjects_shape hidden =
-        first && type == 'D' ? result_subjects(head) : (struct subjects_shape){0};
-    if (hidden.count > 0) {
-        enum status taken = shorten_piece(session, head, hidden, &bytes, &len, left);
+    if (first && result_subjects(head).count > 0) {
+        enum status taken = shorten_piece(session, head, type, &bytes, &len, left);
         if (taken != OK)
             return taken;
     }

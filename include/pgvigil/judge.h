@@ -141,6 +141,15 @@ struct verdict_relation {
     bool writes; /* rows of it are inserted, updated or deleted */
 };
 
+/* How COPY TO writes rows. Subjects stand there as "x" and the bytes' hexadecimal digits, or as
+ * nothing for nobody: no delimiter or quote can be in them. */
+enum copy_format { COPY_UNKNOWN = 0, COPY_TEXT, COPY_CSV, COPY_BINARY };
+struct copy_shape {
+    enum copy_format format;
+    char delimiter;
+    char quote; /* CSV */
+};
+
 /* How PostgreSQL writes values of a subject's type. */
 enum named_kind {
     NAMED_INTEGER, /* smallint, integer, bigint */
@@ -152,6 +161,7 @@ enum named_kind {
 /* A patient whom a statement names by a value that it compares with a subject. */
 struct verdict_named {
     enum named_kind kind;
+    bool cast;          /* a cast stands at it: its type is not the subject's */
     bool list;          /* PostgreSQL's text form of an array, or a parameter that is one */
     uint32_t parameter; /* $n; 0: it is `text` */
     const char *text;
@@ -191,12 +201,13 @@ struct verdict_statement {
     uint32_t subject_lists; /* bit by bit, which of them hold lists: rows of groups */
     bool subjects_only;     /* the client asked for no rows */
     bool subjects_open;     /* it reads rows of somebody that those columns do not tell */
-    const struct verdict_named *named; /* where subjects_open: whom it asks about */
+    const struct verdict_named *named; /* whom it asks about, parameters behind, in order */
     size_t named_count;
     const struct verdict_named *arguments; /* EXECUTE: text NULL and parameter 0 for what is neither
                                               constant nor parameter */
     size_t argument_count;
     bool hold;              /* DECLARE ... WITH HOLD */
+    struct copy_shape copy; /* COPY TO with subjects: how to find them in its lines */
     bool copy_header;       /* COPY: a line of column names comes before the rows */
     bool chain;             /* COMMIT, ROLLBACK: AND CHAIN */
     const char *normalized; /* literals replaced by $n */

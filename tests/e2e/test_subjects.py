@@ -74,7 +74,7 @@ class Trail:
         self.patients, self.exact, self.whole = {}, {}, {}
         begun = {}
         for record in stack.audit_records():
-            mark = next((w for w in record.get("sql", "").replace(",", " ").replace(".", " ").replace("(", " ").replace("\n", " ").split() if w.startswith("mk_")), None)
+            mark = next((w for w in record.get("sql", "").replace(",", " ").replace(".", " ").replace("(", " ").replace(")", " ").replace("\n", " ").split() if w.startswith("mk_")), None)
             if record["type"] == "begin" and mark:
                 begun[(record["session"], record["seq"])] = mark
             if record["type"] in ("more", "end"):
@@ -91,7 +91,24 @@ def truth(connection, sql):
     return {one for row in connection.execute(sql).fetchall() for v in row if v is not None for one in str(v).split()}
 
 
-WAYS = ("simple", "text", "binary", "named", "prepare", "rows", "cursor", "binary cursor")
+COPIES = {"copy": "", "copy csv": " (FORMAT csv, HEADER, FORCE_QUOTE *)", "copy binary": " (FORMAT binary)"}
+WAYS = ("simple", "text", "binary", "named", "prepare", "rows", "cursor", "binary cursor", *COPIES)
+
+
+def copied(raw, sql):
+    """All that a COPY TO sends."""
+    result = raw.exec_(sql.encode())
+    assert result.status == psycopg.pq.ExecStatus.COPY_OUT, (sql, result.error_message)
+    data = []
+    while True:
+        size, part = raw.get_copy_data(0)
+        if size < 0:
+            break
+        data.append(bytes(part))
+    last = raw.get_result()
+    assert not last.error_message, (sql, last.error_message)
+    assert raw.get_result() is None
+    return result, data
 
 
 def run(connection, way, sql, mark):
@@ -112,6 +129,12 @@ def run(connection, way, sql, mark):
                    raw.exec_(("FETCH 3 FROM %s" % mark).encode()), raw.exec_params(("FETCH 1 FROM %s" % mark).encode(), [], result_format=binary),
                    raw.exec_params(("FETCH ALL FROM %s" % mark).encode(), [], result_format=binary), raw.exec_(b"COMMIT")]
         assert results[2].nfields == results[4].nfields > 0
+    elif way in COPIES:
+        results = [raw.prepare(b"", sql.encode()), raw.describe_prepared(b"")]
+        asked, data = copied(raw, "COPY (%s) TO STDOUT%s" % (sql, COPIES[way]))
+        assert asked.nfields == results[1].nfields, sql
+        assert not any(b"pgvigil" in line for line in data), sql
+        return asked
     else:
         raw.send_query_params(sql.encode(), [])
         raw.set_single_row_mode()
@@ -139,7 +162,7 @@ def test_records_name_the_patients_that_postgresql_finds(pair, stack, oracles):
                 mark = "mk_%s_%d" % (pair, n)
                 way = WAYS[n % len(WAYS)]
                 if n % 9 == 8:
-                    way = "text" if "cursor" in way else way
+                    way = "text" if "cursor" in way or "copy" in way else way
                     asked[mark] = write(c, oracles[pair], made, mark, way)
                     continue
                 query = (made.aside(mark) if n % 18 == 7 else made.grouped(2, mark=mark) if n % 9 in (3, 7) else made.union(1, mark=mark) if n % 9 == 5
@@ -228,6 +251,17 @@ PROTOCOL = {
                                   wire.close("S", "two") + wire.SYNC],
     "many statements": ["SELECT 1; %s; SELECT 2; %s" % (READ, STAR), "BEGIN; %s; ROLLBACK" % READ],
     "COPY": ["COPY (%s) TO STDOUT" % READ, "COPY (%s) TO STDOUT (FORMAT csv, HEADER)" % STAR, "COPY (%s) TO STDOUT (FORMAT binary)" % READ],
+    "COPY's forms": ["COPY (%s) TO STDOUT%s" % (READ, form) for form in
+                     (" WITH (DELIMITER '|', NULL 'x')", " (DELIMITER ' ', HEADER)", " (FORMAT csv)", " CSV HEADER DELIMITER ';' QUOTE '''' ESCAPE '\\'", " (FORMAT csv, NULL 'x', FORCE_QUOTE (family_name))",
+                      " (FORMAT csv, FORCE_QUOTE *, HEADER true)", " (FORMAT csv, DELIMITER E'\\t', HEADER)", " (FORMAT csv, DELIMITER 'a', QUOTE '0')", " (FORMAT csv, DELIMITER ' ', HEADER)", " BINARY", " (HEADER)",
+                      " (ENCODING 'UTF8')", " (FORMAT csv, QUOTE E'\\x01')", " WITH DELIMITER AS ',' NULL AS ''")]
+                    + ["COPY (SELECT id FROM patients WHERE id < 0) TO STDOUT" + form for form in ("", " (FORMAT csv, HEADER)", " (FORMAT binary)", " (HEADER)")]
+                    + ["COPY (SELECT id, repeat('x', 1500000) FROM patients WHERE id < 3) TO STDOUT" + form for form in ("", " (FORMAT csv)", " (FORMAT binary)")]
+                    + ["COPY (SELECT s.id, p.family_name FROM stays s LEFT JOIN patients p ON p.id = s.patient_id AND p.id < 5 WHERE s.id < 40 ORDER BY 1) TO STDOUT" + form for form in ("", " CSV", " BINARY")],
+    "COPY by the protocol": [extended("COPY (%s) TO STDOUT" % READ, describe=d, formats=f) + wire.SYNC for d in ("SP", "") for f in ((), (1,), (0, 0))],
+    "COPY among others": ["SELECT 1; COPY (%s) TO STDOUT; COPY (%s) TO STDOUT (FORMAT csv); SELECT 2" % (READ, STAR)],
+    "COPY that fails on the way": ["COPY (SELECT id, 1 / (id - 30) FROM patients WHERE id < 60 ORDER BY id) TO STDOUT" + form for form in ("", " (FORMAT binary)")],
+    "COPY of what is written": ["BEGIN", "COPY (%s) TO STDOUT" % ASKED, "COPY (%s) TO STDOUT (FORMAT binary)" % ASKED, "ROLLBACK"],
     "an error on the way": [extended("SELECT id, 1 / (id - 30) FROM patients WHERE id < 60 ORDER BY id", describe="SP") + wire.SYNC,
                             "SELECT id, 1 / (id - 30) FROM patients WHERE id < 60 ORDER BY id", READ],
     "no rows": ["SELECT id FROM patients WHERE id < 0", extended("SELECT id FROM patients WHERE id < 0", describe="SP") + wire.SYNC],
@@ -257,7 +291,7 @@ GROUPED = {
                 "DECLARE d CURSOR WITH HOLD FOR " + WARDS, "COMMIT", "FETCH 2 FROM d", "CLOSE d"],
     "PREPARE and EXECUTE": ["PREPARE one AS " + BOTH_ARMS, "EXECUTE one", extended("EXECUTE one", describe="SP", formats=(1, 1)) + wire.SYNC, "DEALLOCATE one"],
     "many statements": ["SELECT 1; %s; SELECT 2; %s; %s" % (COUNTS, WARDS, BOTH_ARMS)],
-    "COPY": ["COPY (%s) TO STDOUT" % sql for sql in (COUNTS, WARDS, BOTH_ARMS)],
+    "COPY": ["COPY (%s) TO STDOUT%s" % (sql, form) for sql in (COUNTS, WARDS, BOTH_ARMS) for form in ("", " (FORMAT csv, HEADER)", " (FORMAT binary)")],
     "an error on the way": ["SELECT ward_id, 1 / (count(*) - count(*)) FROM patients GROUP BY 1", "SELECT DISTINCT 1 / (ward_id - ward_id) FROM patients"],
     "errors of the text": ["SELECT DISTINCT ward_id FROM patients ORDER BY sex", "SELECT DISTINCT ward_id FROM patients ORDER BY ward_id + 1",
                            "SELECT ward_id FROM patients GROUP BY 2", "SELECT ward_id FROM patients GROUP BY 0", "SELECT id FROM patients UNION ALL SELECT family_name FROM patients",
@@ -270,6 +304,11 @@ GROUPED = {
     "numbers of no column": ["SELECT * FROM patients ORDER BY 99", "SELECT * FROM patients GROUP BY 99", "SELECT p.* FROM patients p UNION ALL SELECT p.* FROM patients p ORDER BY 99", "SELECT DISTINCT * FROM patients ORDER BY 99"],
     "in the order of a sub-query": ["SELECT %s, %s FROM (SELECT * FROM patients ORDER BY birth_date, id) q GROUP BY %s ORDER BY 1" % (by, what, by) for by in ("sex", "ward_id")
                                     for what in ("string_agg(family_name, ',')", "array_agg(id)", "json_agg(family_name)")] + ["SELECT string_agg(family_name, ',') FROM (SELECT * FROM patients ORDER BY birth_date, id) q"],
+    "what PostgreSQL's catalogs hold": ["SELECT DISTINCT (SELECT c.relfrozenxid FROM pg_class c WHERE c.relname = 'nothing') FROM patients", "SELECT (SELECT c.relfrozenxid FROM pg_class c WHERE c.relname = 'nothing'), count(*) FROM patients GROUP BY 1",
+                                        "WITH q AS (SELECT c.relfrozenxid AS x FROM pg_class c WHERE c.relname = 'nothing') SELECT DISTINCT x FROM q, patients p WHERE p.id = 4"],
+    "what windows and lists sort by": ["SELECT id, row_number() OVER (ORDER BY %s) FROM patients WHERE id < 20 ORDER BY id" % ", ".join("id + %d" % i for i in range(1662)),
+                                       "SELECT count(*) FROM patients GROUP BY (%s) ORDER BY 1 LIMIT 3" % ", ".join("id + %d" % i for i in range(1663)),
+                                       "SELECT count(*) FROM patients GROUP BY GROUPING SETS ((%s)) ORDER BY 1 LIMIT 3" % ", ".join("id + %d" % i for i in range(1663))],
     "as many as there can be": ["SELECT %s FROM patients WHERE id < 60 ORDER BY family_name || '', id" % ", ".join(["id"] * n) for n in (1600, 1661, 1662)]
                                + ["SELECT %s FROM patients GROUP BY sex ORDER BY 1" % ", ".join("max(id + %d)" % i for i in range(n)) for n in (1600, 1663)],
     "types without an order": ["SELECT DISTINCT c.relfrozenxid::text FROM pg_class c JOIN patients p ON p.id < 10 WHERE c.relname = 'nothing'"],
@@ -461,6 +500,34 @@ def test_patients_are_on_record_before_the_rows_that_tell_of_them(stack):
         assert len(seen) > 100
 
 
+# ---- COPY of a table -----------------------------------------------------------------------------------------------------
+
+TABLES = {  # what is copied: (the same as a query, whose rows)
+    "appointments": ("SELECT * FROM appointments", "SELECT patient_id FROM appointments"),
+    "public.patients (id, family_name)": ("SELECT id, family_name FROM patients", "SELECT id FROM patients"),
+    "stays (id)": ("SELECT id FROM stays", "SELECT patient_id FROM stays"),
+}
+
+
+@pytest.mark.parametrize("form", ["", " (FORMAT csv, HEADER)", " (FORMAT binary)", " (DELIMITER ' ', HEADER)", " CSV DELIMITER ';'"])
+@pytest.mark.parametrize("table", TABLES)
+def test_copies_of_tables_are_those_of_the_query_and_name_everybody(table, form, stack):
+    query, subjects = TABLES[table]
+    name = "copy-%s" % abs(hash((table, form)))
+    with stack.connect("reception1", mission="admission", application_name=name) as c:
+        whose = {str(r[0]) for r in c.execute(subjects).fetchall()}
+        asked, data = copied(c.pgconn, "COPY %s TO STDOUT%s" % (table, form))
+        other, same = copied(c.pgconn, "COPY (%s) TO STDOUT%s" % (query, form))
+    assert data == same and asked.nfields == other.nfields and len(data) > 100
+    records = [r for r in stack.audit_records() if r.get("application") == name and r.get("statement", "").startswith("COPY")]
+    assert len(records) == 2 and all("subjects" not in r for r in records)
+    begun = {(r["session"], r["seq"]) for r in records}
+    more = [r for r in stack.audit_records() if (r.get("session"), r.get("begin")) in begun]
+    for one in records:
+        mine = [one] + [r for r in more if r["begin"] == one["seq"] and r["session"] == one["session"]]
+        assert set().union(*(expand(r.get("patients", [])) for r in mine)) == whose and not any("subjects" in r for r in mine)
+
+
 # ---- cursors: what is told beside their rows ---------------------------------------------------------------------------------
 
 TELLS = {"MOVE": (["BEGIN", "DECLARE mk_{0} CURSOR FOR SELECT id FROM patients", "MOVE ALL IN mk_{0}", "COMMIT"], False),
@@ -495,6 +562,11 @@ NAMED = {  # statement (a receptionist's): whom it names
     "SELECT count(*) AS {m} FROM (SELECT id + 1 AS id FROM patients) q WHERE q.id = 32": set(),
     "SELECT count(*) AS {m} FROM patients WHERE 33 = 33 AND NULL = id AND id = NULL AND id = '34x'::text::int": set(),
     "SELECT count(*) AS {m} FROM patients p(ward_id, id) WHERE p.id = 35": set(),
+    "SELECT count(*) AS {m} FROM patients WHERE id OPERATOR(pg_catalog.=) 36": {"36"},
+    "SELECT count(*) AS {m} FROM patients WHERE id = ANY(' {{ 37 , NULL, \"38\" }} ') OR id = ANY('{{{{39,40}},{{41,42}}}}') OR id = ANY('[0:1]={{43,44}}')": {str(n) for n in range(37, 45)},
+    "SELECT count(*) AS {m} FROM patients p WHERE EXISTS (SELECT 1 FROM generate_series(1, 3) AS id WHERE id = 45)": set(),
+    "SELECT count(*) AS {m} FROM patients p, LATERAL (SELECT 1 FROM unnest(ARRAY[1, 2]) id WHERE id = 46) z": set(),
+    "SELECT count(*) AS {m} FROM patients p WHERE EXISTS (SELECT 1 FROM json_to_record('{{\"id\":1}}') AS v(id int) WHERE id = 47)": set(),
 }
 
 
@@ -569,8 +641,7 @@ def test_parameters_name_whom_they_are(stack):
         c.execute("DECLARE mk_declared CURSOR FOR SELECT count(*) FROM patients WHERE id = 75")
         c.execute("FETCH ALL FROM mk_declared")
         c.execute("COMMIT")
-        with c.cursor().copy("COPY (SELECT id AS mk_copied FROM patients WHERE id = 76) TO STDOUT") as copy:
-            assert b"".join(bytes(b) for b in copy).strip() == b"76"
+        assert copied(c.pgconn, "COPY (SELECT count(*) AS mk_copied FROM patients WHERE id = 76) TO STDOUT")[1] == [b"1\n"]
     trail = Trail(stack)
     for binary in (0, 1):
         for prepare in (0, 1):
@@ -579,6 +650,51 @@ def test_parameters_name_whom_they_are(stack):
             assert trail.patients[mark + "_list"] == {"61", "62"} and trail.patients[mark + "_none"] == set()
     assert trail.patients["mk_execute"] == {"72", "74"} and trail.patients["mk_declared"] == {"75"} and trail.patients["mk_copied"] == {"76"}
     assert not trail.exact["mk_execute"] and not trail.exact["mk_declared"] and not trail.exact["mk_copied"]
+
+
+def test_statements_that_turn_out_not_to_tell_name_whom_they_ask_about(stack, bound):
+    """An error may show what a row holds, MOVE tells how many there are, a group may have too many."""
+    with stack.connect("reception1", mission="admission") as c:
+        for sql, values in (("SELECT family_name::int AS mk_turns_0 FROM patients WHERE id = 7", None), ("SELECT family_name::int AS mk_turns_1 FROM patients WHERE id = %s", (8,)),
+                            ("SELECT id / 0 AS mk_turns_2 FROM patients WHERE id IN (9, 10)", None)):
+            with pytest.raises(psycopg.Error):
+                c.execute(sql, values)
+        c.execute("BEGIN")
+        c.execute("DECLARE mk_turns_3 CURSOR FOR SELECT id FROM patients WHERE id = 11")
+        c.execute("MOVE ALL IN mk_turns_3")
+        c.execute("COMMIT")
+        c.execute("SELECT id AS mk_turns_4 FROM patients WHERE id = 12 AND ward_id = 0")
+    with bound.connect("reception1") as c:
+        c.execute("SELECT count(*) AS mk_turns_5 FROM patients WHERE id IN (%s)" % ", ".join(map(str, range(1, 40))))
+        c.execute("SELECT count(*) AS mk_turns_6 FROM patients WHERE id = %s OR id > 20", (7,))
+    trail = Trail(stack)
+    for number, named in enumerate(({"7"}, {"8"}, {"9", "10"}, {"11"})):
+        assert trail.patients["mk_turns_%d" % number] == named and not trail.exact["mk_turns_%d" % number], number
+    assert trail.patients["mk_turns_4"] == set() and trail.exact["mk_turns_4"]  # nothing was read, and it is exact
+    trail = Trail(bound)
+    assert trail.patients["mk_turns_5"] == {str(n) for n in range(1, 40)} and not trail.exact["mk_turns_5"]
+    assert trail.patients["mk_turns_6"] == {"7"} and not trail.exact["mk_turns_6"]
+
+
+def test_values_of_types_that_nobody_declared_are_not_guessed(stack):
+    """In binary, behind a cast: four characters are no number."""
+    def name(number, sql, value):
+        with wire.open_session(stack, "reception1") as raw:
+            raw.send(wire.parse("SELECT count(*) AS mk_guess_%d FROM patients WHERE %s" % (number, sql)) + wire.bind((value,), formats=(1,)) + wire.execute("") + wire.SYNC)
+            raw.until("Z")
+    name(0, "family_name = $1 OR id = $1::int", b"1234")
+    name(1, "id = $1::float8", bytes.fromhex("401c000000000000"))
+    name(2, "id = $1", (9).to_bytes(8, "big"))
+    trail = Trail(stack)
+    assert trail.patients["mk_guess_0"] == trail.patients["mk_guess_1"] == set() and trail.patients["mk_guess_2"] == {"9"}
+
+
+def test_a_long_list_is_named_by_a_text_that_was_not_judged_itself(stack):
+    lists = ["1", ",".join(map(str, range(2, 600)))]
+    with stack.connect("reception1", mission="admission") as c:
+        for number, numbers in enumerate(lists):
+            c.pgconn.exec_(("SELECT 'mk_lists_%d', count(*) AS mk_lists FROM patients WHERE id = ANY('{%s}')" % (number, numbers)).encode())
+    assert Trail(stack).patients["mk_lists"] == {str(n) for n in range(1, 600)}
 
 
 def test_a_portal_names_whom_its_own_parameters_are(stack):
@@ -609,15 +725,23 @@ def test_pseudonyms_name_nobody(stack):
 def test_unrestricted_roles_are_recorded_with_whom_they_ask_about(stack):
     cases = {"SELECT family_name AS mk_dba0 FROM patients WHERE id = 91": {"91"}, "SELECT p.* , 1 AS mk_dba1 FROM patients p, wards id WHERE p.id = 92 AND id.id = 1": {"92"},
              "UPDATE patients AS mk_dba2 SET phone = phone WHERE id IN (93, 94)": {"93", "94"}, "SELECT 1 AS mk_dba3 FROM patients p JOIN wards w ON true WHERE w.id = 95": set(),
-             "SELECT 1 AS mk_dba4 FROM wards WHERE id = 96 AND EXISTS (SELECT 1 FROM patients)": set(), "SELECT 1 AS mk_dba5 FROM stays WHERE patient_id = 97 AND EXISTS (SELECT 1 FROM wards)": {"97"}}
+             "SELECT 1 AS mk_dba4 FROM wards WHERE id = 96 AND EXISTS (SELECT 1 FROM patients)": set(), "SELECT 1 AS mk_dba5 FROM stays WHERE patient_id = 97 AND EXISTS (SELECT 1 FROM wards)": {"97"},
+             "SELECT count(*) AS mk_dba6 FROM (SELECT p.ward_id AS id FROM patients p) p WHERE p.id = 3": set(), "WITH q(id) AS (SELECT ward_id FROM patients) SELECT count(*) AS mk_dba7 FROM q WHERE id = 4": set(),
+             "SELECT count(*) AS mk_dba8 FROM observations_2024 WHERE patient_id = 99": {"99"}, "SELECT count(*) AS mk_dba9 FROM patient_stays WHERE patient_id = 7": set(),
+             "PREPARE mk_dba10 AS SELECT family_name FROM patients WHERE id = $1": set(), "EXECUTE mk_dba10 (7)": set(), "EXPLAIN ANALYZE EXECUTE mk_dba10 (7)": set()}
     with stack.connect("admin1", mission="maintenance") as c:
         for sql in cases:
             c.pgconn.exec_(sql.encode())
-        c.execute("SELECT family_name AS mk_dba6 FROM patients WHERE id = %s", (98,))
+        c.execute("SELECT family_name AS mk_dbaparam FROM patients WHERE id = %s", (98,))
     trail = Trail(stack)
-    for number, named in enumerate(cases.values()):
+    for number, named in enumerate(list(cases.values())[:11]):
         assert trail.patients["mk_dba%d" % number] == named and not trail.exact["mk_dba%d" % number], number
-    assert trail.patients["mk_dba6"] == {"98"}
+    records = stack.audit_records()
+    executed = {(r["session"], r["seq"]) for r in records if "EXECUTE mk_dba10" in r.get("sql", "")}
+    ends = [r for r in records if r["type"] == "end" and (r["session"], r["begin"]) in executed]
+    assert not [r for r in records if re.search(r"EXECUTE mk_dba10 \((?!\$)", r.get("sql", ""))]
+    assert len(ends) == len(executed) == 2 and all(r["subjects"] == "aggregate" for r in ends), ends
+    assert trail.patients["mk_dbaparam"] == {"98"}
 
 
 # ---- rows of groups, within a bound ---------------------------------------------------------------------------------------
@@ -684,10 +808,11 @@ def exact(make_stack, tmp_path_factory):
     return make_stack(policy_dir=policy)
 
 
-OPEN = ["SELECT count(*) FROM patients", "SELECT DISTINCT ward_id FROM patients", "SELECT ward_id, count(*) FROM patients GROUP BY ward_id", "COPY patients (id) TO STDOUT",
+OPEN = ["SELECT count(*) FROM patients", "SELECT DISTINCT ward_id FROM patients", "SELECT ward_id, count(*) FROM patients GROUP BY ward_id", "COPY (SELECT count(*) FROM patients) TO STDOUT", "COPY patients (id) TO STDOUT (FORMAT csv, DELIMITER '0')",
         "SELECT id FROM patients UNION SELECT id FROM patients", "SELECT (SELECT max(id) FROM patients)", "SELECT id FROM wards WHERE EXISTS (SELECT 1 FROM patients)",
         "DECLARE c CURSOR WITH HOLD FOR SELECT count(*) FROM patients", "PREPARE p AS SELECT count(*) FROM patients"]
-TOLD = ["SELECT id, family_name FROM patients ORDER BY id", "SELECT count(*) FROM wards", "SELECT s.id FROM stays s JOIN patients p ON p.id = s.patient_id", "SELECT 1",
+TOLD = ["COPY patients (id) TO STDOUT", "COPY (SELECT id FROM patients) TO STDOUT (FORMAT csv, HEADER)",
+        "SELECT id, family_name FROM patients ORDER BY id", "SELECT count(*) FROM wards", "SELECT s.id FROM stays s JOIN patients p ON p.id = s.patient_id", "SELECT 1",
         "UPDATE appointments SET minutes = minutes WHERE id < 10", "WITH q AS (SELECT id FROM patients) SELECT * FROM q"]
 
 
@@ -705,5 +830,5 @@ def test_mission_with_exact_subjects_refuses_what_does_not_tell(sql, exact, stac
 @pytest.mark.parametrize("sql", TOLD)
 def test_mission_with_exact_subjects_runs_what_tells(sql, exact):
     with exact.connect("reception1") as c:
-        c.execute(sql)
+        copied(c.pgconn, sql) if sql.startswith("COPY") else c.execute(sql)
     assert not [r for r in exact.audit_records() if r.get("subjects")]

@@ -59,6 +59,15 @@ static void texts_are_read_as_postgresql_reads_them(void **state)
         {NAMED_UUID, false, "a0eebc99-9c0b-4ef8-bb6d-6bb9bd380a1g", ""},
         {NAMED_INTEGER, true, "{1, 2,NULL,\"03\"}", "1,2,3"},
         {NAMED_TEXT, true, "{a,\"b c\"}", "a,b c"},
+        {NAMED_TEXT, true, " { Room 2 , \"Room 3\" , null, NULL, \"null\", x\\ y\\ }",
+         "Room 2,Room 3,null,x y "},
+        {NAMED_INTEGER, true, "{{7,8},{9,10}}", "7,8,9,10"},
+        {NAMED_INTEGER, true, "[0:1]={7,8}", "7,8"},
+        {NAMED_INTEGER, true, "{7,8", "7"},
+        {NAMED_INTEGER, true, "{7,\"8", "7"},
+        {NAMED_INTEGER, true, "{7\\", ""},
+        {NAMED_INTEGER, true, "[", ""},
+        {NAMED_INTEGER, true, "{,,{}}", ""},
         {NAMED_INTEGER, true, "1,2", ""},
         {NAMED_INTEGER, true, "", ""},
     };
@@ -112,6 +121,14 @@ static void binary_values_are_read_by_their_type(void **state)
                          OK);
         assert_string_equal(told(subjects), cases[i].named);
     }
+    /* What a cast made of it is not known. */
+    const struct verdict_named cast = {.kind = NAMED_INTEGER, .cast = true};
+    assert_int_equal(named_add_binary(subjects, &cast, 0, (const unsigned char *)"\0\0\0\7", 4),
+                     OK);
+    assert_string_equal(told(subjects), "");
+    assert_int_equal(named_add_binary(subjects, &cast, 23, (const unsigned char *)"\0\0\0\7", 4),
+                     OK);
+    assert_string_equal(told(subjects), "7");
     subjects_free(subjects);
 }
 

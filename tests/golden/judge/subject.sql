@@ -12,7 +12,7 @@ SELECT * FROM patients
 SELECT p.*, s.reason FROM patients p JOIN stays s ON s.patient_id = 7 ORDER BY 2, 1 DESC LIMIT 3
 => SELECT "p"."pgvigil subject" AS "pgvigil subject 1", "s"."pgvigil subject" AS "pgvigil subject 2", "p"."ward_id", "p"."family_name", "p"."phone", s.reason FROM "G:"."public.patients!subject" p JOIN "G:"."public.stays!subject" s ON s.patient_id = 7 ORDER BY 4, 3 DESC LIMIT 3
 -- public.patients(ward_id family_name phone) public.stays(patient_id reason)
--- subjects: 2
+-- subjects: 2 $0=7
 
 SELECT * FROM patients p, team t, stays
 => SELECT "p"."pgvigil subject" AS "pgvigil subject 1", "stays"."pgvigil subject" AS "pgvigil subject 2", "p"."ward_id", "p"."family_name", "p"."phone", "t".*, "stays"."id", "stays"."patient_id", "stays"."admitted_at", "stays"."reason" FROM "G:"."public.patients!subject" p, "G:"."public.team" t, "G:"."public.stays!subject" AS "stays"

@@ -12,7 +12,7 @@ SELECT ward_id, count(*) FROM patients GROUP BY 1 ORDER BY 2 DESC, ward_id LIMIT
 SELECT p.ward_id, max(s.reason) FROM patients p LEFT JOIN stays s ON s.patient_id = 7 GROUP BY p.ward_id HAVING count(*) > 1
 => SELECT CASE WHEN pg_catalog.cardinality(pg_catalog.array_agg(DISTINCT "p"."pgvigil subject" COLLATE pg_catalog."C")) OPERATOR(pg_catalog.>) 100 THEN '!' ELSE pg_catalog.array_agg(DISTINCT "p"."pgvigil subject" COLLATE pg_catalog."C")::pg_catalog.text END AS "pgvigil subject 1", CASE WHEN pg_catalog.cardinality(pg_catalog.array_agg(DISTINCT "s"."pgvigil subject" COLLATE pg_catalog."C")) OPERATOR(pg_catalog.>) 100 THEN '!' ELSE pg_catalog.array_agg(DISTINCT "s"."pgvigil subject" COLLATE pg_catalog."C")::pg_catalog.text END AS "pgvigil subject 2", p.ward_id, pg_catalog.max(s.reason) FROM "G:"."public.patients!subject" p LEFT JOIN "G:"."public.stays!subject" s ON s.patient_id = 7 GROUP BY p.ward_id HAVING pg_catalog.count(*) > 1
 -- public.patients(ward_id) public.stays(patient_id reason)
--- subjects: 2, lists 1 1
+-- subjects: 2, lists 1 1 $0=7
 
 SELECT DISTINCT ward_id FROM patients -- all of them
 => SELECT  CASE WHEN pg_catalog.cardinality(pg_catalog.array_agg(DISTINCT "patients"."pgvigil subject" COLLATE pg_catalog."C")) OPERATOR(pg_catalog.>) 100 THEN '!' ELSE pg_catalog.array_agg(DISTINCT "patients"."pgvigil subject" COLLATE pg_catalog."C")::pg_catalog.text END AS "pgvigil subject 1", ward_id FROM "G:"."public.patients!subject" AS "patients" -- all of them 
@@ -217,12 +217,12 @@ SELECT count(*) FROM stays WHERE patient_id = '7' AND id = '8'
 SELECT count(*) FROM stays s WHERE '7' = s.patient_id OR s.patient_id IN ('8', $2, upper('9')) OR s.patient_id = ANY($1) OR s.patient_id = ANY('{1}') OR patient_id <> ALL('{2}')
 => SELECT pg_catalog.count(*) FROM "G:"."public.stays" s WHERE '7' = s.patient_id OR s.patient_id IN ('8', $2, pg_catalog.upper('9')) OR s.patient_id = ANY($1) OR s.patient_id = ANY('{1}') OR patient_id <> ALL('{2}')
 -- public.stays(patient_id)
--- subjects: 0, open $0=7 $0=8 $2 any $1 any $0={1}
+-- subjects: 0, open $0=7 $0=8 any $0={1} any $1 $2
 
 SELECT reason FROM stays WHERE patient_id = '7'
 => SELECT "stays"."pgvigil subject" AS "pgvigil subject 1", reason FROM "G:"."public.stays!subject" AS "stays" WHERE patient_id = '7'
 -- public.stays(patient_id reason)
--- subjects: 1
+-- subjects: 1 $0=7
 
 SELECT practitioner FROM team t WHERE t.patient_id = '7' AND EXISTS (SELECT 1 FROM stays s WHERE s.patient_id = t.patient_id AND s.patient_id = '8')
 => SELECT practitioner FROM "G:"."public.team" t WHERE t.patient_id = '7' AND EXISTS (SELECT 1 FROM "G:"."public.stays" s WHERE s.patient_id = t.patient_id AND s.patient_id = '8')
@@ -293,4 +293,40 @@ SELECT max(m) FROM (SELECT max(n) AS m FROM (SELECT count(*) AS n FROM stays GRO
 # doctor exact
 SELECT max(m) FROM (SELECT max(n) AS m FROM (SELECT count(*) AS n FROM stays GROUP BY id) q GROUP BY n) r
 => refused 0A000 subject: a statement that reads rows without telling whose they are is not supported for role "doctor" in mission "exact"
+
+# doctor groups
+COPY stays TO STDOUT
+=> COPY (SELECT COALESCE('x'::pg_catalog.text OPERATOR(pg_catalog.||) pg_catalog.encode(pg_catalog.convert_to("stays"."pgvigil subject", 'UTF8'), 'hex'), '') AS "pgvigil subject 1", "stays"."id", "stays"."patient_id", "stays"."admitted_at", "stays"."reason" FROM "G:"."public.stays!subject" AS "stays" ) TO STDOUT
+-- public.stays(id patient_id admitted_at reason)
+-- subjects: 1
+
+COPY public.stays (reason, id) TO STDOUT WITH (FORMAT csv, HEADER)
+=> COPY (SELECT COALESCE('x'::pg_catalog.text OPERATOR(pg_catalog.||) pg_catalog.encode(pg_catalog.convert_to("stays"."pgvigil subject", 'UTF8'), 'hex'), '') AS "pgvigil subject 1", "stays"."reason", "stays"."id" FROM "G:"."public.stays!subject" AS "stays" ) TO STDOUT WITH (FORMAT csv, HEADER)
+-- public.stays(id reason)
+-- subjects: 1
+
+COPY BINARY stays (id) TO STDOUT
+=> COPY (SELECT COALESCE('x'::pg_catalog.text OPERATOR(pg_catalog.||) pg_catalog.encode(pg_catalog.convert_to("stays"."pgvigil subject", 'UTF8'), 'hex'), '') AS "pgvigil subject 1", "stays"."id" FROM "G:"."public.stays!subject" AS "stays" ) TO STDOUT BINARY
+-- public.stays(id)
+-- subjects: 1
+
+COPY (SELECT id, reason FROM stays ORDER BY 2) TO STDOUT (DELIMITER ';')
+=> COPY (SELECT COALESCE('x'::pg_catalog.text OPERATOR(pg_catalog.||) pg_catalog.encode(pg_catalog.convert_to("stays"."pgvigil subject", 'UTF8'), 'hex'), '') AS "pgvigil subject 1", id, reason FROM "G:"."public.stays!subject" AS "stays" ORDER BY 3) TO STDOUT (DELIMITER ';')
+-- public.stays(id reason)
+-- subjects: 1
+
+COPY (SELECT ward_id, count(*) FROM patients GROUP BY 1 UNION ALL SELECT 1, 2) TO STDOUT
+=> COPY (SELECT COALESCE('x'::pg_catalog.text OPERATOR(pg_catalog.||) pg_catalog.encode(pg_catalog.convert_to(CASE WHEN pg_catalog.cardinality(pg_catalog.array_agg(DISTINCT "patients"."pgvigil subject" COLLATE pg_catalog."C")) OPERATOR(pg_catalog.>) 100 THEN '!' ELSE pg_catalog.array_agg(DISTINCT "patients"."pgvigil subject" COLLATE pg_catalog."C")::pg_catalog.text END, 'UTF8'), 'hex'), '') AS "pgvigil subject 1", ward_id, pg_catalog.count(*) FROM "G:"."public.patients!subject" AS "patients" GROUP BY 2 UNION ALL SELECT ''::pg_catalog.text AS "pgvigil subject 1", 1, 2) TO STDOUT
+-- public.patients(ward_id)
+-- subjects: 1, lists 1
+
+COPY (SELECT id FROM stays) TO STDOUT (FORMAT csv, DELIMITER 'a')
+=> COPY (SELECT id FROM "G:"."public.stays" AS "stays") TO STDOUT (FORMAT csv, DELIMITER 'a')
+-- public.stays(id)
+-- subjects: 0, open
+
+COPY (SELECT id FROM stays UNION SELECT id FROM stays) TO STDOUT
+=> COPY (SELECT id FROM "G:"."public.stays" AS "stays" UNION SELECT id FROM "G:"."public.stays" AS "stays") TO STDOUT
+-- public.stays(id)
+-- subjects: 0, open
 
