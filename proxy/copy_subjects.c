@@ -22,17 +22,24 @@ bool copy_is_trailer(bool first, const unsigned char *body, size_t len)
     return len < at + 2 || (body[at] == 0xff && body[at + 1] == 0xff);
 }
 
+/* Where the byte stands next, or `len`. */
+static size_t find(const unsigned char *line, size_t at, size_t len, char byte)
+{
+    const unsigned char *found = at < len ? memchr(line + at, (unsigned char)byte, len - at) : NULL;
+    return found == NULL ? len : (size_t)(found - line);
+}
+
 /* In text a backslash takes away what the byte behind it means; there is none in a subject, but in
  * the name of its column, where the delimiter is a blank. */
 static enum status text_field(const struct copy_shape *copy, const unsigned char *line, size_t len,
                               struct field *field)
 {
-    size_t at = field->next;
-    field->at = at;
-    while (at < len && line[at] != (unsigned char)copy->delimiter)
-        at += line[at] == '\\' ? 2 : 1;
-    if (at >= len)
+    size_t at = find(line, field->next, len, copy->delimiter);
+    while (at < len && at > field->next && line[at - 1] == '\\')
+        at = find(line, at + 1, len, copy->delimiter);
+    if (at == len)
         return NEED_MORE;
+    field->at = field->next;
     field->len = at - field->at;
     field->next = at + 1;
     return OK;
@@ -42,14 +49,12 @@ static enum status text_field(const struct copy_shape *copy, const unsigned char
 static enum status csv_field(const struct copy_shape *copy, const unsigned char *line, size_t len,
                              struct field *field)
 {
-    size_t at = field->next;
-    bool quoted = at < len && line[at] == (unsigned char)copy->quote;
-    unsigned char end = (unsigned char)(quoted ? copy->quote : copy->delimiter);
-    at += quoted ? 1 : 0;
-    field->at = at;
-    while (at < len && line[at] != end)
-        at++;
-    field->len = at - field->at;
+    size_t start = field->next;
+    bool quoted = start < len && line[start] == (unsigned char)copy->quote;
+    start += quoted ? 1 : 0;
+    size_t at = find(line, start, len, quoted ? copy->quote : copy->delimiter);
+    field->at = start;
+    field->len = at - start;
     at += quoted ? 1 : 0;
     if (at >= len)
         return NEED_MORE;
@@ -59,12 +64,10 @@ static enum status csv_field(const struct copy_shape *copy, const unsigned char 
     return OK;
 }
 
-static int digit_of(unsigned char byte)
-{
-    if (byte >= '0' && byte <= '9')
-        return byte - '0';
-    return byte >= 'a' && byte <= 'f' ? byte - 'a' + 10 : -1;
-}
+/* Of a hexadecimal digit, plus 1; 0: it is none. */
+static const unsigned char digits[256] = {
+    ['0'] = 1, ['1'] = 2,  ['2'] = 3,  ['3'] = 4,  ['4'] = 5,  ['5'] = 6,  ['6'] = 7,  ['7'] = 8,
+    ['8'] = 9, ['9'] = 10, ['a'] = 11, ['b'] = 12, ['c'] = 13, ['d'] = 14, ['e'] = 15, ['f'] = 16};
 
 /* "x" and digits, over which the bytes are written; nothing: nobody. */
 static enum status add(struct subjects *subjects, bool list, unsigned char *text, size_t len)
@@ -75,11 +78,11 @@ static enum status add(struct subjects *subjects, bool list, unsigned char *text
         return ERR_PROTOCOL;
     size_t size = len / 2;
     for (size_t i = 0; i < size; i++) {
-        int high = digit_of(text[1 + 2 * i]);
-        int low = digit_of(text[2 + 2 * i]);
-        if (high < 0 || low < 0)
+        unsigned high = digits[text[1 + 2 * i]];
+        unsigned low = digits[text[2 + 2 * i]];
+        if (high == 0 || low == 0)
             return ERR_PROTOCOL;
-        text[i] = (unsigned char)(high << 4 | low);
+        text[i] = (unsigned char)((high - 1) << 4 | (low - 1));
     }
     if (subjects == NULL)
         return OK;

@@ -201,8 +201,7 @@ static bool rows_pass(const struct session *session, const struct request *head,
     if (head == NULL || (head->kind != REQUEST_QUERY && head->kind != REQUEST_EXECUTE))
         return false;
     bool passes = type == 'D' ? !explain_runs(head)
-                              : head->copy_out && head->copy_begun && !head->copy_binary &&
-                                    result_subjects(head).count == 0;
+                              : head->copy_out && head->copy_begun && !head->copy_binary;
     return passes && !session->muted && !head->over_limit && !mission_limits_rows(session);
 }
 
@@ -218,16 +217,19 @@ static unsigned char *begin_row(unsigned char type, unsigned char *body, size_t 
     return row;
 }
 
-/* Puts the row out, unless the client asked for none. */
+/* Puts the row out, unless the client asked for none. `copy`: how it is written, if by COPY. */
 static enum status put_without_subjects(struct subjects *subjects, struct subjects_shape hidden,
-                                        struct buf *out, const unsigned char *row, size_t size)
+                                        const struct copy_shape *copy, struct buf *out,
+                                        const unsigned char *row, size_t size)
 {
     unsigned char *body = (unsigned char *)row + WIRE_HEADER_BYTES; /* the server's own buffer */
     size_t len = size - WIRE_HEADER_BYTES;
-    enum status status = subjects_take(subjects, hidden, &body, &len);
+    enum status status = row[0] == 'D'
+                             ? subjects_take(subjects, hidden, &body, &len)
+                             : copy_take(subjects, hidden, copy, COPY_DATA_ROW, &body, &len);
     if (status == OK && out != NULL)
-        buf_append(out, begin_row('D', body, len), len + WIRE_HEADER_BYTES);
-    return status;
+        buf_append(out, begin_row(row[0], body, len), len + WIRE_HEADER_BYTES);
+    return status == NEED_MORE ? ERR_PROTOCOL : status;
 }
 
 enum status result_rows(struct session *session, const unsigned char *bytes, size_t len,
@@ -239,8 +241,9 @@ enum status result_rows(struct session *session, const unsigned char *bytes, siz
         return OK;
     size_t size = 0;
     uint64_t rows = 0;
-    struct subjects_shape hidden =
-        bytes[0] == 'D' ? result_subjects(head) : (struct subjects_shape){0};
+    const struct verdict_statement *statement = gives(head);
+    const struct copy_shape *copy = statement == NULL ? NULL : &statement->copy;
+    struct subjects_shape hidden = result_subjects(head);
     bool shown = hidden.count == 0 || !result_hides_rows(head);
     struct buf *out = &session->out.bytes;
     size_t before = buf_len(out);
@@ -249,8 +252,8 @@ enum status result_rows(struct session *session, const unsigned char *bytes, siz
     while (status == OK && wire_row_size(bytes + *taken, len - *taken, bytes[0], &size) &&
            !(hidden.count > 0 && subjects_full(subjects))) {
         if (hidden.count > 0)
-            status =
-                put_without_subjects(subjects, hidden, shown ? out : NULL, bytes + *taken, size);
+            status = put_without_subjects(subjects, hidden, copy, shown ? out : NULL,
+                                          bytes + *taken, size);
         *taken += size;
         rows++;
     }
