@@ -425,6 +425,7 @@ static int run(struct check *check)
     check_names(check);
     check_expressions(check);
     check_rights(check);
+    check_subjects(check);
     PQclear(PQexec(check->conn, "ROLLBACK"));
     catalog_unref(catalog);
     if (check->failed) {

@@ -50,5 +50,7 @@ PGresult *check_query(struct check *check, const char *sql, int count, const cha
 /* Whether an entry of `tables` covers the relation, by itself or through its parent. */
 bool check_governed(const struct check *check, const struct catalog_relation *relation);
 void check_rights(struct check *check);
+/* check_subjects.c: views of patients that do not say of whom. */
+void check_subjects(struct check *check);
 
 #endif

@@ -442,6 +442,20 @@ def test_check_finds_the_holes(fresh):
         assert re.search(line, done.stdout), (line, done.stdout)
 
 
+def test_check_finds_views_that_do_not_say_whose_rows_they_are(fresh):
+    fresh.cluster.sql(fresh.databases["records"], """
+        CREATE VIEW public.told AS SELECT patient_id, ward_id FROM public.stays; CREATE VIEW public.untold AS SELECT patient_id FROM public.patient_stays;
+        CREATE VIEW public.nobody AS SELECT name FROM public.wards;""")
+    (fresh.policy / "99-more.cfg").write_text(
+        'tables = ( { name = "public.told"; subject = "patient_id"; columns = { a = [ "ward_id" ]; }; },\n'
+        '           { name = "public.untold"; columns = { a = [ "patient_id" ]; }; },\n'
+        '           { name = "public.nobody"; columns = { a = [ "name" ]; }; } );\n', encoding="utf-8")
+    done = fresh.command("check", "-c", fresh.config_file, "--database", "records", "--as", fresh.dba(), check=False)
+    said = [line for line in done.stdout.splitlines() if 'has no "subject"' in line]
+    said = [line for line in said if "ward_occupancy" not in line]  # the clinic's own, which counts beds
+    assert len(said) == 1 and re.search(r"99-more.cfg:2: info: public\.untold reads public\.(patients|stays), whose rows are of patients", said[0]), done.stdout
+
+
 # ---- the system catalogs ----
 
 META = ["\\d", "\\dt", "\\dv", "\\dm", "\\di", "\\ds", "\\dn", "\\df", "\\l", "\\du", "\\dT", "\\dt+", "\\d+", "\\dn+", "\\l+",
