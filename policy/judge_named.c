@@ -40,11 +40,11 @@ static bool kind_of(const char *type, enum named_kind *kind)
 /* ---- which column ---- */
 
 /* Whatever level it is of: only what one relation of the statement has, when all are known. */
-static const struct range_item *only(struct judge *judge, const char *name, long *column)
+static struct range_item *only(struct judge *judge, const char *name, long *column)
 {
-    const struct range_item *found = NULL;
+    struct range_item *found = NULL;
     for (size_t i = 0; i < judge->level->item_count; i++) {
-        const struct range_item *item = &judge->level->items[i];
+        struct range_item *item = &judge->level->items[i];
         long at = scope_column(item, name);
         judge->named_work += item->columns.count + 1;
         if (!item->columns.known || (at >= 0 && found != NULL))
@@ -58,14 +58,14 @@ static const struct range_item *only(struct judge *judge, const char *name, long
 }
 
 /* What is not known of an inner level may be what is meant. */
-static const struct range_item *bare(struct judge *judge, const char *name, long *column)
+static struct range_item *bare(struct judge *judge, const char *name, long *column)
 {
     if (judge->verdict->unrestricted)
         return only(judge, name, column);
     for (const struct level *level = judge->level; level != NULL; level = level->parent) {
         bool known = true;
         for (size_t i = level->low; i < level->high; i++) {
-            const struct range_item *item = &level->items[i];
+            struct range_item *item = &level->items[i];
             judge->named_work += item->columns.count + 1;
             known = known && (item->hidden || (item->columns.known && !item->columns.partly));
             *column = item->hidden ? -1 : scope_column(item, name);
@@ -78,8 +78,7 @@ static const struct range_item *bare(struct judge *judge, const char *name, long
     return NULL;
 }
 
-static const struct range_item *item_of(struct judge *judge, const PgQuery__ColumnRef *ref,
-                                        long *column)
+static struct range_item *item_of(struct judge *judge, const PgQuery__ColumnRef *ref, long *column)
 {
     const char *names[3] = {NULL};
     struct level *level = NULL;
@@ -94,31 +93,51 @@ static const struct range_item *item_of(struct judge *judge, const PgQuery__Colu
     judge->named_work += scope_size(judge);
     const char *schema = ref->n_fields == 3 ? names[0] : NULL;
     const char *called = names[ref->n_fields - 2];
-    const struct range_item *item =
+    struct range_item *item =
         called == NULL ? NULL : scope_item(judge, schema, called, &level, &matches);
     *column = item == NULL ? -1 : scope_column(item, name);
     return matches == 1 && *column >= 0 ? item : NULL;
+}
+
+bool judge_shows_subject(const struct judge *judge, const struct range_item *item, long column)
+{
+    enum named_kind kind;
+    const struct relation_use *use = item->use;
+    if (use == NULL || use->shown.table == NULL || use->shown.table->subject_column == NULL ||
+        column < 0 || (size_t)column >= use->column_count)
+        return false;
+    const char *name = use->columns[column];
+    const struct catalog_column *of = catalog_column(use->shown.relation, name);
+    if (strcmp(name, use->shown.table->subject_column) != 0 || of == NULL ||
+        !kind_of(of->base_type, &kind))
+        return false;
+    return judge->verdict->unrestricted ||
+           (use->guard != NULL && use->shown.rule != NULL &&
+            policy_mask_for(judge->request->policy, use->shown.table, use->shown.rule, name)
+                    ->kind == MASK_SHOW);
+}
+
+static struct range_item *subject_item(struct judge *judge, const PgQuery__Node *node, long *column)
+{
+    bool reference = node != NULL && node->node_case == PG_QUERY__NODE__NODE_COLUMN_REF;
+    struct range_item *item = reference ? item_of(judge, node->column_ref, column) : NULL;
+    return item != NULL && judge_shows_subject(judge, item, *column) ? item : NULL;
+}
+
+struct range_item *judge_subject_item(struct judge *judge, const PgQuery__Node *node)
+{
+    long column = -1;
+    return judge->named_work > WORK_MAX ? NULL : subject_item(judge, node, &column);
 }
 
 /* Is it the subject of its relation, shown as it is? */
 static bool is_subject(struct judge *judge, const PgQuery__Node *node, enum named_kind *kind)
 {
     long column = -1;
-    bool reference = node != NULL && node->node_case == PG_QUERY__NODE__NODE_COLUMN_REF;
-    const struct range_item *item = reference ? item_of(judge, node->column_ref, &column) : NULL;
-    const struct relation_use *use = item == NULL ? NULL : item->use;
-    if (use == NULL || use->shown.table == NULL || use->shown.table->subject_column == NULL ||
-        (size_t)column >= use->column_count)
-        return false;
-    const char *name = use->columns[column];
-    const struct catalog_column *of = catalog_column(use->shown.relation, name);
-    if (strcmp(name, use->shown.table->subject_column) != 0 || of == NULL ||
-        !kind_of(of->base_type, kind))
-        return false;
-    return judge->verdict->unrestricted ||
-           (use->guard != NULL && use->shown.rule != NULL &&
-            policy_mask_for(judge->request->policy, use->shown.table, use->shown.rule, name)
-                    ->kind == MASK_SHOW);
+    const struct range_item *item = subject_item(judge, node, &column);
+    return item != NULL &&
+           kind_of(catalog_column(item->use->shown.relation, item->use->columns[column])->base_type,
+                   kind);
 }
 
 enum status judge_named_other(struct judge *judge, const PgQuery__Alias *alias, const char *name)
@@ -272,11 +291,11 @@ static bool holds_value(const PgQuery__Node *node)
                           of->node_case == PG_QUERY__NODE__NODE_A_ARRAY_EXPR);
 }
 
-static bool is_equal(const PgQuery__AExpr *expr)
+bool judge_is_equal(PgQuery__Node *const *names, size_t count)
 {
-    const char *name = expr->n_name == 0 ? NULL : tree_string(expr->name[expr->n_name - 1]);
-    const char *schema = expr->n_name == 2 ? tree_string(expr->name[0]) : "pg_catalog";
-    return name != NULL && schema != NULL && expr->n_name <= 2 && strcmp(name, "=") == 0 &&
+    const char *name = count == 0 ? NULL : tree_string(names[count - 1]);
+    const char *schema = count == 2 ? tree_string(names[0]) : "pg_catalog";
+    return name != NULL && schema != NULL && count <= 2 && strcmp(name, "=") == 0 &&
            strcmp(schema, "pg_catalog") == 0;
 }
 
@@ -288,7 +307,8 @@ enum status judge_named(struct judge *judge, const PgQuery__AExpr *expr)
     const PgQuery__Node *column = expr->lexpr;
     const PgQuery__Node *value = expr->rexpr;
     enum named_kind kind;
-    if (judge->level == NULL || (!one && !many) || !is_equal(expr) || judge->named_work > WORK_MAX)
+    if (judge->level == NULL || (!one && !many) || !judge_is_equal(expr->name, expr->n_name) ||
+        judge->named_work > WORK_MAX)
         return OK;
     if (one && !holds_value(value)) {
         column = expr->rexpr;

@@ -67,6 +67,8 @@ struct range_item {
     const char *emitted_suffix;          /* what that has behind the guard's name */
     struct carry *below;                 /* the sub-query or CTE */
     size_t gives;                        /* hidden columns that it has */
+    bool carried;                        /* its own subject is read, and carried to the top */
+    bool tied;                           /* judge_tie.c: its rows are of a patient who is told */
 };
 
 /* How subjects leave a query level. */
@@ -173,6 +175,8 @@ struct judge {
     bool subjects_mixed;       /* a row may hold what others' rows hold */
     size_t subjects_carried;   /* those whose subjects are carried to the top */
     PgQuery__Node *padding[2]; /* nobody, in a subject's place; the same for COPY: once needed */
+    struct tie *ties;          /* of subjects that are equal, judge_tie.c */
+    size_t tie_count, tie_cap;
     struct verdict_named *named;
     size_t named_count, named_cap, named_work;
     size_t told;        /* columns that stars are written out as, for that */
@@ -358,6 +362,21 @@ void judge_named_finish(struct judge *judge, struct verdict_statement *out);
 /* A constant or parameter; *out has neither for another expression. */
 NODISCARD enum status judge_value(struct judge *judge, const PgQuery__Node *node,
                                   struct verdict_named *out);
+/* The item whose subject a reference is, shown as it is; or NULL. */
+struct range_item *judge_subject_item(struct judge *judge, const PgQuery__Node *node);
+/* Is column `column` of the item its subject, shown as it is? */
+bool judge_shows_subject(const struct judge *judge, const struct range_item *item, long column);
+/* PostgreSQL's own =. */
+bool judge_is_equal(PgQuery__Node *const *name, size_t count);
+/* judge_tie.c */
+/* A level's WHERE, before its names are changed. */
+NODISCARD enum status judge_tie_where(struct judge *judge, const PgQuery__Node *where);
+/* What stands before IN (SELECT ...), before its names are changed; or NULL. */
+struct range_item *judge_tie_outer(struct judge *judge, const PgQuery__SubLink *link);
+/* The SELECT behind it was judged last. */
+NODISCARD enum status judge_tie_in(struct judge *judge, struct range_item *outer);
+/* How many relations are told by way of another one. Once, when subjects were carried out. */
+size_t judge_tied(struct judge *judge);
 /* judge_group.c: columns that depend on a grouped primary key. */
 NODISCARD enum status judge_group(struct judge *judge, PgQuery__SelectStmt *select);
 /* judge_column.c */

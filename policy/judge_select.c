@@ -236,6 +236,8 @@ static enum status plain(struct judge *judge, PgQuery__SelectStmt *select)
     if (status == OK)
         status = clause(judge, CLAUSE_OUTPUT, select->values_lists, select->n_values_lists);
     if (status == OK)
+        status = judge_tie_where(judge, select->where_clause);
+    if (status == OK)
         status = one(judge, CLAUSE_WHERE, select->where_clause);
     if (status == OK)
         status = sorting(judge, CLAUSE_GROUP, select->group_clause, select->n_group_clause);

@@ -1,12 +1,16 @@
 /*
- * judge_subject.h: what judge_subject.c (who gives subjects) and judge_subject_text.c (how they are
- * written) know together. Private to those two.
+ * judge_subject.h: what judge_subject.c (who gives subjects), judge_subject_list.c (what a list
+ * allows) and judge_subject_text.c (how they are written) know together. Private to them.
  */
 #ifndef PGVIGIL_JUDGE_SUBJECT_H
 #define PGVIGIL_JUDGE_SUBJECT_H
 
 #include "judge_private.h"
 
+/* PostgreSQL's own limit of a select list. */
+#define TARGETS_MAX ((size_t)1664)
+
+/* judge_subject_list.c */
 /* The star that a target is, or NULL. */
 const PgQuery__ColumnRef *subject_star(const PgQuery__Node *target);
 /* Does it stand for all that the item has? */
@@ -19,10 +23,26 @@ PgQuery__AConst *subject_number(const PgQuery__Node *element);
 /* How many columns the client sees of a level that gives something and has DISTINCT; SIZE_MAX: it
  * is not known. */
 size_t subject_shown(const struct carry *carry);
+/* How often the select list asks for all that the item has, and can each of these be written out?
+ */
+size_t subject_stars_over(const struct carry *carry, const struct range_item *item);
+bool subject_stars_can_be_told(const struct judge *judge, const struct carry *carry,
+                               const struct range_item *item);
+/* How many columns the client sees: of what is not known, one each. */
+size_t subject_shown_columns(const struct carry *carry, bool *star);
+/* Does each number in ORDER BY and GROUP BY mean one of the client's columns? */
+bool subject_clauses_are_plain(const struct carry *carry);
+/* An element of GROUP BY that holds others. */
+bool subject_is_nested(const PgQuery__Node *element);
+/* Can DISTINCT become GROUP BY? */
+bool subject_distinct_is_told(const struct judge *judge, const struct carry *carry);
+
+/* judge_subject.c */
 /* Patients that a row of groups may name; 0: none. */
 uint64_t subject_bound(const struct judge *judge);
 /* Must a record name everybody? The bound does not hold then. */
 bool subject_is_exact(const struct judge *judge);
+/* judge_subject_list.c */
 /* The byte where the clauses behind WHERE begin, or the level ends; SIZE_MAX: it was not found.
  * `end`: where the statement does. */
 size_t subject_tail(const struct judge *judge, const struct carry *carry, size_t end);

@@ -264,6 +264,7 @@ static enum status read_subject(struct judge *judge, struct range_item *item)
     if (text == NULL || item->var->relname == NULL)
         return judge_no_memory(judge);
     judge->subjects_carried++;
+    item->carried = true;
     return rewrite_amend(judge, item->emitted_edit, text);
 }
 

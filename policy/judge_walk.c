@@ -63,7 +63,10 @@ static enum status walk_sub_link(struct judge *judge, ProtobufCMessage *message,
                                 link->location < 0 ? SIZE_MAX : (size_t)link->location);
     else if (link->testexpr != NULL)
         status = implied_equal(judge, link->location);
-    return status == OK ? judge_walk_children(judge, message) : status;
+    struct range_item *outer = status == OK ? judge_tie_outer(judge, link) : NULL;
+    if (status == OK)
+        status = judge_walk_children(judge, message);
+    return status == OK ? judge_tie_in(judge, outer) : status;
 }
 
 static enum status walk_case(struct judge *judge, ProtobufCMessage *message, PgQuery__Node *node)

@@ -96,7 +96,7 @@ class Statements:
     # ---- what else
 
     def where(self, sources):
-        """(text, exact): a condition; a sub-query reads rows that are not carried."""
+        """(text, exact): a condition; a sub-query reads rows that are not carried, but they may be the same patient's."""
         at = self.one(*sources)
         kind = self.random.randrange(6)
         if kind == 0 or kind == 1:
@@ -107,7 +107,14 @@ class Statements:
         if kind == 3:
             return "%s IN (%s)" % (at.key, ", ".join(str(self.random.randrange(1, 700)) for _ in range(12))), True
         if kind == 4 and at.link:
-            return "EXISTS (SELECT * FROM stays e WHERE e.patient_id = %s AND e.ward_id < 3)" % at.link, False
+            # Rows of the same patient are hers, whose row it is; where the source is no table, nobody says that they are the same.
+            tells = at.subjects == [at.link]
+            form, tied = self.one(("EXISTS (SELECT * FROM stays e WHERE e.patient_id = {l} AND e.ward_id < 3)", True), ("NOT EXISTS (SELECT 1 FROM public.stays e WHERE e.ward_id = 2 AND {l} = e.patient_id)", True),
+                                  ("{l} IN (SELECT patient_id FROM stays WHERE ward_id > 1)", True), ("(SELECT count(*) FROM stays e, appointments g WHERE e.patient_id = {l} AND g.patient_id = e.patient_id) > 2", True),
+                                  ("{l} NOT IN (SELECT e.patient_id FROM stays e WHERE e.id % 3 = 0)", True), ("EXISTS (SELECT 1 FROM stays e WHERE e.patient_id = {l} OR e.id = 5)", False),
+                                  ("{l} IN (SELECT patient_id FROM stays ORDER BY id LIMIT 200)", False), ("EXISTS (SELECT 1 FROM stays e, appointments g WHERE e.patient_id = {l} AND g.id < 3)", False),
+                                  ("{k} > (SELECT min(e.id) FROM stays e WHERE e.ward_id = 1)", False))
+            return form.format(l=at.link, k=at.key), tells and tied
         return "%s > %d" % (at.key, self.random.randrange(500)), True
 
     def select(self, depth, inside=False, mark=None):

@@ -557,7 +557,7 @@ NAMED = {  # statement (a receptionist's): whom it names
     "SELECT count(*) AS {m} FROM patients WHERE id = '20'::int OR id = 21::bigint": {"20", "21"},
     "SELECT name AS {m} FROM wards w WHERE w.id = 2 AND EXISTS (SELECT 1 FROM stays s WHERE s.patient_id = 22 AND s.ward_id = w.id AND s.id = 23)": {"22"},
     "SELECT id AS {m} FROM patients WHERE id = 24 UNION SELECT patient_id FROM stays WHERE patient_id = 25": {"24", "25"},
-    "SELECT (SELECT max(starts_at) FROM appointments a WHERE a.patient_id = p.id) AS {m} FROM patients p WHERE p.id = 26": {"26"},
+    "SELECT (SELECT max(starts_at) FROM appointments a WHERE a.patient_id <> p.id) AS {m} FROM patients p WHERE p.id = 26": {"26"},
     "SELECT count(*) AS {m} FROM patients WHERE id = -27 OR id <> 28 OR id > 29 OR id + 0 = 30 OR id = 31 + 0": set(),
     "SELECT count(*) AS {m} FROM (SELECT id + 1 AS id FROM patients) q WHERE q.id = 32": set(),
     "SELECT count(*) AS {m} FROM patients WHERE 33 = 33 AND NULL = id AND id = NULL AND id = '34x'::text::int": set(),

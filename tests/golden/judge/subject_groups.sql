@@ -330,3 +330,125 @@ COPY (SELECT id FROM stays UNION SELECT id FROM stays) TO STDOUT
 -- public.stays(id)
 -- subjects: 0, open
 
+# doctor care
+SELECT s.reason FROM stays s WHERE EXISTS (SELECT 1 FROM stays o WHERE o.patient_id = s.patient_id AND o.id <> s.id)
+=> SELECT "s"."pgvigil subject" AS "pgvigil subject 1", s.reason FROM "G:"."public.stays!subject" s WHERE EXISTS (SELECT 1 FROM "G:"."public.stays" o WHERE o.patient_id = s.patient_id AND o.id <> s.id)
+-- public.stays(id patient_id reason)
+-- subjects: 1
+
+SELECT s.reason, (SELECT count(*) FROM stays o WHERE o.reason = 'x' AND s.patient_id = o.patient_id) FROM stays s
+=> SELECT "s"."pgvigil subject" AS "pgvigil subject 1", s.reason, (SELECT pg_catalog.count(*) FROM "G:"."public.stays" o WHERE o.reason = 'x' AND s.patient_id = o.patient_id) FROM "G:"."public.stays!subject" s
+-- public.stays(patient_id reason)
+-- subjects: 1
+
+SELECT s.reason FROM stays s WHERE s.patient_id IN (SELECT o.patient_id FROM stays o WHERE o.reason = 'x')
+=> SELECT "s"."pgvigil subject" AS "pgvigil subject 1", s.reason FROM "G:"."public.stays!subject" s WHERE s.patient_id IN (SELECT o.patient_id FROM "G:"."public.stays" o WHERE o.reason = 'x')
+-- public.stays(patient_id reason)
+-- subjects: 1
+
+SELECT s.reason FROM stays s WHERE s.patient_id NOT IN (SELECT patient_id FROM stays WHERE id = '3') AND s.patient_id = ANY (SELECT patient_id FROM stays)
+=> SELECT "s"."pgvigil subject" AS "pgvigil subject 1", s.reason FROM "G:"."public.stays!subject" s WHERE s.patient_id NOT IN (SELECT patient_id FROM "G:"."public.stays" AS "stays" WHERE id = '3') AND s.patient_id = ANY (SELECT patient_id FROM "G:"."public.stays" AS "stays")
+-- public.stays(id patient_id reason)
+-- subjects: 1
+
+SELECT s.reason FROM stays s WHERE EXISTS (SELECT 1 FROM stays o, stays u WHERE o.patient_id = u.patient_id AND u.patient_id = s.patient_id)
+=> SELECT "s"."pgvigil subject" AS "pgvigil subject 1", s.reason FROM "G:"."public.stays!subject" s WHERE EXISTS (SELECT 1 FROM "G:"."public.stays" o, "G:"."public.stays" u WHERE o.patient_id = u.patient_id AND u.patient_id = s.patient_id)
+-- public.stays(patient_id reason)
+-- subjects: 1
+
+SELECT s.reason FROM stays s WHERE EXISTS (SELECT 1 FROM stays o WHERE o.patient_id = s.patient_id AND EXISTS (SELECT 1 FROM stays u WHERE u.patient_id = o.patient_id))
+=> SELECT "s"."pgvigil subject" AS "pgvigil subject 1", s.reason FROM "G:"."public.stays!subject" s WHERE EXISTS (SELECT 1 FROM "G:"."public.stays" o WHERE o.patient_id = s.patient_id AND EXISTS (SELECT 1 FROM "G:"."public.stays" u WHERE u.patient_id = o.patient_id))
+-- public.stays(patient_id reason)
+-- subjects: 1
+
+SELECT s.reason FROM stays s WHERE EXISTS (SELECT 1 FROM stays o WHERE o.patient_id = s.patient_id OR o.id = '1')
+=> SELECT "s"."pgvigil subject" AS "pgvigil subject 1", s.reason FROM "G:"."public.stays!subject" s WHERE EXISTS (SELECT 1 FROM "G:"."public.stays" o WHERE o.patient_id = s.patient_id OR o.id = '1')
+-- public.stays(id patient_id reason)
+-- subjects: 1, open
+
+SELECT s.reason FROM stays s WHERE EXISTS (SELECT 1 FROM stays o WHERE NOT (o.patient_id = s.patient_id))
+=> SELECT "s"."pgvigil subject" AS "pgvigil subject 1", s.reason FROM "G:"."public.stays!subject" s WHERE EXISTS (SELECT 1 FROM "G:"."public.stays" o WHERE NOT (o.patient_id = s.patient_id))
+-- public.stays(patient_id reason)
+-- subjects: 1, open
+
+SELECT s.reason FROM stays s WHERE EXISTS (SELECT 1 FROM stays o WHERE o.patient_id >= s.patient_id)
+=> SELECT "s"."pgvigil subject" AS "pgvigil subject 1", s.reason FROM "G:"."public.stays!subject" s WHERE EXISTS (SELECT 1 FROM "G:"."public.stays" o WHERE o.patient_id >= s.patient_id)
+-- public.stays(patient_id reason)
+-- subjects: 1, open
+
+SELECT s.reason FROM stays s WHERE EXISTS (SELECT 1 FROM stays o WHERE o.id = s.patient_id)
+=> SELECT "s"."pgvigil subject" AS "pgvigil subject 1", s.reason FROM "G:"."public.stays!subject" s WHERE EXISTS (SELECT 1 FROM "G:"."public.stays" o WHERE o.id = s.patient_id)
+-- public.stays(id patient_id reason)
+-- subjects: 1, open
+
+SELECT s.reason FROM stays s WHERE EXISTS (SELECT 1 FROM stays o, stays u WHERE o.patient_id = s.patient_id)
+=> SELECT "s"."pgvigil subject" AS "pgvigil subject 1", s.reason FROM "G:"."public.stays!subject" s WHERE EXISTS (SELECT 1 FROM "G:"."public.stays" o, "G:"."public.stays" u WHERE o.patient_id = s.patient_id)
+-- public.stays(patient_id reason)
+-- subjects: 1, open
+
+SELECT s.reason FROM stays s WHERE s.patient_id IN (SELECT patient_id FROM stays ORDER BY id LIMIT 3)
+=> SELECT "s"."pgvigil subject" AS "pgvigil subject 1", s.reason FROM "G:"."public.stays!subject" s WHERE s.patient_id IN (SELECT patient_id FROM "G:"."public.stays" AS "stays" ORDER BY id LIMIT 3)
+-- public.stays(id patient_id reason)
+-- subjects: 1, open
+
+SELECT s.reason FROM stays s WHERE s.patient_id IN (SELECT max(patient_id) FROM stays)
+=> SELECT "s"."pgvigil subject" AS "pgvigil subject 1", s.reason FROM "G:"."public.stays!subject" s WHERE s.patient_id IN (SELECT pg_catalog.max(patient_id) FROM "G:"."public.stays" AS "stays")
+-- public.stays(patient_id reason)
+-- subjects: 1, open
+
+SELECT s.reason FROM stays s WHERE s.patient_id IN (SELECT DISTINCT patient_id FROM stays)
+=> SELECT "s"."pgvigil subject" AS "pgvigil subject 1", s.reason FROM "G:"."public.stays!subject" s WHERE s.patient_id IN (SELECT DISTINCT patient_id FROM "G:"."public.stays" AS "stays")
+-- public.stays(patient_id reason)
+-- subjects: 1, open
+
+SELECT s.reason FROM stays s WHERE s.patient_id = ALL (SELECT patient_id FROM stays)
+=> SELECT "s"."pgvigil subject" AS "pgvigil subject 1", s.reason FROM "G:"."public.stays!subject" s WHERE s.patient_id = ALL (SELECT patient_id FROM "G:"."public.stays" AS "stays")
+-- public.stays(patient_id reason)
+-- subjects: 1, open
+
+SELECT s.reason FROM stays s WHERE s.patient_id > ANY (SELECT patient_id FROM stays)
+=> SELECT "s"."pgvigil subject" AS "pgvigil subject 1", s.reason FROM "G:"."public.stays!subject" s WHERE s.patient_id > ANY (SELECT patient_id FROM "G:"."public.stays" AS "stays")
+-- public.stays(patient_id reason)
+-- subjects: 1, open
+
+SELECT s.reason FROM stays s WHERE s.patient_id IN (SELECT id FROM stays)
+=> SELECT "s"."pgvigil subject" AS "pgvigil subject 1", s.reason FROM "G:"."public.stays!subject" s WHERE s.patient_id IN (SELECT id FROM "G:"."public.stays" AS "stays")
+-- public.stays(id patient_id reason)
+-- subjects: 1, open
+
+SELECT count(*) FROM stays s WHERE EXISTS (SELECT 1 FROM stays o WHERE o.patient_id = s.patient_id)
+=> SELECT pg_catalog.count(*) FROM "G:"."public.stays" s WHERE EXISTS (SELECT 1 FROM "G:"."public.stays" o WHERE o.patient_id = s.patient_id)
+-- public.stays(patient_id)
+-- subjects: 0, open
+
+SELECT t.practitioner FROM team t WHERE EXISTS (SELECT 1 FROM stays o WHERE o.patient_id = t.patient_id)
+=> SELECT t.practitioner FROM "G:"."public.team" t WHERE EXISTS (SELECT 1 FROM "G:"."public.stays" o WHERE o.patient_id = t.patient_id)
+-- public.team(patient_id practitioner) public.stays(patient_id)
+-- subjects: 0, open
+
+SELECT s.reason FROM stays s WHERE EXISTS (SELECT 1 FROM (SELECT patient_id FROM stays) o WHERE o.patient_id = s.patient_id)
+=> SELECT "s"."pgvigil subject" AS "pgvigil subject 1", s.reason FROM "G:"."public.stays!subject" s WHERE EXISTS (SELECT 1 FROM (SELECT patient_id FROM "G:"."public.stays" AS "stays") o WHERE o.patient_id = s.patient_id)
+-- public.stays(patient_id reason)
+-- subjects: 1, open
+
+SELECT s.reason FROM stays s WHERE EXISTS (SELECT 1 FROM stays o WHERE o.patient_id = s.patient_id UNION SELECT 1 FROM stays)
+=> SELECT "s"."pgvigil subject" AS "pgvigil subject 1", s.reason FROM "G:"."public.stays!subject" s WHERE EXISTS (SELECT 1 FROM "G:"."public.stays" o WHERE o.patient_id = s.patient_id UNION SELECT 1 FROM "G:"."public.stays" AS "stays")
+-- public.stays(patient_id reason)
+-- subjects: 1, open
+
+SELECT s FROM stays s WHERE EXISTS (SELECT 1 FROM stays o WHERE o.patient_id = s.patient_id)
+=> SELECT s FROM "G:"."public.stays" s WHERE EXISTS (SELECT 1 FROM "G:"."public.stays" o WHERE o.patient_id = s.patient_id)
+-- public.stays(id patient_id admitted_at reason)
+-- subjects: 0, open
+
+UPDATE stays SET reason = 'x' WHERE EXISTS (SELECT 1 FROM stays o WHERE o.patient_id = stays.patient_id)
+=> UPDATE "G:"."public.stays!subject" AS "stays" SET reason = 'x' WHERE EXISTS (SELECT 1 FROM "G:"."public.stays" o WHERE o.patient_id = stays.patient_id) 
+RETURNING "stays"."pgvigil subject" AS "pgvigil subject 1"
+-- public.stays(patient_id reason+)
+-- subjects: 1
+
+SELECT p.family_name FROM patients p WHERE EXISTS (SELECT 1 FROM stays o WHERE o.patient_id = p.ward_id)
+=> SELECT "p"."pgvigil subject" AS "pgvigil subject 1", p.family_name FROM "G:"."public.patients!subject" p WHERE EXISTS (SELECT 1 FROM "G:"."public.stays" o WHERE o.patient_id = p.ward_id)
+-- public.patients(ward_id family_name) public.stays(patient_id)
+-- subjects: 1, open
+
