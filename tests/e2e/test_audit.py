@@ -514,7 +514,7 @@ def test_full_disk_refuses_and_service_returns_by_itself(make_stack, small_disk)
 
 
 @pytest.mark.parametrize("sql", [
-    "PREPARE secret_q (text) AS SELECT count(*) FROM patients WHERE family_name = $1 OR nir = 'SECRET-LITERAL' OR id = 7700770077",
+    "PREPARE secret_q (text) AS SELECT count(*) FROM patients WHERE family_name = $1 OR nir = 'SECRET-LITERAL' OR ward_id = 7700770077",
     "EXECUTE secret_q ('SECRET-LITERAL')", "EXECUTE secret_n (7700770077)", "COPY (SELECT 1) TO STDOUT (NULL 'SECRET-LITERAL')",
     "COMMENT ON TABLE nosuch IS E'SECRET-LITERAL'", "NOTIFY nobody, $$SECRET-LITERAL$$", "CREATE VIEW nosuch.v AS SELECT U&'SECRET-LITERAL'",
 ])
