@@ -169,7 +169,7 @@ static enum status one_statement(struct judge *judge, const PgQuery__RawStmt *ra
     judge->subjects_read = judge->subjects_carried = judge->told = 0;
     judge->subjects_mixed = false;
     judge->ties = NULL;
-    judge->tie_count = judge->tie_cap = 0;
+    judge->tie_count = judge->tie_cap = judge->tie_work = 0;
     judge->named = NULL;
     judge->padding[0] = judge->padding[1] = NULL;
     judge->named_count = judge->named_cap = judge->named_work = 0;

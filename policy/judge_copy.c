@@ -131,6 +131,20 @@ static bool is_on(const PgQuery__Node *value)
     return word != NULL && (strcasecmp(word, "true") == 0 || strcasecmp(word, "on") == 0);
 }
 
+/* FORCE_QUOTE names columns: not pgvigil's. */
+static enum status quoted_columns(struct judge *judge, const PgQuery__Node *list)
+{
+    for (size_t i = 0;
+         list != NULL && list->node_case == PG_QUERY__NODE__NODE_LIST && i < list->list->n_items;
+         i++) {
+        const char *name = tree_string(list->list->items[i]);
+        if (name != NULL && judge_is_own_name(name))
+            return judge_refuse(judge, DENIED, "42703", "column", name, SIZE_MAX,
+                                judge_format(judge, "column \"%s\" does not exist", name));
+    }
+    return OK;
+}
+
 static enum status one_option(struct judge *judge, const PgQuery__DefElem *option, bool from,
                               struct verdict_statement *out)
 {
@@ -150,7 +164,7 @@ static enum status one_option(struct judge *judge, const PgQuery__DefElem *optio
         return refuse_option(judge, name, " with another encoding than UTF8");
     if (strcmp(name, "header") == 0)
         out->copy_header = is_on(option->arg);
-    return OK;
+    return strcmp(name, "force_quote") == 0 ? quoted_columns(judge, option->arg) : OK;
 }
 
 /* ---- how its lines are read ---- */

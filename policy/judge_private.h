@@ -176,7 +176,7 @@ struct judge {
     size_t subjects_carried;   /* those whose subjects are carried to the top */
     PgQuery__Node *padding[2]; /* nobody, in a subject's place; the same for COPY: once needed */
     struct tie *ties;          /* of subjects that are equal, judge_tie.c */
-    size_t tie_count, tie_cap;
+    size_t tie_count, tie_cap, tie_work;
     struct verdict_named *named;
     size_t named_count, named_cap, named_work;
     size_t told;        /* columns that stars are written out as, for that */

@@ -323,11 +323,27 @@ static void write_for_copy(struct carry *carry)
         write_for_copy(carry->arms[i]);
 }
 
+/* COPY wants rows: what writes and has no RETURNING is PostgreSQL's to refuse. And where CSV has
+ * one column only, its end-of-data mark is quoted, which it would not be with another column. */
+static bool may_be_copied(const struct carry *top, const struct copy_shape *shape)
+{
+    const struct carry *first = top;
+    while (first->kind == CARRY_UNION)
+        first = first->arms[0];
+    if (first->targets == NULL || *first->target_count == 0)
+        return false;
+    size_t shown = shape->format == COPY_CSV ? subject_shown(first) : 2;
+    return shown > 1 && shown != SIZE_MAX;
+}
+
 enum status judge_subjects(struct judge *judge, struct verdict_statement *out)
 {
     struct carry *top = judge->carried;
     enum status status = OK;
-    if (top != NULL && out->kind == STATEMENT_COPY_TO)
+    bool copies = top != NULL && out->kind == STATEMENT_COPY_TO;
+    if (copies && !may_be_copied(top, &out->copy))
+        top = NULL;
+    else if (copies)
         write_for_copy(top);
     if (top != NULL && !judge->request->sketch && given(judge, top) > 0) {
         out->subjects = top->count;

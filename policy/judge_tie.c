@@ -4,13 +4,15 @@
  * Purpose: EXISTS (SELECT 1 FROM stays s WHERE s.patient_id = p.id AND ...) reads rows that no
  * column can carry out, but only rows of the patient whose row p is: where p's patient is told, so
  * are they. A tie is an equality of two relations' subjects, both plain columns that the session
- * sees as they are: a term of the sub-query's WHERE that every row must meet, or IN, whose answer
- * for one value hangs on the rows that hold it alone.
+ * sees as they are. It tells in one direction: the term is one that all rows of its own level must
+ * meet, so it tells of that level's relations, and of no other's.
  *
  * Trust boundary: the client's text. The attack: a tie that does not hold for every row that is
- * read, so that rows of others go unsaid. Terms under OR or NOT, other operators, outer references
- * that are not the relation's own column, IN over rows that are counted, sorted out or cut off:
- * none of them is a tie.
+ * read, so that rows of others go unsaid: WHERE true OR EXISTS (SELECT 1 WHERE s.patient_id = p.id)
+ * says nothing of s, which is not of that EXISTS. Terms under OR or NOT, other operators, outer
+ * references that are not the relation's own column, IN over rows that are counted, sorted out or
+ * cut off, and IN elsewhere than as a term of WHERE, where NULL would tell it from false (NOT IN,
+ * the select list): none of them is a tie.
  */
 #include "judge_private.h"
 
@@ -19,24 +21,45 @@
 /* Of one statement; further ones are not noted, and its record is not exact. */
 #define TIES_MAX ((size_t)200)
 
+#define WORK_MAX ((size_t)2000000)
+
 struct tie {
-    struct range_item *a, *b;
+    const struct range_item *from; /* where its patient is told, */
+    struct range_item *to;         /* so is this one's */
 };
 
-static enum status add(struct judge *judge, struct range_item *a, struct range_item *b)
+static enum status add(struct judge *judge, const struct range_item *from, struct range_item *to)
 {
-    if (a == NULL || b == NULL || a == b || judge->tie_count == TIES_MAX)
+    if (judge->tie_count == TIES_MAX)
         return OK;
     struct tie *grown =
         arena_grow(judge->arena, judge->ties, judge->tie_count, &judge->tie_cap, sizeof(*grown));
     if (grown == NULL)
         return judge_no_memory(judge);
     judge->ties = grown;
-    judge->ties[judge->tie_count++] = (struct tie){a, b};
+    judge->ties[judge->tie_count++] = (struct tie){from, to};
     return OK;
 }
 
+/* With a budget of its own: what is spent here is not there for names. */
+static struct range_item *subject(struct judge *judge, const PgQuery__Node *node)
+{
+    size_t named = judge->named_work;
+    if (judge->tie_work > WORK_MAX)
+        return NULL;
+    judge->named_work = 0;
+    struct range_item *item = judge_subject_item(judge, node);
+    judge->tie_work += judge->named_work;
+    judge->named_work = named;
+    return item;
+}
+
 /* ---- WHERE ---- */
+
+static bool is_own(const struct level *level, const struct range_item *item)
+{
+    return item >= level->items && item < level->items + level->item_count;
+}
 
 static enum status term(struct judge *judge, const PgQuery__Node *node)
 {
@@ -45,8 +68,12 @@ static enum status term(struct judge *judge, const PgQuery__Node *node)
     if (expr == NULL || expr->kind != PG_QUERY__A__EXPR__KIND__AEXPR_OP ||
         !judge_is_equal(expr->name, expr->n_name))
         return OK;
-    return add(judge, judge_subject_item(judge, expr->lexpr),
-               judge_subject_item(judge, expr->rexpr));
+    struct range_item *a = subject(judge, expr->lexpr);
+    struct range_item *b = a == NULL ? NULL : subject(judge, expr->rexpr);
+    if (b == NULL || a == b)
+        return OK;
+    enum status status = is_own(judge->level, a) ? add(judge, b, a) : OK;
+    return status == OK && is_own(judge->level, b) ? add(judge, a, b) : status;
 }
 
 enum status judge_tie_where(struct judge *judge, const PgQuery__Node *where)
@@ -66,11 +93,31 @@ enum status judge_tie_where(struct judge *judge, const PgQuery__Node *where)
 
 /* ---- IN ---- */
 
+/* Is it a term that the level's rows must meet? What is NULL there is as good as false. */
+static bool is_term(const struct judge *judge, const PgQuery__SubLink *link)
+{
+    const PgQuery__SelectStmt *select = judge->level == NULL ? NULL : judge->level->select;
+    const PgQuery__Node *where = select == NULL ? NULL : select->where_clause;
+    if (where == NULL)
+        return false;
+    if (where->node_case == PG_QUERY__NODE__NODE_SUB_LINK)
+        return where->sub_link == link;
+    if (where->node_case != PG_QUERY__NODE__NODE_BOOL_EXPR ||
+        where->bool_expr->boolop != PG_QUERY__BOOL_EXPR_TYPE__AND_EXPR)
+        return false;
+    for (size_t i = 0; i < where->bool_expr->n_args; i++) {
+        const PgQuery__Node *one = where->bool_expr->args[i];
+        if (one->node_case == PG_QUERY__NODE__NODE_SUB_LINK && one->sub_link == link)
+            return true;
+    }
+    return false;
+}
+
 struct range_item *judge_tie_outer(struct judge *judge, const PgQuery__SubLink *link)
 {
     bool in = link->sub_link_type == PG_QUERY__SUB_LINK_TYPE__ANY_SUBLINK &&
               (link->n_oper_name == 0 || judge_is_equal(link->oper_name, link->n_oper_name));
-    return in && judge->level != NULL ? judge_subject_item(judge, link->testexpr) : NULL;
+    return in && is_term(judge, link) ? subject(judge, link->testexpr) : NULL;
 }
 
 /* The item whose subject is the one column that the sub-query gives; NULL: another, or not of each
@@ -127,15 +174,12 @@ size_t judge_tied(struct judge *judge)
     while (more) {
         more = false;
         for (size_t i = 0; i < judge->tie_count; i++) {
-            struct range_item *const ends[] = {judge->ties[i].a, judge->ties[i].b};
-            for (size_t k = 0; k < 2; k++) {
-                bool told = ends[k]->carried || ends[k]->tied;
-                struct range_item *other = ends[1 - k];
-                if (!told || other->carried || other->tied)
-                    continue;
-                other->tied = more = true;
-                tied++;
-            }
+            const struct range_item *from = judge->ties[i].from;
+            struct range_item *to = judge->ties[i].to;
+            if ((!from->carried && !from->tied) || to->carried || to->tied)
+                continue;
+            to->tied = more = true;
+            tied++;
         }
     }
     return tied;

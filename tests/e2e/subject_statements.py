@@ -111,7 +111,9 @@ class Statements:
             tells = at.subjects == [at.link]
             form, tied = self.one(("EXISTS (SELECT * FROM stays e WHERE e.patient_id = {l} AND e.ward_id < 3)", True), ("NOT EXISTS (SELECT 1 FROM public.stays e WHERE e.ward_id = 2 AND {l} = e.patient_id)", True),
                                   ("{l} IN (SELECT patient_id FROM stays WHERE ward_id > 1)", True), ("(SELECT count(*) FROM stays e, appointments g WHERE e.patient_id = {l} AND g.patient_id = e.patient_id) > 2", True),
-                                  ("{l} NOT IN (SELECT e.patient_id FROM stays e WHERE e.id % 3 = 0)", True), ("EXISTS (SELECT 1 FROM stays e WHERE e.patient_id = {l} OR e.id = 5)", False),
+                                  ("{l} NOT IN (SELECT e.patient_id FROM stays e WHERE e.id % 3 = 0)", False),
+                                  ("EXISTS (SELECT 1 FROM stays e WHERE e.ward_id = 2 AND (true OR EXISTS (SELECT 1 WHERE e.patient_id = {l})))", False),
+                                  ("(SELECT count(*) FROM stays e WHERE NOT EXISTS (SELECT 1 WHERE e.patient_id = {l})) > 3", False), ("EXISTS (SELECT 1 FROM stays e WHERE e.patient_id = {l} OR e.id = 5)", False),
                                   ("{l} IN (SELECT patient_id FROM stays ORDER BY id LIMIT 200)", False), ("EXISTS (SELECT 1 FROM stays e, appointments g WHERE e.patient_id = {l} AND g.id < 3)", False),
                                   ("{k} > (SELECT min(e.id) FROM stays e WHERE e.ward_id = 1)", False))
             return form.format(l=at.link, k=at.key), tells and tied

@@ -349,7 +349,7 @@ SELECT s.reason FROM stays s WHERE s.patient_id IN (SELECT o.patient_id FROM sta
 SELECT s.reason FROM stays s WHERE s.patient_id NOT IN (SELECT patient_id FROM stays WHERE id = '3') AND s.patient_id = ANY (SELECT patient_id FROM stays)
 => SELECT "s"."pgvigil subject" AS "pgvigil subject 1", s.reason FROM "G:"."public.stays!subject" s WHERE s.patient_id NOT IN (SELECT patient_id FROM "G:"."public.stays" AS "stays" WHERE id = '3') AND s.patient_id = ANY (SELECT patient_id FROM "G:"."public.stays" AS "stays")
 -- public.stays(id patient_id reason)
--- subjects: 1
+-- subjects: 1, open
 
 SELECT s.reason FROM stays s WHERE EXISTS (SELECT 1 FROM stays o, stays u WHERE o.patient_id = u.patient_id AND u.patient_id = s.patient_id)
 => SELECT "s"."pgvigil subject" AS "pgvigil subject 1", s.reason FROM "G:"."public.stays!subject" s WHERE EXISTS (SELECT 1 FROM "G:"."public.stays" o, "G:"."public.stays" u WHERE o.patient_id = u.patient_id AND u.patient_id = s.patient_id)
@@ -451,4 +451,14 @@ SELECT p.family_name FROM patients p WHERE EXISTS (SELECT 1 FROM stays o WHERE o
 => SELECT "p"."pgvigil subject" AS "pgvigil subject 1", p.family_name FROM "G:"."public.patients!subject" p WHERE EXISTS (SELECT 1 FROM "G:"."public.stays" o WHERE o.patient_id = p.ward_id)
 -- public.patients(ward_id family_name) public.stays(patient_id)
 -- subjects: 1, open
+
+COPY (UPDATE stays SET reason = 'x' WHERE id = '1') TO STDOUT
+=> COPY (UPDATE "G:"."public.stays" AS "stays" SET reason = 'x' WHERE id = '1') TO STDOUT
+-- public.stays(id reason+)
+-- subjects: 0, open
+
+COPY (UPDATE stays SET reason = 'x' WHERE id = '1' RETURNING id) TO STDOUT
+=> COPY (UPDATE "G:"."public.stays!subject" AS "stays" SET reason = 'x' WHERE id = '1' RETURNING COALESCE('x'::pg_catalog.text OPERATOR(pg_catalog.||) pg_catalog.encode(pg_catalog.convert_to("stays"."pgvigil subject", 'UTF8'), 'hex'), '') AS "pgvigil subject 1", id) TO STDOUT
+-- public.stays(id reason+)
+-- subjects: 1
 
