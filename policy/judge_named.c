@@ -57,28 +57,38 @@ static struct range_item *only(struct judge *judge, const char *name, long *colu
     return found;
 }
 
-/* What is not known of an inner level may be what is meant. */
-static struct range_item *bare(struct judge *judge, const char *name, long *column)
+/* What is not known of an inner level may be what is meant. `strictly`: nothing else than this
+ * column can be: after JOIN ... USING a bare name is of neither side. */
+static struct range_item *bare(struct judge *judge, const char *name, bool strictly, long *column)
 {
     if (judge->verdict->unrestricted)
         return only(judge, name, column);
     for (const struct level *level = judge->level; level != NULL; level = level->parent) {
-        bool known = true;
+        bool known = !strictly || (!level->merges && !level->natural);
+        struct range_item *found = NULL;
+        size_t count = 0;
         for (size_t i = level->low; i < level->high; i++) {
             struct range_item *item = &level->items[i];
             judge->named_work += item->columns.count + 1;
             known = known && (item->hidden || (item->columns.known && !item->columns.partly));
-            *column = item->hidden ? -1 : scope_column(item, name);
-            if (*column >= 0)
-                return item;
+            long at = item->hidden ? -1 : scope_column(item, name);
+            if (at < 0)
+                continue;
+            count++;
+            if (found == NULL)
+                *column = at;
+            found = found == NULL ? item : found;
         }
+        if (found != NULL)
+            return strictly && (!known || count > 1) ? NULL : found;
         if (!known)
             return NULL;
     }
     return NULL;
 }
 
-static struct range_item *item_of(struct judge *judge, const PgQuery__ColumnRef *ref, long *column)
+static struct range_item *item_of(struct judge *judge, const PgQuery__ColumnRef *ref, bool strictly,
+                                  long *column)
 {
     const char *names[3] = {NULL};
     struct level *level = NULL;
@@ -89,7 +99,7 @@ static struct range_item *item_of(struct judge *judge, const PgQuery__ColumnRef 
     if (name == NULL)
         return NULL;
     if (ref->n_fields == 1)
-        return bare(judge, name, column);
+        return bare(judge, name, strictly, column);
     judge->named_work += scope_size(judge);
     const char *schema = ref->n_fields == 3 ? names[0] : NULL;
     const char *called = names[ref->n_fields - 2];
@@ -117,24 +127,25 @@ bool judge_shows_subject(const struct judge *judge, const struct range_item *ite
                     ->kind == MASK_SHOW);
 }
 
-static struct range_item *subject_item(struct judge *judge, const PgQuery__Node *node, long *column)
+static struct range_item *subject_item(struct judge *judge, const PgQuery__Node *node,
+                                       bool strictly, long *column)
 {
     bool reference = node != NULL && node->node_case == PG_QUERY__NODE__NODE_COLUMN_REF;
-    struct range_item *item = reference ? item_of(judge, node->column_ref, column) : NULL;
+    struct range_item *item = reference ? item_of(judge, node->column_ref, strictly, column) : NULL;
     return item != NULL && judge_shows_subject(judge, item, *column) ? item : NULL;
 }
 
 struct range_item *judge_subject_item(struct judge *judge, const PgQuery__Node *node)
 {
     long column = -1;
-    return judge->named_work > WORK_MAX ? NULL : subject_item(judge, node, &column);
+    return judge->named_work > WORK_MAX ? NULL : subject_item(judge, node, true, &column);
 }
 
 /* Is it the subject of its relation, shown as it is? */
 static bool is_subject(struct judge *judge, const PgQuery__Node *node, enum named_kind *kind)
 {
     long column = -1;
-    const struct range_item *item = subject_item(judge, node, &column);
+    const struct range_item *item = subject_item(judge, node, false, &column);
     return item != NULL &&
            kind_of(catalog_column(item->use->shown.relation, item->use->columns[column])->base_type,
                    kind);

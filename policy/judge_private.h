@@ -362,7 +362,7 @@ void judge_named_finish(struct judge *judge, struct verdict_statement *out);
 /* A constant or parameter; *out has neither for another expression. */
 NODISCARD enum status judge_value(struct judge *judge, const PgQuery__Node *node,
                                   struct verdict_named *out);
-/* The item whose subject a reference is, shown as it is; or NULL. */
+/* The item whose subject a reference is, beyond doubt, shown as it is; or NULL. */
 struct range_item *judge_subject_item(struct judge *judge, const PgQuery__Node *node);
 /* Is column `column` of the item its subject, shown as it is? */
 bool judge_shows_subject(const struct judge *judge, const struct range_item *item, long column);

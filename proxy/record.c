@@ -222,12 +222,13 @@ static bool reads_somebody(const struct statement *statement, size_t index)
 }
 
 /* An error while rows are read may say what a row holds ("invalid input syntax for type integer:
- * ..."), of one that no list names. What PostgreSQL says of the text alone (class 42), of the
- * transaction (25), and that it was stopped (57), does not. */
-static bool error_tells(const char *sqlstate)
+ * ..."), of one that no list names. What PostgreSQL says of the text alone (class 42, with a place
+ * in it; a value that is no tsquery has none), of the transaction (25), and that it was stopped
+ * (57), does not. */
+static bool error_tells(const struct request *request, const char *sqlstate)
 {
-    return sqlstate != NULL && strncmp(sqlstate, "42", 2) != 0 && strncmp(sqlstate, "25", 2) != 0 &&
-           strncmp(sqlstate, "57", 2) != 0;
+    return sqlstate != NULL && (request->late || strncmp(sqlstate, "42", 2) != 0) &&
+           strncmp(sqlstate, "25", 2) != 0 && strncmp(sqlstate, "57", 2) != 0;
 }
 
 /* PostgreSQL runs a write to its end before it gives the first row of RETURNING: a portal that is
@@ -257,7 +258,8 @@ static bool ends_aggregate(const struct request *request, const char *sqlstate, 
                  (use != NULL && reads_somebody(use->statement, use->index));
     /* MOVE gives no row and tells how many there are. */
     bool moves = tag != NULL && strncmp(tag, "MOVE", 4) == 0;
-    bool partly = sqlstate == NULL ? moves || gives_part(request, use, tag) : error_tells(sqlstate);
+    bool partly =
+        sqlstate == NULL ? moves || gives_part(request, use, tag) : error_tells(request, sqlstate);
     return is_aggregate(request) || (reads && partly);
 }
 

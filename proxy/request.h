@@ -46,6 +46,7 @@ struct request {
     bool
         over_limit; /* the mission's max_rows was passed: an error was given, the rest is dropped */
     bool inexact; /* of a group of its rows not everybody was named: the record does not name all */
+    bool late;    /* its error has no place in the text: it came of running it */
     bool named;   /* those that the statement names are with the subjects of its records */
     bool failed;  /* an ErrorResponse was seen */
     bool more;    /* QUERY: another part of the client's text follows, so no ReadyForQuery */

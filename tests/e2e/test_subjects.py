@@ -658,7 +658,8 @@ def test_statements_that_turn_out_not_to_tell_name_whom_they_ask_about(stack, bo
     """An error may show what a row holds, MOVE tells how many there are, a group may have too many."""
     with stack.connect("reception1", mission="admission") as c:
         for sql, values in (("SELECT family_name::int AS mk_turns_0 FROM patients WHERE id = 7", None), ("SELECT family_name::int AS mk_turns_1 FROM patients WHERE id = %s", (8,)),
-                            ("SELECT id / 0 AS mk_turns_2 FROM patients WHERE id IN (9, 10)", None)):
+                            ("SELECT id / 0 AS mk_turns_2 FROM patients WHERE id IN (9, 10)", None),
+                            ("SELECT id AS mk_turns_7 FROM patients WHERE id = 13 AND (family_name || ' x')::tsquery IS NULL", None)):
             with pytest.raises(psycopg.Error):
                 c.execute(sql, values)
         c.execute("BEGIN")
@@ -670,6 +671,7 @@ def test_statements_that_turn_out_not_to_tell_name_whom_they_ask_about(stack, bo
         c.execute("SELECT count(*) AS mk_turns_5 FROM patients WHERE id IN (%s)" % ", ".join(map(str, range(1, 40))))
         c.execute("SELECT count(*) AS mk_turns_6 FROM patients WHERE id = %s OR id > 20", (7,))
     trail = Trail(stack)
+    assert trail.patients["mk_turns_7"] == {"13"} and not trail.exact["mk_turns_7"]  # 42601, of a value
     for number, named in enumerate(({"7"}, {"8"}, {"9", "10"}, {"11"})):
         assert trail.patients["mk_turns_%d" % number] == named and not trail.exact["mk_turns_%d" % number], number
     assert trail.patients["mk_turns_4"] == set() and trail.exact["mk_turns_4"]  # nothing was read, and it is exact
@@ -822,7 +824,18 @@ UNTIED = [  # a sub-query elsewhere says nothing of rows that it does not hold f
     "SELECT w.id FROM wards w LEFT JOIN patients p ON false WHERE w.id = 1 AND p.id NOT IN (SELECT o.patient_id FROM stays o WHERE o.id = 40)",
     "SELECT p.id, p.id IN (SELECT o.patient_id FROM wards w LEFT JOIN stays o ON o.id = 40 WHERE w.id = 1) FROM patients p WHERE p.id = 7",
 ]
+# A bare name behind JOIN ... USING is of neither side: patient 7 is the client's own number here.
+UNTIED += [
+    "SELECT (SELECT x.family_name FROM patients x WHERE x.id = patient_id) FROM stays s RIGHT JOIN (VALUES (7, -1)) AS v(patient_id, id) USING (patient_id, id)",
+    "SELECT v.n, patient_id FROM stays s RIGHT JOIN (VALUES (7, -1, 1), (8, -1, 2)) AS v(patient_id, id, n) USING (patient_id, id) WHERE patient_id IN (SELECT x.id FROM patients x WHERE x.family_name = 'Lecomte')",
+    "SELECT q.t FROM (SELECT a::text AS t, s.id AS sid FROM stays s RIGHT JOIN appointments a USING (patient_id, id) WHERE patient_id = a.patient_id) q LIMIT 3",
+    "SELECT q.t FROM (SELECT x::text AS t FROM (stays s RIGHT JOIN (VALUES (7, -1), (8, -1)) AS v(patient_id, id) USING (patient_id, id)) CROSS JOIN patients x WHERE x.id = patient_id) q",
+    "SELECT v.*, q.f FROM stays s RIGHT JOIN (VALUES (7, -1)) AS v(patient_id, id) USING (patient_id, id), LATERAL (SELECT (SELECT x.family_name FROM patients x WHERE x.id = patient_id) AS f) q",
+    "SELECT (SELECT string_agg(x.family_name, ',') FROM patients x WHERE x.id = patient_id) FROM stays s FULL JOIN (VALUES (7, -1), (8, -1)) AS v(patient_id, id) USING (patient_id, id) WHERE s.patient_id IS NULL",
+    "SELECT (SELECT x.family_name FROM patients x WHERE x.id = patient_id) FROM generate_series(7, 7) AS patient_id LEFT JOIN stays s USING (patient_id)",
+]
 TIED = [
+    "SELECT (SELECT x.family_name FROM patients x WHERE x.id = s.patient_id) FROM stays s JOIN appointments a USING (patient_id) WHERE s.id < 5",
     "SELECT p.id, (SELECT count(*) FROM stays s WHERE s.patient_id = p.id) FROM patients p WHERE p.id = 7",
     "SELECT p.id FROM patients p WHERE p.id IN (SELECT patient_id FROM stays WHERE ward_id = 2) AND p.id < 30",
     "SELECT p.id FROM patients p WHERE NOT EXISTS (SELECT 1 FROM stays s, appointments a WHERE s.patient_id = a.patient_id AND a.patient_id = p.id)",

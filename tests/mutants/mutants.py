@@ -237,6 +237,7 @@ MUTANTS = [
     ("tie-or", "only what AND joins ties a sub-query", "policy/judge_tie.c", "boolop == PG_QUERY__BOOL_EXPR_TYPE__AND_EXPR", "boolop != PG_QUERY__BOOL_EXPR_TYPE__NOT_EXPR", "golden/test_judge|e2e/test_subjects", False),
     ("tie-told", "a tie counts to a relation that is told", "policy/judge_tie.c", "if ((!from->carried && !from->tied) || to->carried", "if (to->carried", "golden/test_judge|e2e/test_subjects", False),
     ("tie-direction", "a term tells of its own level's relations only", "policy/judge_tie.c", "is_own(judge->level, a) ? add(judge, b, a) : OK;", "add(judge, b, a);", "golden/test_judge|e2e/test_subjects", False),
+    ("tie-using", "a bare name behind USING ties nothing", "policy/judge_named.c", "bool known = !strictly || (!level->merges && !level->natural);", "bool known = true;", "e2e/test_subjects", False),
     ("tie-in", "IN ties as a term of WHERE only", "policy/judge_tie.c", "return in && is_term(judge, link) ?", "return in ?", "golden/test_judge|e2e/test_subjects", False),
     ("tie-limit", "IN over rows that are cut off is no tie", "policy/judge_tie.c", "        select->limit_count != NULL || select->limit_offset != NULL || *carry", "        *carry", "golden/test_judge|e2e/test_subjects", False),
     ("tie-subject", "only equal subjects tie", "policy/judge_tie.c", "return judge_shows_subject(judge, inner, scope_column(inner, name)) ? add(judge, outer, inner)", "return true ? add(judge, outer, inner)", "golden/test_judge|e2e/test_subjects", False),
