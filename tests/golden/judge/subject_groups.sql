@@ -462,3 +462,14 @@ COPY (UPDATE stays SET reason = 'x' WHERE id = '1' RETURNING id) TO STDOUT
 -- public.stays(id reason+)
 -- subjects: 1
 
+# doctor groups
+SELECT app.count(ward_id), family_name FROM patients
+=> SELECT app.count(ward_id), family_name FROM "G:"."public.patients" AS "patients"
+-- public.patients(ward_id family_name)
+-- subjects: 0, open
+
+SELECT count(ward_id) FROM patients
+=> SELECT CASE WHEN pg_catalog.cardinality(pg_catalog.array_agg(DISTINCT "patients"."pgvigil subject" COLLATE pg_catalog."C")) OPERATOR(pg_catalog.>) 100 THEN '!' ELSE pg_catalog.array_agg(DISTINCT "patients"."pgvigil subject" COLLATE pg_catalog."C")::pg_catalog.text END AS "pgvigil subject 1", pg_catalog.count(ward_id) FROM "G:"."public.patients!subject" AS "patients"
+-- public.patients(ward_id)
+-- subjects: 1, lists 1
+
