@@ -28,6 +28,7 @@ class Query:
         """lists: its rows are groups'. unsure: there are groups of groups in it, which may have more patients than are told."""
         self.text, self.truth, self.names, self.subjects, self.exact = text, truth, names, subjects, exact
         self.lists, self.unsure = lists, unsure
+        self.unique = False  # no two rows have the same k: which LIMIT cuts off is the same each time
 
 
 class Source:
@@ -35,7 +36,7 @@ class Source:
 
     def __init__(self, text, truth, alias, columns, key, link, subjects, exact=True, lists=False, unsure=False):
         self.text, self.truth, self.alias, self.columns = text, truth, alias, columns
-        self.lists, self.unsure = lists, unsure
+        self.lists, self.unsure, self.unique = lists, unsure, True
         self.key, self.link, self.subjects, self.exact = key, link, subjects, exact
 
 
@@ -73,9 +74,11 @@ class Statements:
         alias = self.name("q")
         lateral = self.one("", "LATERAL ")
         columns = ["%s.%s" % (alias, n) for n in inner.names]
-        return Source("%s(%s) %s" % (lateral, inner.text, alias), "%s(%s) %s" % (lateral, inner.truth, alias), alias, columns[2:], columns[0],
+        made = Source("%s(%s) %s" % (lateral, inner.text, alias), "%s(%s) %s" % (lateral, inner.truth, alias), alias, columns[2:], columns[0],
                       columns[1] if inner.names[1] == "l" else None, ["%s.%s" % (alias, s) for s in inner.subjects], inner.exact,
                       inner.lists, inner.unsure)
+        made.unique = inner.unique
+        return made
 
     def source(self, depth):
         return self.derived(depth) if depth > 0 and self.maybe(0.35) else self.table()
@@ -148,14 +151,16 @@ class Statements:
             outputs.append("1 AS " + mark)
         if self.maybe(0.5):
             tail += " ORDER BY " + ", ".join(self.one("%s", "%s DESC") % k for k in keys)
-            if self.maybe(0.6):
+            if self.maybe(0.6) and all(s.unique for s in sources):
                 tail += " LIMIT %d" % self.random.randrange(1, 40)
                 tail += " OFFSET %d" % self.random.randrange(5) if self.maybe(0.3) else ""
         subjects = [(s, self.name("s")) for source in sources for s in source.subjects]
         list_ = ", ".join(outputs)
         told = ", ".join(["%s AS %s" % s for s in subjects] or ["NULL AS none"])
-        return Query("SELECT %s FROM %s%s" % (list_, text, tail), "SELECT %s%s FROM %s%s" % (", ".join(outputs) + ", " if inside else "", told, truth, tail),
+        made = Query("SELECT %s FROM %s%s" % (list_, text, tail), "SELECT %s%s FROM %s%s" % (", ".join(outputs) + ", " if inside else "", told, truth, tail),
                      names, [s[1] for s in subjects], exact, any(s.lists for s in sources), any(s.unsure for s in sources))
+        made.unique = len(sources) == 1 and sources[0].unique  # k is the first one's key
+        return made
 
     def with_query(self, mark):
         inner = self.one(self.select, self.select, self.grouped)(1, inside=True)
