@@ -103,6 +103,17 @@ static bool system_schema(const char *schema)
 #define MAX_DEPTH                                                                                  \
     64 /* levels of partitioning; a cycle cannot exist, but nothing here depends on that */
 
+const struct policy_table *guard_table(const struct policy *policy, const struct catalog *catalog,
+                                       const struct catalog_relation *relation)
+{
+    const struct policy_table *table = NULL;
+    for (int depth = 0; relation != NULL && table == NULL && depth < MAX_DEPTH; depth++) {
+        table = policy_table_for(policy, relation->schema, relation->name);
+        relation = relation->parent < 0 ? NULL : &catalog->relations[relation->parent];
+    }
+    return table;
+}
+
 static bool governing(const struct policy *policy, const struct catalog *catalog, int role,
                       int mission, const struct catalog_relation *relation, int depth,
                       const struct policy_table **table, const struct policy_rule **rule,

@@ -109,9 +109,9 @@ static struct range_item *item_of(struct judge *judge, const PgQuery__ColumnRef 
     return matches == 1 && *column >= 0 ? item : NULL;
 }
 
-bool judge_shows_subject(const struct judge *judge, const struct range_item *item, long column)
+bool judge_shows_subject(const struct judge *judge, const struct range_item *item, long column,
+                         enum named_kind *kind)
 {
-    enum named_kind kind;
     const struct relation_use *use = item->use;
     if (use == NULL || use->shown.table == NULL || use->shown.table->subject_column == NULL ||
         column < 0 || (size_t)column >= use->column_count)
@@ -119,7 +119,7 @@ bool judge_shows_subject(const struct judge *judge, const struct range_item *ite
     const char *name = use->columns[column];
     const struct catalog_column *of = catalog_column(use->shown.relation, name);
     if (strcmp(name, use->shown.table->subject_column) != 0 || of == NULL ||
-        !kind_of(of->base_type, &kind))
+        !kind_of(of->base_type, kind))
         return false;
     return judge->verdict->unrestricted ||
            (use->guard != NULL && use->shown.rule != NULL &&
@@ -128,27 +128,19 @@ bool judge_shows_subject(const struct judge *judge, const struct range_item *ite
 }
 
 static struct range_item *subject_item(struct judge *judge, const PgQuery__Node *node,
-                                       bool strictly, long *column)
+                                       bool strictly, enum named_kind *kind)
 {
+    long column = -1;
     bool reference = node != NULL && node->node_case == PG_QUERY__NODE__NODE_COLUMN_REF;
-    struct range_item *item = reference ? item_of(judge, node->column_ref, strictly, column) : NULL;
-    return item != NULL && judge_shows_subject(judge, item, *column) ? item : NULL;
+    struct range_item *item =
+        reference ? item_of(judge, node->column_ref, strictly, &column) : NULL;
+    return item != NULL && judge_shows_subject(judge, item, column, kind) ? item : NULL;
 }
 
 struct range_item *judge_subject_item(struct judge *judge, const PgQuery__Node *node)
 {
-    long column = -1;
-    return judge->named_work > WORK_MAX ? NULL : subject_item(judge, node, true, &column);
-}
-
-/* Is it the subject of its relation, shown as it is? */
-static bool is_subject(struct judge *judge, const PgQuery__Node *node, enum named_kind *kind)
-{
-    long column = -1;
-    const struct range_item *item = subject_item(judge, node, false, &column);
-    return item != NULL &&
-           kind_of(catalog_column(item->use->shown.relation, item->use->columns[column])->base_type,
-                   kind);
+    enum named_kind kind;
+    return judge->named_work > WORK_MAX ? NULL : subject_item(judge, node, true, &kind);
 }
 
 enum status judge_named_other(struct judge *judge, const PgQuery__Alias *alias, const char *name)
@@ -325,7 +317,7 @@ enum status judge_named(struct judge *judge, const PgQuery__AExpr *expr)
         column = expr->rexpr;
         value = expr->lexpr;
     }
-    if (!holds_value(value) || !is_subject(judge, column, &kind))
+    if (!holds_value(value) || subject_item(judge, column, false, &kind) == NULL)
         return OK;
     return many ? note_list(judge, value, kind) : note(judge, value, kind, false);
 }

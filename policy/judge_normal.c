@@ -61,25 +61,16 @@ static void put_masked(struct buf *out, const struct token_list *list, bool numb
     }
 }
 
-static enum status find_execute(void *context, ProtobufCMessage *message)
-{
-    bool *found = context;
-    *found = *found || message->descriptor == &pg_query__execute_stmt__descriptor ||
-             message->descriptor == &pg_query__prepare_stmt__descriptor;
-    return *found ? OK : tree_children(message, find_execute, context);
-}
-
 /* EXPLAIN and CREATE TABLE AS have it inside. */
 static bool executes(const PgQuery__Node *node)
 {
-    bool found = false;
     switch ((int)node->node_case) {
     case PG_QUERY__NODE__NODE_EXECUTE_STMT:
     case PG_QUERY__NODE__NODE_PREPARE_STMT:
         return true;
     case PG_QUERY__NODE__NODE_EXPLAIN_STMT:
     case PG_QUERY__NODE__NODE_CREATE_TABLE_AS_STMT:
-        return find_execute(&found, tree_content(node)) == OK && found;
+        return tree_holds(&node->base, &pg_query__execute_stmt__descriptor);
     default:
         return false;
     }

@@ -364,8 +364,9 @@ NODISCARD enum status judge_value(struct judge *judge, const PgQuery__Node *node
                                   struct verdict_named *out);
 /* The item whose subject a reference is, beyond doubt, shown as it is; or NULL. */
 struct range_item *judge_subject_item(struct judge *judge, const PgQuery__Node *node);
-/* Is column `column` of the item its subject, shown as it is? */
-bool judge_shows_subject(const struct judge *judge, const struct range_item *item, long column);
+/* Is column `column` of the item its subject, shown as it is? *kind: of which type. */
+bool judge_shows_subject(const struct judge *judge, const struct range_item *item, long column,
+                         enum named_kind *kind);
 /* PostgreSQL's own =. */
 bool judge_is_equal(PgQuery__Node *const *name, size_t count);
 /* judge_tie.c */

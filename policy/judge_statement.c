@@ -370,19 +370,6 @@ struct survey {
     unsigned depth;
 };
 
-/* What the policy says of it, or of what it is a part of. */
-static const struct policy_table *table_of(const struct judge *judge,
-                                           const struct catalog_relation *relation)
-{
-    const struct catalog *catalog = judge->request->catalog;
-    const struct policy_table *table = NULL;
-    for (size_t depth = 0; relation != NULL && table == NULL && depth < 32; depth++) {
-        table = policy_table_for(judge->request->policy, relation->schema, relation->name);
-        relation = relation->parent < 0 ? NULL : &catalog->relations[relation->parent];
-    }
-    return table;
-}
-
 /* Whose rows a view without an entry gives is not known; PostgreSQL's own are about nobody. */
 static bool may_tell(const struct policy_table *table, const struct catalog_relation *relation)
 {
@@ -404,7 +391,7 @@ static enum status note_relation(struct judge *judge, const PgQuery__RangeVar *v
                                          var->relname);
     const char *schema = relation == NULL ? var->schemaname : relation->schema;
     const struct policy_table *table =
-        relation != NULL ? table_of(judge, relation)
+        relation != NULL ? guard_table(request->policy, request->catalog, relation)
                          : policy_table_for(judge->request->policy, schema, var->relname);
     enum status status = judge_named_relation(judge, var, relation, table);
     if (status != OK)

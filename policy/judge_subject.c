@@ -327,9 +327,7 @@ static void write_for_copy(struct carry *carry)
  * one column only, its end-of-data mark is quoted, which it would not be with another column. */
 static bool may_be_copied(const struct carry *top, const struct copy_shape *shape)
 {
-    const struct carry *first = top;
-    while (first->kind == CARRY_UNION)
-        first = first->arms[0];
+    const struct carry *first = subject_first_arm(top);
     if (first->targets == NULL || *first->target_count == 0)
         return false;
     size_t shown = shape->format == COPY_CSV ? subject_shown(first) : 2;

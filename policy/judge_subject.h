@@ -32,6 +32,8 @@ bool subject_stars_can_be_told(const struct judge *judge, const struct carry *ca
 size_t subject_shown_columns(const struct carry *carry, bool *star);
 /* Does each number in ORDER BY and GROUP BY mean one of the client's columns? */
 bool subject_clauses_are_plain(const struct carry *carry);
+/* The SELECT whose list a UNION's columns are; else itself. */
+const struct carry *subject_first_arm(const struct carry *carry);
 /* An element of GROUP BY that holds others. */
 bool subject_is_nested(const PgQuery__Node *element);
 /* Can DISTINCT become GROUP BY? */

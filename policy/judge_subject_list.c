@@ -157,24 +157,6 @@ static bool numbers_are_plain(PgQuery__Node **elements, size_t count, size_t las
     return true;
 }
 
-struct find {
-    const ProtobufCMessageDescriptor *type;
-    bool found;
-};
-
-static enum status find(void *context, ProtobufCMessage *message)
-{
-    struct find *wanted = context;
-    wanted->found = wanted->found || message->descriptor == wanted->type;
-    return wanted->found ? OK : tree_children(message, find, wanted);
-}
-
-static bool holds(PgQuery__Node *node, const ProtobufCMessageDescriptor *type)
-{
-    struct find wanted = {.type = type};
-    return find(&wanted, &node->base) != OK || wanted.found;
-}
-
 bool subject_is_nested(const PgQuery__Node *element)
 {
     return element->node_case == PG_QUERY__NODE__NODE_GROUPING_SET ||
@@ -187,7 +169,8 @@ static bool groups_are_plain(const PgQuery__SelectStmt *select, size_t last)
 {
     for (size_t i = 0; i < select->n_group_clause; i++) {
         PgQuery__Node *element = select->group_clause[i];
-        if (subject_is_nested(element) && holds(element, &pg_query__a__const__descriptor))
+        if (subject_is_nested(element) &&
+            tree_holds(&element->base, &pg_query__a__const__descriptor))
             return false;
     }
     return numbers_are_plain(select->group_clause, select->n_group_clause, last);
@@ -226,7 +209,7 @@ size_t subject_shown(const struct carry *carry)
     return shown;
 }
 
-static const struct carry *first_arm(const struct carry *carry)
+const struct carry *subject_first_arm(const struct carry *carry)
 {
     while (carry->kind == CARRY_UNION)
         carry = carry->arms[0];
@@ -240,7 +223,7 @@ bool subject_clauses_are_plain(const struct carry *carry)
     const PgQuery__SelectStmt *select = carry->select;
     if (select == NULL || select->n_sort_clause + select->n_group_clause == 0)
         return true;
-    size_t last = subject_shown(first_arm(carry));
+    size_t last = subject_shown(subject_first_arm(carry));
     last = last == SIZE_MAX ? 0 : last;
     return numbers_are_plain(select->sort_clause, select->n_sort_clause, last) &&
            groups_are_plain(select, last);
@@ -333,7 +316,7 @@ size_t subject_tail(const struct judge *judge, const struct carry *carry, size_t
 bool subject_distinct_is_told(const struct judge *judge, const struct carry *carry)
 {
     for (size_t i = 0; i < *carry->target_count; i++)
-        if (holds((*carry->targets)[i], &pg_query__grouping_func__descriptor))
+        if (tree_holds(&(*carry->targets)[i]->base, &pg_query__grouping_func__descriptor))
             return false;
     size_t at = (size_t)(*carry->targets)[0]->res_target->location;
     size_t index = scan_find(&judge->tokens, at);

@@ -155,14 +155,16 @@ static struct range_item *given_item(const struct carry *carry)
 
 enum status judge_tie_in(struct judge *judge, struct range_item *outer)
 {
+    enum named_kind kind;
     const struct carry *carry = judge->carried;
     struct range_item *inner = outer == NULL ? NULL : given_item(carry);
     const PgQuery__Node *value = inner == NULL ? NULL : (*carry->targets)[0]->res_target->val;
     if (inner == NULL)
         return OK;
     const char *name = tree_string(value->column_ref->fields[value->column_ref->n_fields - 1]);
-    return judge_shows_subject(judge, inner, scope_column(inner, name)) ? add(judge, outer, inner)
-                                                                        : OK;
+    return judge_shows_subject(judge, inner, scope_column(inner, name), &kind)
+               ? add(judge, outer, inner)
+               : OK;
 }
 
 /* ---- who is told ---- */

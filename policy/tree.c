@@ -199,6 +199,24 @@ enum status tree_children(const ProtobufCMessage *message, tree_visit *visit, vo
     return OK;
 }
 
+struct search {
+    const ProtobufCMessageDescriptor *type;
+    bool found;
+};
+
+static enum status search(void *context, ProtobufCMessage *message)
+{
+    struct search *wanted = context;
+    wanted->found = wanted->found || message->descriptor == wanted->type;
+    return wanted->found ? OK : tree_children(message, search, wanted);
+}
+
+bool tree_holds(const ProtobufCMessage *message, const ProtobufCMessageDescriptor *type)
+{
+    struct search wanted = {.type = type, .found = message->descriptor == type};
+    return wanted.found || tree_children(message, search, &wanted) != OK || wanted.found;
+}
+
 static enum status forget_place(void *context, ProtobufCMessage *message)
 {
     const ProtobufCFieldDescriptor *field =

@@ -29,6 +29,8 @@ typedef enum status tree_visit(void *context, ProtobufCMessage *message);
 NODISCARD enum status tree_children(const ProtobufCMessage *message, tree_visit *visit,
                                     void *context);
 
+/* Is a message of that type in it, or it itself? */
+bool tree_holds(const ProtobufCMessage *message, const ProtobufCMessageDescriptor *type);
 /* What was parsed from another text than the client's stands nowhere in the client's. Of a small
  * tree: it recurses. */
 void tree_forget_places(ProtobufCMessage *message);

@@ -60,16 +60,7 @@ static bool system_schema(const char *schema)
 
 bool check_governed(const struct check *check, const struct catalog_relation *relation)
 {
-    for (int depth = 0; depth < 64; depth++) {
-        if (policy_table_for(check->policy, relation->schema, relation->name) != NULL) {
-            return true;
-        }
-        if (relation->parent < 0) {
-            return false;
-        }
-        relation = &check->catalog->relations[relation->parent];
-    }
-    return false;
+    return guard_table(check->policy, check->catalog, relation) != NULL;
 }
 
 /* ---- names ---- */

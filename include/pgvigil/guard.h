@@ -46,6 +46,11 @@ const char *guard_catalog_schema(const struct policy *policy, struct arena *aren
 const char *guard_view_name(const char *schema, const char *name, enum guard_variant variant,
                             struct arena *arena);
 
+/* What the policy says of a relation: its own entry, or that of what it is a partition or
+ * inheritance child of; NULL: nothing. */
+const struct policy_table *guard_table(const struct policy *policy, const struct catalog *catalog,
+                                       const struct catalog_relation *relation);
+
 /* The rule and table entry that govern a relation for a pair: its own, or, for a partition or
  * inheritance child without one, its parent's (with *as the parent whose name filters use). false:
  * closed. */

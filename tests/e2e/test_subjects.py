@@ -12,6 +12,7 @@ import oracle_schema
 import psycopg
 import pytest
 import wire
+from copies import copy_out
 from subject_statements import Statements
 
 PAIRS = {"nurse": ("nurse1", "care"), "receptionist": ("reception1", "admission")}
@@ -95,22 +96,6 @@ COPIES = {"copy": "", "copy csv": " (FORMAT csv, HEADER, FORCE_QUOTE *)", "copy 
 WAYS = ("simple", "text", "binary", "named", "prepare", "rows", "cursor", "binary cursor", *COPIES)
 
 
-def copied(raw, sql):
-    """All that a COPY TO sends."""
-    result = raw.exec_(sql.encode())
-    assert result.status == psycopg.pq.ExecStatus.COPY_OUT, (sql, result.error_message)
-    data = []
-    while True:
-        size, part = raw.get_copy_data(0)
-        if size < 0:
-            break
-        data.append(bytes(part))
-    last = raw.get_result()
-    assert not last.error_message, (sql, last.error_message)
-    assert raw.get_result() is None
-    return result, data
-
-
 def run(connection, way, sql, mark):
     """The statement, by that way; every row is read."""
     raw = connection.pgconn
@@ -131,10 +116,9 @@ def run(connection, way, sql, mark):
         assert results[2].nfields == results[4].nfields > 0
     elif way in COPIES:
         results = [raw.prepare(b"", sql.encode()), raw.describe_prepared(b"")]
-        asked, data = copied(raw, "COPY (%s) TO STDOUT%s" % (sql, COPIES[way]))
-        assert asked.nfields == results[1].nfields, sql
+        data, _, (_, formats) = copy_out(connection, "COPY (%s) TO STDOUT%s" % (sql, COPIES[way]))
+        assert len(formats) == results[1].nfields, sql
         assert not any(b"pgvigil" in line for line in data), sql
-        return asked
     else:
         raw.send_query_params(sql.encode(), [])
         raw.set_single_row_mode()
@@ -518,9 +502,9 @@ def test_copies_of_tables_are_those_of_the_query_and_name_everybody(table, form,
     name = "copy-%s" % abs(hash((table, form)))
     with stack.connect("reception1", mission="admission", application_name=name) as c:
         whose = {str(r[0]) for r in c.execute(subjects).fetchall()}
-        asked, data = copied(c.pgconn, "COPY %s TO STDOUT%s" % (table, form))
-        other, same = copied(c.pgconn, "COPY (%s) TO STDOUT%s" % (query, form))
-    assert data == same and asked.nfields == other.nfields and len(data) > 100
+        data, *told = copy_out(c, "COPY %s TO STDOUT%s" % (table, form))
+        same, *other = copy_out(c, "COPY (%s) TO STDOUT%s" % (query, form))
+    assert data == same and told == other and len(data) > 100
     records = [r for r in stack.audit_records() if r.get("application") == name and r.get("statement", "").startswith("COPY")]
     assert len(records) == 2 and all("subjects" not in r for r in records)
     begun = {(r["session"], r["seq"]) for r in records}
@@ -643,7 +627,7 @@ def test_parameters_name_whom_they_are(stack):
         c.execute("DECLARE mk_declared CURSOR FOR SELECT count(*) FROM patients WHERE id = 75")
         c.execute("FETCH ALL FROM mk_declared")
         c.execute("COMMIT")
-        assert copied(c.pgconn, "COPY (SELECT count(*) AS mk_copied FROM patients WHERE id = 76) TO STDOUT")[1] == [b"1\n"]
+        assert copy_out(c, "COPY (SELECT count(*) AS mk_copied FROM patients WHERE id = 76) TO STDOUT")[0] == [b"1\n"]
     trail = Trail(stack)
     for binary in (0, 1):
         for prepare in (0, 1):
@@ -874,5 +858,5 @@ def test_mission_with_exact_subjects_refuses_what_does_not_tell(sql, exact, stac
 @pytest.mark.parametrize("sql", TOLD)
 def test_mission_with_exact_subjects_runs_what_tells(sql, exact):
     with exact.connect("reception1") as c:
-        copied(c.pgconn, sql) if sql.startswith("COPY") else c.execute(sql)
+        copy_out(c, sql) if sql.startswith("COPY") else c.execute(sql)
     assert not [r for r in exact.audit_records() if r.get("subjects")]
