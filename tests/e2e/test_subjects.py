@@ -196,7 +196,9 @@ def write(connection, oracle, made, mark, way):
 
 READ = "SELECT id, family_name, birth_date FROM patients WHERE id < 60 ORDER BY id"
 STAR = "SELECT * FROM stays s JOIN patients p ON p.id = s.patient_id WHERE s.id < 30 ORDER BY s.id, p.id"
-CALM = "UPDATE appointments SET minutes = 30 WHERE id < 40"
+# The rows of a RETURNING come as they lie in the table: of rows that the same transaction has written before, where there was
+# room. So ASKED is the first to write its rows, in a transaction of its own, and CALM writes others.
+CALM = "UPDATE appointments SET minutes = 30 WHERE id BETWEEN 40 AND 79"
 ASKED = "UPDATE appointments SET minutes = 30 WHERE id < 40 RETURNING id, minutes"
 
 
@@ -247,15 +249,15 @@ PROTOCOL = {
     "COPY by the protocol": [extended("COPY (%s) TO STDOUT" % READ, describe=d, formats=f) + wire.SYNC for d in ("SP", "") for f in ((), (1,), (0, 0))],
     "COPY among others": ["SELECT 1; COPY (%s) TO STDOUT; COPY (%s) TO STDOUT (FORMAT csv); SELECT 2" % (READ, STAR)],
     "COPY that fails on the way": ["COPY (SELECT id, 1 / (id - 30) FROM patients WHERE id < 60 ORDER BY id) TO STDOUT" + form for form in ("", " (FORMAT binary)")],
-    "COPY of what is written": ["BEGIN", "COPY (%s) TO STDOUT" % ASKED, "COPY (%s) TO STDOUT (FORMAT binary)" % ASKED, "ROLLBACK"],
+    "COPY of what is written": ["BEGIN", "COPY (%s) TO STDOUT" % ASKED, "ROLLBACK", "BEGIN", "COPY (%s) TO STDOUT (FORMAT binary)" % ASKED, "ROLLBACK"],
     "an error on the way": [extended("SELECT id, 1 / (id - 30) FROM patients WHERE id < 60 ORDER BY id", describe="SP") + wire.SYNC,
                             "SELECT id, 1 / (id - 30) FROM patients WHERE id < 60 ORDER BY id", READ],
     "no rows": ["SELECT id FROM patients WHERE id < 0", extended("SELECT id FROM patients WHERE id < 0", describe="SP") + wire.SYNC],
     "a write that gives nothing": ["BEGIN", CALM, extended(CALM, describe="SP") + wire.SYNC, extended(CALM, describe="SP", rows=1) + wire.SYNC,
                                    extended(CALM, describe="", formats=(1,)) + wire.SYNC, "ROLLBACK"],
-    "a write that gives rows": ["BEGIN", ASKED, extended(ASKED, describe="SP", formats=(1, 0)) + wire.SYNC, extended(ASKED, rows=2, portal="r") + wire.execute("r", 0) + wire.SYNC, "ROLLBACK"],
+    "a write that gives rows": ["BEGIN", ASKED, "ROLLBACK", "BEGIN", extended(ASKED, describe="SP", formats=(1, 0)) + wire.SYNC, "ROLLBACK", "BEGIN", extended(ASKED, rows=2, portal="r") + wire.execute("r", 0) + wire.SYNC, "ROLLBACK"],
     "writes by name": ["BEGIN", "PREPARE w AS " + CALM, "EXECUTE w", extended("EXECUTE w", describe="SP") + wire.SYNC, "DEALLOCATE w",
-                       "PREPARE w AS " + ASKED, "EXECUTE w", extended("EXECUTE w", describe="SP") + wire.SYNC, "DEALLOCATE w", "ROLLBACK"],
+                       "PREPARE w AS " + ASKED, "EXECUTE w", "ROLLBACK", "BEGIN", extended("EXECUTE w", describe="SP") + wire.SYNC, "DEALLOCATE w", "ROLLBACK"],
     "a write's formats and numbers of rows": ["BEGIN", extended(CALM, formats=(0, 1)) + wire.SYNC, "PREPARE v AS " + CALM, extended("EXECUTE v", rows=1) + wire.SYNC, "DEALLOCATE v", "ROLLBACK"],
     "aggregates without parentheses": ["SELECT p.count FROM patients p", "SELECT (SELECT p.count) FROM patients p", "SELECT rank(9) WITHIN GROUP (ORDER BY id) FROM patients"],
     "ORDER BY what is not there": ["SELECT id FROM patients ORDER BY %d" % n for n in (0, -1, 2, 2147483647)],
