@@ -310,6 +310,7 @@ static enum status edit_stars(struct judge *judge, PgQuery__SelectStmt *select,
             rewrite_edit(judge, (size_t)ref->location, 1, judge_format(judge, "%s.*", frame->name));
         if (status != OK)
             return status;
+        judge->edits[judge->edit_count - 1].star = true;
         if (tree_insert(judge->arena, &ref->fields, &ref->n_fields, 0,
                         tree_new_string(judge->arena, item->emitted)) != OK)
             return judge_no_memory(judge);

@@ -77,19 +77,23 @@ enum carry_kind {
     CARRY_ROWS,     /* each row is of certain rows below */
     CARRY_GROUPS,   /* each row is of a group of rows: their subjects are collected */
     CARRY_DISTINCT, /* the same, once DISTINCT is written as GROUP BY */
-    CARRY_UNION     /* UNION ALL: a row is of one of the arms */
+    CARRY_SET       /* a set operation: a row is of its arms' rows */
 };
 
 /* A SELECT, or what writes, that was judged, as far as subjects may be carried out of it. */
 struct carry {
     enum carry_kind kind;
     PgQuery__SelectStmt *select; /* NULL: it writes */
-    PgQuery__Node ***targets;    /* its select list, or what RETURNING gives; NULL: UNION */
+    PgQuery__Node ***targets;    /* its select list, or what RETURNING gives; NULL: a set */
     size_t *target_count;
     struct range_item *items;
     size_t item_count;
-    struct carry *arms[2]; /* UNION */
+    struct carry *arms[2]; /* CARRY_SET */
     bool pads;             /* a constant more in its select list changes nothing */
+    bool once;             /* CARRY_SET: each row once, collected as judge_subject_set.c says */
+    bool flat;             /* CARRY_SET: a UNION in one that does that for it */
+    bool tagged, left;     /* it is an arm of INTERSECT or EXCEPT, and tells which */
+    size_t word;           /* CARRY_SET: the token UNION, INTERSECT or EXCEPT */
     bool windows;          /* it calls window functions */
     bool copies;           /* for COPY TO: its own are written as copy_shape says */
     size_t edit;           /* COPY of a table: the edit that holds the select list; */
@@ -99,7 +103,7 @@ struct carry {
     size_t references;     /* how many FROM entries read it */
     size_t count;          /* hidden columns that it has of its own */
     uint32_t lists;        /* those that hold lists, bit by bit */
-    size_t first, total;   /* its own are these of the hidden columns of a UNION; else of `count` */
+    size_t first, total;   /* its own are these of the hidden columns of a set; else of `count` */
 };
 
 struct cte {
@@ -142,6 +146,7 @@ struct edit {
     const struct piece *pieces;
     size_t piece_count;
     bool frame; /* see rewrite_frame */
+    bool star;  /* it qualifies a star, and may be amended */
     bool first;
     size_t order;
 };
@@ -180,6 +185,7 @@ struct judge {
     struct verdict_named *named;
     size_t named_count, named_cap, named_work;
     size_t told;        /* columns that stars are written out as, for that */
+    unsigned sets;      /* set operations that are written anew */
     size_t work;        /* names compared, see judge_work */
     size_t copied;      /* bytes of the client's text that are sent twice */
     unsigned reg_casts; /* rewritten so far */
@@ -336,8 +342,8 @@ NODISCARD enum status judge_from(struct judge *judge, PgQuery__Node *node);
 /* A SELECT, or what writes, is judged: judge->carried. */
 NODISCARD enum status subject_note(struct judge *judge, PgQuery__SelectStmt *select,
                                    const struct level *level);
-NODISCARD enum status subject_note_union(struct judge *judge, PgQuery__SelectStmt *select,
-                                         struct carry *const arms[2]);
+NODISCARD enum status subject_note_set(struct judge *judge, PgQuery__SelectStmt *select,
+                                       struct carry *const arms[2]);
 NODISCARD enum status subject_note_write(struct judge *judge, PgQuery__Node ***returning,
                                          size_t *count, const struct level *level);
 /* The same of COPY's own SELECT of a table: its list is `columns` in that edit. */

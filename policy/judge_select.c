@@ -299,7 +299,7 @@ enum status judge_select(struct judge *judge, PgQuery__SelectStmt *select, struc
         if (status == OK)
             status = tail(judge, select);
         if (status == OK)
-            status = subject_note_union(judge, select, arms);
+            status = subject_note_set(judge, select, arms);
     }
     scope_leave(judge);
     return status;

@@ -51,28 +51,25 @@ static enum carry_kind kind_of(const struct judge *judge, const struct level *le
                                const PgQuery__SelectStmt *select)
 {
     bool groups = select->n_group_clause > 0 || select->having_clause != NULL || level->groups;
-    if (select->n_target_list == 0 || select->n_values_lists > 0 || select->n_locking_clause > 0 ||
-        select->into_clause != NULL || level->natural)
+    if (select->n_target_list == 0 || select->n_values_lists > 0 || select->into_clause != NULL ||
+        level->natural)
         return CARRY_NOTHING;
+    if (select->n_locking_clause > 0 && (groups || level->aggregates || level->windows))
+        return CARRY_NOTHING; /* an error of PostgreSQL's */
+    /* DISTINCT ON gives rows of those that there are, and drops others. */
     if (groups)
-        return select->n_distinct_clause == 0 && !order_matters(judge, level, select)
-                   ? CARRY_GROUPS
-                   : CARRY_NOTHING;
+        return !is_plain_distinct(select) && !order_matters(judge, level, select) ? CARRY_GROUPS
+                                                                                  : CARRY_NOTHING;
     if (level->aggregates)
         return CARRY_NOTHING; /* of which level is not said */
-    if (select->n_distinct_clause == 0)
+    if (!is_plain_distinct(select))
         return CARRY_ROWS;
-    return is_plain_distinct(select) && !level->windows && select->n_window_clause == 0
-               ? CARRY_DISTINCT
-               : CARRY_NOTHING;
+    return !level->windows && select->n_window_clause == 0 ? CARRY_DISTINCT : CARRY_NOTHING;
 }
 
-/* DISTINCT ON (2) counts columns, too, and is not counted on. */
 static bool may_be_padded(const PgQuery__SelectStmt *select)
 {
-    return select->n_target_list > 0 && select->n_values_lists == 0 &&
-           select->n_locking_clause == 0 && select->into_clause == NULL &&
-           (select->n_distinct_clause == 0 || is_plain_distinct(select));
+    return select->n_target_list > 0 && select->n_values_lists == 0 && select->into_clause == NULL;
 }
 
 enum status subject_note(struct judge *judge, PgQuery__SelectStmt *select,
@@ -105,16 +102,15 @@ enum status subject_note_copy(struct judge *judge, PgQuery__SelectStmt *select,
     return status;
 }
 
-enum status subject_note_union(struct judge *judge, PgQuery__SelectStmt *select,
-                               struct carry *const arms[2])
+enum status subject_note_set(struct judge *judge, PgQuery__SelectStmt *select,
+                             struct carry *const arms[2])
 {
-    bool all = select->op == PG_QUERY__SET_OPERATION__SETOP_UNION && select->all &&
-               select->n_locking_clause == 0 && arms[0] != NULL && arms[1] != NULL;
+    bool told = select->n_locking_clause == 0 && arms[0] != NULL && arms[1] != NULL;
     struct carry *carry = arena_alloc(judge->arena, sizeof(*carry));
     if (carry == NULL)
         return judge_no_memory(judge);
     *carry = (struct carry){
-        .kind = all ? CARRY_UNION : CARRY_NOTHING, .select = select, .arms = {arms[0], arms[1]}};
+        .kind = told ? CARRY_SET : CARRY_NOTHING, .select = select, .arms = {arms[0], arms[1]}};
     judge->carried = carry;
     return OK;
 }
@@ -230,9 +226,10 @@ static size_t room_in(const struct judge *judge, const struct carry *carry, size
     bool more = carry->windows;
     for (size_t i = 0; carry->select != NULL && i < carry->select->n_group_clause; i++)
         more = more || subject_is_nested(carry->select->group_clause[i]);
-    size_t taken =
-        shown +
-        (carry->select == NULL ? 0 : carry->select->n_sort_clause + carry->select->n_group_clause);
+    size_t taken = shown + (carry->select == NULL
+                                ? 0
+                                : carry->select->n_sort_clause + carry->select->n_group_clause +
+                                      carry->select->n_distinct_clause);
     /* Windows and lists in GROUP BY have more, which only the text's length bounds. */
     return taken > TARGETS_MAX || (more && judge->tokens.count > LISTS_TOKENS_MAX)
                ? 0
@@ -244,7 +241,7 @@ static size_t room_in(const struct judge *judge, const struct carry *carry, size
 static void narrow(struct carry *carry)
 {
     carry->narrow = true;
-    for (size_t i = 0; i < 2 && carry->kind == CARRY_UNION; i++)
+    for (size_t i = 0; i < 2 && carry->kind == CARRY_SET; i++)
         narrow(carry->arms[i]);
     for (size_t i = 0; i < carry->item_count; i++)
         if (carry->items[i].gives > 0 && carry->items[i].below != NULL)
@@ -276,29 +273,82 @@ static size_t level_gives(struct judge *judge, struct carry *carry)
     return carry->count;
 }
 
-/* A constant goes in front of its columns where the other arm gives something: without a place for
- * it, none of the union does. */
-static size_t union_gives(struct judge *judge, struct carry *carry)
+/* Of rows that are there once only, subjects are collected as of groups. */
+static bool may_be_collected(struct judge *judge, struct carry *carry)
 {
+    if (carry->select->all)
+        return false; /* INTERSECT ALL, EXCEPT ALL: as often as the arms have them */
+    if (carry->lists != 0 && subject_is_exact(judge))
+        return false; /* as item_gives has it */
+    return subject_bound(judge) > 0 && !reads_catalogs(judge) && subject_set_is_told(judge, carry);
+}
+
+/* A UNION in a UNION: which rows are the same is the outer one's to see. */
+static void flatten(const struct carry *carry)
+{
+    for (size_t i = 0; i < 2; i++) {
+        struct carry *arm = carry->arms[i];
+        const PgQuery__SelectStmt *select = arm->select;
+        arm->flat = carry->select->op == PG_QUERY__SET_OPERATION__SETOP_UNION &&
+                    (carry->flat || !carry->select->all) && arm->kind == CARRY_SET &&
+                    select->op == PG_QUERY__SET_OPERATION__SETOP_UNION &&
+                    select->n_sort_clause == 0 && select->limit_count == NULL &&
+                    select->limit_offset == NULL;
+    }
+}
+
+/* Its rows are of nobody's, as far as is told: guards stay those without a subject. */
+static void keep_silent(struct carry *carry)
+{
+    carry->once = false;
+    give_nothing(carry);
+    for (size_t i = 0; i < 2 && carry->kind == CARRY_SET; i++)
+        keep_silent(carry->arms[i]);
+}
+
+/* A constant goes in front of its columns where the other arm gives something: without a place for
+ * it, none of the set operation does. */
+static size_t set_gives(struct judge *judge, struct carry *carry)
+{
+    flatten(carry);
     size_t left = given(judge, carry->arms[0]);
     size_t right = given(judge, carry->arms[1]);
+    /* A row of EXCEPT tells who is not among the second arm's, and none of those tells it. */
+    if (carry->select->op == PG_QUERY__SET_OPERATION__SETOP_EXCEPT) {
+        keep_silent(carry->arms[1]);
+        right = 0;
+    }
+    bool all = carry->select->op == PG_QUERY__SET_OPERATION__SETOP_UNION && carry->select->all;
     carry->count = 0;
+    carry->lists = 0;
+    carry->once = false;
     carry->pads = carry->arms[0]->pads && carry->arms[1]->pads &&
                   subject_clauses_are_plain(carry) && left + right <= SUBJECTS_MAX;
-    if (!carry->pads)
+    if (!carry->pads || left + right == 0)
         return 0;
     carry->count = left + right;
     carry->lists = carry->arms[0]->lists | (right == 0 ? 0 : carry->arms[1]->lists << left);
-    return carry->count;
+    carry->once = !all && !carry->flat;
+    for (size_t i = 0; i < 2 && carry->once; i++)
+        if (carry->arms[i]->lists != 0)
+            narrow(carry->arms[i]);
+    if (all || (!carry->once ? subject_set_word(judge, carry) : may_be_collected(judge, carry))) {
+        carry->lists = carry->once ? ((uint32_t)1 << carry->count) - 1 : carry->lists;
+        return carry->count;
+    }
+    carry->pads = carry->once = false;
+    carry->count = 0;
+    return 0;
 }
 
 static size_t given(struct judge *judge, struct carry *carry)
 {
+    size_t gives = carry->kind == CARRY_SET ? set_gives(judge, carry)
+                   : carry->targets != NULL ? level_gives(judge, carry)
+                                            : 0; /* of a set operation that locks */
     carry->first = 0;
-    carry->total = carry->kind == CARRY_UNION ? union_gives(judge, carry)
-                   : carry->targets != NULL   ? level_gives(judge, carry)
-                                              : 0; /* another set operation */
-    return carry->total;
+    carry->total = gives;
+    return gives;
 }
 
 /* A mission may ask that every record names exactly whose rows were read. */
@@ -309,9 +359,10 @@ static enum status accept_open(struct judge *judge)
     return exact ? judge_unsupported(judge, "subject",
                                      "a statement that reads rows without telling whose they are",
                                      "The mission asks for exact_subjects: read the rows "
-                                     "themselves, without UNION, COPY FROM or a sub-query in an "
+                                     "themselves, without COPY FROM, an EXCEPT of patients or a "
+                                     "sub-query in an "
                                      "expression that is not of the same patient, and without "
-                                     "aggregates, GROUP BY and DISTINCT "
+                                     "aggregates, GROUP BY, DISTINCT, UNION and INTERSECT "
                                      "unless it has group_subjects.")
                  : OK;
 }
@@ -319,7 +370,7 @@ static enum status accept_open(struct judge *judge)
 static void write_for_copy(struct carry *carry)
 {
     carry->copies = true;
-    for (size_t i = 0; i < 2 && carry->kind == CARRY_UNION; i++)
+    for (size_t i = 0; i < 2 && carry->kind == CARRY_SET && !carry->once; i++)
         write_for_copy(carry->arms[i]);
 }
 
@@ -341,9 +392,9 @@ enum status judge_subjects(struct judge *judge, struct verdict_statement *out)
     bool copies = top != NULL && out->kind == STATEMENT_COPY_TO;
     if (copies && !may_be_copied(top, &out->copy))
         top = NULL;
-    else if (copies)
-        write_for_copy(top);
     if (top != NULL && !judge->request->sketch && given(judge, top) > 0) {
+        if (copies)
+            write_for_copy(top);
         out->subjects = top->count;
         out->subject_lists = top->lists;
         out->subjects_only = top->targets != NULL && *top->target_count == 0;

@@ -49,25 +49,31 @@ size_t subject_stars_over(const struct carry *carry, const struct range_item *it
     return count;
 }
 
-bool subject_star_place(const struct judge *judge, const PgQuery__ColumnRef *star, size_t *at,
-                        size_t *end)
+/* A row lock may have qualified it: `*` stands for two names in the tree then. */
+bool subject_star_place(const struct judge *judge, const PgQuery__ColumnRef *star,
+                        struct star_place *place)
 {
     size_t next = 0;
     if (star->location < 0 || star->n_fields > 2)
         return false;
-    *at = (size_t)star->location;
-    size_t index = scan_find(&judge->tokens, *at);
+    *place = (struct star_place){.at = (size_t)star->location, .edit = SIZE_MAX};
+    size_t index = scan_find(&judge->tokens, place->at);
     if (index == SIZE_MAX)
         return false;
-    if (star->n_fields == 1)
-        *end = judge->tokens.tokens[index].kind == PG_QUERY__TOKEN__ASCII_42 ? *at + 1 : 0;
-    else
-        *end = scan_dotted_end(&judge->tokens, index, star->n_fields, &next);
+    bool bare = judge->tokens.tokens[index].kind == PG_QUERY__TOKEN__ASCII_42;
+    if (bare)
+        place->end = place->at + 1;
+    else if (star->n_fields == 2)
+        place->end = scan_dotted_end(&judge->tokens, index, star->n_fields, &next);
     for (size_t i = 0; i < judge->edit_count; i++) {
-        if (judge->edits[i].at >= *at && judge->edits[i].at < *end)
+        const struct edit *edit = &judge->edits[i];
+        if (edit->at < place->at || edit->at >= place->end)
+            continue;
+        if (!edit->star)
             return false;
+        place->edit = i;
     }
-    return *end != 0;
+    return place->end != 0 && (star->n_fields == 1 || !bare || place->edit != SIZE_MAX);
 }
 
 /* Each has a name of its own. */
@@ -96,8 +102,7 @@ static bool star_is_bare(const PgQuery__ResTarget *target)
 bool subject_stars_can_be_told(const struct judge *judge, const struct carry *carry,
                                const struct range_item *item)
 {
-    size_t at = 0;
-    size_t end = 0;
+    struct star_place place;
     if (carry->merges || !names_are_plain(&item->columns))
         return false;
     for (size_t i = 0; i < *carry->target_count; i++) {
@@ -105,7 +110,7 @@ bool subject_stars_can_be_told(const struct judge *judge, const struct carry *ca
         if (star == NULL || !subject_covers(star, item))
             continue;
         if (!star_is_bare((*carry->targets)[i]->res_target) ||
-            !subject_star_place(judge, star, &at, &end))
+            !subject_star_place(judge, star, &place))
             return false;
         for (size_t k = 0; k < carry->item_count; k++) {
             if (subject_covers(star, &carry->items[k]) && carry->items[k].emitted == NULL)
@@ -211,7 +216,7 @@ size_t subject_shown(const struct carry *carry)
 
 const struct carry *subject_first_arm(const struct carry *carry)
 {
-    while (carry->kind == CARRY_UNION)
+    while (carry->kind == CARRY_SET)
         carry = carry->arms[0];
     return carry;
 }
@@ -221,11 +226,13 @@ const struct carry *subject_first_arm(const struct carry *carry)
 bool subject_clauses_are_plain(const struct carry *carry)
 {
     const PgQuery__SelectStmt *select = carry->select;
-    if (select == NULL || select->n_sort_clause + select->n_group_clause == 0)
+    if (select == NULL ||
+        select->n_sort_clause + select->n_group_clause + select->n_distinct_clause == 0)
         return true;
     size_t last = subject_shown(subject_first_arm(carry));
     last = last == SIZE_MAX ? 0 : last;
     return numbers_are_plain(select->sort_clause, select->n_sort_clause, last) &&
+           numbers_are_plain(select->distinct_clause, select->n_distinct_clause, last) &&
            groups_are_plain(select, last);
 }
 
@@ -279,35 +286,39 @@ static bool sorts_by_output(const struct carry *carry)
     return true;
 }
 
-static bool ends_level(int kind)
+bool subject_ends_level(int kind)
 {
-    static const int ends[] = {PG_QUERY__TOKEN__ASCII_59,  PG_QUERY__TOKEN__UNION,
-                               PG_QUERY__TOKEN__INTERSECT, PG_QUERY__TOKEN__EXCEPT,
-                               PG_QUERY__TOKEN__ORDER,     PG_QUERY__TOKEN__LIMIT,
-                               PG_QUERY__TOKEN__OFFSET,    PG_QUERY__TOKEN__FETCH};
+    static const int ends[] = {
+        PG_QUERY__TOKEN__ASCII_59, PG_QUERY__TOKEN__UNION, PG_QUERY__TOKEN__INTERSECT,
+        PG_QUERY__TOKEN__EXCEPT,   PG_QUERY__TOKEN__ORDER, PG_QUERY__TOKEN__LIMIT,
+        PG_QUERY__TOKEN__OFFSET,   PG_QUERY__TOKEN__FETCH, PG_QUERY__TOKEN__FOR};
     for (size_t i = 0; i < sizeof(ends) / sizeof(ends[0]); i++)
         if (kind == ends[i])
             return true;
     return false;
 }
 
-/* Reserved words all: they are names behind AS and behind a dot only. */
+/* Words that are reserved are names there only. */
+bool subject_is_name(const struct token_list *list, size_t index)
+{
+    int before = index == 0 ? 0 : list->tokens[index - 1].kind;
+    return before == PG_QUERY__TOKEN__AS || before == PG_QUERY__TOKEN__ASCII_46;
+}
+
 size_t subject_tail(const struct judge *judge, const struct carry *carry, size_t end)
 {
     const struct token_list *list = &judge->tokens;
     size_t index = scan_find(list, (size_t)(*carry->targets)[0]->res_target->location);
     size_t depth = 0;
-    int before = 0;
     for (; index < list->count && list->tokens[index].start < end; index++) {
         int kind = list->tokens[index].kind;
-        bool name = before == PG_QUERY__TOKEN__AS || before == PG_QUERY__TOKEN__ASCII_46;
-        if (depth == 0 && (kind == PG_QUERY__TOKEN__ASCII_41 || (ends_level(kind) && !name)))
+        if (depth == 0 && (kind == PG_QUERY__TOKEN__ASCII_41 ||
+                           (subject_ends_level(kind) && !subject_is_name(list, index))))
             return list->tokens[index].start;
         if (kind == PG_QUERY__TOKEN__ASCII_40 || kind == PG_QUERY__TOKEN__ASCII_91)
             depth++;
         else if (kind == PG_QUERY__TOKEN__ASCII_41 || kind == PG_QUERY__TOKEN__ASCII_93)
             depth--;
-        before = kind;
     }
     return index == SIZE_MAX ? SIZE_MAX : end;
 }

@@ -21,12 +21,12 @@
 #define NARROW_MAX      16ULL
 #define OVER            "!"
 
-static const char *name_of(struct judge *judge, size_t index)
+const char *subject_column_name(struct judge *judge, size_t index)
 {
     return judge_format(judge, "%s %zu", GUARD_SUBJECT_COLUMN, index);
 }
 
-static enum status lost(struct judge *judge, const char *what, size_t at)
+enum status subject_lost(struct judge *judge, const char *what, size_t at)
 {
     return judge_refuse(judge, ERR_INTERNAL, "XX000", "internal", "subject", at,
                         judge_format(judge, "%s was not found in the text", what));
@@ -119,10 +119,9 @@ static enum status tell_star(struct writing *writing, const PgQuery__ColumnRef *
 {
     struct judge *judge = writing->judge;
     const char *separator = "";
-    size_t at = 0;
-    size_t end = 0;
-    if (!subject_star_place(judge, star, &at, &end))
-        return lost(judge, "a star", SIZE_MAX);
+    struct star_place place;
+    if (!subject_star_place(judge, star, &place))
+        return subject_lost(judge, "a star", SIZE_MAX);
     buf_init(&writing->text, 0);
     for (size_t i = 0; i < writing->carry->item_count && !writing->failed; i++) {
         const struct range_item *item = &writing->carry->items[i];
@@ -141,12 +140,15 @@ static enum status tell_star(struct writing *writing, const PgQuery__ColumnRef *
         put_target(writing, star_target(judge, item->emitted));
         separator = ", ";
     }
-    return rewrite_edit(judge, at, end - at, written(writing));
+    const char *text = written(writing);
+    if (place.edit != SIZE_MAX && text != NULL)
+        return rewrite_amend(judge, place.edit, text);
+    return rewrite_edit(judge, place.at, place.end - place.at, text);
 }
 
 /* ---- what is more than a column's name ---- */
 
-static const PgQuery__SelectStmt *parsed(struct judge *judge, const char *sql)
+PgQuery__SelectStmt *subject_parsed(struct judge *judge, const char *sql)
 {
     PgQuery__ParseResult *tree = NULL;
     const char *message = NULL;
@@ -170,7 +172,7 @@ static void put_expression(struct writing *writing, const char *expression, cons
                            ? NULL
                            : judge_format(judge, "%s AS %s", expression, quoted);
     const PgQuery__SelectStmt *select =
-        text == NULL ? NULL : parsed(judge, judge_format(judge, "SELECT %s", text));
+        text == NULL ? NULL : subject_parsed(judge, judge_format(judge, "SELECT %s", text));
     if (select == NULL || select->n_target_list != 1) {
         writing->failed = true;
         return;
@@ -181,16 +183,16 @@ static void put_expression(struct writing *writing, const char *expression, cons
 
 /* The subjects of a group's rows, of one column. Without an order of the database's own: to sort by
  * bytes is cheaper, and told apart by it are the same. */
-static const char *collected(const struct writing *writing, const char *column, bool lists)
+const char *subject_collected(struct judge *judge, const struct carry *carry, const char *column,
+                              bool lists)
 {
-    struct judge *judge = writing->judge;
     const char *all = judge_format(judge, "pg_catalog.%s(DISTINCT %s COLLATE pg_catalog.\"C\"%s)",
                                    lists ? "string_agg" : "array_agg", column, lists ? ", ''" : "");
     unsigned long long bound = subject_bound(judge);
     if (all == NULL || subject_is_exact(judge))
         return all == NULL ? NULL
                            : judge_format(judge, "%s%s", all, lists ? "" : "::pg_catalog.text");
-    if (writing->carry->narrow && bound > NARROW_MAX)
+    if (carry->narrow && bound > NARROW_MAX)
         bound = NARROW_MAX;
     return judge_format(
         judge,
@@ -200,7 +202,7 @@ static const char *collected(const struct writing *writing, const char *column, 
 }
 
 /* As judge.h says of COPY. */
-static const char *for_copy(struct judge *judge, const char *expression)
+const char *subject_for_copy(struct judge *judge, const char *expression)
 {
     return judge_format(judge,
                         "COALESCE('x'::pg_catalog.text OPERATOR(pg_catalog.||) "
@@ -218,15 +220,15 @@ static void put_made(struct writing *writing, const char *item, const char *colu
     const char *expression =
         of == NULL || what == NULL ? NULL : judge_format(judge, "%s.%s", of, what);
     if (expression != NULL && writing->carry->kind != CARRY_ROWS)
-        expression = collected(writing, expression, lists);
+        expression = subject_collected(judge, writing->carry, expression, lists);
     if (expression != NULL && writing->carry->copies)
-        expression = for_copy(judge, expression);
+        expression = subject_for_copy(judge, expression);
     put_expression(writing, expression, name);
 }
 
 /* ---- a level ---- */
 
-/* ORDER BY 2, GROUP BY 2: it means another column now. */
+/* ORDER BY 2, GROUP BY 2, DISTINCT ON (2): it means another column now. */
 static enum status shift(struct judge *judge, const struct carry *carry, PgQuery__Node **elements,
                          size_t count)
 {
@@ -238,20 +240,22 @@ static enum status shift(struct judge *judge, const struct carry *carry, PgQuery
         size_t at = number->location < 0 ? SIZE_MAX : (size_t)number->location;
         size_t digits = at == SIZE_MAX ? 0 : strspn(judge->request->sql + at, "0123456789");
         if (digits == 0)
-            return lost(judge, "the number of a column", at);
-        number->ival->ival += (int32_t)carry->total;
+            return subject_lost(judge, "the number of a column", at);
+        number->ival->ival += (int32_t)subject_hidden(carry);
         status = rewrite_edit(judge, at, digits, judge_format(judge, "%d", number->ival->ival));
     }
     return status;
 }
 
-static enum status shift_numbers(struct judge *judge, const struct carry *carry)
+enum status subject_shift_numbers(struct judge *judge, const struct carry *carry)
 {
     PgQuery__SelectStmt *select = carry->select;
     if (select == NULL)
         return OK;
     enum status status = shift(judge, carry, select->sort_clause, select->n_sort_clause);
-    return status == OK ? shift(judge, carry, select->group_clause, select->n_group_clause)
+    if (status == OK)
+        status = shift(judge, carry, select->group_clause, select->n_group_clause);
+    return status == OK ? shift(judge, carry, select->distinct_clause, select->n_distinct_clause)
                         : status;
 }
 
@@ -268,20 +272,25 @@ static enum status read_subject(struct judge *judge, struct range_item *item)
     return rewrite_amend(judge, item->emitted_edit, text);
 }
 
+const char *subject_padding(const struct carry *carry)
+{
+    return carry->copies ? "''::pg_catalog.text" : "NULL::pg_catalog.text";
+}
+
 /* What is not this arm's own: nobody, of which one tree does for all. */
 static void put_padding(struct writing *writing, size_t from, size_t to)
 {
     struct judge *judge = writing->judge;
     bool copies = writing->carry->copies;
-    const char *padding = copies ? "''::pg_catalog.text" : "NULL::pg_catalog.text";
+    const char *padding = subject_padding(writing->carry);
     PgQuery__Node **tree = &judge->padding[copies ? 1 : 0];
     if (from < to && *tree == NULL) {
         const PgQuery__SelectStmt *select =
-            parsed(judge, judge_format(judge, "SELECT %s", padding));
+            subject_parsed(judge, judge_format(judge, "SELECT %s", padding));
         *tree = select == NULL ? NULL : select->target_list[0]->res_target->val;
     }
     for (size_t index = from; index < to && !writing->failed; index++) {
-        const char *name = name_of(judge, index + 1);
+        const char *name = subject_column_name(judge, index + 1);
         PgQuery__Node *target =
             name == NULL || *tree == NULL ? NULL : tree_new_target(judge->arena, *tree);
         if (target != NULL)
@@ -302,9 +311,10 @@ static void put_own(struct writing *writing)
     for (size_t i = 0; i < carry->item_count; i++) {
         const struct range_item *item = &carry->items[i];
         for (size_t k = 0; k < item->gives; k++) {
-            const char *column = item->below == NULL ? GUARD_SUBJECT_COLUMN : name_of(judge, k + 1);
+            const char *column =
+                item->below == NULL ? GUARD_SUBJECT_COLUMN : subject_column_name(judge, k + 1);
             bool lists = item->below != NULL && (item->below->lists >> k & 1) != 0;
-            const char *name = name_of(judge, ++index);
+            const char *name = subject_column_name(judge, ++index);
             if (carry->kind == CARRY_ROWS && !carry->copies)
                 put_column(writing, item->emitted, column, name);
             else
@@ -324,6 +334,10 @@ static const char *put_subjects(struct writing *writing)
     put_padding(writing, 0, carry->first);
     put_own(writing);
     put_padding(writing, carry->first + carry->count, carry->total);
+    if (carry->tagged) {
+        put_expression(writing, carry->left ? "true" : "false", SUBJECT_ARM);
+        buf_str(&writing->text, ", ");
+    }
     return written(writing);
 }
 
@@ -337,15 +351,15 @@ static enum status group_by_all(struct judge *judge, const struct carry *carry, 
     size_t shown = subject_shown(carry);
     struct buf text;
     if (tail == SIZE_MAX)
-        return lost(judge, "the end of SELECT DISTINCT", first);
+        return subject_lost(judge, "the end of SELECT DISTINCT", first);
     buf_init(&text, 0);
     buf_str(&text, "\nGROUP BY "); /* a comment may stand before it */
     for (size_t i = 0; i < shown; i++)
-        buf_printf(&text, "%s%zu", i == 0 ? "" : ", ", carry->total + i + 1);
+        buf_printf(&text, "%s%zu", i == 0 ? "" : ", ", subject_hidden(carry) + i + 1);
     buf_byte(&text, ' ');
     const char *clause = text_take(&text, judge->arena);
     const PgQuery__SelectStmt *made =
-        clause == NULL ? NULL : parsed(judge, judge_format(judge, "SELECT%s", clause));
+        clause == NULL ? NULL : subject_parsed(judge, judge_format(judge, "SELECT%s", clause));
     if (made == NULL)
         return judge_no_memory(judge);
     select->n_distinct_clause = 0;
@@ -393,7 +407,7 @@ static enum status carry_level(struct judge *judge, struct carry *carry, size_t 
                                          : subject_carry_out(judge, item->below, end);
     }
     if (status == OK)
-        status = shift_numbers(judge, carry);
+        status = subject_shift_numbers(judge, carry);
     if (status == OK && carry->kind == CARRY_DISTINCT && carry->count > 0)
         status = group_by_all(judge, carry, end);
     return status == OK ? write_targets(judge, carry, end) : status;
@@ -401,15 +415,6 @@ static enum status carry_level(struct judge *judge, struct carry *carry, size_t 
 
 enum status subject_carry_out(struct judge *judge, struct carry *carry, size_t end)
 {
-    if (carry->kind != CARRY_UNION)
-        return carry_level(judge, carry, end);
-    enum status status = shift_numbers(judge, carry);
-    for (size_t i = 0, first = carry->first; i < 2 && status == OK; i++) {
-        struct carry *arm = carry->arms[i];
-        arm->first = first;
-        first += arm->count;
-        arm->total = carry->total;
-        status = subject_carry_out(judge, arm, end);
-    }
-    return status;
+    return carry->kind == CARRY_SET ? subject_set_carry_out(judge, carry, end)
+                                    : carry_level(judge, carry, end);
 }

@@ -28,6 +28,7 @@ class Query:
         """lists: its rows are groups'. unsure: there are groups of groups in it, which may have more patients than are told."""
         self.text, self.truth, self.names, self.subjects, self.exact = text, truth, names, subjects, exact
         self.lists, self.unsure = lists, unsure
+        self.operation = ""  # UNION...
         self.unique = False  # no two rows have the same k: which LIMIT cuts off is the same each time
 
 
@@ -149,7 +150,16 @@ class Statements:
             names.append(outputs[-1].rsplit(" ", 1)[1])
         if mark:
             outputs.append("1 AS " + mark)
-        if self.maybe(0.5):
+        on = same = ""
+        plain = [o.rsplit(" AS ", 1)[0] for o in outputs if " OVER " not in o and o[0] not in "01"]
+        if plain and not star and self.maybe(0.15) and all(s.unique for s in sources):
+            # Of each the first.
+            by = self.one(*plain)
+            number = [o.rsplit(" AS ", 1)[0] for o in outputs].index(by) + 1
+            same = "DISTINCT ON (%s) " % by
+            on = self.one(same, "DISTINCT ON (%d) " % number)
+            tail += " ORDER BY " + ", ".join([by] + [self.one("%s", "%s DESC") % k for k in keys])
+        elif self.maybe(0.5):
             tail += " ORDER BY " + ", ".join(self.one("%s", "%s DESC") % k for k in keys)
             if self.maybe(0.6) and all(s.unique for s in sources):
                 tail += " LIMIT %d" % self.random.randrange(1, 40)
@@ -157,7 +167,7 @@ class Statements:
         subjects = [(s, self.name("s")) for source in sources for s in source.subjects]
         list_ = ", ".join(outputs)
         told = ", ".join(["%s AS %s" % s for s in subjects] or ["NULL AS none"])
-        made = Query("SELECT %s FROM %s%s" % (list_, text, tail), "SELECT %s%s FROM %s%s" % (", ".join(outputs) + ", " if inside else "", told, truth, tail),
+        made = Query("SELECT %s%s FROM %s%s" % (on, list_, text, tail), "SELECT %s%s%s FROM %s%s" % (same, ", ".join(outputs) + ", " if inside else "", told, truth, tail),
                      names, [s[1] for s in subjects], exact, any(s.lists for s in sources), any(s.unsure for s in sources))
         made.unique = len(sources) == 1 and sources[0].unique  # k is the first one's key
         return made
@@ -239,35 +249,53 @@ class Statements:
                      names, [s[1] for s in subjects], exact and (self.groups or not told), bool(told), any(s.lists or s.unsure for s in sources))
 
     def union(self, depth, mark=None):
-        """Two or three arms of the columns k and l; whose they are is one text of each."""
-        texts, truths, subjects, exact, second, arms = [], [], [], True, None, []
+        """A set operation of two or three arms with the columns k and l; whose they are is one text of each."""
+        made, second = None, None
         for _ in range(self.one(2, 2, 3)):
             inner = self.one(self.select, self.grouped)(depth, inside=True)
             alias, second = self.name("u"), second or inner.names[1]
             list_ = "%s.k AS k, %s.%s%s" % (alias, alias, inner.names[1], ", 1 AS " + mark if mark else "")
             list_ = self.one("", "DISTINCT ") * (not inner.subjects) + list_
-            texts.append("SELECT %s FROM (%s) %s" % (list_, inner.text, alias))
             told = ", ".join("%s.%s::text" % (alias, s) for s in inner.subjects)
-            truths.append("SELECT %s, %s FROM (%s) %s" % (list_, "concat_ws(' ', %s)" % told if told else "NULL::text", inner.truth, alias))
-            subjects += inner.subjects
-            arms.append(inner)
-            exact = exact and inner.exact
+            arm = Query("SELECT %s FROM (%s) %s" % (list_, inner.text, alias),
+                        "SELECT %s, %s FROM (%s) %s" % (list_, "concat_ws(' ', %s)" % told if told else "NULL::text", inner.truth, alias),
+                        ["k", second], inner.subjects, inner.exact, inner.lists, inner.unsure)
+            made = arm if made is None else self.both(made, arm, mark)
         name = self.name("s")
-        all_ = not mark or self.maybe(0.8)
-        order = " ORDER BY 1, 2 DESC" if self.maybe(0.4) else ""
-        truth = "SELECT * FROM (%s) z(k, l%s, %s)" % (" UNION ALL ".join(truths), ", m" if mark else "", name)
+        order = self.one(" ORDER BY 1, 2 DESC", " ORDER BY k, %s DESC" % second) if self.maybe(0.4) else ""
+        limit = " LIMIT %d" % self.random.randrange(1, 30) if order and made.unique and self.maybe(0.5) else ""
+        truth = "SELECT * FROM (%s) z(k, l%s, %s)%s%s" % (made.truth, ", m" if mark else "", name, order and " ORDER BY 1, 2 DESC", limit)
         if mark:
             truth = "SELECT %s FROM (%s) y" % (name, truth)
-        text = " UNION ALL ".join(texts) if all_ else self.one(" UNION ", " INTERSECT ", " EXCEPT ").join(texts)
-        return Query(text + order, truth, ["k", second], [name] if subjects else [], exact and (all_ or not subjects),
-                     any(a.lists for a in arms), any(a.unsure for a in arms))
+        return Query(made.text + order + limit, truth, ["k", second], [name] if made.subjects else [], made.exact, made.lists, made.unsure)
+
+    def both(self, left, right, mark):
+        """left OP right. Rows that are there once only are groups of all that are the same."""
+        op = self.one("UNION ALL", "UNION ALL", "UNION ALL", "UNION", "UNION", "INTERSECT", "EXCEPT")
+        first = self.one("%s", "(%s)") if left.operation in ("", op) else "(%s)"
+        text = ("%s%s%s%s%s" % (first, self.one(" ", "\n"), op, self.one(" ", " DISTINCT ") if op != "UNION ALL" else " ", self.one("%s", "(%s)"))) % (left.text, right.text)
+        arms = "SELECT *, 1 FROM (%s) a UNION ALL SELECT *, 2 FROM (%s) b" % (left.truth, right.truth)
+        columns = "k, l, m" if mark else "k, l"
+        if op == "UNION ALL":
+            truth = "SELECT %s, s FROM (%s) z(%s, s, arm)" % (columns, arms, columns)
+        else:
+            having = {"UNION": "", "INTERSECT": " HAVING count(DISTINCT arm) = 2", "EXCEPT": " HAVING max(arm) = 1"}[op]
+            truth = "SELECT %s, string_agg(s, ' ') FROM (%s) z(%s, s, arm) GROUP BY %s%s" % (columns, arms, columns, columns, having)
+        once, subjects = op != "UNION ALL", left.subjects + right.subjects
+        if op == "EXCEPT":
+            subjects = left.subjects
+        untold = op == "EXCEPT" and right.subjects  # who is not among them
+        made = Query(text, truth, left.names, subjects, left.exact and right.exact and not untold and (self.groups or not once or not subjects), left.lists or right.lists or (once and bool(subjects)),
+                     left.unsure or right.unsure or (once and (left.lists or right.lists)))
+        made.operation, made.unique = op, once
+        return made
 
     def aside(self, mark):
         """What is not told in any mission."""
         source = self.table(self.one("patients", "stays", "appointments"))
         column = self.one(*source.columns)
-        text = self.one("SELECT {c} AS {m} FROM {f} UNION SELECT {c} FROM {f}", "SELECT (SELECT count(*) FROM {f}) AS {m}", "SELECT 1 AS {m} WHERE EXISTS (SELECT 1 FROM {f})",
-                        "SELECT DISTINCT ON ({c}) {c} AS {m} FROM {f}", "SELECT DISTINCT count(*) AS {m} FROM {f} GROUP BY {c}")
+        text = self.one("SELECT {c} AS {m} FROM {f} INTERSECT ALL SELECT {c} FROM {f}", "SELECT {c} AS {m} FROM {f} EXCEPT ALL (SELECT {c} FROM {f} LIMIT 1)", "SELECT (SELECT count(*) FROM {f}) AS {m}", "SELECT 1 AS {m} WHERE EXISTS (SELECT 1 FROM {f})",
+                        "SELECT DISTINCT count(*) AS {m} FROM {f} GROUP BY {c}")
         return Query(text.format(c=column, f=source.text, m=mark), "SELECT %s FROM %s" % (source.subjects[0], source.text), [], ["s"], exact=False)
 
     def write(self, mark):
@@ -278,7 +306,14 @@ class Statements:
             return ("INSERT INTO observations AS %s (id, patient_id, stay_id, taken_on, taken_at, practitioner, loinc, label, value, unit) VALUES "
                     "(%d, {patient}, {stay}, '2024-03-01', '2024-03-01 10:00+01', '10000000017', '8310-5', 'x', 37, 'Cel')%s" % (mark, 900000 + low, returning),
                     "SELECT s.patient_id, s.id FROM stays s ORDER BY s.id OFFSET %d LIMIT 1" % (low % 50))
-        kind = self.random.randrange(3)
+        kind = self.random.randrange(4)
+        if kind == 3:
+            # What is locked is what is given.
+            table = self.one("appointments", "patients")
+            where = "%%s.id BETWEEN %d AND %d ORDER BY %%s.%s LIMIT %d" % (low, low + self.random.randrange(1, 60), self.one("id", "id DESC"), self.random.randrange(1, 9))
+            lock = self.one(" FOR UPDATE", " FOR NO KEY UPDATE OF %s" % mark, " FOR SHARE SKIP LOCKED", " FOR UPDATE NOWAIT")
+            return ("SELECT %s FROM %s %s WHERE %s%s" % (self.one("*", mark + ".*", mark + ".id, 1"), table, mark, where % (mark, mark), lock),
+                    "SELECT %s FROM %s a WHERE %s" % ("a.id" if table == "patients" else "a.patient_id", table, where % ("a", "a")))
         if kind == 0:
             where = "%%s.id BETWEEN %d AND %d" % (low, low + self.random.randrange(1, 60))
             return ("UPDATE appointments AS %s SET minutes = minutes + 5 WHERE %s%s" % (mark, where % mark, returning),

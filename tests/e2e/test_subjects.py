@@ -187,7 +187,7 @@ def write(connection, oracle, made, mark, way):
         patients = truth(oracle, asks)
     connection.pgconn.exec_(b"BEGIN")
     result = run(connection, way, sql, mark)
-    assert ("RETURNING" in sql) == (result.nfields > 0), sql
+    assert ("RETURNING" in sql or "SELECT " in sql) == (result.nfields > 0), (sql, result.error_message)
     connection.pgconn.exec_(b"ROLLBACK")
     return sql, patients, True, False
 
@@ -262,6 +262,12 @@ PROTOCOL = {
     "aggregates without parentheses": ["SELECT p.count FROM patients p", "SELECT (SELECT p.count) FROM patients p", "SELECT rank(9) WITHIN GROUP (ORDER BY id) FROM patients"],
     "ORDER BY what is not there": ["SELECT id FROM patients ORDER BY %d" % n for n in (0, -1, 2, 2147483647)],
     "as many columns as there can be": ["SELECT %s FROM patients WHERE id = 4" % ", ".join(["id"] * n) for n in (1663, 1664, 1665)],
+    "rows that are locked": ["BEGIN", *("SELECT %s FROM %s a%s%s%s" % (what, table, where, order, lock) for what in ("*", "a.*, 1", "id AS n, a.*") for table in ("appointments", "patients", "ONLY appointments")
+                                        for where, order in ((" WHERE id < 20", " ORDER BY id"), (" WHERE a.id < 40", " ORDER BY 1 DESC LIMIT 3"))
+                                        for lock in (" FOR UPDATE", " FOR NO KEY UPDATE OF a", " FOR SHARE SKIP LOCKED")),
+                             extended("SELECT * FROM appointments WHERE id < 20 ORDER BY id FOR UPDATE", describe="SP", formats=(1,)) + wire.SYNC,
+                             "SELECT a.id, p.id FROM appointments a JOIN patients p ON p.id = a.patient_id WHERE a.id < 40 ORDER BY a.id FOR UPDATE OF a", "SELECT * FROM (SELECT * FROM appointments WHERE id < 9 ORDER BY id FOR UPDATE) q ORDER BY 1",
+                             "DECLARE c CURSOR FOR SELECT * FROM appointments WHERE id < 20 ORDER BY id FOR UPDATE", "FETCH 2 FROM c", "FETCH ALL FROM c", "ROLLBACK", "SELECT count(*) FROM appointments FOR UPDATE"],
     "writes among others": ["BEGIN; %s; SELECT 1; %s; ROLLBACK" % (CALM, ASKED)],
 }
 
@@ -271,7 +277,46 @@ COUNTS = "SELECT ward_id, count(*) AS n, max(birth_date) FROM patients GROUP BY 
 WARDS = "SELECT DISTINCT sex, ward_id FROM patients ORDER BY 2, sex DESC"
 BOTH_ARMS = "SELECT id, family_name FROM patients WHERE id < 60 UNION ALL SELECT count(*), 'stays' FROM stays UNION ALL (SELECT DISTINCT id, name FROM wards ORDER BY 1 LIMIT 1) ORDER BY 1, 2"
 
+# Set operations whose rows are there once.
+LEFT, RIGHT = "SELECT id, family_name FROM patients WHERE id < 60", "SELECT patient_id AS other, bed FROM stays WHERE id < 90"
+ONCE = "%s UNION %s ORDER BY 1, 2" % (LEFT, RIGHT)
+SETS = [
+    ONCE, "%s UNION DISTINCT %s ORDER BY id, family_name DESC LIMIT 9 OFFSET 2" % (LEFT, RIGHT), "(%s) UNION (%s) ORDER BY 1, 2" % (LEFT, RIGHT),
+    "(%s UNION %s) ORDER BY 1, 2 LIMIT 5" % (LEFT, RIGHT), "((%s) UNION %s) ORDER BY family_name, id" % (LEFT, RIGHT), "%s union -- here\n/* and */ %s -- there\n ORDER BY 2, 1 -- the end" % (LEFT, RIGHT),
+    "SELECT id FROM patients INTERSECT SELECT patient_id FROM stays ORDER BY 1", "SELECT id FROM patients EXCEPT SELECT patient_id FROM stays WHERE ward_id = 1 ORDER BY 1",
+    "SELECT id FROM patients EXCEPT DISTINCT (SELECT patient_id FROM stays INTERSECT DISTINCT SELECT patient_id FROM observations) ORDER BY 1",
+    "SELECT id FROM patients WHERE id < 9 UNION SELECT patient_id FROM stays INTERSECT SELECT patient_id FROM observations ORDER BY 1",
+    "(SELECT id FROM patients WHERE id < 9 UNION SELECT patient_id FROM stays) INTERSECT SELECT patient_id FROM observations ORDER BY 1",
+    "SELECT patient_id FROM stays INTERSECT SELECT patient_id FROM observations UNION SELECT id FROM patients WHERE id < 9 EXCEPT SELECT 4 ORDER BY 1",
+    "SELECT id FROM patients WHERE id < 9 UNION SELECT 1 UNION SELECT 2 UNION (SELECT 3 UNION SELECT patient_id FROM stays WHERE id < 5) ORDER BY 1",
+    "SELECT id FROM patients WHERE id < 9 UNION ALL SELECT 4 UNION SELECT 4 UNION ALL SELECT 4 ORDER BY 1", "(SELECT id FROM patients ORDER BY birth_date, id LIMIT 3) UNION (SELECT patient_id FROM stays ORDER BY id LIMIT 3) ORDER BY 1",
+    "(SELECT id FROM patients WHERE id < 9 UNION SELECT 1 ORDER BY 1 LIMIT 2) UNION SELECT 400 ORDER BY 1", "WITH q AS (SELECT id FROM patients WHERE id < 60) SELECT id FROM q UNION SELECT patient_id FROM stays WHERE id < 9 ORDER BY 1",
+    "WITH q AS (SELECT id FROM patients WHERE id < 60 UNION SELECT 5) SELECT * FROM q ORDER BY 1", "(WITH q AS (SELECT id FROM patients WHERE id < 9) SELECT id FROM q) UNION (WITH q AS (SELECT 4 AS x UNION SELECT 4) SELECT x FROM q) ORDER BY 1",
+    "SELECT * FROM (%s) q JOIN patients p USING (id) WHERE id < 30 ORDER BY 1, 2" % ONCE, "SELECT q.*, p.sex FROM patients p, LATERAL (SELECT p.id UNION SELECT s.id FROM stays s WHERE s.patient_id = p.id) q WHERE p.id < 30 ORDER BY 1, 2",
+    "SELECT q, q.* FROM (%s) q ORDER BY 2, 3" % ONCE, "SELECT count(*) FROM (%s) q" % ONCE, "SELECT DISTINCT family_name FROM (%s) q ORDER BY 1" % ONCE, "SELECT id, (SELECT max(x) FROM (SELECT p.id AS x UNION SELECT 4) q) FROM patients p WHERE id < 9 ORDER BY 1",
+    "SELECT DISTINCT sex FROM patients UNION SELECT DISTINCT ON (1) bed FROM stays ORDER BY 1", "SELECT sex, count(*) FROM patients GROUP BY 1 INTERSECT SELECT sex, count(*) FROM patients GROUP BY sex ORDER BY 1 DESC",
+    "SELECT * FROM wards UNION SELECT * FROM wards ORDER BY 1", "SELECT p.* FROM patients p WHERE id < 9 EXCEPT SELECT p.* FROM patients p WHERE id < 6 ORDER BY 1",
+    "SELECT count(*), max(birth_date), 'x', min(ward_id)::text, CASE WHEN true THEN 1 END, (SELECT 1 AS deep), ARRAY[1], coalesce(1, 2), nullif(1, 2), greatest(1, 2), current_date, EXISTS (SELECT 1), 1 + 1, NULL, (ROW(1, 2)) IS NULL, now() IS NULL, upper('x') COLLATE \"C\" "
+    "FROM patients UNION SELECT 1, NULL, 'x', 'y', 1, 2, ARRAY[2], 3, 4, 5, current_date, true, 6, 'z', false, true, 'u' ORDER BY 1, 3, 4",
+    "SELECT NULL, id FROM patients WHERE id < 20 UNION SELECT 'x', id FROM patients WHERE id < 30 ORDER BY 2, 1", "SELECT 'a' FROM patients UNION SELECT 'b' ORDER BY 1", "SELECT 1.0 AS n, id FROM patients WHERE id < 9 UNION SELECT 1, 2 ORDER BY n, 2",
+    "SELECT 1 AS \"union\", id AS \"ORDER\" FROM patients WHERE id < 9 UNION SELECT 2, 3 ORDER BY \"union\", \"ORDER\"", "SELECT id AS union, sex AS except FROM patients WHERE id < 9 EXCEPT SELECT 4, 'x' ORDER BY 1",
+    "SELECT id FROM patients WHERE id < 60 UNION SELECT id FROM patients WHERE id < 60 ORDER BY id FETCH FIRST 3 ROWS WITH TIES", "SELECT id FROM patients WHERE id < 9 INTERSECT ALL SELECT id FROM patients ORDER BY 1",
+    "SELECT id FROM patients WHERE id < 9 EXCEPT ALL SELECT 4 ORDER BY 1", "VALUES (1) UNION SELECT id FROM patients WHERE id < 9 ORDER BY 1", "TABLE wards UNION TABLE wards ORDER BY 1", "SELECT id FROM patients WHERE id < 0 UNION SELECT patient_id FROM stays WHERE id < 0",
+    # PostgreSQL's to refuse.
+    "SELECT id FROM patients UNION SELECT family_name FROM patients", "SELECT id FROM patients UNION SELECT id, id FROM patients", "SELECT id FROM patients UNION SELECT id FROM patients ORDER BY id + 1",
+    "SELECT id FROM patients UNION SELECT id FROM patients ORDER BY \"1\"", "SELECT id FROM patients UNION SELECT id FROM patients ORDER BY 2", "SELECT id FROM patients UNION SELECT id FROM patients ORDER BY family_name",
+    "SELECT id AS x, id AS x FROM patients UNION SELECT 1, 2 ORDER BY x", "SELECT id FROM patients INTERSECT SELECT id FROM patients ORDER BY 1 FOR UPDATE", "SELECT 1 / (id - id) FROM patients UNION SELECT 1", "SELECT id FROM patients p UNION SELECT p.id",
+]
+
 GROUPED = {
+    **{"set operation %d" % i: [sql] for i, sql in enumerate(SETS)},
+    "set operations by the protocol": [extended(sql, describe=d, formats=f) + wire.SYNC for sql in (ONCE, SETS[6], SETS[7]) for d, f in (("SP", ()), ("P", (1,)), ("", (1,)))],
+    "set operations by name": ["BEGIN", "DECLARE c SCROLL CURSOR FOR " + ONCE, "FETCH 2 FROM c", "FETCH BACKWARD 1 FROM c", "FETCH ALL FROM c", "COMMIT", "PREPARE once AS " + ONCE, "EXECUTE once",
+                               extended("EXECUTE once", describe="SP", formats=(1,)) + wire.SYNC, "DEALLOCATE once", "SELECT 1; %s; SELECT 2; %s; SELECT 3" % (ONCE, SETS[5])],
+    "COPY of set operations": ["COPY (%s) TO STDOUT%s" % (sql, form) for sql in (ONCE, SETS[9], SETS[11]) for form in ("", " (FORMAT csv, HEADER)", " (FORMAT binary)")],
+    "the first of each": ["SELECT DISTINCT ON (ward_id) id, ward_id FROM patients ORDER BY ward_id, id DESC", "SELECT DISTINCT ON (2) id, ward_id FROM patients ORDER BY 2, 1", "SELECT DISTINCT ON (2, sex) * FROM patients ORDER BY 2, sex, id LIMIT 3",
+                          "SELECT DISTINCT ON (ward_id) ward_id, sex, count(*) FROM patients GROUP BY 1, 2 ORDER BY 1, 2", "SELECT DISTINCT ON (2) id FROM patients", "SELECT DISTINCT ON (0) id FROM patients", "SELECT DISTINCT ON (sex) id FROM patients ORDER BY id",
+                          "SELECT DISTINCT ON (s.patient_id) s.patient_id, rank() OVER (ORDER BY s.id) FROM stays s ORDER BY s.patient_id, s.id", "SELECT * FROM (SELECT DISTINCT ON (ward_id) * FROM patients ORDER BY ward_id, id) q ORDER BY 1"],
     "both descriptions": [extended(sql, describe="SP") + wire.SYNC for sql in (COUNTS, WARDS, BOTH_ARMS)],
     "formats": [extended(sql, formats=f, describe=d) + wire.SYNC for sql, f in ((COUNTS, (1,)), (COUNTS, (0, 1, 1)), (WARDS, (1, 0)), (BOTH_ARMS, (1, 1)), (BOTH_ARMS, (0, 1))) for d in ("P", "")],
     "a portal in parts": ["BEGIN", extended(COUNTS, rows=1, portal="a") + wire.execute("a", 1) + wire.execute("a", 0) + wire.SYNC, "COMMIT"],

@@ -125,9 +125,9 @@ SELECT id FROM stays UNION ALL SELECT ward_id FROM patients
 -- subjects: 2
 
 SELECT id FROM stays FOR UPDATE
-=> SELECT id FROM "G:"."public.stays" AS "stays" FOR UPDATE
+=> SELECT "stays"."pgvigil subject" AS "pgvigil subject 1", id FROM "G:"."public.stays!subject" AS "stays" FOR UPDATE
 -- public.stays(id)
--- subjects: 0, open
+-- subjects: 1
 
 SELECT "pgvigil subject" FROM patients
 => refused 42703 column: column "pgvigil subject" does not exist

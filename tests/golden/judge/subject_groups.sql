@@ -49,9 +49,9 @@ SELECT DISTINCT ward_id FROM patients ORDER BY phone
 -- subjects: 0, open
 
 SELECT DISTINCT ON (ward_id) ward_id, phone FROM patients
-=> SELECT DISTINCT ON (ward_id) ward_id, phone FROM "G:"."public.patients" AS "patients"
+=> SELECT DISTINCT ON (ward_id) "patients"."pgvigil subject" AS "pgvigil subject 1", ward_id, phone FROM "G:"."public.patients!subject" AS "patients"
 -- public.patients(ward_id phone)
--- subjects: 0, open
+-- subjects: 1
 
 SELECT DISTINCT (p).* FROM patients p
 => SELECT DISTINCT (p).* FROM "G:"."public.patients" p
@@ -85,14 +85,16 @@ SELECT ward_id FROM patients UNION ALL VALUES (1)
 -- subjects: 0, open
 
 SELECT ward_id FROM patients UNION SELECT id FROM stays
-=> SELECT ward_id FROM "G:"."public.patients" AS "patients" UNION SELECT id FROM "G:"."public.stays" AS "stays"
+=> SELECT CASE WHEN pg_catalog.cardinality(pg_catalog.array_agg(DISTINCT "pgvigil subject rows"."pgvigil subject 1" COLLATE pg_catalog."C")) OPERATOR(pg_catalog.>) 100 THEN '!' ELSE pg_catalog.array_agg(DISTINCT "pgvigil subject rows"."pgvigil subject 1" COLLATE pg_catalog."C")::pg_catalog.text END AS "pgvigil subject 1", CASE WHEN pg_catalog.cardinality(pg_catalog.array_agg(DISTINCT "pgvigil subject rows"."pgvigil subject 2" COLLATE pg_catalog."C")) OPERATOR(pg_catalog.>) 100 THEN '!' ELSE pg_catalog.array_agg(DISTINCT "pgvigil subject rows"."pgvigil subject 2" COLLATE pg_catalog."C")::pg_catalog.text END AS "pgvigil subject 2", "pgvigil subject rows"."1" AS "ward_id" FROM (SELECT "patients"."pgvigil subject" AS "pgvigil subject 1", NULL::pg_catalog.text AS "pgvigil subject 2", ward_id FROM "G:"."public.patients!subject" AS "patients" UNION ALL SELECT NULL::pg_catalog.text AS "pgvigil subject 1", "stays"."pgvigil subject" AS "pgvigil subject 2", id FROM "G:"."public.stays!subject" AS "stays" 
+) AS "pgvigil subject rows"("pgvigil subject 1", "pgvigil subject 2", "1") GROUP BY 3 
 -- public.patients(ward_id) public.stays(id)
--- subjects: 0, open
+-- subjects: 2, lists 1 1
 
 (SELECT ward_id FROM patients UNION SELECT 1) UNION ALL SELECT id FROM stays
-=> (SELECT ward_id FROM "G:"."public.patients" AS "patients" UNION SELECT 1) UNION ALL SELECT id FROM "G:"."public.stays" AS "stays"
+=> (SELECT CASE WHEN pg_catalog.cardinality(pg_catalog.array_agg(DISTINCT "pgvigil subject rows"."pgvigil subject 1" COLLATE pg_catalog."C")) OPERATOR(pg_catalog.>) 100 THEN '!' ELSE pg_catalog.array_agg(DISTINCT "pgvigil subject rows"."pgvigil subject 1" COLLATE pg_catalog."C")::pg_catalog.text END AS "pgvigil subject 1", NULL::pg_catalog.text AS "pgvigil subject 2", "pgvigil subject rows"."1" AS "ward_id" FROM (SELECT "patients"."pgvigil subject" AS "pgvigil subject 1", ward_id FROM "G:"."public.patients!subject" AS "patients" UNION ALL SELECT NULL::pg_catalog.text AS "pgvigil subject 1", 1 
+) AS "pgvigil subject rows"("pgvigil subject 1", "1") GROUP BY 3 ) UNION ALL SELECT NULL::pg_catalog.text AS "pgvigil subject 1", "stays"."pgvigil subject" AS "pgvigil subject 2", id FROM "G:"."public.stays!subject" AS "stays"
 -- public.patients(ward_id) public.stays(id)
--- subjects: 0, open
+-- subjects: 2, lists 1 0
 
 SELECT ward_id FROM patients UNION ALL SELECT DISTINCT practitioner FROM team ORDER BY 0
 => SELECT ward_id FROM "G:"."public.patients" AS "patients" UNION ALL SELECT DISTINCT practitioner FROM "G:"."public.team" AS "team" ORDER BY 0
@@ -206,7 +208,10 @@ SELECT avg(q.n) FROM (SELECT count(*) AS n FROM stays) q
 => refused 0A000 subject: a statement that reads rows without telling whose they are is not supported for role "doctor" in mission "exact"
 
 SELECT ward_id FROM patients UNION SELECT id FROM stays
-=> refused 0A000 subject: a statement that reads rows without telling whose they are is not supported for role "doctor" in mission "exact"
+=> SELECT pg_catalog.array_agg(DISTINCT "pgvigil subject rows"."pgvigil subject 1" COLLATE pg_catalog."C")::pg_catalog.text AS "pgvigil subject 1", pg_catalog.array_agg(DISTINCT "pgvigil subject rows"."pgvigil subject 2" COLLATE pg_catalog."C")::pg_catalog.text AS "pgvigil subject 2", "pgvigil subject rows"."1" AS "ward_id" FROM (SELECT "patients"."pgvigil subject" AS "pgvigil subject 1", NULL::pg_catalog.text AS "pgvigil subject 2", ward_id FROM "G:"."public.patients!subject" AS "patients" UNION ALL SELECT NULL::pg_catalog.text AS "pgvigil subject 1", "stays"."pgvigil subject" AS "pgvigil subject 2", id FROM "G:"."public.stays!subject" AS "stays" 
+) AS "pgvigil subject rows"("pgvigil subject 1", "pgvigil subject 2", "1") GROUP BY 3 
+-- public.patients(ward_id) public.stays(id)
+-- subjects: 2, lists 1 1
 
 # doctor care
 SELECT count(*) FROM stays WHERE patient_id = '7' AND id = '8'
@@ -326,9 +331,10 @@ COPY (SELECT id FROM stays) TO STDOUT (FORMAT csv, DELIMITER 'a')
 -- subjects: 0, open
 
 COPY (SELECT id FROM stays UNION SELECT id FROM stays) TO STDOUT
-=> COPY (SELECT id FROM "G:"."public.stays" AS "stays" UNION SELECT id FROM "G:"."public.stays" AS "stays") TO STDOUT
+=> COPY (SELECT COALESCE('x'::pg_catalog.text OPERATOR(pg_catalog.||) pg_catalog.encode(pg_catalog.convert_to(CASE WHEN pg_catalog.cardinality(pg_catalog.array_agg(DISTINCT "pgvigil subject rows"."pgvigil subject 1" COLLATE pg_catalog."C")) OPERATOR(pg_catalog.>) 100 THEN '!' ELSE pg_catalog.array_agg(DISTINCT "pgvigil subject rows"."pgvigil subject 1" COLLATE pg_catalog."C")::pg_catalog.text END, 'UTF8'), 'hex'), '') AS "pgvigil subject 1", COALESCE('x'::pg_catalog.text OPERATOR(pg_catalog.||) pg_catalog.encode(pg_catalog.convert_to(CASE WHEN pg_catalog.cardinality(pg_catalog.array_agg(DISTINCT "pgvigil subject rows"."pgvigil subject 2" COLLATE pg_catalog."C")) OPERATOR(pg_catalog.>) 100 THEN '!' ELSE pg_catalog.array_agg(DISTINCT "pgvigil subject rows"."pgvigil subject 2" COLLATE pg_catalog."C")::pg_catalog.text END, 'UTF8'), 'hex'), '') AS "pgvigil subject 2", "pgvigil subject rows"."1" AS "id" FROM (SELECT "stays"."pgvigil subject" AS "pgvigil subject 1", NULL::pg_catalog.text AS "pgvigil subject 2", id FROM "G:"."public.stays!subject" AS "stays" UNION ALL SELECT NULL::pg_catalog.text AS "pgvigil subject 1", "stays"."pgvigil subject" AS "pgvigil subject 2", id FROM "G:"."public.stays!subject" AS "stays" 
+) AS "pgvigil subject rows"("pgvigil subject 1", "pgvigil subject 2", "1") GROUP BY 3 ) TO STDOUT
 -- public.stays(id)
--- subjects: 0, open
+-- subjects: 2, lists 1 1
 
 # doctor care
 SELECT s.reason FROM stays s WHERE EXISTS (SELECT 1 FROM stays o WHERE o.patient_id = s.patient_id AND o.id <> s.id)
