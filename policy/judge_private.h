@@ -95,6 +95,8 @@ struct carry {
     bool tagged, left;     /* it is an arm of INTERSECT or EXCEPT, and tells which */
     size_t word;           /* CARRY_SET: the token UNION, INTERSECT or EXCEPT */
     bool windows;          /* it calls window functions */
+    bool writes;           /* INSERT, UPDATE or DELETE: each of its rows is somebody's */
+    bool top;              /* its rows are the statement's */
     bool copies;           /* for COPY TO: its own are written as copy_shape says */
     size_t edit;           /* COPY of a table: the edit that holds the select list; */
     const char *columns;   /* the client's part of it, or NULL: it stands in the client's text */

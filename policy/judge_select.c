@@ -72,10 +72,7 @@ enum status judge_with(struct judge *judge, PgQuery__WithClause *with)
         if (status == OK)
             status = scope_rename(judge, &columns, cte->aliascolnames, cte->n_aliascolnames);
         /* RECURSIVE: it may be its own, by way of others. */
-        struct carry *carry =
-            with->recursive || cte->n_aliascolnames > 0 || !is_select(cte->ctequery)
-                ? NULL
-                : judge->carried;
+        struct carry *carry = with->recursive || cte->n_aliascolnames > 0 ? NULL : judge->carried;
         if (status == OK)
             status = scope_push_cte(judge, cte->ctename, &columns, carry);
         if (status != OK)

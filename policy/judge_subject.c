@@ -130,7 +130,8 @@ enum status subject_note_write(struct judge *judge, PgQuery__Node ***returning, 
                             .target_count = count,
                             .items = level->items,
                             .item_count = level->item_count,
-                            .merges = level->merges};
+                            .merges = level->merges,
+                            .writes = true};
     judge->carried = carry;
     return OK;
 }
@@ -156,7 +157,8 @@ static size_t item_gives(struct judge *judge, const struct carry *carry,
                          const struct range_item *item)
 {
     bool own = item->subject != NULL;
-    bool below = item->below != NULL && item->below->references == 1;
+    bool below = item->below != NULL && item->below->references == 1 &&
+                 (!item->below->writes || subject_loses_nothing(carry));
     if ((!own && !below) || item->hidden || item->aliased || item->emitted == NULL)
         return 0;
     size_t stars = subject_stars_over(carry, item);
@@ -392,6 +394,8 @@ enum status judge_subjects(struct judge *judge, struct verdict_statement *out)
     bool copies = top != NULL && out->kind == STATEMENT_COPY_TO;
     if (copies && !may_be_copied(top, &out->copy))
         top = NULL;
+    if (top != NULL)
+        top->top = true;
     if (top != NULL && !judge->request->sketch && given(judge, top) > 0) {
         if (copies)
             write_for_copy(top);

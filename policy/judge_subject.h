@@ -41,6 +41,8 @@ bool subject_clauses_are_plain(const struct carry *carry);
 const struct carry *subject_first_arm(const struct carry *carry);
 /* An element of GROUP BY that holds others. */
 bool subject_is_nested(const PgQuery__Node *element);
+/* Does each row that it reads become a row of the statement's, or part of one? */
+bool subject_loses_nothing(const struct carry *carry);
 /* Can DISTINCT become GROUP BY? */
 bool subject_distinct_is_told(const struct judge *judge, const struct carry *carry);
 

@@ -4,6 +4,7 @@
  * Stars are to be written out, so that they do not show it; numbers of columns in ORDER BY and
  * GROUP BY are to mean the client's columns; DISTINCT is to mean the same once it is GROUP BY.
  */
+#include "functions.h"
 #include "judge_subject.h"
 
 #include <pgvigil/map.h>
@@ -234,6 +235,57 @@ bool subject_clauses_are_plain(const struct carry *carry)
     return numbers_are_plain(select->sort_clause, select->n_sort_clause, last) &&
            numbers_are_plain(select->distinct_clause, select->n_distinct_clause, last) &&
            groups_are_plain(select, last);
+}
+
+/* ---- what is written in WITH ---- */
+
+/* A column, a constant, a number of a column; an aggregate of such. No function that gives a set:
+ * of an empty one the row is lost. */
+static bool keeps_rows(const PgQuery__Node *node)
+{
+    const PgQuery__Node *value = node;
+    if (value != NULL && value->node_case == PG_QUERY__NODE__NODE_RES_TARGET)
+        value = value->res_target->val;
+    if (value != NULL && value->node_case == PG_QUERY__NODE__NODE_SORT_BY)
+        value = value->sort_by->node;
+    if (value == NULL)
+        return false;
+    if (value->node_case != PG_QUERY__NODE__NODE_FUNC_CALL)
+        return value->node_case == PG_QUERY__NODE__NODE_COLUMN_REF ||
+               value->node_case == PG_QUERY__NODE__NODE_A_CONST;
+    const PgQuery__FuncCall *call = value->func_call;
+    const char *name =
+        call->n_funcname == 0 ? NULL : tree_string(call->funcname[call->n_funcname - 1]);
+    const char *schema = call->n_funcname == 2 ? tree_string(call->funcname[0]) : NULL;
+    bool aggregate = schema != NULL && strcmp(schema, "pg_catalog") == 0 && name != NULL &&
+                     functions_aggregate(name) && call->over == NULL && call->n_agg_order == 0 &&
+                     call->agg_filter == NULL;
+    for (size_t i = 0; aggregate && i < call->n_args; i++)
+        aggregate = call->args[i]->node_case == PG_QUERY__NODE__NODE_COLUMN_REF ||
+                    call->args[i]->node_case == PG_QUERY__NODE__NODE_A_CONST;
+    return aggregate;
+}
+
+static bool all_keep_rows(PgQuery__Node *const *nodes, size_t count)
+{
+    for (size_t i = 0; i < count; i++)
+        if (!keeps_rows(nodes[i]))
+            return false;
+    return true;
+}
+
+/* INSERT, UPDATE and DELETE in WITH write their rows whether or not anybody reads them. */
+bool subject_loses_nothing(const struct carry *carry)
+{
+    const PgQuery__SelectStmt *select = carry->select;
+    bool all = carry->top && select != NULL && carry->item_count == 1 &&
+               carry->kind != CARRY_NOTHING && select->where_clause == NULL &&
+               select->having_clause == NULL && select->limit_count == NULL &&
+               select->limit_offset == NULL &&
+               (select->n_distinct_clause == 0 || carry->kind == CARRY_DISTINCT);
+    return all && all_keep_rows(*carry->targets, *carry->target_count) &&
+           all_keep_rows(select->group_clause, select->n_group_clause) &&
+           all_keep_rows(select->sort_clause, select->n_sort_clause);
 }
 
 /* ---- DISTINCT ---- */

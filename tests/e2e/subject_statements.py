@@ -298,14 +298,34 @@ class Statements:
                         "SELECT DISTINCT count(*) AS {m} FROM {f} GROUP BY {c}")
         return Query(text.format(c=column, f=source.text, m=mark), "SELECT %s FROM %s" % (source.subjects[0], source.text), [], ["s"], exact=False)
 
+    def written(self, mark):
+        """What is written in WITH, and read whole: nobody's row is lost. Or not: (statement, what it asks, exact)."""
+        low = self.random.randrange(600)
+        where = "%%s.id BETWEEN %d AND %d" % (low, low + self.random.randrange(1, 60))
+        inner = "UPDATE appointments AS a SET minutes = minutes + 5 WHERE %s RETURNING %s" % (where % "a", self.one("*", "a.id, a.minutes", "id"))
+        asks = "SELECT a.patient_id FROM appointments a WHERE " + where % "a"
+        if self.pair == "nurse":
+            inner, asks = self.observed("a", low) + " RETURNING " + self.one("*", "a.*", "id, value"), self.stay(low)
+        outer, groups, whole = self.one(("SELECT w.*, 1 AS {m} FROM w", False, True), ("SELECT id, 1 AS {m} FROM w ORDER BY id DESC", False, True), ("SELECT count(*), 1 AS {m} FROM w", True, True),
+                                        ("SELECT DISTINCT id, 1 AS {m} FROM w", True, True), ("SELECT id, max(1), 1 AS {m} FROM w GROUP BY id", True, True),
+                                        ("SELECT id, 1 AS {m} FROM w WHERE id < 9", False, False), ("SELECT id, 1 AS {m} FROM w LIMIT 1", False, False), ("SELECT w.id, 1 AS {m} FROM w JOIN wards ON wards.id = w.id", False, False),
+                                        ("SELECT id, generate_series(1, 0), 1 AS {m} FROM w", False, False), ("SELECT 1 AS {m} FROM (SELECT id FROM w) q", False, False), ("SELECT 1 AS {m}", False, False),
+                                        ("SELECT DISTINCT ON (w.minutes) w.id, 1 AS {m} FROM (SELECT id, 1 AS minutes FROM w) w", False, False))
+        return "WITH w AS (%s) %s" % (inner, outer.format(m=mark)), asks, whole and (self.groups or not groups)
+
+    def observed(self, alias, number):
+        return ("INSERT INTO observations AS %s (id, patient_id, stay_id, taken_on, taken_at, practitioner, loinc, label, value, unit) VALUES "
+                "(%d, {patient}, {stay}, '2024-03-01', '2024-03-01 10:00+01', '10000000017', '8310-5', 'x', 37, 'Cel')" % (alias, 900000 + number))
+
+    def stay(self, number):
+        return "SELECT s.patient_id, s.id FROM stays s ORDER BY s.id OFFSET %d LIMIT 1" % (number % 50)
+
     def write(self, mark):
         """In a transaction that is rolled back; the truth is read before."""
         low = self.random.randrange(600)
         returning = self.one("", " RETURNING {m}.id", " RETURNING *", " RETURNING {m}.id + 1, {m}.*").format(m=mark)
         if self.pair == "nurse":
-            return ("INSERT INTO observations AS %s (id, patient_id, stay_id, taken_on, taken_at, practitioner, loinc, label, value, unit) VALUES "
-                    "(%d, {patient}, {stay}, '2024-03-01', '2024-03-01 10:00+01', '10000000017', '8310-5', 'x', 37, 'Cel')%s" % (mark, 900000 + low, returning),
-                    "SELECT s.patient_id, s.id FROM stays s ORDER BY s.id OFFSET %d LIMIT 1" % (low % 50))
+            return self.observed(mark, low) + returning, self.stay(low)
         kind = self.random.randrange(4)
         if kind == 3:
             # What is locked is what is given.

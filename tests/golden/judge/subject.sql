@@ -259,9 +259,9 @@ DELETE FROM stays s USING team t WHERE t.patient_id = s.id RETURNING s.*
 -- subjects: 1
 
 WITH q AS (DELETE FROM stays RETURNING id) SELECT id FROM q
-=> WITH q AS (DELETE FROM "G:"."public.stays" AS "stays" RETURNING id) SELECT id FROM q
+=> WITH q AS (DELETE FROM "G:"."public.stays!subject" AS "stays" RETURNING "stays"."pgvigil subject" AS "pgvigil subject 1", id) SELECT "q"."pgvigil subject 1" AS "pgvigil subject 1", id FROM q
 -- public.stays(id)
--- subjects: 0, open
+-- subjects: 1
 
 UPDATE stays SET "pgvigil subject" = 'x'
 => refused 42703 column: column "pgvigil subject" of relation "stays" does not exist

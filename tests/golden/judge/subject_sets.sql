@@ -167,3 +167,87 @@ SELECT ward_id FROM patients UNION (SELECT DISTINCT id FROM stays)
 SELECT ward_id FROM patients INTERSECT ALL SELECT 1
 => refused 0A000 subject: a statement that reads rows without telling whose they are is not supported for role "doctor" in mission "exact"
 
+# doctor groups
+WITH w AS (UPDATE stays SET reason = 'x' WHERE id < 9 RETURNING id, reason) SELECT * FROM w ORDER BY id
+=> WITH w AS (UPDATE "G:"."public.stays!subject" AS "stays" SET reason = 'x' WHERE id < 9 RETURNING "stays"."pgvigil subject" AS "pgvigil subject 1", id, reason) SELECT "w"."pgvigil subject 1" AS "pgvigil subject 1", "w"."id", "w"."reason" FROM w ORDER BY id
+-- public.stays(id reason&)
+-- subjects: 1
+
+WITH w AS (DELETE FROM stays WHERE id < 9 RETURNING *) SELECT count(*), w.reason FROM w GROUP BY 2
+=> WITH w AS (DELETE FROM "G:"."public.stays!subject" AS "stays" WHERE id < 9 RETURNING "stays"."pgvigil subject" AS "pgvigil subject 1", "stays"."id", "stays"."patient_id", "stays"."admitted_at", "stays"."reason") SELECT CASE WHEN pg_catalog.cardinality(pg_catalog.array_agg(DISTINCT "w"."pgvigil subject 1" COLLATE pg_catalog."C")) OPERATOR(pg_catalog.>) 100 THEN '!' ELSE pg_catalog.array_agg(DISTINCT "w"."pgvigil subject 1" COLLATE pg_catalog."C")::pg_catalog.text END AS "pgvigil subject 1", pg_catalog.count(*), w.reason FROM w GROUP BY 3
+-- public.stays(id patient_id admitted_at reason)
+-- subjects: 1, lists 1
+
+WITH w AS (UPDATE stays SET reason = 'x' RETURNING id) SELECT DISTINCT id FROM w
+=> WITH w AS (UPDATE "G:"."public.stays!subject" AS "stays" SET reason = 'x' RETURNING "stays"."pgvigil subject" AS "pgvigil subject 1", id) SELECT  CASE WHEN pg_catalog.cardinality(pg_catalog.array_agg(DISTINCT "w"."pgvigil subject 1" COLLATE pg_catalog."C")) OPERATOR(pg_catalog.>) 100 THEN '!' ELSE pg_catalog.array_agg(DISTINCT "w"."pgvigil subject 1" COLLATE pg_catalog."C")::pg_catalog.text END AS "pgvigil subject 1", id FROM w 
+GROUP BY 2 
+-- public.stays(id reason+)
+-- subjects: 1, lists 1
+
+WITH w AS (UPDATE stays SET reason = 'x' RETURNING id) SELECT id FROM w WHERE id < 3
+=> WITH w AS (UPDATE "G:"."public.stays" AS "stays" SET reason = 'x' RETURNING id) SELECT id FROM w WHERE id < 3
+-- public.stays(id reason+)
+-- subjects: 0, open
+
+WITH w AS (UPDATE stays SET reason = 'x' RETURNING id) SELECT id FROM w OFFSET 1
+=> WITH w AS (UPDATE "G:"."public.stays" AS "stays" SET reason = 'x' RETURNING id) SELECT id FROM w OFFSET 1
+-- public.stays(id reason+)
+-- subjects: 0, open
+
+WITH w AS (UPDATE stays SET reason = 'x' RETURNING id) SELECT count(*) FILTER (WHERE id < 3) FROM w
+=> WITH w AS (UPDATE "G:"."public.stays" AS "stays" SET reason = 'x' RETURNING id) SELECT pg_catalog.count(*) FILTER (WHERE id < 3) FROM w
+-- public.stays(id reason+)
+-- subjects: 0, open
+
+WITH w AS (UPDATE stays SET reason = 'x' RETURNING id) SELECT id, generate_series(1, 0) FROM w
+=> WITH w AS (UPDATE "G:"."public.stays" AS "stays" SET reason = 'x' RETURNING id) SELECT id, pg_catalog.generate_series(1, 0) FROM w
+-- public.stays(id reason+)
+-- subjects: 0, open
+
+WITH w AS (UPDATE stays SET reason = 'x' RETURNING id) SELECT w.id FROM w, patients p
+=> WITH w AS (UPDATE "G:"."public.stays" AS "stays" SET reason = 'x' RETURNING id) SELECT "p"."pgvigil subject" AS "pgvigil subject 1", w.id FROM w, "G:"."public.patients!subject" p
+-- public.stays(id reason+) public.patients()
+-- subjects: 1, open
+
+WITH w AS (UPDATE stays SET reason = 'x' RETURNING id) SELECT id FROM (SELECT id FROM w) q
+=> WITH w AS (UPDATE "G:"."public.stays" AS "stays" SET reason = 'x' RETURNING id) SELECT id FROM (SELECT id FROM w) q
+-- public.stays(id reason+)
+-- subjects: 0, open
+
+WITH w AS (UPDATE stays SET reason = 'x' RETURNING id) SELECT id FROM w UNION ALL SELECT 1
+=> WITH w AS (UPDATE "G:"."public.stays" AS "stays" SET reason = 'x' RETURNING id) SELECT id FROM w UNION ALL SELECT 1
+-- public.stays(id reason+)
+-- subjects: 0, open
+
+WITH w AS (UPDATE stays SET reason = 'x' RETURNING id) SELECT id FROM w ORDER BY (SELECT 1)
+=> WITH w AS (UPDATE "G:"."public.stays" AS "stays" SET reason = 'x' RETURNING id) SELECT id FROM w ORDER BY (SELECT 1)
+-- public.stays(id reason+)
+-- subjects: 0, open
+
+WITH w AS (UPDATE stays SET reason = 'x' WHERE patient_id = 7) SELECT 1
+=> WITH w AS (UPDATE "G:"."public.stays" AS "stays" SET reason = 'x' WHERE patient_id = 7) SELECT 1
+-- public.stays(patient_id reason+)
+-- subjects: 0, open $0=7
+
+WITH w AS (DELETE FROM stays WHERE id < 9 RETURNING *) INSERT INTO stays SELECT * FROM w
+=> WITH w AS (DELETE FROM "G:"."public.stays" AS "stays" WHERE id < 9 RETURNING *) INSERT INTO "G:"."public.stays!subject" AS "stays" SELECT * FROM w 
+RETURNING "stays"."pgvigil subject" AS "pgvigil subject 1"
+-- public.stays(id& patient_id& admitted_at& reason&)
+-- subjects: 1, open
+
+WITH w AS (UPDATE stays SET reason = 'x' RETURNING id), v AS (DELETE FROM stays RETURNING id) SELECT id FROM w
+=> WITH w AS (UPDATE "G:"."public.stays!subject" AS "stays" SET reason = 'x' RETURNING "stays"."pgvigil subject" AS "pgvigil subject 1", id), v AS (DELETE FROM "G:"."public.stays" AS "stays" RETURNING id) SELECT "w"."pgvigil subject 1" AS "pgvigil subject 1", id FROM w
+-- public.stays(id reason+)
+-- subjects: 1, open
+
+# doctor care
+WITH w AS (UPDATE stays SET reason = 'x' RETURNING id) SELECT w.* FROM w
+=> WITH w AS (UPDATE "G:"."public.stays!subject" AS "stays" SET reason = 'x' RETURNING "stays"."pgvigil subject" AS "pgvigil subject 1", id) SELECT "w"."pgvigil subject 1" AS "pgvigil subject 1", "w"."id" FROM w
+-- public.stays(id reason+)
+-- subjects: 1
+
+WITH w AS (UPDATE stays SET reason = 'x' RETURNING id) SELECT count(*) FROM w
+=> WITH w AS (UPDATE "G:"."public.stays" AS "stays" SET reason = 'x' RETURNING id) SELECT pg_catalog.count(*) FROM w
+-- public.stays(id reason+)
+-- subjects: 0, open
+
