@@ -107,7 +107,7 @@ enum status guard_visible_columns(const struct guard_request *request,
     if (!guard_governing(request->policy, request->catalog, request->role, request->mission,
                          relation, &table, &rule, &as)) {
         const char *sql = NULL;
-        return guard_view_expand(request, relation, &sql, columns, count, why);
+        return guard_view_expand(request, relation, GUARD_PLAIN, &sql, columns, count, why);
     }
     const char **names = arena_zalloc(request->arena, relation->column_count + 1, sizeof(*names));
     if (names == NULL) {
@@ -138,9 +138,7 @@ enum status guard_definition(const struct policy *policy, const struct catalog *
     if (!guard_governing(policy, catalog, role, mission, relation, &table, &rule, &as)) {
         struct guard_request request = {
             .policy = policy, .catalog = catalog, .role = role, .mission = mission, .arena = arena};
-        return variant != GUARD_PLAIN
-                   ? DENIED
-                   : guard_view_expand(&request, relation, sql, columns, column_count, why);
+        return guard_view_expand(&request, relation, variant, sql, columns, column_count, why);
     }
     if (variant == GUARD_SUBJECT && table->subject == NULL) {
         return DENIED;

@@ -13,12 +13,18 @@
  * outputs that were computed from one. PostgreSQL judges the result again when the guard is made: a
  * mistake ends in an error there, and the guards below it still hold.
  *
+ * Whose rows it shows: a second guard (GUARD_SUBJECT) reads the second guards of what the
+ * definition reads, and shows their subjects as one list. Only of a plain definition, where each
+ * row is of one row of each of these; of any other there is none, and who reads the view is
+ * recorded without the patients.
+ *
  * Trust boundary: anyone who may create a view writes these definitions.
  *
  * Ownership: results stand in the request's arena.
  */
 #include "guard_view.h"
 
+#include "functions.h"
 #include "guard_tree.h"
 
 #include <pgvigil/guard.h>
@@ -37,6 +43,8 @@ struct item {
     const struct catalog_relation *relation;
     const char *const *columns; /* that exist for the pair */
     size_t column_count;
+    bool tells; /* its guard tells whose a row is */
+    bool lists; /* that of several */
 };
 
 struct scope {
@@ -51,8 +59,10 @@ struct expansion {
     const struct scope *scope;
     struct edit *edits;
     size_t edit_count, edit_cap;
-    bool tainted;       /* what was walked reads a hidden column */
-    const char *hidden; /* the last one, for the message */
+    bool tainted;         /* what was walked reads a hidden column */
+    const char *hidden;   /* the last one, for the message */
+    bool subject;         /* for GUARD_SUBJECT */
+    const char *subjects; /* the expression, once FROM was seen */
     enum status status;
     const char *why; /* with ERR_INVALID */
 };
@@ -95,6 +105,31 @@ static bool item_shows(const struct item *item, const char *column)
 
 /* ---- FROM ---- */
 
+/* Whose rows the item's guard tells of. DENIED: they are somebody's, and it cannot tell. */
+static enum status tells(const struct guard_request *below, const struct catalog_relation *relation,
+                         struct item *item)
+{
+    const struct policy_table *table = NULL;
+    const struct policy_rule *rule = NULL;
+    const struct catalog_relation *as = NULL;
+    const char *sql = NULL;
+    const char *why = NULL;
+    const char *const *columns = NULL;
+    size_t count = 0;
+    bool governed = guard_governing(below->policy, below->catalog, below->role, below->mission,
+                                    relation, &table, &rule, &as);
+    if (governed && table->subject == NULL) {
+        return OK; /* about nobody */
+    }
+    item->tells = true;
+    item->lists = !governed;
+    return governed
+               ? guard_definition(below->policy, below->catalog, below->role, below->mission,
+                                  relation, GUARD_SUBJECT, below->arena, &sql, &columns, &count,
+                                  &why)
+               : guard_view_expand(below, relation, GUARD_SUBJECT, &sql, &columns, &count, &why);
+}
+
 static void add_relation(struct expansion *expansion, struct scope *scope,
                          const PgQuery__RangeVar *range)
 {
@@ -125,6 +160,14 @@ static void add_relation(struct expansion *expansion, struct scope *scope,
         fail(expansion, status == ERR_INVALID ? DENIED : status, NULL);
         return;
     }
+    bool only = !range->inh && relation->has_children;
+    if (expansion->subject) {
+        status = tells(&below, relation, &item);
+        if (status != OK || (only && item.tells)) {
+            fail(expansion, status == ERR_MEMORY ? status : DENIED, NULL);
+            return;
+        }
+    }
     struct item *grown = arena_grow(arena, scope->items, scope->count, &scope->cap, sizeof(*grown));
     if (grown == NULL) {
         fail(expansion, ERR_MEMORY, NULL);
@@ -132,10 +175,9 @@ static void add_relation(struct expansion *expansion, struct scope *scope,
     }
     scope->items = grown;
     grown[scope->count++] = item;
-    bool only = !range->inh && relation->has_children;
+    enum guard_variant variant = item.tells ? GUARD_SUBJECT : only ? GUARD_ONLY : GUARD_PLAIN;
     const char *pair = guard_pair_name(request->policy, request->role, request->mission, arena);
-    const char *view =
-        guard_view_name(relation->schema, relation->name, only ? GUARD_ONLY : GUARD_PLAIN, arena);
+    const char *view = guard_view_name(relation->schema, relation->name, variant, arena);
     const char *guard = pair == NULL || view == NULL ? NULL : text_qualified(arena, pair, view);
     if (guard != NULL && range->alias == NULL) {
         struct buf name;
@@ -292,6 +334,10 @@ static void check_function(struct expansion *expansion, const PgQuery__FuncCall 
     }
     bool builtin = call->n_funcname == 1 || strcmp(names[0], "pg_catalog") == 0;
     const char *name = call->n_funcname == 1 ? names[0] : names[1];
+    /* A row that is of many; what a function of the database's reads is not in the text. */
+    if (expansion->subject && (!builtin || functions_aggregate(name) || call->over != NULL)) {
+        fail(expansion, DENIED, NULL);
+    }
     if (builtin ? guard_catalog_function(name)
                 : !policy_function_allowed(request->policy, request->role, request->mission,
                                            names[0], names[1])) {
@@ -326,6 +372,10 @@ static bool visit(const ProtobufCMessage *message, void *data)
         return false;
     }
     if (type == &pg_query__select_stmt__descriptor) {
+        if (expansion->subject) {
+            fail(expansion, DENIED, NULL); /* it reads rows that no output tells of */
+            return false;
+        }
         walk_select(expansion, (const PgQuery__SelectStmt *)message, NULL);
         return false;
     }
@@ -376,6 +426,52 @@ static void check_shape(struct expansion *expansion, const PgQuery__SelectStmt *
     }
 }
 
+/* A list of all of them, in the form that the proxy reads (proxy/subjects.h); NULL: of nobody. */
+static void put_subjects(struct expansion *expansion, const struct scope *scope,
+                         const PgQuery__SelectStmt *select)
+{
+    struct buf lists;
+    struct buf plain;
+    size_t list_count = 0;
+    size_t plain_count = 0;
+    const PgQuery__Node *first = select->n_target_list == 0 ? NULL : select->target_list[0];
+    if (first == NULL || first->node_case != PG_QUERY__NODE__NODE_RES_TARGET ||
+        first->res_target->location < 0 || select->n_group_clause > 0 ||
+        select->having_clause != NULL || select->n_distinct_clause > 0 ||
+        select->n_window_clause > 0) {
+        fail(expansion, DENIED, NULL);
+        return;
+    }
+    buf_init(&lists, 0);
+    buf_init(&plain, 0);
+    for (size_t i = 0; i < scope->count; i++) {
+        const struct item *item = &scope->items[i];
+        struct buf *into = item->lists ? &lists : &plain;
+        size_t *count = item->lists ? &list_count : &plain_count;
+        if (!item->tells) {
+            continue;
+        }
+        buf_str(into, (*count)++ == 0 ? "" : ", ");
+        text_quote_ident(into, item->name);
+        buf_str(into, ".\"" GUARD_SUBJECT_COLUMN "\"");
+    }
+    struct arena *arena = expansion->request->arena;
+    const char *several = text_take(&lists, arena);
+    const char *one = text_take(&plain, arena);
+    const char *array = one == NULL || plain_count == 0
+                            ? "NULL::pg_catalog.text"
+                            : arena_printf(arena, "ARRAY[%s]::pg_catalog.text", one);
+    expansion->subjects = several == NULL || one == NULL || array == NULL ? NULL
+                          : list_count == 0
+                              ? array
+                              : arena_printf(arena, "pg_catalog.concat(%s, %s)", several, array);
+    add_edit(
+        expansion, (size_t)first->res_target->location, 0,
+        expansion->subjects == NULL
+            ? NULL
+            : arena_printf(arena, "%s AS \"" GUARD_SUBJECT_COLUMN "\", ", expansion->subjects));
+}
+
 /*
  * One SELECT. With `hidden` (the view's own), each output column is judged alone and everything
  * else must not read a hidden column; without (a sub-select), all counts for the expression that it
@@ -393,6 +489,9 @@ static void walk_select(struct expansion *expansion, const PgQuery__SelectStmt *
         return;
     }
     expansion->scope = &scope;
+    if (expansion->subject) {
+        put_subjects(expansion, &scope, select);
+    }
     bool any_hidden = false;
     for (size_t i = 0; i < select->n_target_list; i++) {
         bool before = expansion->tainted;
@@ -437,7 +536,10 @@ static int compare_edits(const void *left, const void *right)
 {
     const struct edit *a = left;
     const struct edit *b = right;
-    return a->at < b->at ? -1 : a->at > b->at;
+    if (a->at != b->at) {
+        return a->at < b->at ? -1 : 1;
+    }
+    return a->len < b->len ? -1 : a->len > b->len; /* what is put in stands before */
 }
 
 static const char *compose(struct expansion *expansion, const struct catalog_relation *relation,
@@ -457,6 +559,11 @@ static const char *compose(struct expansion *expansion, const struct catalog_rel
         buf_str(&out, " AS ");
         text_quote_ident(&out, relation->columns[i].name);
         separator = ",\n    ";
+    }
+    if (expansion->subject) {
+        buf_str(&out, separator);
+        text_quote_ident(&out, relation->name);
+        buf_str(&out, ".\"" GUARD_SUBJECT_COLUMN "\" AS \"" GUARD_SUBJECT_COLUMN "\"");
     }
     buf_str(&out, "\nFROM (\n");
     if (expansion->edit_count > 0) {
@@ -478,8 +585,9 @@ static const char *compose(struct expansion *expansion, const struct catalog_rel
     buf_append(&out, expansion->text + done, len - done);
     buf_str(&out, "\n) AS ");
     text_quote_ident(&out, relation->name);
+    buf_str(&out, expansion->subject ? "(\"" GUARD_SUBJECT_COLUMN "\"" : "");
     for (size_t i = 0; i < relation->column_count; i++) {
-        buf_str(&out, i == 0 ? "(" : ", ");
+        buf_str(&out, i == 0 && !expansion->subject ? "(" : ", ");
         text_quote_ident(&out, relation->columns[i].name);
     }
     buf_str(&out, ")");
@@ -541,7 +649,7 @@ static enum status expand(struct expansion *expansion, const struct catalog_rela
     }
     const PgQuery__SelectStmt *select = guard_tree_select(tree);
     bool *hidden = arena_zalloc(arena, relation->column_count + 1, sizeof(*hidden));
-    const char **names = arena_zalloc(arena, relation->column_count + 1, sizeof(*names));
+    const char **names = arena_zalloc(arena, relation->column_count + 2, sizeof(*names));
     if (hidden == NULL || names == NULL) {
         return ERR_MEMORY;
     }
@@ -564,14 +672,18 @@ static enum status expand(struct expansion *expansion, const struct catalog_rela
     if (*count == 0) {
         return DENIED; /* nothing of it is left */
     }
+    if (expansion->subject) {
+        names[(*count)++] = GUARD_SUBJECT_COLUMN;
+    }
     *columns = names;
     *sql = compose(expansion, relation, hidden);
     return expansion->status;
 }
 
 enum status guard_view_expand(const struct guard_request *request,
-                              const struct catalog_relation *relation, const char **sql,
-                              const char *const **columns, size_t *count, const char **why)
+                              const struct catalog_relation *relation, enum guard_variant variant,
+                              const char **sql, const char *const **columns, size_t *count,
+                              const char **why)
 {
     *sql = NULL;
     *columns = NULL;
@@ -592,8 +704,14 @@ enum status guard_view_expand(const struct guard_request *request,
     if (text == NULL) {
         return ERR_MEMORY;
     }
-    struct expansion expansion = {.request = request, .text = text};
-    enum status status = expand(&expansion, relation, sql, columns, count);
+    struct expansion expansion = {
+        .request = request, .text = text, .subject = variant == GUARD_SUBJECT};
+    enum status status =
+        variant == GUARD_ONLY ? DENIED : expand(&expansion, relation, sql, columns, count);
+    /* What is wrong with it was said of the plain one. */
+    if (status == ERR_INVALID && expansion.subject) {
+        status = DENIED;
+    }
     if (status == ERR_INVALID) {
         *why = expansion.why;
     }

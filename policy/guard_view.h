@@ -29,9 +29,11 @@ NODISCARD enum status guard_visible_columns(const struct guard_request *request,
                                             const char *const **columns, size_t *count,
                                             const char **why);
 
-/* The same contract as guard_definition, for a view without a rule. */
+/* The same contract as guard_definition, for a view without a rule. The subject of its
+ * GUARD_SUBJECT is a list; DENIED where not every row tells whose it is. */
 NODISCARD enum status guard_view_expand(const struct guard_request *request,
-                                        const struct catalog_relation *relation, const char **sql,
+                                        const struct catalog_relation *relation,
+                                        enum guard_variant variant, const char **sql,
                                         const char *const **columns, size_t *count,
                                         const char **why);
 

@@ -168,7 +168,8 @@ static size_t item_gives(struct judge *judge, const struct carry *carry,
     size_t gives = own ? 1 : given(judge, item->below);
     bool groups = carry->kind == CARRY_GROUPS || carry->kind == CARRY_DISTINCT;
     /* Of lists of lists nobody could say how long they get. */
-    return groups && !own && item->below->lists != 0 && subject_is_exact(judge) ? 0 : gives;
+    bool lists = own ? item->subject_lists : item->below->lists != 0;
+    return groups && lists && subject_is_exact(judge) ? 0 : gives;
 }
 
 /* May something be put in front of its first column? */
@@ -215,8 +216,9 @@ static uint32_t lists_of(const struct carry *carry)
     size_t at = 0;
     for (size_t i = 0; i < carry->item_count; i++) {
         const struct range_item *item = &carry->items[i];
-        if (item->gives > 0 && item->below != NULL)
-            lists |= item->below->lists << at;
+        if (item->gives > 0)
+            lists |= (item->below == NULL ? (uint32_t)item->subject_lists : item->below->lists)
+                     << at;
         at += item->gives;
     }
     return carry->kind == CARRY_ROWS ? lists : ((uint32_t)1 << carry->count) - 1;

@@ -313,7 +313,8 @@ static void put_own(struct writing *writing)
         for (size_t k = 0; k < item->gives; k++) {
             const char *column =
                 item->below == NULL ? GUARD_SUBJECT_COLUMN : subject_column_name(judge, k + 1);
-            bool lists = item->below != NULL && (item->below->lists >> k & 1) != 0;
+            bool lists =
+                item->below == NULL ? item->subject_lists : (item->below->lists >> k & 1) != 0;
             const char *name = subject_column_name(judge, ++index);
             if (carry->kind == CARRY_ROWS && !carry->copies)
                 put_column(writing, item->emitted, column, name);

@@ -479,7 +479,8 @@ enum status judge_relation(struct judge *judge, PgQuery__RangeVar *var, struct r
     if (status != OK)
         return status;
     item->emitted = alias; /* NULL: the client's own alias */
-    if (guard->variant == GUARD_PLAIN && governed && table->subject != NULL)
+    item->subject_lists = !governed;
+    if (guard->variant == GUARD_PLAIN && (!governed || table->subject != NULL))
         item->subject =
             catalog_guard_for(request->catalog, judge->verdict->pair, relation->oid, GUARD_SUBJECT);
     judge->subjects_read += !governed || table->subject != NULL ? 1 : 0;

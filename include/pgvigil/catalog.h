@@ -73,8 +73,9 @@ struct catalog_relation {
 
 /* A relation's guards beside its own: of ONLY it, and one that also tells whose a row is. */
 enum guard_variant { GUARD_PLAIN = 0, GUARD_ONLY, GUARD_SUBJECT };
-/* What the last column of a GUARD_SUBJECT is called: the rule's `subject` as text. To clients there
- * is no such name, and no column that begins like it ("pgvigil "). */
+/* What the last column of a GUARD_SUBJECT is called: the rule's `subject` as text; of a view
+ * without a rule a list of what its relations tell (proxy/subjects.h), or NULL. To clients there is
+ * no such name, and no column that begins like it ("pgvigil "). */
 #define GUARD_SUBJECT_COLUMN "pgvigil subject"
 
 /* A guard view that is deployed: (pair, relation) -> view. Only those of generations whose digest

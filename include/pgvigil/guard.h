@@ -65,7 +65,8 @@ const char *guard_key_setting(const char *mission, struct arena *arena);
 /*
  * The SELECT that is a guard's body, and the columns it shows (GUARD_SUBJECT's last one tells the
  * subject; DENIED where a row is about nobody). For a view without a rule of its own, the expansion
- * of its definition over guards. DENIED: the relation does not exist for this pair (*why NULL).
+ * of its definition over guards (GUARD_SUBJECT's tells a list; DENIED where a row may be of more
+ * than it can tell). DENIED: the relation does not exist for this pair (*why NULL).
  * ERR_INVALID with *why (a sentence): it should, and cannot (pseudonym on an int, a view that needs
  * its own rule...).
  */

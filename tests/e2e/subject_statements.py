@@ -14,8 +14,10 @@ TABLES = {
     "patients": (("ward_id", "family_name", "birth_date", "postcode"), "id", "{a}.id"),
     "stays": (("ward_id", "admitted_at", "bed"), "patient_id", "{a}.patient_id"),
     "appointments": (("starts_at", "minutes", "status"), "patient_id", "{a}.patient_id"),
+    "patient_stays": (("family_name", "birth_date", "admitted_at"), "patient_id", "{a}.patient_id"),
     "wards": (("name", "beds"), None, None),
 }
+VIEWS = {"patient_stays": "stay_id"}  # without a rule: patients and stays joined; the key
 NURSE = dict(TABLES, **{
     "observations": (("taken_on", "loinc", "value"), "patient_id", "{a}.patient_id"),
     "prescriptions": (("atc", "dose"), "patient_id", "{a}.patient_id"),
@@ -38,7 +40,7 @@ class Source:
     def __init__(self, text, truth, alias, columns, key, link, subjects, exact=True, lists=False, unsure=False):
         self.text, self.truth, self.alias, self.columns = text, truth, alias, columns
         self.lists, self.unsure, self.unique = lists, unsure, True
-        self.key, self.link, self.subjects, self.exact = key, link, subjects, exact
+        self.key, self.link, self.subjects, self.exact, self.view = key, link, subjects, exact, False
 
 
 class Statements:
@@ -67,8 +69,10 @@ class Statements:
         call = alias or name
         schema = self.one("", "public.")
         text = schema + name + ("" if alias is None else self.one(" ", " AS ") + alias)
-        return Source(text, text, call, ["%s.%s" % (call, c) for c in columns], call + ".id", link and "%s.%s" % (call, link),
+        made = Source(text, text, call, ["%s.%s" % (call, c) for c in columns], "%s.%s" % (call, VIEWS.get(name, "id")), link and "%s.%s" % (call, link),
                       [] if subject is None else [subject.format(a=call)])
+        made.view = name in VIEWS
+        return made
 
     def derived(self, depth):
         inner = self.grouped(depth - 1, inside=True) if self.maybe(0.25) else self.union(depth - 1) if self.maybe(0.1) else self.select(depth - 1, inside=True)
@@ -112,7 +116,7 @@ class Statements:
             return "%s IN (%s)" % (at.key, ", ".join(str(self.random.randrange(1, 700)) for _ in range(12))), True
         if kind == 4 and at.link:
             # Rows of the same patient are hers, whose row it is; where the source is no table, nobody says that they are the same.
-            tells = at.subjects == [at.link]
+            tells = at.subjects == [at.link] and not at.view
             form, tied = self.one(("EXISTS (SELECT * FROM stays e WHERE e.patient_id = {l} AND e.ward_id < 3)", True), ("NOT EXISTS (SELECT 1 FROM public.stays e WHERE e.ward_id = 2 AND {l} = e.patient_id)", True),
                                   ("{l} IN (SELECT patient_id FROM stays WHERE ward_id > 1)", True), ("(SELECT count(*) FROM stays e, appointments g WHERE e.patient_id = {l} AND g.patient_id = e.patient_id) > 2", True),
                                   ("{l} NOT IN (SELECT e.patient_id FROM stays e WHERE e.id % 3 = 0)", False),

@@ -113,6 +113,19 @@ static int setup(void **state)
         " SELECT p.id FROM public.patients p WHERE (EXISTS ( SELECT 1 FROM public.stays s WHERE "
         "(p.nir = ''::text)));");
     add(builder, 37, "mat", 'm', "id:bigint", " SELECT patients.id FROM public.patients;");
+    add(builder, 38, "nested", 'v', "pid:bigint id:bigint nir:text",
+        " SELECT j.pid, s.id, p.nir FROM ((public.joined j JOIN public.stays s ON ((s.id = "
+        "j.stay)))"
+        " LEFT JOIN public.patients p ON ((p.id = j.pid))) LIMIT 5;");
+    add(builder, 39, "part", 'v', "id:bigint", " SELECT o.id FROM public.obs_2024 o;");
+    add(builder, 40, "counted", 'v', "n:bigint", " SELECT count(*) AS n FROM public.stays;");
+    add(builder, 41, "ranked", 'v', "n:bigint",
+        " SELECT rank() OVER (ORDER BY stays.id) AS n FROM public.stays;");
+    add(builder, 42, "distinct_ids", 'v', "id:bigint",
+        " SELECT DISTINCT stays.id FROM public.stays;");
+    add(builder, 43, "over_counted", 'v', "n:bigint", " SELECT counted.n FROM public.counted;");
+    add(builder, 44, "of_one", 'v', "id:bigint",
+        " SELECT obs.id FROM ONLY public.obs WHERE (obs.id > 0);");
     assert_int_equal(catalog_finish(builder, &catalog), OK);
     arena = arena_new(0);
     return arena == NULL ? -1 : 0;
@@ -127,11 +140,12 @@ static int teardown(void **state)
     return 0;
 }
 
-static enum status define(const char *name, bool only, const char **sql, const char **why)
+static enum status define(const char *name, enum guard_variant variant, const char **sql,
+                          const char **why)
 {
     const char *const *columns = NULL;
     size_t count = 0;
-    return guard_definition(policy, catalog, 0, 0, catalog_find(catalog, "public", name), only,
+    return guard_definition(policy, catalog, 0, 0, catalog_find(catalog, "public", name), variant,
                             arena, sql, &columns, &count, why);
 }
 
@@ -164,11 +178,11 @@ static void golden(const char *file, const char *made)
     assert_string_equal(text, known);
 }
 
-static void defines(const char *name, bool only, const char *file)
+static void defines(const char *name, enum guard_variant variant, const char *file)
 {
     const char *sql = NULL;
     const char *why = NULL;
-    enum status status = define(name, only, &sql, &why);
+    enum status status = define(name, variant, &sql, &why);
     if (status != OK) {
         print_message("%s: %s\n", name, why == NULL ? "closed" : why);
     }
@@ -180,7 +194,7 @@ static void refuses(const char *name, const char *word)
 {
     const char *sql = NULL;
     const char *why = NULL;
-    assert_int_equal(define(name, false, &sql, &why), ERR_INVALID);
+    assert_int_equal(define(name, GUARD_PLAIN, &sql, &why), ERR_INVALID);
     assert_null(sql);
     if (strstr(why, word) == NULL) {
         print_message("%s: %s\n", name, why);
@@ -249,11 +263,11 @@ static void governing_child_follows_its_parent_unless_a_rule_names_it(void **sta
 static void definition_of_a_table_shows_masks_and_filters(void **state)
 {
     (void)state;
-    defines("patients", false, "patients.sql");
-    defines("stays", false, "stays.sql");
-    defines("labs", false, "labs.sql");
-    defines("obs", true, "obs_only.sql");
-    defines("obs_other", false, "obs_other.sql");
+    defines("patients", GUARD_PLAIN, "patients.sql");
+    defines("stays", GUARD_PLAIN, "stays.sql");
+    defines("labs", GUARD_PLAIN, "labs.sql");
+    defines("obs", GUARD_ONLY, "obs_only.sql");
+    defines("obs_other", GUARD_PLAIN, "obs_other.sql");
 }
 
 static void definition_of_a_column_added_later_is_not_there(void **state)
@@ -261,16 +275,34 @@ static void definition_of_a_column_added_later_is_not_there(void **state)
     (void)state;
     const char *sql = NULL;
     const char *why = NULL;
-    assert_int_equal(define("patients", false, &sql, &why), OK);
+    assert_int_equal(define("patients", GUARD_PLAIN, &sql, &why), OK);
     assert_null(strstr(sql, "later"));
 }
 
 static void definition_of_a_view_is_expanded_over_guards(void **state)
 {
     (void)state;
-    defines("joined", false, "joined.sql");
-    defines("bare", false, "bare.sql");
-    defines("in_exists", false, "in_exists.sql");
+    defines("joined", GUARD_PLAIN, "joined.sql");
+    defines("bare", GUARD_PLAIN, "bare.sql");
+    defines("in_exists", GUARD_PLAIN, "in_exists.sql");
+}
+
+/* Of a view without a rule: all that its row is made of. */
+static void definition_of_a_view_tells_whose_a_row_is(void **state)
+{
+    (void)state;
+    defines("joined", GUARD_SUBJECT, "joined_subject.sql");
+    defines("bare", GUARD_SUBJECT, "bare_subject.sql");
+    defines("nested", GUARD_SUBJECT, "nested_subject.sql");
+    defines("part", GUARD_SUBJECT, "part_subject.sql");
+    static const char *const untold[] = {"in_exists", "counted",      "ranked", "distinct_ids",
+                                         "grouped",   "over_counted", "of_one", "closed"};
+    for (size_t i = 0; i < sizeof(untold) / sizeof(untold[0]); i++) {
+        const char *sql = NULL;
+        const char *why = NULL;
+        assert_int_equal(define(untold[i], GUARD_SUBJECT, &sql, &why), DENIED);
+        assert_null(sql);
+    }
 }
 
 static void definition_of_a_view_by_something_hidden_is_refused_by_name(void **state)
@@ -295,11 +327,11 @@ static void definition_of_what_has_no_rule_is_denied(void **state)
     (void)state;
     const char *sql = NULL;
     const char *why = NULL;
-    assert_int_equal(define("secret", false, &sql, &why), DENIED);
-    assert_int_equal(define("closed", false, &sql, &why), DENIED);
-    assert_int_equal(define("mat", false, &sql, &why), DENIED);
+    assert_int_equal(define("secret", GUARD_PLAIN, &sql, &why), DENIED);
+    assert_int_equal(define("closed", GUARD_PLAIN, &sql, &why), DENIED);
+    assert_int_equal(define("mat", GUARD_PLAIN, &sql, &why), DENIED);
     /* Its only column is computed from a hidden one. */
-    assert_int_equal(define("over", false, &sql, &why), DENIED);
+    assert_int_equal(define("over", GUARD_PLAIN, &sql, &why), DENIED);
     assert_null(sql);
 }
 
@@ -379,6 +411,7 @@ static void *run(void *result)
         cmocka_unit_test(definition_of_a_table_shows_masks_and_filters),
         cmocka_unit_test(definition_of_a_column_added_later_is_not_there),
         cmocka_unit_test(definition_of_a_view_is_expanded_over_guards),
+        cmocka_unit_test(definition_of_a_view_tells_whose_a_row_is),
         cmocka_unit_test(definition_of_a_view_by_something_hidden_is_refused_by_name),
         cmocka_unit_test(definition_of_what_has_no_rule_is_denied),
         cmocka_unit_test(definition_that_would_change_its_meaning_is_refused),
