@@ -166,7 +166,7 @@ static enum status one_statement(struct judge *judge, const PgQuery__RawStmt *ra
     judge->foreign_type = false;
     judge->foreign_operator = NULL;
     judge->carried = NULL;
-    judge->subjects_read = judge->subjects_carried = judge->told = 0;
+    judge->subjects_read = judge->subjects_carried = judge->sets = 0;
     judge->subjects_mixed = false;
     judge->ties = NULL;
     judge->tie_count = judge->tie_cap = judge->tie_work = 0;

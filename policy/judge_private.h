@@ -92,9 +92,9 @@ struct carry {
     struct carry *arms[2]; /* CARRY_SET */
     bool pads;             /* a constant more in its select list changes nothing */
     bool once;             /* CARRY_SET: each row once, collected as judge_subject_set.c says */
-    bool flat;             /* CARRY_SET: a UNION in one that does that for it */
     bool tagged, left;     /* it is an arm of INTERSECT or EXCEPT, and tells which */
     size_t word;           /* CARRY_SET: the token UNION, INTERSECT or EXCEPT */
+    size_t leaves;         /* SELECTs whose lists are its rows */
     bool windows;          /* it calls window functions */
     bool writes;           /* INSERT, UPDATE or DELETE: each of its rows is somebody's */
     bool top;              /* its rows are the statement's */
@@ -188,7 +188,7 @@ struct judge {
     struct verdict_named *named;
     size_t named_count, named_cap, named_work;
     size_t told;        /* columns that stars are written out as, for that */
-    unsigned sets;      /* set operations that are written anew */
+    size_t sets;        /* set operations that are written anew */
     size_t work;        /* names compared, see judge_work */
     size_t copied;      /* bytes of the client's text that are sent twice */
     unsigned reg_casts; /* rewritten so far */

@@ -26,8 +26,8 @@
 
 /* Hidden columns of one statement. */
 #define SUBJECTS_MAX 16
-/* Of one statement: what stars may be written out as. */
-#define STARS_COLUMNS_MAX ((size_t)10000)
+/* Constants in the place of others' subjects, of one set operation. */
+#define PADDING_MAX ((size_t)4000)
 /* Of a text with window functions or lists in GROUP BY: what these sort and group by counts for
  * PostgreSQL's limit of columns, too. */
 #define LISTS_TOKENS_MAX ((size_t)1500)
@@ -271,10 +271,17 @@ static size_t level_gives(struct judge *judge, struct carry *carry)
             narrow(item->below);
     }
     judge->told += star && carry->count > 0 ? shown : 0;
-    if (carry->count > SUBJECTS_MAX || carry->count > room || judge->told > STARS_COLUMNS_MAX)
+    if (carry->count > SUBJECTS_MAX || carry->count > room || judge->told > SUBJECT_COLUMNS_MAX)
         give_nothing(carry);
     carry->lists = lists_of(carry);
     return carry->count;
+}
+
+/* Is what it gives collected once more in a set operation above it? Not of one right below: for
+ * each of its rows there is one above it, but for what types tell apart. */
+static bool collects_lists(const struct carry *arm)
+{
+    return arm->lists != 0 && !arm->once;
 }
 
 /* Of rows that are there once only, subjects are collected as of groups. */
@@ -282,23 +289,10 @@ static bool may_be_collected(struct judge *judge, struct carry *carry)
 {
     if (carry->select->all)
         return false; /* INTERSECT ALL, EXCEPT ALL: as often as the arms have them */
-    if (carry->lists != 0 && subject_is_exact(judge))
-        return false; /* as item_gives has it */
+    for (size_t i = 0; i < 2; i++)
+        if (collects_lists(carry->arms[i]) && subject_is_exact(judge))
+            return false; /* as item_gives has it */
     return subject_bound(judge) > 0 && !reads_catalogs(judge) && subject_set_is_told(judge, carry);
-}
-
-/* A UNION in a UNION: which rows are the same is the outer one's to see. */
-static void flatten(const struct carry *carry)
-{
-    for (size_t i = 0; i < 2; i++) {
-        struct carry *arm = carry->arms[i];
-        const PgQuery__SelectStmt *select = arm->select;
-        arm->flat = carry->select->op == PG_QUERY__SET_OPERATION__SETOP_UNION &&
-                    (carry->flat || !carry->select->all) && arm->kind == CARRY_SET &&
-                    select->op == PG_QUERY__SET_OPERATION__SETOP_UNION &&
-                    select->n_sort_clause == 0 && select->limit_count == NULL &&
-                    select->limit_offset == NULL;
-    }
 }
 
 /* Its rows are of nobody's, as far as is told: guards stay those without a subject. */
@@ -314,7 +308,6 @@ static void keep_silent(struct carry *carry)
  * it, none of the set operation does. */
 static size_t set_gives(struct judge *judge, struct carry *carry)
 {
-    flatten(carry);
     size_t left = given(judge, carry->arms[0]);
     size_t right = given(judge, carry->arms[1]);
     /* A row of EXCEPT tells who is not among the second arm's, and none of those tells it. */
@@ -326,23 +319,27 @@ static size_t set_gives(struct judge *judge, struct carry *carry)
     carry->count = 0;
     carry->lists = 0;
     carry->once = false;
+    carry->leaves = carry->arms[0]->leaves + carry->arms[1]->leaves;
     carry->pads = carry->arms[0]->pads && carry->arms[1]->pads &&
-                  subject_clauses_are_plain(carry) && left + right <= SUBJECTS_MAX;
+                  subject_clauses_are_plain(carry) && left + right <= SUBJECTS_MAX &&
+                  carry->leaves * (left + right) <= PADDING_MAX;
     if (!carry->pads || left + right == 0)
         return 0;
     carry->count = left + right;
     carry->lists = carry->arms[0]->lists | (right == 0 ? 0 : carry->arms[1]->lists << left);
-    carry->once = !all && !carry->flat;
-    for (size_t i = 0; i < 2 && carry->once; i++)
-        if (carry->arms[i]->lists != 0)
-            narrow(carry->arms[i]);
-    if (all || (!carry->once ? subject_set_word(judge, carry) : may_be_collected(judge, carry))) {
-        carry->lists = carry->once ? ((uint32_t)1 << carry->count) - 1 : carry->lists;
+    if (all)
         return carry->count;
+    if (!may_be_collected(judge, carry)) {
+        carry->pads = false;
+        carry->count = 0;
+        return 0;
     }
-    carry->pads = carry->once = false;
-    carry->count = 0;
-    return 0;
+    carry->once = true;
+    carry->lists = ((uint32_t)1 << carry->count) - 1;
+    for (size_t i = 0; i < 2; i++)
+        if (collects_lists(carry->arms[i]))
+            narrow(carry->arms[i]);
+    return carry->count;
 }
 
 static size_t given(struct judge *judge, struct carry *carry)
@@ -350,6 +347,7 @@ static size_t given(struct judge *judge, struct carry *carry)
     size_t gives = carry->kind == CARRY_SET ? set_gives(judge, carry)
                    : carry->targets != NULL ? level_gives(judge, carry)
                                             : 0; /* of a set operation that locks */
+    carry->leaves = carry->kind == CARRY_SET ? carry->leaves : 1;
     carry->first = 0;
     carry->total = gives;
     return gives;

@@ -9,6 +9,8 @@
 
 /* PostgreSQL's own limit of a select list. */
 #define TARGETS_MAX ((size_t)1664)
+/* Of one text: what stars may be written out as, and columns of set operations. */
+#define SUBJECT_COLUMNS_MAX ((size_t)10000)
 
 /* judge_subject_list.c */
 /* The star that a target is, or NULL. */
@@ -47,8 +49,6 @@ bool subject_loses_nothing(const struct carry *carry);
 bool subject_distinct_is_told(const struct judge *judge, const struct carry *carry);
 
 /* judge_subject_set.c */
-/* Finds the word between the arms (carry->word). */
-bool subject_set_word(const struct judge *judge, struct carry *carry);
 /* Can it be written so that each row tells of all that it is made of? */
 bool subject_set_is_told(struct judge *judge, struct carry *carry);
 /* Writes it, its arms included. `end`: where the statement ends. */
@@ -60,10 +60,10 @@ uint64_t subject_bound(const struct judge *judge);
 /* Must a record name everybody? The bound does not hold then. */
 bool subject_is_exact(const struct judge *judge);
 /* judge_subject_list.c */
-/* Is the token a name, behind AS or a dot, whatever word it is? */
-bool subject_is_name(const struct token_list *list, size_t index);
+/* Is the token this reserved word, and no name behind AS or a dot? */
+bool subject_is_word(const struct token_list *list, size_t index, int word);
 /* Does a level end with this token, or its clauses behind WHERE, GROUP BY and WINDOW begin? */
-bool subject_ends_level(int kind);
+bool subject_ends_level(const struct token_list *list, size_t index);
 /* The byte where the clauses behind WHERE begin, or the level ends; SIZE_MAX: it was not found.
  * `end`: where the statement does. */
 size_t subject_tail(const struct judge *judge, const struct carry *carry, size_t end);

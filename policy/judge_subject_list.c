@@ -338,23 +338,33 @@ static bool sorts_by_output(const struct carry *carry)
     return true;
 }
 
-bool subject_ends_level(int kind)
+/* Words that are reserved are names there only. */
+static bool is_name(const struct token_list *list, size_t index)
 {
+    int before = index == 0 ? 0 : list->tokens[index - 1].kind;
+    return before == PG_QUERY__TOKEN__AS || before == PG_QUERY__TOKEN__ASCII_46;
+}
+
+bool subject_is_word(const struct token_list *list, size_t index, int word)
+{
+    return list->tokens[index].kind == word && !is_name(list, index);
+}
+
+bool subject_ends_level(const struct token_list *list, size_t index)
+{
+    int kind = list->tokens[index].kind;
+    int next = index + 1 < list->count ? list->tokens[index + 1].kind : 0;
     static const int ends[] = {
         PG_QUERY__TOKEN__ASCII_59, PG_QUERY__TOKEN__UNION, PG_QUERY__TOKEN__INTERSECT,
         PG_QUERY__TOKEN__EXCEPT,   PG_QUERY__TOKEN__ORDER, PG_QUERY__TOKEN__LIMIT,
         PG_QUERY__TOKEN__OFFSET,   PG_QUERY__TOKEN__FETCH, PG_QUERY__TOKEN__FOR};
+    if (is_name(list, index) ||
+        (kind == PG_QUERY__TOKEN__FOR && next == PG_QUERY__TOKEN__ASCII_40)) /* COLLATION FOR ( */
+        return false;
     for (size_t i = 0; i < sizeof(ends) / sizeof(ends[0]); i++)
         if (kind == ends[i])
             return true;
     return false;
-}
-
-/* Words that are reserved are names there only. */
-bool subject_is_name(const struct token_list *list, size_t index)
-{
-    int before = index == 0 ? 0 : list->tokens[index - 1].kind;
-    return before == PG_QUERY__TOKEN__AS || before == PG_QUERY__TOKEN__ASCII_46;
 }
 
 size_t subject_tail(const struct judge *judge, const struct carry *carry, size_t end)
@@ -364,8 +374,7 @@ size_t subject_tail(const struct judge *judge, const struct carry *carry, size_t
     size_t depth = 0;
     for (; index < list->count && list->tokens[index].start < end; index++) {
         int kind = list->tokens[index].kind;
-        if (depth == 0 && (kind == PG_QUERY__TOKEN__ASCII_41 ||
-                           (subject_ends_level(kind) && !subject_is_name(list, index))))
+        if (depth == 0 && (kind == PG_QUERY__TOKEN__ASCII_41 || subject_ends_level(list, index)))
             return list->tokens[index].start;
         if (kind == PG_QUERY__TOKEN__ASCII_40 || kind == PG_QUERY__TOKEN__ASCII_91)
             depth++;

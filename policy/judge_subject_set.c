@@ -8,15 +8,17 @@
  *
  * is sent as groups of what both arms give, whose subjects are collected:
  *
- *     SELECT <collected>, q."1" AS id FROM (A' UNION ALL B') AS q("pgvigil subject 1", ..., "1")
- *         GROUP BY 2 ORDER BY 2
+ *     SELECT <collected>, q."pgvigil 1" AS id FROM (A' UNION ALL B')
+ *         AS q("pgvigil subject 1", ..., "pgvigil 1")
+ *     GROUP BY 2 ORDER BY 2
  *
  * A row of INTERSECT is in both arms, one of EXCEPT in the first only: each arm tells which it is,
  * and HAVING asks for that. Of the second arm of EXCEPT nothing is carried: the rows that are left
  * tell who is not in it.
  *
- * A UNION in a UNION is one of ALL: which rows are the same is seen further out. Which comes of
- * those that are equal and yet not the same (1.0, 1.00) PostgreSQL leaves open in either form.
+ * A UNION in a UNION is written anew by itself, as the outer one's types may tell apart what the
+ * inner one's call equal. Which comes of those that are equal and yet not the same (1.0, 1.00)
+ * PostgreSQL leaves open in either form.
  *
  * Where a set operation begins and ends is told by its words and parentheses, which verify.c holds
  * against the tree.
@@ -27,8 +29,12 @@
 #include <string.h>
 
 /* Of one statement: each is looked for in the text. */
-#define SETS_MAX 8U
-#define ROWS     "\"" GUARD_SUBJECT_COLUMN " rows\""
+#define SETS_MAX ((size_t)8)
+/* Elements of ORDER BY times columns. */
+#define SORTS_MAX ((size_t)20000)
+/* No client can write such names: LIMIT, which looks at FROM, finds none. */
+#define COLUMN "pgvigil %zu"
+#define ROWS   "\"" GUARD_SUBJECT_COLUMN " rows\""
 
 /* ---- its place ---- */
 
@@ -52,10 +58,12 @@ static bool closes(int kind)
     return kind == PG_QUERY__TOKEN__ASCII_41 || kind == PG_QUERY__TOKEN__ASCII_93;
 }
 
-static bool is_word(int kind)
+static int word_of(const struct carry *carry)
 {
-    return kind == PG_QUERY__TOKEN__UNION || kind == PG_QUERY__TOKEN__INTERSECT ||
-           kind == PG_QUERY__TOKEN__EXCEPT;
+    return carry->select->op == PG_QUERY__SET_OPERATION__SETOP_UNION ? PG_QUERY__TOKEN__UNION
+           : carry->select->op == PG_QUERY__SET_OPERATION__SETOP_EXCEPT
+               ? PG_QUERY__TOKEN__EXCEPT
+               : PG_QUERY__TOKEN__INTERSECT;
 }
 
 static const struct carry *last_arm(const struct carry *carry)
@@ -85,14 +93,15 @@ static size_t select_of(const struct judge *judge, const struct carry *level)
     return SIZE_MAX;
 }
 
-bool subject_set_word(const struct judge *judge, struct carry *carry)
+/* The word between the arms. */
+static bool find_word(const struct judge *judge, struct carry *carry)
 {
     size_t index = select_of(judge, subject_first_arm(carry->arms[1]));
     size_t depth = 0;
     /* Outwards, through the parentheses and the WITH in them that the second arm may stand in. */
     while (index != SIZE_MAX && index > 0) {
         int kind = kind_at(judge, --index);
-        if (depth == 0 && is_word(kind) && !subject_is_name(&judge->tokens, index)) {
+        if (depth == 0 && subject_is_word(&judge->tokens, index, word_of(carry))) {
             carry->word = index;
             return true;
         }
@@ -125,8 +134,7 @@ static bool find_extent(const struct judge *judge, const struct carry *carry, si
     size_t index = carry->word + 1;
     for (; index < list->count && list->tokens[index].start < end; index++) {
         int kind = kind_at(judge, index);
-        if (depth == 0 && (closes(kind) || (index > last && subject_ends_level(kind) &&
-                                            !subject_is_name(list, index))))
+        if (depth == 0 && (closes(kind) || (index > last && subject_ends_level(list, index))))
             break;
         depth += opens(kind) ? 1 : 0;
         depth -= closes(kind) ? 1 : 0;
@@ -164,6 +172,8 @@ static const char **names_of(struct judge *judge, const struct carry *carry, siz
 static bool sorts_by_columns(struct judge *judge, const struct carry *carry, size_t shown)
 {
     const PgQuery__SelectStmt *select = carry->select;
+    if (select->n_sort_clause * shown > SORTS_MAX)
+        return false; /* each is looked for among all */
     const char **names = select->n_sort_clause == 0 ? NULL : names_of(judge, carry, shown);
     for (size_t i = 0; i < select->n_sort_clause; i++) {
         const PgQuery__Node *element = select->sort_clause[i];
@@ -184,11 +194,17 @@ static bool sorts_by_columns(struct judge *judge, const struct carry *carry, siz
 bool subject_set_is_told(struct judge *judge, struct carry *carry)
 {
     size_t shown = subject_shown(subject_first_arm(carry));
+    /* What PostgreSQL says of arms that do not match, and of collations that differ, it would say
+     * of UNION ALL and of GROUP BY. */
+    if (subject_shown(subject_first_arm(carry->arms[1])) != shown ||
+        tree_holds(&carry->select->base, &pg_query__collate_clause__descriptor))
+        return false;
     if (++judge->sets > SETS_MAX || shown == SIZE_MAX || shown == 0 ||
         shown + carry->count + 1 + carry->select->n_sort_clause > TARGETS_MAX)
         return false;
     struct extent extent;
-    return subject_set_word(judge, carry) &&
+    judge->told += shown;
+    return judge->told <= SUBJECT_COLUMNS_MAX && find_word(judge, carry) &&
            find_extent(judge, carry, judge->request->len, &extent) &&
            sorts_by_columns(judge, carry, shown);
 }
@@ -222,7 +238,7 @@ static void put_list(struct buf *text, struct judge *judge, const struct carry *
     if (carry->tagged)
         buf_printf(text, "%s AS \"" SUBJECT_ARM "\", ", carry->left ? "true" : "false");
     for (size_t i = 0; i < shown; i++) {
-        buf_printf(text, "%s" ROWS ".\"%zu\" AS ", i == 0 ? "" : ", ", i + 1);
+        buf_printf(text, "%s" ROWS ".\"" COLUMN "\" AS ", i == 0 ? "" : ", ", i + 1);
         text_quote_ident(text, names[i]);
     }
     buf_str(text, " FROM (");
@@ -240,7 +256,7 @@ static void put_groups(struct buf *text, struct judge *judge, const struct carry
     }
     buf_str(text, tags ? "\"" SUBJECT_ARM "\", " : "");
     for (size_t i = 0; i < shown; i++)
-        buf_printf(text, "%s\"%zu\"", i == 0 ? "" : ", ", i + 1);
+        buf_printf(text, "%s\"" COLUMN "\"", i == 0 ? "" : ", ", i + 1);
     for (size_t i = 0; i < shown; i++)
         buf_printf(text, "%s%zu", i == 0 ? ") GROUP BY " : ", ", subject_hidden(carry) + i + 1);
     if (carry->select->op == PG_QUERY__SET_OPERATION__SETOP_INTERSECT)
@@ -347,16 +363,8 @@ static enum status wrap(struct judge *judge, struct carry *carry, size_t end)
 
 enum status subject_set_carry_out(struct judge *judge, struct carry *carry, size_t end)
 {
-    bool becomes_all = carry->flat && carry->count > 0 && !carry->select->all;
     enum status status = subject_shift_numbers(judge, carry);
     if (status != OK)
         return status;
-    if (carry->once)
-        return wrap(judge, carry, end);
-    status = carry_arms(judge, carry, end);
-    if (status == OK && becomes_all) {
-        status = keep_all(judge, carry);
-        carry->select->all = true;
-    }
-    return status;
+    return carry->once ? wrap(judge, carry, end) : carry_arms(judge, carry, end);
 }

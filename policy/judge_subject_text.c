@@ -186,8 +186,14 @@ static void put_expression(struct writing *writing, const char *expression, cons
 const char *subject_collected(struct judge *judge, const struct carry *carry, const char *column,
                               bool lists)
 {
-    const char *all = judge_format(judge, "pg_catalog.%s(DISTINCT %s COLLATE pg_catalog.\"C\"%s)",
-                                   lists ? "string_agg" : "array_agg", column, lists ? ", ''" : "");
+    const char *all =
+        lists
+            ? judge_format(judge, "pg_catalog.string_agg(DISTINCT %s COLLATE pg_catalog.\"C\", '')",
+                           column)
+            : judge_format(judge,
+                           "pg_catalog.array_agg(DISTINCT %s COLLATE pg_catalog.\"C\") "
+                           "FILTER (WHERE %s IS NOT NULL)",
+                           column, column);
     unsigned long long bound = subject_bound(judge);
     if (all == NULL || subject_is_exact(judge))
         return all == NULL ? NULL

@@ -307,6 +307,9 @@ SETS = [
     # PostgreSQL's to refuse.
     "SELECT id FROM patients UNION SELECT family_name FROM patients", "SELECT id FROM patients UNION SELECT id, id FROM patients", "SELECT id FROM patients UNION SELECT id FROM patients ORDER BY id + 1",
     "SELECT id FROM patients UNION SELECT id FROM patients ORDER BY \"1\"", "SELECT id FROM patients UNION SELECT id FROM patients ORDER BY 2", "SELECT id FROM patients UNION SELECT id FROM patients ORDER BY family_name",
+    "SELECT id FROM patients INTERSECT SELECT id, id FROM patients", "SELECT id FROM patients EXCEPT SELECT 1, 2", "SELECT id FROM patients UNION SELECT 1 LIMIT \"1\"", "SELECT id FROM patients UNION SELECT 1 LIMIT \"pgvigil 1\"",
+    "SELECT q.* FROM (SELECT 3 AS \"1\") o, LATERAL (SELECT id FROM patients WHERE id < 30 UNION SELECT 1 ORDER BY 1 LIMIT \"1\") q ORDER BY 1", "SELECT id FROM patients UNION SELECT 1 LIMIT sum(\"1\")",
+    "SELECT x FROM (SELECT family_name COLLATE \"C\" AS x FROM patients) q UNION SELECT y FROM (SELECT bed COLLATE \"POSIX\" AS y FROM stays) r", "SELECT collation for ('a') FROM patients UNION SELECT 'x' ORDER BY 1",
     "SELECT id AS x, id AS x FROM patients UNION SELECT 1, 2 ORDER BY x", "SELECT id FROM patients INTERSECT SELECT id FROM patients ORDER BY 1 FOR UPDATE", "SELECT 1 / (id - id) FROM patients UNION SELECT 1", "SELECT id FROM patients p UNION SELECT p.id",
 ]
 
@@ -346,6 +349,7 @@ GROUPED = {
                                        "SELECT count(*) FROM patients GROUP BY GROUPING SETS ((%s)) ORDER BY 1 LIMIT 3" % ", ".join("id + %d" % i for i in range(1663))],
     "as many as there can be": ["SELECT %s FROM patients WHERE id < 60 ORDER BY family_name || '', id" % ", ".join(["id"] * n) for n in (1600, 1661, 1662)]
                                + ["SELECT %s FROM patients GROUP BY sex ORDER BY 1" % ", ".join("max(id + %d)" % i for i in range(n)) for n in (1600, 1663)],
+    "words that end nothing": ["SELECT DISTINCT collation for ('a') FROM patients", "SELECT DISTINCT collation for ('a') AS \"for\", sex FROM patients ORDER BY 2"],
     "types without an order": ["SELECT DISTINCT c.relfrozenxid::text FROM pg_class c JOIN patients p ON p.id < 10 WHERE c.relname = 'nothing'"],
     "no rows": ["SELECT count(*), max(id) FROM patients WHERE id < 0", "SELECT DISTINCT id FROM patients WHERE id < 0", "SELECT ward_id, count(*) FROM patients WHERE id < 0 GROUP BY 1",
                 "SELECT count(*) FROM patients HAVING false", "SELECT 1 FROM patients HAVING true"],
@@ -754,7 +758,7 @@ def test_a_portal_names_whom_its_own_parameters_are(stack):
 def test_pseudonyms_name_nobody(stack):
     with stack.connect("research1", mission="research") as c:
         pseudonym = c.execute("SELECT patient_id FROM stays LIMIT 1").fetchone()[0]
-        c.execute("SELECT ward_id AS mk_pseudonym FROM stays WHERE patient_id = '%s' UNION SELECT 1" % pseudonym)
+        c.execute("SELECT ward_id AS mk_pseudonym FROM stays WHERE patient_id = '%s' EXCEPT ALL SELECT 1" % pseudonym)
     trail = Trail(stack)
     assert trail.patients["mk_pseudonym"] == set() and not trail.exact["mk_pseudonym"]
 
@@ -816,12 +820,14 @@ def test_missions_with_exact_subjects_have_no_bound(bound):
     with bound.connect("nurse1", mission="care") as c:
         seen = {str(r[0]) for r in c.execute("SELECT id FROM patients").fetchall()}
         c.execute("SELECT count(*) AS mk_exact FROM patients")
-        for sql in ("SELECT ward_id FROM patients UNION SELECT 1", "SELECT max(n) FROM (SELECT ward_id, count(*) AS n FROM patients GROUP BY 1) q"):
+        assert len(c.execute("SELECT id AS mk_once FROM patients UNION SELECT 0 UNION SELECT patient_id FROM stays").fetchall()) == len(seen) + 1
+        for sql in ("SELECT ward_id FROM patients INTERSECT ALL SELECT 1", "SELECT 1 EXCEPT SELECT ward_id FROM patients", "SELECT max(n) FROM (SELECT ward_id, count(*) AS n FROM patients GROUP BY 1) q"):
             with pytest.raises(psycopg.errors.FeatureNotSupported):
                 c.execute(sql)
     trail = Trail(bound)
     assert len(seen) > 20
-    assert trail.exact["mk_exact"] and trail.patients["mk_exact"] == seen
+    for mark in ("mk_exact", "mk_once"):
+        assert trail.exact[mark] and trail.patients[mark] == seen
 
 
 def test_cursors_declared_among_others_are_recorded_as_what_they_are(stack):

@@ -1,39 +1,39 @@
 # doctor groups
 SELECT count(*) FROM patients
-=> SELECT CASE WHEN pg_catalog.cardinality(pg_catalog.array_agg(DISTINCT "patients"."pgvigil subject" COLLATE pg_catalog."C")) OPERATOR(pg_catalog.>) 100 THEN '!' ELSE pg_catalog.array_agg(DISTINCT "patients"."pgvigil subject" COLLATE pg_catalog."C")::pg_catalog.text END AS "pgvigil subject 1", pg_catalog.count(*) FROM "G:"."public.patients!subject" AS "patients"
+=> SELECT CASE WHEN pg_catalog.cardinality(pg_catalog.array_agg(DISTINCT "patients"."pgvigil subject" COLLATE pg_catalog."C") FILTER (WHERE "patients"."pgvigil subject" IS NOT NULL)) OPERATOR(pg_catalog.>) 100 THEN '!' ELSE pg_catalog.array_agg(DISTINCT "patients"."pgvigil subject" COLLATE pg_catalog."C") FILTER (WHERE "patients"."pgvigil subject" IS NOT NULL)::pg_catalog.text END AS "pgvigil subject 1", pg_catalog.count(*) FROM "G:"."public.patients!subject" AS "patients"
 -- public.patients()
 -- subjects: 1, lists 1
 
 SELECT ward_id, count(*) FROM patients GROUP BY 1 ORDER BY 2 DESC, ward_id LIMIT 3
-=> SELECT CASE WHEN pg_catalog.cardinality(pg_catalog.array_agg(DISTINCT "patients"."pgvigil subject" COLLATE pg_catalog."C")) OPERATOR(pg_catalog.>) 100 THEN '!' ELSE pg_catalog.array_agg(DISTINCT "patients"."pgvigil subject" COLLATE pg_catalog."C")::pg_catalog.text END AS "pgvigil subject 1", ward_id, pg_catalog.count(*) FROM "G:"."public.patients!subject" AS "patients" GROUP BY 2 ORDER BY 3 DESC, ward_id LIMIT 3
+=> SELECT CASE WHEN pg_catalog.cardinality(pg_catalog.array_agg(DISTINCT "patients"."pgvigil subject" COLLATE pg_catalog."C") FILTER (WHERE "patients"."pgvigil subject" IS NOT NULL)) OPERATOR(pg_catalog.>) 100 THEN '!' ELSE pg_catalog.array_agg(DISTINCT "patients"."pgvigil subject" COLLATE pg_catalog."C") FILTER (WHERE "patients"."pgvigil subject" IS NOT NULL)::pg_catalog.text END AS "pgvigil subject 1", ward_id, pg_catalog.count(*) FROM "G:"."public.patients!subject" AS "patients" GROUP BY 2 ORDER BY 3 DESC, ward_id LIMIT 3
 -- public.patients(ward_id)
 -- subjects: 1, lists 1
 
 SELECT p.ward_id, max(s.reason) FROM patients p LEFT JOIN stays s ON s.patient_id = 7 GROUP BY p.ward_id HAVING count(*) > 1
-=> SELECT CASE WHEN pg_catalog.cardinality(pg_catalog.array_agg(DISTINCT "p"."pgvigil subject" COLLATE pg_catalog."C")) OPERATOR(pg_catalog.>) 100 THEN '!' ELSE pg_catalog.array_agg(DISTINCT "p"."pgvigil subject" COLLATE pg_catalog."C")::pg_catalog.text END AS "pgvigil subject 1", CASE WHEN pg_catalog.cardinality(pg_catalog.array_agg(DISTINCT "s"."pgvigil subject" COLLATE pg_catalog."C")) OPERATOR(pg_catalog.>) 100 THEN '!' ELSE pg_catalog.array_agg(DISTINCT "s"."pgvigil subject" COLLATE pg_catalog."C")::pg_catalog.text END AS "pgvigil subject 2", p.ward_id, pg_catalog.max(s.reason) FROM "G:"."public.patients!subject" p LEFT JOIN "G:"."public.stays!subject" s ON s.patient_id = 7 GROUP BY p.ward_id HAVING pg_catalog.count(*) > 1
+=> SELECT CASE WHEN pg_catalog.cardinality(pg_catalog.array_agg(DISTINCT "p"."pgvigil subject" COLLATE pg_catalog."C") FILTER (WHERE "p"."pgvigil subject" IS NOT NULL)) OPERATOR(pg_catalog.>) 100 THEN '!' ELSE pg_catalog.array_agg(DISTINCT "p"."pgvigil subject" COLLATE pg_catalog."C") FILTER (WHERE "p"."pgvigil subject" IS NOT NULL)::pg_catalog.text END AS "pgvigil subject 1", CASE WHEN pg_catalog.cardinality(pg_catalog.array_agg(DISTINCT "s"."pgvigil subject" COLLATE pg_catalog."C") FILTER (WHERE "s"."pgvigil subject" IS NOT NULL)) OPERATOR(pg_catalog.>) 100 THEN '!' ELSE pg_catalog.array_agg(DISTINCT "s"."pgvigil subject" COLLATE pg_catalog."C") FILTER (WHERE "s"."pgvigil subject" IS NOT NULL)::pg_catalog.text END AS "pgvigil subject 2", p.ward_id, pg_catalog.max(s.reason) FROM "G:"."public.patients!subject" p LEFT JOIN "G:"."public.stays!subject" s ON s.patient_id = 7 GROUP BY p.ward_id HAVING pg_catalog.count(*) > 1
 -- public.patients(ward_id) public.stays(patient_id reason)
 -- subjects: 2, lists 1 1 $0=7
 
 SELECT DISTINCT ward_id FROM patients -- all of them
-=> SELECT  CASE WHEN pg_catalog.cardinality(pg_catalog.array_agg(DISTINCT "patients"."pgvigil subject" COLLATE pg_catalog."C")) OPERATOR(pg_catalog.>) 100 THEN '!' ELSE pg_catalog.array_agg(DISTINCT "patients"."pgvigil subject" COLLATE pg_catalog."C")::pg_catalog.text END AS "pgvigil subject 1", ward_id FROM "G:"."public.patients!subject" AS "patients" -- all of them 
+=> SELECT  CASE WHEN pg_catalog.cardinality(pg_catalog.array_agg(DISTINCT "patients"."pgvigil subject" COLLATE pg_catalog."C") FILTER (WHERE "patients"."pgvigil subject" IS NOT NULL)) OPERATOR(pg_catalog.>) 100 THEN '!' ELSE pg_catalog.array_agg(DISTINCT "patients"."pgvigil subject" COLLATE pg_catalog."C") FILTER (WHERE "patients"."pgvigil subject" IS NOT NULL)::pg_catalog.text END AS "pgvigil subject 1", ward_id FROM "G:"."public.patients!subject" AS "patients" -- all of them 
 GROUP BY 2 
 -- public.patients(ward_id)
 -- subjects: 1, lists 1
 
 SELECT DISTINCT * FROM patients WHERE ward_id = 1 ORDER BY ward_id, 2
-=> SELECT  CASE WHEN pg_catalog.cardinality(pg_catalog.array_agg(DISTINCT "patients"."pgvigil subject" COLLATE pg_catalog."C")) OPERATOR(pg_catalog.>) 100 THEN '!' ELSE pg_catalog.array_agg(DISTINCT "patients"."pgvigil subject" COLLATE pg_catalog."C")::pg_catalog.text END AS "pgvigil subject 1", "patients"."ward_id", "patients"."family_name", "patients"."phone" FROM "G:"."public.patients!subject" AS "patients" WHERE ward_id = 1 
+=> SELECT  CASE WHEN pg_catalog.cardinality(pg_catalog.array_agg(DISTINCT "patients"."pgvigil subject" COLLATE pg_catalog."C") FILTER (WHERE "patients"."pgvigil subject" IS NOT NULL)) OPERATOR(pg_catalog.>) 100 THEN '!' ELSE pg_catalog.array_agg(DISTINCT "patients"."pgvigil subject" COLLATE pg_catalog."C") FILTER (WHERE "patients"."pgvigil subject" IS NOT NULL)::pg_catalog.text END AS "pgvigil subject 1", "patients"."ward_id", "patients"."family_name", "patients"."phone" FROM "G:"."public.patients!subject" AS "patients" WHERE ward_id = 1 
 GROUP BY 2, 3, 4 ORDER BY ward_id, 3
 -- public.patients(ward_id family_name phone)
 -- subjects: 1, lists 1
 
 SELECT DISTINCT(ward_id) FROM patients LIMIT 2
-=> SELECT CASE WHEN pg_catalog.cardinality(pg_catalog.array_agg(DISTINCT "patients"."pgvigil subject" COLLATE pg_catalog."C")) OPERATOR(pg_catalog.>) 100 THEN '!' ELSE pg_catalog.array_agg(DISTINCT "patients"."pgvigil subject" COLLATE pg_catalog."C")::pg_catalog.text END AS "pgvigil subject 1", (ward_id) FROM "G:"."public.patients!subject" AS "patients" 
+=> SELECT CASE WHEN pg_catalog.cardinality(pg_catalog.array_agg(DISTINCT "patients"."pgvigil subject" COLLATE pg_catalog."C") FILTER (WHERE "patients"."pgvigil subject" IS NOT NULL)) OPERATOR(pg_catalog.>) 100 THEN '!' ELSE pg_catalog.array_agg(DISTINCT "patients"."pgvigil subject" COLLATE pg_catalog."C") FILTER (WHERE "patients"."pgvigil subject" IS NOT NULL)::pg_catalog.text END AS "pgvigil subject 1", (ward_id) FROM "G:"."public.patients!subject" AS "patients" 
 GROUP BY 2 LIMIT 2
 -- public.patients(ward_id)
 -- subjects: 1, lists 1
 
 SELECT DISTINCT p.ward_id AS "order", (SELECT 1) FROM patients p WHERE phone = 'x' ORDER BY "order" OFFSET 1
-=> SELECT  CASE WHEN pg_catalog.cardinality(pg_catalog.array_agg(DISTINCT "p"."pgvigil subject" COLLATE pg_catalog."C")) OPERATOR(pg_catalog.>) 100 THEN '!' ELSE pg_catalog.array_agg(DISTINCT "p"."pgvigil subject" COLLATE pg_catalog."C")::pg_catalog.text END AS "pgvigil subject 1", p.ward_id AS "order", (SELECT 1) FROM "G:"."public.patients!subject" p WHERE phone = 'x' 
+=> SELECT  CASE WHEN pg_catalog.cardinality(pg_catalog.array_agg(DISTINCT "p"."pgvigil subject" COLLATE pg_catalog."C") FILTER (WHERE "p"."pgvigil subject" IS NOT NULL)) OPERATOR(pg_catalog.>) 100 THEN '!' ELSE pg_catalog.array_agg(DISTINCT "p"."pgvigil subject" COLLATE pg_catalog."C") FILTER (WHERE "p"."pgvigil subject" IS NOT NULL)::pg_catalog.text END AS "pgvigil subject 1", p.ward_id AS "order", (SELECT 1) FROM "G:"."public.patients!subject" p WHERE phone = 'x' 
 GROUP BY 2, 3 ORDER BY "order" OFFSET 1
 -- public.patients(ward_id phone)
 -- subjects: 1, lists 1
@@ -74,8 +74,8 @@ SELECT id FROM stays UNION ALL SELECT ward_id FROM patients ORDER BY 1
 -- subjects: 2
 
 SELECT ward_id FROM patients UNION ALL SELECT DISTINCT id FROM stays UNION ALL SELECT practitioner FROM team UNION ALL SELECT count(*) FROM stays
-=> SELECT "patients"."pgvigil subject" AS "pgvigil subject 1", NULL::pg_catalog.text AS "pgvigil subject 2", NULL::pg_catalog.text AS "pgvigil subject 3", ward_id FROM "G:"."public.patients!subject" AS "patients" UNION ALL SELECT  NULL::pg_catalog.text AS "pgvigil subject 1", CASE WHEN pg_catalog.cardinality(pg_catalog.array_agg(DISTINCT "stays"."pgvigil subject" COLLATE pg_catalog."C")) OPERATOR(pg_catalog.>) 100 THEN '!' ELSE pg_catalog.array_agg(DISTINCT "stays"."pgvigil subject" COLLATE pg_catalog."C")::pg_catalog.text END AS "pgvigil subject 2", NULL::pg_catalog.text AS "pgvigil subject 3", id FROM "G:"."public.stays!subject" AS "stays" 
-GROUP BY 4 UNION ALL SELECT NULL::pg_catalog.text AS "pgvigil subject 1", NULL::pg_catalog.text AS "pgvigil subject 2", NULL::pg_catalog.text AS "pgvigil subject 3", practitioner FROM "G:"."public.team" AS "team" UNION ALL SELECT NULL::pg_catalog.text AS "pgvigil subject 1", NULL::pg_catalog.text AS "pgvigil subject 2", CASE WHEN pg_catalog.cardinality(pg_catalog.array_agg(DISTINCT "stays"."pgvigil subject" COLLATE pg_catalog."C")) OPERATOR(pg_catalog.>) 100 THEN '!' ELSE pg_catalog.array_agg(DISTINCT "stays"."pgvigil subject" COLLATE pg_catalog."C")::pg_catalog.text END AS "pgvigil subject 3", pg_catalog.count(*) FROM "G:"."public.stays!subject" AS "stays"
+=> SELECT "patients"."pgvigil subject" AS "pgvigil subject 1", NULL::pg_catalog.text AS "pgvigil subject 2", NULL::pg_catalog.text AS "pgvigil subject 3", ward_id FROM "G:"."public.patients!subject" AS "patients" UNION ALL SELECT  NULL::pg_catalog.text AS "pgvigil subject 1", CASE WHEN pg_catalog.cardinality(pg_catalog.array_agg(DISTINCT "stays"."pgvigil subject" COLLATE pg_catalog."C") FILTER (WHERE "stays"."pgvigil subject" IS NOT NULL)) OPERATOR(pg_catalog.>) 100 THEN '!' ELSE pg_catalog.array_agg(DISTINCT "stays"."pgvigil subject" COLLATE pg_catalog."C") FILTER (WHERE "stays"."pgvigil subject" IS NOT NULL)::pg_catalog.text END AS "pgvigil subject 2", NULL::pg_catalog.text AS "pgvigil subject 3", id FROM "G:"."public.stays!subject" AS "stays" 
+GROUP BY 4 UNION ALL SELECT NULL::pg_catalog.text AS "pgvigil subject 1", NULL::pg_catalog.text AS "pgvigil subject 2", NULL::pg_catalog.text AS "pgvigil subject 3", practitioner FROM "G:"."public.team" AS "team" UNION ALL SELECT NULL::pg_catalog.text AS "pgvigil subject 1", NULL::pg_catalog.text AS "pgvigil subject 2", CASE WHEN pg_catalog.cardinality(pg_catalog.array_agg(DISTINCT "stays"."pgvigil subject" COLLATE pg_catalog."C") FILTER (WHERE "stays"."pgvigil subject" IS NOT NULL)) OPERATOR(pg_catalog.>) 100 THEN '!' ELSE pg_catalog.array_agg(DISTINCT "stays"."pgvigil subject" COLLATE pg_catalog."C") FILTER (WHERE "stays"."pgvigil subject" IS NOT NULL)::pg_catalog.text END AS "pgvigil subject 3", pg_catalog.count(*) FROM "G:"."public.stays!subject" AS "stays"
 -- public.patients(ward_id) public.stays(id) public.team(practitioner)
 -- subjects: 3, lists 0 1 1
 
@@ -85,14 +85,14 @@ SELECT ward_id FROM patients UNION ALL VALUES (1)
 -- subjects: 0, open
 
 SELECT ward_id FROM patients UNION SELECT id FROM stays
-=> SELECT CASE WHEN pg_catalog.cardinality(pg_catalog.array_agg(DISTINCT "pgvigil subject rows"."pgvigil subject 1" COLLATE pg_catalog."C")) OPERATOR(pg_catalog.>) 100 THEN '!' ELSE pg_catalog.array_agg(DISTINCT "pgvigil subject rows"."pgvigil subject 1" COLLATE pg_catalog."C")::pg_catalog.text END AS "pgvigil subject 1", CASE WHEN pg_catalog.cardinality(pg_catalog.array_agg(DISTINCT "pgvigil subject rows"."pgvigil subject 2" COLLATE pg_catalog."C")) OPERATOR(pg_catalog.>) 100 THEN '!' ELSE pg_catalog.array_agg(DISTINCT "pgvigil subject rows"."pgvigil subject 2" COLLATE pg_catalog."C")::pg_catalog.text END AS "pgvigil subject 2", "pgvigil subject rows"."1" AS "ward_id" FROM (SELECT "patients"."pgvigil subject" AS "pgvigil subject 1", NULL::pg_catalog.text AS "pgvigil subject 2", ward_id FROM "G:"."public.patients!subject" AS "patients" UNION ALL SELECT NULL::pg_catalog.text AS "pgvigil subject 1", "stays"."pgvigil subject" AS "pgvigil subject 2", id FROM "G:"."public.stays!subject" AS "stays" 
-) AS "pgvigil subject rows"("pgvigil subject 1", "pgvigil subject 2", "1") GROUP BY 3 
+=> SELECT CASE WHEN pg_catalog.cardinality(pg_catalog.array_agg(DISTINCT "pgvigil subject rows"."pgvigil subject 1" COLLATE pg_catalog."C") FILTER (WHERE "pgvigil subject rows"."pgvigil subject 1" IS NOT NULL)) OPERATOR(pg_catalog.>) 100 THEN '!' ELSE pg_catalog.array_agg(DISTINCT "pgvigil subject rows"."pgvigil subject 1" COLLATE pg_catalog."C") FILTER (WHERE "pgvigil subject rows"."pgvigil subject 1" IS NOT NULL)::pg_catalog.text END AS "pgvigil subject 1", CASE WHEN pg_catalog.cardinality(pg_catalog.array_agg(DISTINCT "pgvigil subject rows"."pgvigil subject 2" COLLATE pg_catalog."C") FILTER (WHERE "pgvigil subject rows"."pgvigil subject 2" IS NOT NULL)) OPERATOR(pg_catalog.>) 100 THEN '!' ELSE pg_catalog.array_agg(DISTINCT "pgvigil subject rows"."pgvigil subject 2" COLLATE pg_catalog."C") FILTER (WHERE "pgvigil subject rows"."pgvigil subject 2" IS NOT NULL)::pg_catalog.text END AS "pgvigil subject 2", "pgvigil subject rows"."pgvigil 1" AS "ward_id" FROM (SELECT "patients"."pgvigil subject" AS "pgvigil subject 1", NULL::pg_catalog.text AS "pgvigil subject 2", ward_id FROM "G:"."public.patients!subject" AS "patients" UNION ALL SELECT NULL::pg_catalog.text AS "pgvigil subject 1", "stays"."pgvigil subject" AS "pgvigil subject 2", id FROM "G:"."public.stays!subject" AS "stays" 
+) AS "pgvigil subject rows"("pgvigil subject 1", "pgvigil subject 2", "pgvigil 1") GROUP BY 3 
 -- public.patients(ward_id) public.stays(id)
 -- subjects: 2, lists 1 1
 
 (SELECT ward_id FROM patients UNION SELECT 1) UNION ALL SELECT id FROM stays
-=> (SELECT CASE WHEN pg_catalog.cardinality(pg_catalog.array_agg(DISTINCT "pgvigil subject rows"."pgvigil subject 1" COLLATE pg_catalog."C")) OPERATOR(pg_catalog.>) 100 THEN '!' ELSE pg_catalog.array_agg(DISTINCT "pgvigil subject rows"."pgvigil subject 1" COLLATE pg_catalog."C")::pg_catalog.text END AS "pgvigil subject 1", NULL::pg_catalog.text AS "pgvigil subject 2", "pgvigil subject rows"."1" AS "ward_id" FROM (SELECT "patients"."pgvigil subject" AS "pgvigil subject 1", ward_id FROM "G:"."public.patients!subject" AS "patients" UNION ALL SELECT NULL::pg_catalog.text AS "pgvigil subject 1", 1 
-) AS "pgvigil subject rows"("pgvigil subject 1", "1") GROUP BY 3 ) UNION ALL SELECT NULL::pg_catalog.text AS "pgvigil subject 1", "stays"."pgvigil subject" AS "pgvigil subject 2", id FROM "G:"."public.stays!subject" AS "stays"
+=> (SELECT CASE WHEN pg_catalog.cardinality(pg_catalog.array_agg(DISTINCT "pgvigil subject rows"."pgvigil subject 1" COLLATE pg_catalog."C") FILTER (WHERE "pgvigil subject rows"."pgvigil subject 1" IS NOT NULL)) OPERATOR(pg_catalog.>) 100 THEN '!' ELSE pg_catalog.array_agg(DISTINCT "pgvigil subject rows"."pgvigil subject 1" COLLATE pg_catalog."C") FILTER (WHERE "pgvigil subject rows"."pgvigil subject 1" IS NOT NULL)::pg_catalog.text END AS "pgvigil subject 1", NULL::pg_catalog.text AS "pgvigil subject 2", "pgvigil subject rows"."pgvigil 1" AS "ward_id" FROM (SELECT "patients"."pgvigil subject" AS "pgvigil subject 1", ward_id FROM "G:"."public.patients!subject" AS "patients" UNION ALL SELECT NULL::pg_catalog.text AS "pgvigil subject 1", 1 
+) AS "pgvigil subject rows"("pgvigil subject 1", "pgvigil 1") GROUP BY 3 ) UNION ALL SELECT NULL::pg_catalog.text AS "pgvigil subject 1", "stays"."pgvigil subject" AS "pgvigil subject 2", id FROM "G:"."public.stays!subject" AS "stays"
 -- public.patients(ward_id) public.stays(id)
 -- subjects: 2, lists 1 0
 
@@ -102,22 +102,22 @@ SELECT ward_id FROM patients UNION ALL SELECT DISTINCT practitioner FROM team OR
 -- subjects: 0, open
 
 SELECT q.n, p.family_name FROM patients p JOIN (SELECT patient_id, count(*) AS n FROM stays GROUP BY patient_id) q ON q.patient_id = p.ward_id
-=> SELECT "p"."pgvigil subject" AS "pgvigil subject 1", "q"."pgvigil subject 1" AS "pgvigil subject 2", q.n, p.family_name FROM "G:"."public.patients!subject" p JOIN (SELECT CASE WHEN pg_catalog.cardinality(pg_catalog.array_agg(DISTINCT "stays"."pgvigil subject" COLLATE pg_catalog."C")) OPERATOR(pg_catalog.>) 100 THEN '!' ELSE pg_catalog.array_agg(DISTINCT "stays"."pgvigil subject" COLLATE pg_catalog."C")::pg_catalog.text END AS "pgvigil subject 1", patient_id, pg_catalog.count(*) AS n FROM "G:"."public.stays!subject" AS "stays" GROUP BY patient_id) q ON q.patient_id = p.ward_id
+=> SELECT "p"."pgvigil subject" AS "pgvigil subject 1", "q"."pgvigil subject 1" AS "pgvigil subject 2", q.n, p.family_name FROM "G:"."public.patients!subject" p JOIN (SELECT CASE WHEN pg_catalog.cardinality(pg_catalog.array_agg(DISTINCT "stays"."pgvigil subject" COLLATE pg_catalog."C") FILTER (WHERE "stays"."pgvigil subject" IS NOT NULL)) OPERATOR(pg_catalog.>) 100 THEN '!' ELSE pg_catalog.array_agg(DISTINCT "stays"."pgvigil subject" COLLATE pg_catalog."C") FILTER (WHERE "stays"."pgvigil subject" IS NOT NULL)::pg_catalog.text END AS "pgvigil subject 1", patient_id, pg_catalog.count(*) AS n FROM "G:"."public.stays!subject" AS "stays" GROUP BY patient_id) q ON q.patient_id = p.ward_id
 -- public.patients(ward_id family_name) public.stays(patient_id)
 -- subjects: 2, lists 0 1
 
 SELECT avg(q.n) FROM (SELECT patient_id, count(*) AS n FROM stays GROUP BY patient_id) q
-=> SELECT CASE WHEN pg_catalog.length(pg_catalog.string_agg(DISTINCT "q"."pgvigil subject 1" COLLATE pg_catalog."C", '')) OPERATOR(pg_catalog.>) 6400 THEN '!' ELSE pg_catalog.string_agg(DISTINCT "q"."pgvigil subject 1" COLLATE pg_catalog."C", '') END AS "pgvigil subject 1", pg_catalog.avg(q.n) FROM (SELECT CASE WHEN pg_catalog.cardinality(pg_catalog.array_agg(DISTINCT "stays"."pgvigil subject" COLLATE pg_catalog."C")) OPERATOR(pg_catalog.>) 16 THEN '!' ELSE pg_catalog.array_agg(DISTINCT "stays"."pgvigil subject" COLLATE pg_catalog."C")::pg_catalog.text END AS "pgvigil subject 1", patient_id, pg_catalog.count(*) AS n FROM "G:"."public.stays!subject" AS "stays" GROUP BY patient_id) q
+=> SELECT CASE WHEN pg_catalog.length(pg_catalog.string_agg(DISTINCT "q"."pgvigil subject 1" COLLATE pg_catalog."C", '')) OPERATOR(pg_catalog.>) 6400 THEN '!' ELSE pg_catalog.string_agg(DISTINCT "q"."pgvigil subject 1" COLLATE pg_catalog."C", '') END AS "pgvigil subject 1", pg_catalog.avg(q.n) FROM (SELECT CASE WHEN pg_catalog.cardinality(pg_catalog.array_agg(DISTINCT "stays"."pgvigil subject" COLLATE pg_catalog."C") FILTER (WHERE "stays"."pgvigil subject" IS NOT NULL)) OPERATOR(pg_catalog.>) 16 THEN '!' ELSE pg_catalog.array_agg(DISTINCT "stays"."pgvigil subject" COLLATE pg_catalog."C") FILTER (WHERE "stays"."pgvigil subject" IS NOT NULL)::pg_catalog.text END AS "pgvigil subject 1", patient_id, pg_catalog.count(*) AS n FROM "G:"."public.stays!subject" AS "stays" GROUP BY patient_id) q
 -- public.stays(patient_id)
 -- subjects: 1, lists 1
 
 WITH u AS (SELECT id FROM stays UNION ALL SELECT ward_id FROM patients) SELECT u.id, count(*) FROM u GROUP BY id
-=> WITH u AS (SELECT "stays"."pgvigil subject" AS "pgvigil subject 1", NULL::pg_catalog.text AS "pgvigil subject 2", id FROM "G:"."public.stays!subject" AS "stays" UNION ALL SELECT NULL::pg_catalog.text AS "pgvigil subject 1", "patients"."pgvigil subject" AS "pgvigil subject 2", ward_id FROM "G:"."public.patients!subject" AS "patients") SELECT CASE WHEN pg_catalog.cardinality(pg_catalog.array_agg(DISTINCT "u"."pgvigil subject 1" COLLATE pg_catalog."C")) OPERATOR(pg_catalog.>) 100 THEN '!' ELSE pg_catalog.array_agg(DISTINCT "u"."pgvigil subject 1" COLLATE pg_catalog."C")::pg_catalog.text END AS "pgvigil subject 1", CASE WHEN pg_catalog.cardinality(pg_catalog.array_agg(DISTINCT "u"."pgvigil subject 2" COLLATE pg_catalog."C")) OPERATOR(pg_catalog.>) 100 THEN '!' ELSE pg_catalog.array_agg(DISTINCT "u"."pgvigil subject 2" COLLATE pg_catalog."C")::pg_catalog.text END AS "pgvigil subject 2", u.id, pg_catalog.count(*) FROM u GROUP BY id
+=> WITH u AS (SELECT "stays"."pgvigil subject" AS "pgvigil subject 1", NULL::pg_catalog.text AS "pgvigil subject 2", id FROM "G:"."public.stays!subject" AS "stays" UNION ALL SELECT NULL::pg_catalog.text AS "pgvigil subject 1", "patients"."pgvigil subject" AS "pgvigil subject 2", ward_id FROM "G:"."public.patients!subject" AS "patients") SELECT CASE WHEN pg_catalog.cardinality(pg_catalog.array_agg(DISTINCT "u"."pgvigil subject 1" COLLATE pg_catalog."C") FILTER (WHERE "u"."pgvigil subject 1" IS NOT NULL)) OPERATOR(pg_catalog.>) 100 THEN '!' ELSE pg_catalog.array_agg(DISTINCT "u"."pgvigil subject 1" COLLATE pg_catalog."C") FILTER (WHERE "u"."pgvigil subject 1" IS NOT NULL)::pg_catalog.text END AS "pgvigil subject 1", CASE WHEN pg_catalog.cardinality(pg_catalog.array_agg(DISTINCT "u"."pgvigil subject 2" COLLATE pg_catalog."C") FILTER (WHERE "u"."pgvigil subject 2" IS NOT NULL)) OPERATOR(pg_catalog.>) 100 THEN '!' ELSE pg_catalog.array_agg(DISTINCT "u"."pgvigil subject 2" COLLATE pg_catalog."C") FILTER (WHERE "u"."pgvigil subject 2" IS NOT NULL)::pg_catalog.text END AS "pgvigil subject 2", u.id, pg_catalog.count(*) FROM u GROUP BY id
 -- public.stays(id) public.patients(ward_id)
 -- subjects: 2, lists 1 1
 
 SELECT * FROM (SELECT DISTINCT reason FROM stays) q, (SELECT ward_id FROM patients UNION ALL SELECT 3) r
-=> SELECT "q"."pgvigil subject 1" AS "pgvigil subject 1", "r"."pgvigil subject 1" AS "pgvigil subject 2", "q"."reason", "r"."ward_id" FROM (SELECT  CASE WHEN pg_catalog.cardinality(pg_catalog.array_agg(DISTINCT "stays"."pgvigil subject" COLLATE pg_catalog."C")) OPERATOR(pg_catalog.>) 100 THEN '!' ELSE pg_catalog.array_agg(DISTINCT "stays"."pgvigil subject" COLLATE pg_catalog."C")::pg_catalog.text END AS "pgvigil subject 1", reason FROM "G:"."public.stays!subject" AS "stays" 
+=> SELECT "q"."pgvigil subject 1" AS "pgvigil subject 1", "r"."pgvigil subject 1" AS "pgvigil subject 2", "q"."reason", "r"."ward_id" FROM (SELECT  CASE WHEN pg_catalog.cardinality(pg_catalog.array_agg(DISTINCT "stays"."pgvigil subject" COLLATE pg_catalog."C") FILTER (WHERE "stays"."pgvigil subject" IS NOT NULL)) OPERATOR(pg_catalog.>) 100 THEN '!' ELSE pg_catalog.array_agg(DISTINCT "stays"."pgvigil subject" COLLATE pg_catalog."C") FILTER (WHERE "stays"."pgvigil subject" IS NOT NULL)::pg_catalog.text END AS "pgvigil subject 1", reason FROM "G:"."public.stays!subject" AS "stays" 
 GROUP BY 2 ) q, (SELECT "patients"."pgvigil subject" AS "pgvigil subject 1", ward_id FROM "G:"."public.patients!subject" AS "patients" UNION ALL SELECT NULL::pg_catalog.text AS "pgvigil subject 1", 3) r
 -- public.stays(reason) public.patients(ward_id)
 -- subjects: 2, lists 1 0
@@ -128,7 +128,7 @@ SELECT ward_id FROM patients GROUP BY ROLLUP (ward_id), GROUPING SETS ((1))
 -- subjects: 0, open
 
 SELECT ward_id, phone FROM patients GROUP BY ROLLUP (ward_id, phone)
-=> SELECT CASE WHEN pg_catalog.cardinality(pg_catalog.array_agg(DISTINCT "patients"."pgvigil subject" COLLATE pg_catalog."C")) OPERATOR(pg_catalog.>) 100 THEN '!' ELSE pg_catalog.array_agg(DISTINCT "patients"."pgvigil subject" COLLATE pg_catalog."C")::pg_catalog.text END AS "pgvigil subject 1", ward_id, phone FROM "G:"."public.patients!subject" AS "patients" GROUP BY ROLLUP (ward_id, phone)
+=> SELECT CASE WHEN pg_catalog.cardinality(pg_catalog.array_agg(DISTINCT "patients"."pgvigil subject" COLLATE pg_catalog."C") FILTER (WHERE "patients"."pgvigil subject" IS NOT NULL)) OPERATOR(pg_catalog.>) 100 THEN '!' ELSE pg_catalog.array_agg(DISTINCT "patients"."pgvigil subject" COLLATE pg_catalog."C") FILTER (WHERE "patients"."pgvigil subject" IS NOT NULL)::pg_catalog.text END AS "pgvigil subject 1", ward_id, phone FROM "G:"."public.patients!subject" AS "patients" GROUP BY ROLLUP (ward_id, phone)
 -- public.patients(ward_id phone)
 -- subjects: 1, lists 1
 
@@ -138,7 +138,7 @@ SELECT ward_id FROM patients GROUP BY 2
 -- subjects: 0, open
 
 SELECT 1 FROM patients HAVING true
-=> SELECT CASE WHEN pg_catalog.cardinality(pg_catalog.array_agg(DISTINCT "patients"."pgvigil subject" COLLATE pg_catalog."C")) OPERATOR(pg_catalog.>) 100 THEN '!' ELSE pg_catalog.array_agg(DISTINCT "patients"."pgvigil subject" COLLATE pg_catalog."C")::pg_catalog.text END AS "pgvigil subject 1", 1 FROM "G:"."public.patients!subject" AS "patients" HAVING true
+=> SELECT CASE WHEN pg_catalog.cardinality(pg_catalog.array_agg(DISTINCT "patients"."pgvigil subject" COLLATE pg_catalog."C") FILTER (WHERE "patients"."pgvigil subject" IS NOT NULL)) OPERATOR(pg_catalog.>) 100 THEN '!' ELSE pg_catalog.array_agg(DISTINCT "patients"."pgvigil subject" COLLATE pg_catalog."C") FILTER (WHERE "patients"."pgvigil subject" IS NOT NULL)::pg_catalog.text END AS "pgvigil subject 1", 1 FROM "G:"."public.patients!subject" AS "patients" HAVING true
 -- public.patients()
 -- subjects: 1, lists 1
 
@@ -153,12 +153,12 @@ SELECT p.count FROM patients p
 -- subjects: 0, open
 
 SELECT percentile_disc(0.5) WITHIN GROUP (ORDER BY ward_id) FROM patients
-=> SELECT CASE WHEN pg_catalog.cardinality(pg_catalog.array_agg(DISTINCT "patients"."pgvigil subject" COLLATE pg_catalog."C")) OPERATOR(pg_catalog.>) 100 THEN '!' ELSE pg_catalog.array_agg(DISTINCT "patients"."pgvigil subject" COLLATE pg_catalog."C")::pg_catalog.text END AS "pgvigil subject 1", pg_catalog.percentile_disc(0.5) WITHIN GROUP (ORDER BY ward_id) FROM "G:"."public.patients!subject" AS "patients"
+=> SELECT CASE WHEN pg_catalog.cardinality(pg_catalog.array_agg(DISTINCT "patients"."pgvigil subject" COLLATE pg_catalog."C") FILTER (WHERE "patients"."pgvigil subject" IS NOT NULL)) OPERATOR(pg_catalog.>) 100 THEN '!' ELSE pg_catalog.array_agg(DISTINCT "patients"."pgvigil subject" COLLATE pg_catalog."C") FILTER (WHERE "patients"."pgvigil subject" IS NOT NULL)::pg_catalog.text END AS "pgvigil subject 1", pg_catalog.percentile_disc(0.5) WITHIN GROUP (ORDER BY ward_id) FROM "G:"."public.patients!subject" AS "patients"
 -- public.patients(ward_id)
 -- subjects: 1, lists 1
 
 SELECT ward_id, sum(count(*)) OVER () FROM patients GROUP BY ward_id
-=> SELECT CASE WHEN pg_catalog.cardinality(pg_catalog.array_agg(DISTINCT "patients"."pgvigil subject" COLLATE pg_catalog."C")) OPERATOR(pg_catalog.>) 100 THEN '!' ELSE pg_catalog.array_agg(DISTINCT "patients"."pgvigil subject" COLLATE pg_catalog."C")::pg_catalog.text END AS "pgvigil subject 1", ward_id, pg_catalog.sum(pg_catalog.count(*)) OVER () FROM "G:"."public.patients!subject" AS "patients" GROUP BY ward_id
+=> SELECT CASE WHEN pg_catalog.cardinality(pg_catalog.array_agg(DISTINCT "patients"."pgvigil subject" COLLATE pg_catalog."C") FILTER (WHERE "patients"."pgvigil subject" IS NOT NULL)) OPERATOR(pg_catalog.>) 100 THEN '!' ELSE pg_catalog.array_agg(DISTINCT "patients"."pgvigil subject" COLLATE pg_catalog."C") FILTER (WHERE "patients"."pgvigil subject" IS NOT NULL)::pg_catalog.text END AS "pgvigil subject 1", ward_id, pg_catalog.sum(pg_catalog.count(*)) OVER () FROM "G:"."public.patients!subject" AS "patients" GROUP BY ward_id
 -- public.patients(ward_id)
 -- subjects: 1, lists 1, open
 
@@ -168,7 +168,7 @@ SELECT count(*) FROM patients NATURAL JOIN stays
 -- subjects: 0, open
 
 DECLARE c CURSOR FOR SELECT count(*) FROM stays
-=> DECLARE c CURSOR FOR SELECT CASE WHEN pg_catalog.cardinality(pg_catalog.array_agg(DISTINCT "stays"."pgvigil subject" COLLATE pg_catalog."C")) OPERATOR(pg_catalog.>) 100 THEN '!' ELSE pg_catalog.array_agg(DISTINCT "stays"."pgvigil subject" COLLATE pg_catalog."C")::pg_catalog.text END AS "pgvigil subject 1", pg_catalog.count(*) FROM "G:"."public.stays!subject" AS "stays"
+=> DECLARE c CURSOR FOR SELECT CASE WHEN pg_catalog.cardinality(pg_catalog.array_agg(DISTINCT "stays"."pgvigil subject" COLLATE pg_catalog."C") FILTER (WHERE "stays"."pgvigil subject" IS NOT NULL)) OPERATOR(pg_catalog.>) 100 THEN '!' ELSE pg_catalog.array_agg(DISTINCT "stays"."pgvigil subject" COLLATE pg_catalog."C") FILTER (WHERE "stays"."pgvigil subject" IS NOT NULL)::pg_catalog.text END AS "pgvigil subject 1", pg_catalog.count(*) FROM "G:"."public.stays!subject" AS "stays"
 -- public.stays()
 -- subjects: 1, lists 1
 
@@ -200,7 +200,7 @@ RETURNING "stays"."pgvigil subject" AS "pgvigil subject 1"
 
 # doctor exact
 SELECT count(*) FROM patients
-=> SELECT pg_catalog.array_agg(DISTINCT "patients"."pgvigil subject" COLLATE pg_catalog."C")::pg_catalog.text AS "pgvigil subject 1", pg_catalog.count(*) FROM "G:"."public.patients!subject" AS "patients"
+=> SELECT pg_catalog.array_agg(DISTINCT "patients"."pgvigil subject" COLLATE pg_catalog."C") FILTER (WHERE "patients"."pgvigil subject" IS NOT NULL)::pg_catalog.text AS "pgvigil subject 1", pg_catalog.count(*) FROM "G:"."public.patients!subject" AS "patients"
 -- public.patients()
 -- subjects: 1, lists 1
 
@@ -208,8 +208,8 @@ SELECT avg(q.n) FROM (SELECT count(*) AS n FROM stays) q
 => refused 0A000 subject: a statement that reads rows without telling whose they are is not supported for role "doctor" in mission "exact"
 
 SELECT ward_id FROM patients UNION SELECT id FROM stays
-=> SELECT pg_catalog.array_agg(DISTINCT "pgvigil subject rows"."pgvigil subject 1" COLLATE pg_catalog."C")::pg_catalog.text AS "pgvigil subject 1", pg_catalog.array_agg(DISTINCT "pgvigil subject rows"."pgvigil subject 2" COLLATE pg_catalog."C")::pg_catalog.text AS "pgvigil subject 2", "pgvigil subject rows"."1" AS "ward_id" FROM (SELECT "patients"."pgvigil subject" AS "pgvigil subject 1", NULL::pg_catalog.text AS "pgvigil subject 2", ward_id FROM "G:"."public.patients!subject" AS "patients" UNION ALL SELECT NULL::pg_catalog.text AS "pgvigil subject 1", "stays"."pgvigil subject" AS "pgvigil subject 2", id FROM "G:"."public.stays!subject" AS "stays" 
-) AS "pgvigil subject rows"("pgvigil subject 1", "pgvigil subject 2", "1") GROUP BY 3 
+=> SELECT pg_catalog.array_agg(DISTINCT "pgvigil subject rows"."pgvigil subject 1" COLLATE pg_catalog."C") FILTER (WHERE "pgvigil subject rows"."pgvigil subject 1" IS NOT NULL)::pg_catalog.text AS "pgvigil subject 1", pg_catalog.array_agg(DISTINCT "pgvigil subject rows"."pgvigil subject 2" COLLATE pg_catalog."C") FILTER (WHERE "pgvigil subject rows"."pgvigil subject 2" IS NOT NULL)::pg_catalog.text AS "pgvigil subject 2", "pgvigil subject rows"."pgvigil 1" AS "ward_id" FROM (SELECT "patients"."pgvigil subject" AS "pgvigil subject 1", NULL::pg_catalog.text AS "pgvigil subject 2", ward_id FROM "G:"."public.patients!subject" AS "patients" UNION ALL SELECT NULL::pg_catalog.text AS "pgvigil subject 1", "stays"."pgvigil subject" AS "pgvigil subject 2", id FROM "G:"."public.stays!subject" AS "stays" 
+) AS "pgvigil subject rows"("pgvigil subject 1", "pgvigil subject 2", "pgvigil 1") GROUP BY 3 
 -- public.patients(ward_id) public.stays(id)
 -- subjects: 2, lists 1 1
 
@@ -276,7 +276,7 @@ SELECT ward_id, string_agg(family_name, ',') FROM patients GROUP BY 1
 -- subjects: 0, open
 
 SELECT ward_id, string_agg(family_name, ',' ORDER BY phone) FROM patients GROUP BY 1
-=> SELECT CASE WHEN pg_catalog.cardinality(pg_catalog.array_agg(DISTINCT "patients"."pgvigil subject" COLLATE pg_catalog."C")) OPERATOR(pg_catalog.>) 100 THEN '!' ELSE pg_catalog.array_agg(DISTINCT "patients"."pgvigil subject" COLLATE pg_catalog."C")::pg_catalog.text END AS "pgvigil subject 1", ward_id, pg_catalog.string_agg(family_name, ',' ORDER BY phone) FROM "G:"."public.patients!subject" AS "patients" GROUP BY 2
+=> SELECT CASE WHEN pg_catalog.cardinality(pg_catalog.array_agg(DISTINCT "patients"."pgvigil subject" COLLATE pg_catalog."C") FILTER (WHERE "patients"."pgvigil subject" IS NOT NULL)) OPERATOR(pg_catalog.>) 100 THEN '!' ELSE pg_catalog.array_agg(DISTINCT "patients"."pgvigil subject" COLLATE pg_catalog."C") FILTER (WHERE "patients"."pgvigil subject" IS NOT NULL)::pg_catalog.text END AS "pgvigil subject 1", ward_id, pg_catalog.string_agg(family_name, ',' ORDER BY phone) FROM "G:"."public.patients!subject" AS "patients" GROUP BY 2
 -- public.patients(ward_id family_name phone)
 -- subjects: 1, lists 1
 
@@ -291,7 +291,7 @@ SELECT DISTINCT ward_id, GROUPING(ward_id) FROM patients
 -- subjects: 0, open
 
 SELECT max(m) FROM (SELECT max(n) AS m FROM (SELECT count(*) AS n FROM stays GROUP BY id) q GROUP BY n) r
-=> SELECT CASE WHEN pg_catalog.length(pg_catalog.string_agg(DISTINCT "r"."pgvigil subject 1" COLLATE pg_catalog."C", '')) OPERATOR(pg_catalog.>) 6400 THEN '!' ELSE pg_catalog.string_agg(DISTINCT "r"."pgvigil subject 1" COLLATE pg_catalog."C", '') END AS "pgvigil subject 1", pg_catalog.max(m) FROM (SELECT CASE WHEN pg_catalog.length(pg_catalog.string_agg(DISTINCT "q"."pgvigil subject 1" COLLATE pg_catalog."C", '')) OPERATOR(pg_catalog.>) 1024 THEN '!' ELSE pg_catalog.string_agg(DISTINCT "q"."pgvigil subject 1" COLLATE pg_catalog."C", '') END AS "pgvigil subject 1", pg_catalog.max(n) AS m FROM (SELECT CASE WHEN pg_catalog.cardinality(pg_catalog.array_agg(DISTINCT "stays"."pgvigil subject" COLLATE pg_catalog."C")) OPERATOR(pg_catalog.>) 16 THEN '!' ELSE pg_catalog.array_agg(DISTINCT "stays"."pgvigil subject" COLLATE pg_catalog."C")::pg_catalog.text END AS "pgvigil subject 1", pg_catalog.count(*) AS n FROM "G:"."public.stays!subject" AS "stays" GROUP BY id) q GROUP BY n) r
+=> SELECT CASE WHEN pg_catalog.length(pg_catalog.string_agg(DISTINCT "r"."pgvigil subject 1" COLLATE pg_catalog."C", '')) OPERATOR(pg_catalog.>) 6400 THEN '!' ELSE pg_catalog.string_agg(DISTINCT "r"."pgvigil subject 1" COLLATE pg_catalog."C", '') END AS "pgvigil subject 1", pg_catalog.max(m) FROM (SELECT CASE WHEN pg_catalog.length(pg_catalog.string_agg(DISTINCT "q"."pgvigil subject 1" COLLATE pg_catalog."C", '')) OPERATOR(pg_catalog.>) 1024 THEN '!' ELSE pg_catalog.string_agg(DISTINCT "q"."pgvigil subject 1" COLLATE pg_catalog."C", '') END AS "pgvigil subject 1", pg_catalog.max(n) AS m FROM (SELECT CASE WHEN pg_catalog.cardinality(pg_catalog.array_agg(DISTINCT "stays"."pgvigil subject" COLLATE pg_catalog."C") FILTER (WHERE "stays"."pgvigil subject" IS NOT NULL)) OPERATOR(pg_catalog.>) 16 THEN '!' ELSE pg_catalog.array_agg(DISTINCT "stays"."pgvigil subject" COLLATE pg_catalog."C") FILTER (WHERE "stays"."pgvigil subject" IS NOT NULL)::pg_catalog.text END AS "pgvigil subject 1", pg_catalog.count(*) AS n FROM "G:"."public.stays!subject" AS "stays" GROUP BY id) q GROUP BY n) r
 -- public.stays(id)
 -- subjects: 1, lists 1
 
@@ -321,7 +321,7 @@ COPY (SELECT id, reason FROM stays ORDER BY 2) TO STDOUT (DELIMITER ';')
 -- subjects: 1
 
 COPY (SELECT ward_id, count(*) FROM patients GROUP BY 1 UNION ALL SELECT 1, 2) TO STDOUT
-=> COPY (SELECT COALESCE('x'::pg_catalog.text OPERATOR(pg_catalog.||) pg_catalog.encode(pg_catalog.convert_to(CASE WHEN pg_catalog.cardinality(pg_catalog.array_agg(DISTINCT "patients"."pgvigil subject" COLLATE pg_catalog."C")) OPERATOR(pg_catalog.>) 100 THEN '!' ELSE pg_catalog.array_agg(DISTINCT "patients"."pgvigil subject" COLLATE pg_catalog."C")::pg_catalog.text END, 'UTF8'), 'hex'), '') AS "pgvigil subject 1", ward_id, pg_catalog.count(*) FROM "G:"."public.patients!subject" AS "patients" GROUP BY 2 UNION ALL SELECT ''::pg_catalog.text AS "pgvigil subject 1", 1, 2) TO STDOUT
+=> COPY (SELECT COALESCE('x'::pg_catalog.text OPERATOR(pg_catalog.||) pg_catalog.encode(pg_catalog.convert_to(CASE WHEN pg_catalog.cardinality(pg_catalog.array_agg(DISTINCT "patients"."pgvigil subject" COLLATE pg_catalog."C") FILTER (WHERE "patients"."pgvigil subject" IS NOT NULL)) OPERATOR(pg_catalog.>) 100 THEN '!' ELSE pg_catalog.array_agg(DISTINCT "patients"."pgvigil subject" COLLATE pg_catalog."C") FILTER (WHERE "patients"."pgvigil subject" IS NOT NULL)::pg_catalog.text END, 'UTF8'), 'hex'), '') AS "pgvigil subject 1", ward_id, pg_catalog.count(*) FROM "G:"."public.patients!subject" AS "patients" GROUP BY 2 UNION ALL SELECT ''::pg_catalog.text AS "pgvigil subject 1", 1, 2) TO STDOUT
 -- public.patients(ward_id)
 -- subjects: 1, lists 1
 
@@ -331,8 +331,8 @@ COPY (SELECT id FROM stays) TO STDOUT (FORMAT csv, DELIMITER 'a')
 -- subjects: 0, open
 
 COPY (SELECT id FROM stays UNION SELECT id FROM stays) TO STDOUT
-=> COPY (SELECT COALESCE('x'::pg_catalog.text OPERATOR(pg_catalog.||) pg_catalog.encode(pg_catalog.convert_to(CASE WHEN pg_catalog.cardinality(pg_catalog.array_agg(DISTINCT "pgvigil subject rows"."pgvigil subject 1" COLLATE pg_catalog."C")) OPERATOR(pg_catalog.>) 100 THEN '!' ELSE pg_catalog.array_agg(DISTINCT "pgvigil subject rows"."pgvigil subject 1" COLLATE pg_catalog."C")::pg_catalog.text END, 'UTF8'), 'hex'), '') AS "pgvigil subject 1", COALESCE('x'::pg_catalog.text OPERATOR(pg_catalog.||) pg_catalog.encode(pg_catalog.convert_to(CASE WHEN pg_catalog.cardinality(pg_catalog.array_agg(DISTINCT "pgvigil subject rows"."pgvigil subject 2" COLLATE pg_catalog."C")) OPERATOR(pg_catalog.>) 100 THEN '!' ELSE pg_catalog.array_agg(DISTINCT "pgvigil subject rows"."pgvigil subject 2" COLLATE pg_catalog."C")::pg_catalog.text END, 'UTF8'), 'hex'), '') AS "pgvigil subject 2", "pgvigil subject rows"."1" AS "id" FROM (SELECT "stays"."pgvigil subject" AS "pgvigil subject 1", NULL::pg_catalog.text AS "pgvigil subject 2", id FROM "G:"."public.stays!subject" AS "stays" UNION ALL SELECT NULL::pg_catalog.text AS "pgvigil subject 1", "stays"."pgvigil subject" AS "pgvigil subject 2", id FROM "G:"."public.stays!subject" AS "stays" 
-) AS "pgvigil subject rows"("pgvigil subject 1", "pgvigil subject 2", "1") GROUP BY 3 ) TO STDOUT
+=> COPY (SELECT COALESCE('x'::pg_catalog.text OPERATOR(pg_catalog.||) pg_catalog.encode(pg_catalog.convert_to(CASE WHEN pg_catalog.cardinality(pg_catalog.array_agg(DISTINCT "pgvigil subject rows"."pgvigil subject 1" COLLATE pg_catalog."C") FILTER (WHERE "pgvigil subject rows"."pgvigil subject 1" IS NOT NULL)) OPERATOR(pg_catalog.>) 100 THEN '!' ELSE pg_catalog.array_agg(DISTINCT "pgvigil subject rows"."pgvigil subject 1" COLLATE pg_catalog."C") FILTER (WHERE "pgvigil subject rows"."pgvigil subject 1" IS NOT NULL)::pg_catalog.text END, 'UTF8'), 'hex'), '') AS "pgvigil subject 1", COALESCE('x'::pg_catalog.text OPERATOR(pg_catalog.||) pg_catalog.encode(pg_catalog.convert_to(CASE WHEN pg_catalog.cardinality(pg_catalog.array_agg(DISTINCT "pgvigil subject rows"."pgvigil subject 2" COLLATE pg_catalog."C") FILTER (WHERE "pgvigil subject rows"."pgvigil subject 2" IS NOT NULL)) OPERATOR(pg_catalog.>) 100 THEN '!' ELSE pg_catalog.array_agg(DISTINCT "pgvigil subject rows"."pgvigil subject 2" COLLATE pg_catalog."C") FILTER (WHERE "pgvigil subject rows"."pgvigil subject 2" IS NOT NULL)::pg_catalog.text END, 'UTF8'), 'hex'), '') AS "pgvigil subject 2", "pgvigil subject rows"."pgvigil 1" AS "id" FROM (SELECT "stays"."pgvigil subject" AS "pgvigil subject 1", NULL::pg_catalog.text AS "pgvigil subject 2", id FROM "G:"."public.stays!subject" AS "stays" UNION ALL SELECT NULL::pg_catalog.text AS "pgvigil subject 1", "stays"."pgvigil subject" AS "pgvigil subject 2", id FROM "G:"."public.stays!subject" AS "stays" 
+) AS "pgvigil subject rows"("pgvigil subject 1", "pgvigil subject 2", "pgvigil 1") GROUP BY 3 ) TO STDOUT
 -- public.stays(id)
 -- subjects: 2, lists 1 1
 
@@ -475,7 +475,7 @@ SELECT app.count(ward_id), family_name FROM patients
 -- subjects: 0, open
 
 SELECT count(ward_id) FROM patients
-=> SELECT CASE WHEN pg_catalog.cardinality(pg_catalog.array_agg(DISTINCT "patients"."pgvigil subject" COLLATE pg_catalog."C")) OPERATOR(pg_catalog.>) 100 THEN '!' ELSE pg_catalog.array_agg(DISTINCT "patients"."pgvigil subject" COLLATE pg_catalog."C")::pg_catalog.text END AS "pgvigil subject 1", pg_catalog.count(ward_id) FROM "G:"."public.patients!subject" AS "patients"
+=> SELECT CASE WHEN pg_catalog.cardinality(pg_catalog.array_agg(DISTINCT "patients"."pgvigil subject" COLLATE pg_catalog."C") FILTER (WHERE "patients"."pgvigil subject" IS NOT NULL)) OPERATOR(pg_catalog.>) 100 THEN '!' ELSE pg_catalog.array_agg(DISTINCT "patients"."pgvigil subject" COLLATE pg_catalog."C") FILTER (WHERE "patients"."pgvigil subject" IS NOT NULL)::pg_catalog.text END AS "pgvigil subject 1", pg_catalog.count(ward_id) FROM "G:"."public.patients!subject" AS "patients"
 -- public.patients(ward_id)
 -- subjects: 1, lists 1
 
