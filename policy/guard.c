@@ -19,6 +19,11 @@
 #include <string.h>
 
 /* As text: it is compared with nothing, only told. */
+bool guard_is_subject_name(const char *name)
+{
+    return strncmp(name, GUARD_SUBJECT_COLUMN, sizeof GUARD_SUBJECT_COLUMN - 1) == 0;
+}
+
 static enum status put_subject(const struct guard_expr_context *context, struct buf *out,
                                bool first, const char **why)
 {
@@ -56,6 +61,13 @@ static enum status rule_definition(const struct guard_expr_context *context,
             continue;
         }
         const char *expression = NULL;
+        /* Rows would seem to begin with a subject, and be cut. */
+        if (guard_is_subject_name(column->name)) {
+            *why = "a column that is shown has a name that begins with \"" GUARD_SUBJECT_COLUMN
+                   "\": hide it";
+            status = ERR_INVALID;
+            break;
+        }
         status = guard_expr_column(context, column, mask, &expression, why);
         if (status == OK) {
             buf_str(&out, *count == 0 ? "\n    " : ",\n    ");
@@ -136,8 +148,13 @@ enum status guard_definition(const struct policy *policy, const struct catalog *
     const struct policy_rule *rule = NULL;
     const struct catalog_relation *as = NULL;
     if (!guard_governing(policy, catalog, role, mission, relation, &table, &rule, &as)) {
-        struct guard_request request = {
-            .policy = policy, .catalog = catalog, .role = role, .mission = mission, .arena = arena};
+        struct guard_known *known = NULL;
+        struct guard_request request = {.policy = policy,
+                                        .catalog = catalog,
+                                        .role = role,
+                                        .mission = mission,
+                                        .arena = arena,
+                                        .known = &known};
         return guard_view_expand(&request, relation, variant, sql, columns, column_count, why);
     }
     if (variant == GUARD_SUBJECT && table->subject == NULL) {

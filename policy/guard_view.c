@@ -32,6 +32,9 @@
 #include <stdlib.h>
 #include <string.h>
 
+/* Of one definition. */
+#define FUNCTIONS_MAX 50
+
 struct edit {
     size_t at;
     size_t len;
@@ -44,7 +47,7 @@ struct item {
     const char *const *columns; /* that exist for the pair */
     size_t column_count;
     bool tells; /* its guard tells whose a row is */
-    bool lists; /* that of several */
+    bool lists; /* of several */
 };
 
 struct scope {
@@ -59,10 +62,12 @@ struct expansion {
     const struct scope *scope;
     struct edit *edits;
     size_t edit_count, edit_cap;
-    bool tainted;         /* what was walked reads a hidden column */
-    const char *hidden;   /* the last one, for the message */
-    bool subject;         /* for GUARD_SUBJECT */
-    const char *subjects; /* the expression, once FROM was seen */
+    bool tainted;                         /* what was walked reads a hidden column */
+    const char *hidden;                   /* the last one, for the message */
+    bool subject;                         /* for GUARD_SUBJECT */
+    const char *told;                     /* what it shows more then */
+    const char *functions[FUNCTIONS_MAX]; /* not PostgreSQL's own, by name */
+    size_t function_count;
     enum status status;
     const char *why; /* with ERR_INVALID */
 };
@@ -122,12 +127,15 @@ static enum status tells(const struct guard_request *below, const struct catalog
         return OK; /* about nobody */
     }
     item->tells = true;
-    item->lists = !governed;
-    return governed
-               ? guard_definition(below->policy, below->catalog, below->role, below->mission,
-                                  relation, GUARD_SUBJECT, below->arena, &sql, &columns, &count,
-                                  &why)
-               : guard_view_expand(below, relation, GUARD_SUBJECT, &sql, &columns, &count, &why);
+    if (governed) {
+        return guard_definition(below->policy, below->catalog, below->role, below->mission,
+                                relation, GUARD_SUBJECT, below->arena, &sql, &columns, &count,
+                                &why);
+    }
+    enum status status =
+        guard_view_expand(below, relation, GUARD_SUBJECT, &sql, &columns, &count, &why);
+    item->lists = status == OK && strcmp(columns[count - 1], GUARD_SUBJECTS_COLUMN) == 0;
+    return status;
 }
 
 static void add_relation(struct expansion *expansion, struct scope *scope,
@@ -318,6 +326,26 @@ static void use_ref(struct expansion *expansion, const PgQuery__ColumnRef *ref)
     not_understood(expansion, "a name that is not a column of its tables");
 }
 
+/* To be held against what PostgreSQL knows of. */
+static void note_function(struct expansion *expansion, const char *schema, const char *name)
+{
+    const char *full = text_qualified(expansion->request->arena, schema, name);
+    if (full == NULL) {
+        fail(expansion, ERR_MEMORY, NULL);
+        return;
+    }
+    for (size_t i = 0; i < expansion->function_count; i++) {
+        if (strcmp(expansion->functions[i], full) == 0) {
+            return;
+        }
+    }
+    if (expansion->function_count == FUNCTIONS_MAX) {
+        not_understood(expansion, "too many functions");
+        return;
+    }
+    expansion->functions[expansion->function_count++] = full;
+}
+
 static void check_function(struct expansion *expansion, const PgQuery__FuncCall *call)
 {
     const struct guard_request *request = expansion->request;
@@ -334,13 +362,19 @@ static void check_function(struct expansion *expansion, const PgQuery__FuncCall 
     }
     bool builtin = call->n_funcname == 1 || strcmp(names[0], "pg_catalog") == 0;
     const char *name = call->n_funcname == 1 ? names[0] : names[1];
+    const char *reason = NULL;
+    bool allowed = builtin ? functions_class(name, &reason) == FUNCTION_ALLOWED
+                           : policy_function_allowed(request->policy, request->role,
+                                                     request->mission, names[0], names[1]);
     /* A row that is of many; what a function of the database's reads is not in the text. */
     if (expansion->subject && (!builtin || functions_aggregate(name) || call->over != NULL)) {
         fail(expansion, DENIED, NULL);
     }
-    if (builtin ? guard_catalog_function(name)
-                : !policy_function_allowed(request->policy, request->role, request->mission,
-                                           names[0], names[1])) {
+    if (!builtin) {
+        note_function(expansion, names[0], names[1]);
+    }
+    /* A client may not call it, and a view is not to do it for her: query_to_xml runs any text. */
+    if (!allowed) {
         const char *what = arena_printf(request->arena, "the function %s%s%s",
                                         builtin ? "" : names[0], builtin ? "" : ".", name);
         not_understood(expansion, what == NULL ? "a function" : what);
@@ -426,14 +460,56 @@ static void check_shape(struct expansion *expansion, const PgQuery__SelectStmt *
     }
 }
 
-/* A list of all of them, in the form that the proxy reads (proxy/subjects.h); NULL: of nobody. */
+/* `"a"."pgvigil subject", "b"."pgvigil subject"` of those that are lists, or of those that are not.
+ */
+static const char *subjects_of(struct expansion *expansion, const struct scope *scope, bool lists,
+                               size_t *count)
+{
+    struct buf out;
+    buf_init(&out, 0);
+    *count = 0;
+    for (size_t i = 0; i < scope->count; i++) {
+        const struct item *item = &scope->items[i];
+        if (!item->tells || item->lists != lists) {
+            continue;
+        }
+        buf_str(&out, (*count)++ == 0 ? "" : ", ");
+        text_quote_ident(&out, item->name);
+        buf_printf(&out, ".\"%s\"", lists ? GUARD_SUBJECTS_COLUMN : GUARD_SUBJECT_COLUMN);
+    }
+    return text_take(&out, expansion->request->arena);
+}
+
+/* What all of them tell: one, none (NULL), or a list in the form that the proxy reads
+ * (proxy/subjects.h). */
+static const char *put_together(struct expansion *expansion, const struct scope *scope)
+{
+    struct arena *arena = expansion->request->arena;
+    size_t list_count = 0;
+    size_t plain_count = 0;
+    const char *lists = subjects_of(expansion, scope, true, &list_count);
+    const char *plain = subjects_of(expansion, scope, false, &plain_count);
+    if (lists == NULL || plain == NULL) {
+        return NULL;
+    }
+    expansion->told =
+        list_count == 0 && plain_count <= 1 ? GUARD_SUBJECT_COLUMN : GUARD_SUBJECTS_COLUMN;
+    if (list_count + plain_count <= 1) {
+        return list_count + plain_count == 0 ? "NULL::pg_catalog.text"
+               : list_count == 1             ? lists
+                                             : plain;
+    }
+    const char *array = plain_count == 0 ? "NULL::pg_catalog.text"
+                                         : arena_printf(arena, "ARRAY[%s]::pg_catalog.text", plain);
+    return array == NULL || list_count == 0
+               ? array
+               : arena_printf(arena, "pg_catalog.concat(%s, %s)", lists, array);
+}
+
+/* In front of the first column. */
 static void put_subjects(struct expansion *expansion, const struct scope *scope,
                          const PgQuery__SelectStmt *select)
 {
-    struct buf lists;
-    struct buf plain;
-    size_t list_count = 0;
-    size_t plain_count = 0;
     const PgQuery__Node *first = select->n_target_list == 0 ? NULL : select->target_list[0];
     if (first == NULL || first->node_case != PG_QUERY__NODE__NODE_RES_TARGET ||
         first->res_target->location < 0 || select->n_group_clause > 0 ||
@@ -442,34 +518,11 @@ static void put_subjects(struct expansion *expansion, const struct scope *scope,
         fail(expansion, DENIED, NULL);
         return;
     }
-    buf_init(&lists, 0);
-    buf_init(&plain, 0);
-    for (size_t i = 0; i < scope->count; i++) {
-        const struct item *item = &scope->items[i];
-        struct buf *into = item->lists ? &lists : &plain;
-        size_t *count = item->lists ? &list_count : &plain_count;
-        if (!item->tells) {
-            continue;
-        }
-        buf_str(into, (*count)++ == 0 ? "" : ", ");
-        text_quote_ident(into, item->name);
-        buf_str(into, ".\"" GUARD_SUBJECT_COLUMN "\"");
-    }
-    struct arena *arena = expansion->request->arena;
-    const char *several = text_take(&lists, arena);
-    const char *one = text_take(&plain, arena);
-    const char *array = one == NULL || plain_count == 0
-                            ? "NULL::pg_catalog.text"
-                            : arena_printf(arena, "ARRAY[%s]::pg_catalog.text", one);
-    expansion->subjects = several == NULL || one == NULL || array == NULL ? NULL
-                          : list_count == 0
-                              ? array
-                              : arena_printf(arena, "pg_catalog.concat(%s, %s)", several, array);
-    add_edit(
-        expansion, (size_t)first->res_target->location, 0,
-        expansion->subjects == NULL
-            ? NULL
-            : arena_printf(arena, "%s AS \"" GUARD_SUBJECT_COLUMN "\", ", expansion->subjects));
+    const char *all = put_together(expansion, scope);
+    add_edit(expansion, (size_t)first->res_target->location, 0,
+             all == NULL
+                 ? NULL
+                 : arena_printf(expansion->request->arena, "%s AS \"%s\", ", all, expansion->told));
 }
 
 /*
@@ -563,7 +616,7 @@ static const char *compose(struct expansion *expansion, const struct catalog_rel
     if (expansion->subject) {
         buf_str(&out, separator);
         text_quote_ident(&out, relation->name);
-        buf_str(&out, ".\"" GUARD_SUBJECT_COLUMN "\" AS \"" GUARD_SUBJECT_COLUMN "\"");
+        buf_printf(&out, ".\"%s\" AS \"%s\"", expansion->told, expansion->told);
     }
     buf_str(&out, "\nFROM (\n");
     if (expansion->edit_count > 0) {
@@ -585,7 +638,9 @@ static const char *compose(struct expansion *expansion, const struct catalog_rel
     buf_append(&out, expansion->text + done, len - done);
     buf_str(&out, "\n) AS ");
     text_quote_ident(&out, relation->name);
-    buf_str(&out, expansion->subject ? "(\"" GUARD_SUBJECT_COLUMN "\"" : "");
+    if (expansion->subject) {
+        buf_printf(&out, "(\"%s\"", expansion->told);
+    }
     for (size_t i = 0; i < relation->column_count; i++) {
         buf_str(&out, i == 0 && !expansion->subject ? "(" : ", ");
         text_quote_ident(&out, relation->columns[i].name);
@@ -660,7 +715,17 @@ static enum status expand(struct expansion *expansion, const struct catalog_rela
         not_understood(expansion, "something other than one SELECT");
         return expansion->status;
     }
+    for (size_t i = 0; i < relation->column_count; i++) {
+        if (guard_is_subject_name(relation->columns[i].name)) {
+            not_understood(expansion, "a name that begins with \"" GUARD_SUBJECT_COLUMN "\"");
+        }
+    }
     walk_select(expansion, select, hidden);
+    /* A cast is not in the text, where it is implicit. */
+    if (relation->function_count > expansion->function_count) {
+        not_understood(expansion, "a cast by a function of the database's, or two functions of one "
+                                  "name");
+    }
     if (expansion->status != OK) {
         return expansion->status;
     }
@@ -673,27 +738,16 @@ static enum status expand(struct expansion *expansion, const struct catalog_rela
         return DENIED; /* nothing of it is left */
     }
     if (expansion->subject) {
-        names[(*count)++] = GUARD_SUBJECT_COLUMN;
+        names[(*count)++] = expansion->told;
     }
     *columns = names;
     *sql = compose(expansion, relation, hidden);
     return expansion->status;
 }
 
-enum status guard_view_expand(const struct guard_request *request,
-                              const struct catalog_relation *relation, enum guard_variant variant,
-                              const char **sql, const char *const **columns, size_t *count,
-                              const char **why)
+static enum status expand_new(const struct guard_request *request,
+                              const struct catalog_relation *relation, struct guard_known *known)
 {
-    *sql = NULL;
-    *columns = NULL;
-    *count = 0;
-    *why = NULL;
-    if (relation->kind != 'v' || relation->definition == NULL ||
-        strncmp(relation->schema, "pg_", 3) == 0 ||
-        strcmp(relation->schema, "information_schema") == 0 || request->depth > GUARD_VIEW_DEPTH) {
-        return DENIED;
-    }
     size_t len = strlen(relation->definition);
     while (len > 0 &&
            (relation->definition[len - 1] == ';' || relation->definition[len - 1] == '\n' ||
@@ -705,20 +759,63 @@ enum status guard_view_expand(const struct guard_request *request,
         return ERR_MEMORY;
     }
     struct expansion expansion = {
-        .request = request, .text = text, .subject = variant == GUARD_SUBJECT};
-    enum status status =
-        variant == GUARD_ONLY ? DENIED : expand(&expansion, relation, sql, columns, count);
+        .request = request, .text = text, .subject = known->variant == GUARD_SUBJECT};
+    enum status status = expand(&expansion, relation, &known->sql, &known->columns, &known->count);
     /* What is wrong with it was said of the plain one. */
     if (status == ERR_INVALID && expansion.subject) {
-        status = DENIED;
+        return DENIED;
     }
-    if (status == ERR_INVALID) {
-        *why = expansion.why;
-    }
-    if (status != OK) {
-        *sql = NULL;
-        *columns = NULL;
-        *count = 0;
-    }
+    known->why = status == ERR_INVALID ? expansion.why : NULL;
     return status;
+}
+
+/* Views that read views that read views: each is expanded once. */
+static struct guard_known *known_of(const struct guard_request *request,
+                                    const struct catalog_relation *relation,
+                                    enum guard_variant variant)
+{
+    struct guard_known *known = *request->known;
+    while (known != NULL && (known->relation != relation || known->variant != variant)) {
+        known = known->next;
+    }
+    if (known != NULL) {
+        return known;
+    }
+    known = arena_zalloc(request->arena, 1, sizeof(*known));
+    if (known == NULL) {
+        return NULL;
+    }
+    known->relation = relation;
+    known->variant = variant;
+    known->status = expand_new(request, relation, known);
+    known->next = *request->known;
+    *request->known = known;
+    return known;
+}
+
+enum status guard_view_expand(const struct guard_request *request,
+                              const struct catalog_relation *relation, enum guard_variant variant,
+                              const char **sql, const char *const **columns, size_t *count,
+                              const char **why)
+{
+    *sql = NULL;
+    *columns = NULL;
+    *count = 0;
+    *why = NULL;
+    if (relation->kind != 'v' || relation->definition == NULL || variant == GUARD_ONLY ||
+        strncmp(relation->schema, "pg_", 3) == 0 ||
+        strcmp(relation->schema, "information_schema") == 0 || request->depth > GUARD_VIEW_DEPTH) {
+        return DENIED;
+    }
+    const struct guard_known *known = known_of(request, relation, variant);
+    if (known == NULL) {
+        return ERR_MEMORY;
+    }
+    *why = known->why;
+    if (known->status == OK) {
+        *sql = known->sql;
+        *columns = known->columns;
+        *count = known->count;
+    }
+    return known->status;
 }

@@ -7,7 +7,7 @@
  *     CREATE TEMPORARY TABLE pg_temp."pgvigil copy" ON COMMIT DROP AS SELECT ... FROM guard
  *         WITH NO DATA;
  *     COPY pg_temp."pgvigil copy" (...) FROM STDIN ...;        what the client wrote, edited
- *     INSERT INTO guard (...) SELECT ... FROM pg_temp."pgvigil copy";
+ *     INSERT INTO guard (...) SELECT ... FROM pg_temp."pgvigil copy" [RETURNING its subject];
  *     DROP TABLE pg_temp."pgvigil copy"
  *
  * of which the client sees one. What the rule lets be inserted is asked for each column, as for
@@ -24,7 +24,8 @@
 #include <pgvigil/text.h>
 #include <string.h>
 
-#define TABLE JUDGE_TEMPORARY_SCHEMA ".\"" JUDGE_COPY_TABLE "\""
+#define INSERTED "\"pgvigil rows\""
+#define TABLE    JUDGE_TEMPORARY_SCHEMA ".\"" JUDGE_COPY_TABLE "\""
 
 /* The name of the guard, noted as an edit like any other target's, becomes the temporary table's.
  */
@@ -145,7 +146,28 @@ static enum status add_own(struct judge *judge, const char *sql, PgQuery__RawStm
     return OK;
 }
 
-static enum status add_statements(struct judge *judge, const struct verdict_statement *out,
+/* INSERT, which gives whose rows they are where that is told: to the record alone. */
+static const char *insert_text(struct judge *judge, struct verdict_statement *out,
+                               const char *names, bool identity)
+{
+    const struct range_item *item = &judge->level->items[0];
+    bool told = item->subject != NULL;
+    const char *guard = told
+                            ? text_qualified(judge->arena, item->subject->pair, item->subject->view)
+                            : item->use->shown.guard;
+    out->subjects = told ? 1 : 0;
+    out->subjects_only = told;
+    judge->subjects_carried += told ? 1 : 0;
+    return guard == NULL ? NULL
+                         : judge_format(judge, "INSERT INTO %s%s (%s)%s SELECT %s FROM " TABLE "%s",
+                                        guard, told ? " AS " INSERTED : "", names,
+                                        identity ? " OVERRIDING SYSTEM VALUE" : "", names,
+                                        told ? " RETURNING " INSERTED ".\"" GUARD_SUBJECT_COLUMN
+                                               "\" AS \"" GUARD_SUBJECT_COLUMN " 1\""
+                                             : "");
+}
+
+static enum status add_statements(struct judge *judge, struct verdict_statement *out,
                                   const char *names, bool identity)
 {
     const char *guard = judge->level->items[0].use->shown.guard;
@@ -154,8 +176,7 @@ static enum status add_statements(struct judge *judge, const struct verdict_stat
                      "CREATE TEMPORARY TABLE " TABLE " ON COMMIT DROP AS SELECT %s FROM %s WITH NO "
                      "DATA",
                      names, guard);
-    const char *insert = judge_format(judge, "INSERT INTO %s (%s)%s SELECT %s FROM " TABLE, guard,
-                                      names, identity ? " OVERRIDING SYSTEM VALUE" : "", names);
+    const char *insert = insert_text(judge, out, names, identity);
     const char *drop = "DROP TABLE " TABLE;
     enum status status = add_own(judge, create, &judge->around[0]);
     if (status == OK)

@@ -62,7 +62,7 @@ struct range_item {
     /* judge_subject.c: */
     bool aliased;                        /* its columns have other names here */
     const struct catalog_guard *subject; /* the relation's guard that tells whose a row is */
-    bool subject_lists;                  /* it tells a list: a view without a rule */
+    bool subject_lists;                  /* it tells a list: a view of several */
     PgQuery__RangeVar *var;              /* the relation's place in the tree */
     size_t emitted_edit;                 /* and the edit that put its guard there */
     const char *emitted_suffix;          /* what that has behind the guard's name */

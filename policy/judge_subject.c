@@ -361,9 +361,8 @@ static enum status accept_open(struct judge *judge)
     return exact ? judge_unsupported(judge, "subject",
                                      "a statement that reads rows without telling whose they are",
                                      "The mission asks for exact_subjects: read the rows "
-                                     "themselves, without COPY FROM, an EXCEPT of patients or a "
-                                     "sub-query in an "
-                                     "expression that is not of the same patient, and without "
+                                     "themselves, without an EXCEPT of patients or a sub-query in "
+                                     "an expression that is not of the same patient, and without "
                                      "aggregates, GROUP BY, DISTINCT, UNION and INTERSECT "
                                      "unless it has group_subjects.")
                  : OK;

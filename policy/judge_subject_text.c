@@ -317,8 +317,9 @@ static void put_own(struct writing *writing)
     for (size_t i = 0; i < carry->item_count; i++) {
         const struct range_item *item = &carry->items[i];
         for (size_t k = 0; k < item->gives; k++) {
-            const char *column =
-                item->below == NULL ? GUARD_SUBJECT_COLUMN : subject_column_name(judge, k + 1);
+            const char *column = item->below != NULL   ? subject_column_name(judge, k + 1)
+                                 : item->subject_lists ? GUARD_SUBJECTS_COLUMN
+                                                       : GUARD_SUBJECT_COLUMN;
             bool lists =
                 item->below == NULL ? item->subject_lists : (item->below->lists >> k & 1) != 0;
             const char *name = subject_column_name(judge, ++index);

@@ -479,10 +479,12 @@ enum status judge_relation(struct judge *judge, PgQuery__RangeVar *var, struct r
     if (status != OK)
         return status;
     item->emitted = alias; /* NULL: the client's own alias */
-    item->subject_lists = !governed;
     if (guard->variant == GUARD_PLAIN && (!governed || table->subject != NULL))
         item->subject =
             catalog_guard_for(request->catalog, judge->verdict->pair, relation->oid, GUARD_SUBJECT);
+    const struct catalog_guard *told = item->subject;
+    item->subject_lists = told != NULL && told->column_count > 0 &&
+                          strcmp(told->columns[told->column_count - 1], GUARD_SUBJECTS_COLUMN) == 0;
     judge->subjects_read += !governed || table->subject != NULL ? 1 : 0;
     return emit(judge, var, item, at, guard->pair, guard->view, alias);
 }

@@ -52,7 +52,12 @@ static const char relations_sql[] =
     /* tgtype: ROW 1, BEFORE 2, UPDATE 16 */
     "    EXISTS (SELECT FROM pg_catalog.pg_trigger t WHERE t.tgrelid = c.oid AND NOT "
     "t.tgisinternal\n"
-    "        AND t.tgenabled <> 'D' AND t.tgtype::pg_catalog.int4 & 19 = 19)\n"
+    "        AND t.tgenabled <> 'D' AND t.tgtype::pg_catalog.int4 & 19 = 19),\n"
+    "    (SELECT pg_catalog.count(DISTINCT d.refobjid) FROM pg_catalog.pg_rewrite r JOIN "
+    "pg_catalog.pg_depend d\n"
+    "        ON d.classid = 'pg_catalog.pg_rewrite'::pg_catalog.regclass AND d.objid = r.oid\n"
+    "        AND d.refclassid = 'pg_catalog.pg_proc'::pg_catalog.regclass\n"
+    "        WHERE r.ev_class = c.oid AND c.relkind = 'v')\n"
     "FROM pg_catalog.pg_class c JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace\n"
     "WHERE c.relkind IN ('r', 'p', 'v', 'm', 'f') AND " REAL "\n"
     "ORDER BY n.nspname COLLATE \"C\", c.relname COLLATE \"C\"";
@@ -344,6 +349,7 @@ static enum status load_relations(struct loader *loader)
             .partition = true_at(relations, row, 5),
             .owner = PQgetvalue(relations, row, 7),
             .update_trigger = true_at(relations, row, 11),
+            .function_count = oid_at(relations, row, 12),
             .definition = text_at(relations, row, 8),
             .columns = room,
             .primary_key = key,
@@ -701,8 +707,8 @@ static bool same_relation(const struct catalog_relation *a, const struct catalog
            a->row_array_oid == b->row_array_oid && strcmp(a->schema, b->schema) == 0 &&
            strcmp(a->name, b->name) == 0 && a->kind == b->kind && a->parent == b->parent &&
            a->partition == b->partition && a->has_children == b->has_children &&
-           a->update_trigger == b->update_trigger && strcmp(a->owner, b->owner) == 0 &&
-           same_text(a->definition, b->definition) &&
+           a->update_trigger == b->update_trigger && a->function_count == b->function_count &&
+           strcmp(a->owner, b->owner) == 0 && same_text(a->definition, b->definition) &&
            a->primary_key_count == b->primary_key_count &&
            memcmp(a->primary_key, b->primary_key, a->primary_key_count * sizeof(*a->primary_key)) ==
                0 &&

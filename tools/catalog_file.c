@@ -188,6 +188,8 @@ static void put_relation(struct buf *out, const struct catalog *catalog,
         buf_str(out, " has_children = true;");
     if (relation->update_trigger)
         buf_str(out, " update_trigger = true;");
+    if (relation->function_count > 0)
+        buf_printf(out, " functions = %zu;", relation->function_count);
     if (relation->definition != NULL) {
         buf_str(out, "\n    definition = ");
         put_string(out, relation->definition);
@@ -330,6 +332,7 @@ struct raw_relation {
     bool partition;
     bool has_children;
     bool update_trigger;
+    uint64_t functions;
     struct catalog_column *columns;
     size_t column_count;
     struct policy_place place;
@@ -441,6 +444,11 @@ static void relation_partition(const struct value *value)
 static void relation_update_trigger(const struct value *value)
 {
     (void)value_bool(value, &((struct raw_relation *)value->entry)->update_trigger);
+}
+
+static void relation_functions(const struct value *value)
+{
+    (void)value_count(value, 0, UINT32_MAX, &((struct raw_relation *)value->entry)->functions);
 }
 
 static void relation_has_children(const struct value *value)
@@ -593,6 +601,7 @@ static const struct value_key relation_keys[] = {
     {"partition", NULL, relation_partition},
     {"has_children", NULL, relation_has_children},
     {"update_trigger", NULL, relation_update_trigger},
+    {"functions", NULL, relation_functions},
     {"definition", NULL, relation_definition},
     {"constraints", NULL, relation_constraints},
     {"columns", NULL, relation_columns},
@@ -766,6 +775,7 @@ static void add_relation(struct reading *reading, const struct raw_relation *raw
                                         .partition = raw->partition,
                                         .has_children = raw->has_children,
                                         .update_trigger = raw->update_trigger,
+                                        .function_count = (size_t)raw->functions,
                                         .owner = raw->owner == NULL ? "" : raw->owner,
                                         .definition = raw->definition};
     for (size_t i = 0; i < raw->key.count && i < 32; i++)

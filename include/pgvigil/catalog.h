@@ -65,6 +65,9 @@ struct catalog_relation {
     bool partition;      /* pg_class.relispartition */
     bool has_children;   /* partitions or inheritance children: ONLY means something */
     bool update_trigger; /* a trigger may change its rows before an UPDATE of them */
+    size_t
+        function_count; /* of a view: functions that are not PostgreSQL's own which its definition
+                           calls, by name or as a cast, which its text does not show */
     const char *owner;
     const char *definition; /* pg_get_viewdef for v and m, else NULL; also while somebody alters
                                what the view reads */
@@ -74,9 +77,11 @@ struct catalog_relation {
 /* A relation's guards beside its own: of ONLY it, and one that also tells whose a row is. */
 enum guard_variant { GUARD_PLAIN = 0, GUARD_ONLY, GUARD_SUBJECT };
 /* What the last column of a GUARD_SUBJECT is called: the rule's `subject` as text; of a view
- * without a rule a list of what its relations tell (proxy/subjects.h), or NULL. To clients there is
- * no such name, and no column that begins like it ("pgvigil "). */
+ * without a rule, that of the one relation which tells it, or NULL. To clients there is no such
+ * name, and no column that begins like it ("pgvigil "). */
 #define GUARD_SUBJECT_COLUMN "pgvigil subject"
+/* The same of a list (proxy/subjects.h): of a view of several that tell. */
+#define GUARD_SUBJECTS_COLUMN GUARD_SUBJECT_COLUMN "s"
 
 /* A guard view that is deployed: (pair, relation) -> view. Only those of generations whose digest
  * is known. */

@@ -319,6 +319,42 @@ def test_deploy_again_changes_only_what_differs(fresh):
     assert "nothing to do" in fresh.deploy().stdout
 
 
+def test_view_that_is_dropped_and_made_again_is_what_it_is_now(fresh):
+    real = fresh.databases["records"]
+    fresh.cluster.sql(real, "CREATE VIEW public.some AS SELECT p.id FROM public.patients p; CREATE VIEW public.over_some AS SELECT s.id FROM public.some s;"
+                            "GRANT SELECT ON public.some, public.over_some TO pgvigil_owner;")
+    fresh.deploy()
+    with session(fresh, "nurse/care") as c:
+        before = c.execute("SELECT count(*) FROM " + guard(fresh, "nurse/care", "public.some")).fetchone()[0]
+    fresh.cluster.sql(real, "DROP VIEW public.some CASCADE; CREATE VIEW public.some AS SELECT p.id FROM public.patients p WHERE p.id < 30;"
+                            "CREATE VIEW public.over_some AS SELECT s.id FROM public.some s; GRANT SELECT ON public.some, public.over_some TO pgvigil_owner;")
+    assert "some is left out" not in fresh.deploy().stderr
+    with session(fresh, "nurse/care") as c:
+        for name in ("public.some", "public.over_some"):
+            assert 0 < c.execute("SELECT count(*) FROM " + guard(fresh, "nurse/care", name)).fetchone()[0] < before
+    assert "nothing to do" in fresh.deploy().stdout
+    fresh.cluster.sql(real, "DROP VIEW public.some CASCADE;")
+    fresh.deploy()
+    with session(fresh, "nurse/care") as c:
+        with pytest.raises(psycopg.errors.UndefinedTable):
+            c.execute("SELECT * FROM " + guard(fresh, "nurse/care", "public.some"))
+
+
+def test_view_with_a_cast_by_a_function_needs_its_own_rule(fresh):
+    """The cast stands in no text: PostgreSQL's dependencies tell of it."""
+    fresh.cluster.sql(fresh.databases["records"], """
+        CREATE TYPE public.mood AS ENUM ('fine');
+        CREATE FUNCTION public.mood_text(public.mood) RETURNS text LANGUAGE sql SECURITY DEFINER AS
+            $$ SELECT pg_catalog.string_agg(family_name, ',') FROM public.patients $$;
+        CREATE CAST (public.mood AS text) WITH FUNCTION public.mood_text(public.mood) AS IMPLICIT;
+        CREATE VIEW public.moods AS SELECT p.id, upper('fine'::public.mood) AS says FROM public.patients p;
+        GRANT SELECT ON public.moods TO pgvigil_owner;""")
+    assert "public.moods is left out, it needs its own rule: its definition uses a cast" in fresh.deploy().stderr
+    with session(fresh, "nurse/care") as c:
+        with pytest.raises(psycopg.errors.UndefinedTable):
+            c.execute("SELECT * FROM " + guard(fresh, "nurse/care", "public.moods"))
+
+
 def test_guard_that_someone_dropped_or_replaced_comes_back(fresh):
     fresh.deploy()
     name = guard(fresh, "nurse/care", "public.patients")

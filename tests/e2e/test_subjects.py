@@ -6,6 +6,7 @@ import json
 import os
 import re
 import shutil
+from datetime import date
 
 import harness
 import oracle_schema
@@ -572,6 +573,31 @@ def test_copies_of_tables_are_those_of_the_query_and_name_everybody(table, form,
 TELLS = {"MOVE": (["BEGIN", "DECLARE mk_{0} CURSOR FOR SELECT id FROM patients", "MOVE ALL IN mk_{0}", "COMMIT"], False),
          "HOLD": (["DECLARE mk_{0} CURSOR WITH HOLD FOR SELECT id FROM patients", "CLOSE mk_{0}"], False),
          "FETCH": (["BEGIN", "DECLARE mk_{0} CURSOR FOR SELECT id FROM patients", "FETCH ALL FROM mk_{0}", "COMMIT"], True)}
+
+
+def test_copies_into_tables_name_whose_rows_went_in(stack):
+    """And the client sees no row of it. One that fails has not told of anybody."""
+    columns = "id, patient_id, stay_id, taken_on, taken_at, practitioner, loinc, label, value, unit"
+    row = (date(2024, 3, 1), "2024-03-01 10:00+01", "10000000017", "8310-5", "x", 37, "Cel")
+    with stack.connect("nurse1", mission="care") as c:
+        stays = c.execute("SELECT id, patient_id FROM stays ORDER BY id LIMIT 300").fetchall()
+        for mark, numbers in (("mk_into", range(700000, 700000 + len(stays))), ("mk_into_again", [700000]), ("mk_into_nothing", [])):
+            with c.transaction(force_rollback=mark == "mk_into_nothing"):
+                try:
+                    with c.cursor() as cursor, cursor.copy("COPY observations (%s) FROM STDIN -- %s" % (columns, mark)) as copy:
+                        for number, (stay, patient) in zip(numbers, stays):
+                            copy.write_row((number, patient, stay, *row))
+                    assert mark != "mk_into_again"
+                except psycopg.errors.UniqueViolation:
+                    assert mark == "mk_into_again"
+                    raise psycopg.Rollback from None
+        assert c.execute("SELECT count(*) FROM observations WHERE id BETWEEN 700000 AND 700999").fetchone()[0] == len(stays)
+    with stack.superuser() as c:
+        c.execute("DELETE FROM observations WHERE id BETWEEN 700000 AND 700999")
+    trail = Trail(stack)
+    assert trail.exact["mk_into"] and trail.patients["mk_into"] == {str(patient) for _, patient in stays}
+    assert trail.exact["mk_into_nothing"] and trail.patients["mk_into_nothing"] == set()
+    assert not trail.exact["mk_into_again"] and trail.patients["mk_into_again"] == set()
 
 
 @pytest.mark.parametrize("name", TELLS)

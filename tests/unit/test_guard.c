@@ -124,6 +124,20 @@ static int setup(void **state)
     add(builder, 42, "distinct_ids", 'v', "id:bigint",
         " SELECT DISTINCT stays.id FROM public.stays;");
     add(builder, 43, "over_counted", 'v', "n:bigint", " SELECT counted.n FROM public.counted;");
+    add(builder, 45, "runs_sql", 'v', "id:bigint x:text",
+        " SELECT p.id, (query_to_xml('SELECT 1'::text, true, false, ''::text))::text AS x FROM "
+        "public.patients p;");
+    add(builder, 47, "chain0", 'v', "id:bigint", " SELECT p.id FROM public.patients p;");
+    for (uint32_t i = 1; i < 16; i++) {
+        char name[20];
+        char definition[160];
+        (void)snprintf(name, sizeof(name), "chain%u", i);
+        (void)snprintf(definition, sizeof(definition),
+                       " SELECT a.id FROM (public.chain%u a JOIN public.chain%u b ON ((a.id = "
+                       "b.id)));",
+                       i - 1, i - 1);
+        add(builder, 47 + i, name, 'v', "id:bigint", definition);
+    }
     add(builder, 44, "of_one", 'v', "id:bigint",
         " SELECT obs.id FROM ONLY public.obs WHERE (obs.id > 0);");
     assert_int_equal(catalog_finish(builder, &catalog), OK);
@@ -316,6 +330,7 @@ static void definition_of_a_view_by_something_hidden_is_refused_by_name(void **s
     refuses("in_exists_hidden", "\"nir\"");
     refuses("whole", "whole row");
     refuses("called", "public.leak");
+    refuses("runs_sql", "query_to_xml");
     refuses("asked", "current_setting");
     refuses("me", "current_user");
     refuses("custom", "operator");
@@ -333,6 +348,58 @@ static void definition_of_what_has_no_rule_is_denied(void **state)
     /* Its only column is computed from a hidden one. */
     assert_int_equal(define("over", GUARD_PLAIN, &sql, &why), DENIED);
     assert_null(sql);
+}
+
+/* Each of them once: read twice by each that stands on it, they would be 65,536. */
+static void definition_of_views_over_views_takes_no_time(void **state)
+{
+    (void)state;
+    const char *sql = NULL;
+    const char *why = NULL;
+    assert_int_equal(define("chain15", GUARD_PLAIN, &sql, &why), OK);
+    assert_int_equal(define("chain15", GUARD_SUBJECT, &sql, &why), OK);
+    assert_non_null(strstr(sql, "AS \"pgvigil subjects\", a.id FROM"));
+}
+
+static void definition_of_a_view_with_a_cast_by_a_function_is_refused(void **state)
+{
+    (void)state;
+    struct catalog_relation cast = *catalog_find(catalog, "public", "joined");
+    const char *sql = NULL;
+    const char *why = NULL;
+    const char *const *columns = NULL;
+    size_t count = 0;
+    cast.function_count = 1; /* nothing of the text shows it */
+    assert_int_equal(guard_definition(policy, catalog, 0, 0, &cast, GUARD_PLAIN, arena, &sql,
+                                      &columns, &count, &why),
+                     ERR_INVALID);
+    assert_non_null(strstr(why, "cast"));
+    assert_int_equal(guard_definition(policy, catalog, 0, 0, &cast, GUARD_SUBJECT, arena, &sql,
+                                      &columns, &count, &why),
+                     DENIED);
+}
+
+/* Its rows would be cut. */
+static void definition_of_what_is_called_like_a_subject_is_refused(void **state)
+{
+    (void)state;
+    static const char *const names[] = {"bare", "patients"};
+    for (size_t i = 0; i < 2; i++) {
+        struct catalog_relation odd = *catalog_find(catalog, "public", names[i]);
+        struct catalog_column columns[16];
+        const char *sql = NULL;
+        const char *why = NULL;
+        const char *const *shown = NULL;
+        size_t count = 0;
+        memcpy(columns, odd.columns, odd.column_count * sizeof(columns[0]));
+        columns[0].name = "pgvigil subject 1";
+        odd.columns = columns;
+        enum status status = guard_definition(policy, catalog, 0, 0, &odd, GUARD_PLAIN, arena, &sql,
+                                              &shown, &count, &why);
+        /* What the rule does not show is not in the guard. */
+        assert_int_equal(status, i == 0 ? ERR_INVALID : OK);
+        assert_true(i == 0 ? strstr(why, "begins with") != NULL : strstr(sql, "subject") == NULL);
+    }
 }
 
 /* The roles other, capture and bare stand for slips that must stop a deploy. */
@@ -412,6 +479,9 @@ static void *run(void *result)
         cmocka_unit_test(definition_of_a_column_added_later_is_not_there),
         cmocka_unit_test(definition_of_a_view_is_expanded_over_guards),
         cmocka_unit_test(definition_of_a_view_tells_whose_a_row_is),
+        cmocka_unit_test(definition_of_views_over_views_takes_no_time),
+        cmocka_unit_test(definition_of_a_view_with_a_cast_by_a_function_is_refused),
+        cmocka_unit_test(definition_of_what_is_called_like_a_subject_is_refused),
         cmocka_unit_test(definition_of_a_view_by_something_hidden_is_refused_by_name),
         cmocka_unit_test(definition_of_what_has_no_rule_is_denied),
         cmocka_unit_test(definition_that_would_change_its_meaning_is_refused),

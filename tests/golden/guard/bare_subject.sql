@@ -2,7 +2,7 @@ SELECT
     "bare"."id" AS "id",
     "bare"."pgvigil subject" AS "pgvigil subject"
 FROM (
- SELECT ARRAY["patients"."pgvigil subject"]::pg_catalog.text AS "pgvigil subject", patients.id,
+ SELECT "patients"."pgvigil subject" AS "pgvigil subject", patients.id,
     (NULL::text || 'x'::text) AS n
    FROM "pgvigil:nurse/care@xxxxxxxx"."public.patients!subject" AS "patients"
   ORDER BY patients.id

@@ -110,3 +110,18 @@ COPY patients (id) FROM STDIN
 COPY patients FROM STDIN
 => COPY patients FROM STDIN
 -- public.patients()
+
+# doctor care
+COPY stays (id, patient_id) FROM STDIN
+=> CREATE TEMPORARY TABLE pg_temp."pgvigil copy" ON COMMIT DROP AS SELECT "id", "patient_id" FROM "G:"."public.stays" WITH NO DATA; COPY pg_temp."pgvigil copy" (id, patient_id) FROM STDIN 
+; INSERT INTO "G:"."public.stays!subject" AS "pgvigil rows" ("id", "patient_id") SELECT "id", "patient_id" FROM pg_temp."pgvigil copy" RETURNING "pgvigil rows"."pgvigil subject" AS "pgvigil subject 1"; DROP TABLE pg_temp."pgvigil copy"
+-- public.stays(id+ patient_id+)
+-- subjects: 1
+
+# doctor exact
+COPY stays FROM STDIN WITH (FORMAT csv)
+=> CREATE TEMPORARY TABLE pg_temp."pgvigil copy" ON COMMIT DROP AS SELECT "id", "patient_id", "admitted_at", "reason" FROM "G:"."public.stays" WITH NO DATA; COPY pg_temp."pgvigil copy" FROM STDIN WITH (FORMAT csv) 
+; INSERT INTO "G:"."public.stays!subject" AS "pgvigil rows" ("id", "patient_id", "admitted_at", "reason") SELECT "id", "patient_id", "admitted_at", "reason" FROM pg_temp."pgvigil copy" RETURNING "pgvigil rows"."pgvigil subject" AS "pgvigil subject 1"; DROP TABLE pg_temp."pgvigil copy"
+-- public.stays(id+ patient_id+ admitted_at+ reason+)
+-- subjects: 1
+
