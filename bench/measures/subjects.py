@@ -15,6 +15,9 @@ GROUPS = (("count(*) of 1,000 rows", "SELECT count(*) FROM public.samples WHERE 
           ("100 groups of 10 rows", "SELECT id % 100, count(*) FROM public.samples WHERE id <= 1000 GROUP BY 1"),
           ("count(*) of 20,000 rows", "SELECT count(*) FROM public.samples WHERE id <= 20000"),
           ("25,000 groups of 20 rows", "SELECT id % 25000, count(*) FROM public.samples GROUP BY 1"),
+          ("UNION of 1,000 rows and 1,000", "SELECT id FROM public.samples WHERE id <= 1000 UNION SELECT id FROM public.samples WHERE id BETWEEN 501 AND 1500"),
+          ("UNION of 100,000 rows and 100,000", "SELECT id FROM public.samples WHERE id <= 100000 UNION SELECT id FROM public.samples WHERE id BETWEEN 50001 AND 150000"),
+          ("INTERSECT of 100,000 rows and 100,000", "SELECT id FROM public.samples WHERE id <= 100000 INTERSECT SELECT id FROM public.samples WHERE id BETWEEN 50001 AND 150000"),
           ("count(*) of 500,000 rows", "SELECT count(*) FROM public.samples"))
 BOUND = 50000
 TABLES = {"public.pgbench_accounts": "aid", "public.samples": "id"}
