@@ -72,6 +72,7 @@ struct catalog_builder {
     size_t stale_count;
     const char *stale;
     uint32_t version;
+    enum catalog_casts casts;
 };
 
 static atomic_uint_fast64_t next_id = 1;
@@ -353,6 +354,11 @@ void catalog_add_schema(struct catalog_builder *builder, const char *name)
     add_name(builder, &builder->schemas, &builder->schema_count, &builder->schema_cap, name);
 }
 
+void catalog_set_casts(struct catalog_builder *builder, enum catalog_casts casts)
+{
+    builder->casts = casts;
+}
+
 void catalog_set_database(struct catalog_builder *builder, const char *database,
                           uint32_t server_version, const char *generation_digest)
 {
@@ -578,6 +584,7 @@ static struct catalog *fill(const struct catalog_builder *builder, struct catalo
         .stale_count = builder->stale_count,
         .stale = builder->stale,
         .server_version = builder->version,
+        .casts = builder->casts,
         .id = atomic_fetch_add(&next_id, 1),
         .private = private,
     };

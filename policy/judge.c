@@ -163,7 +163,7 @@ static enum status one_statement(struct judge *judge, const PgQuery__RawStmt *ra
     judge->level = NULL;
     judge->calls_foreign_function = judge->writes = false;
     judge->sequences = judge->objects = judge->changes = false;
-    judge->foreign_type = false;
+    judge->foreign_type = judge->castable = false;
     judge->foreign_operator = NULL;
     judge->carried = NULL;
     judge->subjects_read = judge->subjects_carried = judge->sets = 0;

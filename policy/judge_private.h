@@ -173,6 +173,7 @@ struct judge {
     bool objects;                /* calls a function of large objects */
     bool changes;                /* calls what changes something: nextval, lo_create */
     bool foreign_type; /* a value of a type with operators of its own may be in the statement */
+    bool castable;     /* a value that a function of the database's casts may be in it */
     const char
         *foreign_operator; /* the first one that such a type may give another meaning, or NULL */
     size_t foreign_at;

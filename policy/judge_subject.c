@@ -386,6 +386,14 @@ static bool may_be_copied(const struct carry *top, const struct copy_shape *shap
     return shown > 1 && shown != SIZE_MAX;
 }
 
+/* By a function that somebody made: an implicit cast is nowhere in the text. */
+static bool may_cast(const struct judge *judge)
+{
+    const struct catalog *catalog = judge->request->catalog;
+    enum catalog_casts casts = catalog == NULL ? CATALOG_CASTS_NONE : catalog->casts;
+    return casts == CATALOG_CASTS_ANY || (casts == CATALOG_CASTS_OWN && judge->castable);
+}
+
 enum status judge_subjects(struct judge *judge, struct verdict_statement *out)
 {
     struct carry *top = judge->carried;
@@ -405,6 +413,7 @@ enum status judge_subjects(struct judge *judge, struct verdict_statement *out)
     }
     /* What the database's own functions read is not in the statement's text. */
     out->subjects_open = judge->calls_foreign_function ||
+                         (may_cast(judge) && judge->subjects_read > 0) ||
                          judge->subjects_read > judge->subjects_carried + judge_tied(judge) ||
                          (judge->subjects_mixed && judge->subjects_read > 0) ||
                          /* Its rows are all read at COMMIT, whose error may quote one. */

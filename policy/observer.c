@@ -50,6 +50,7 @@ static struct catalog_builder *copy_catalog(const struct catalog *from, const ch
         catalog_add_typed_operator(builder, from->typed_operators[i]);
     for (size_t i = 0; i < from->schema_count; i++)
         catalog_add_schema(builder, from->schemas[i]);
+    catalog_set_casts(builder, from->casts);
     catalog_set_database(builder, from->database, from->server_version, digest);
     return builder;
 }

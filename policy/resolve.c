@@ -204,6 +204,7 @@ static struct relation_use *use_of(struct judge *judge, const struct catalog_rel
     for (size_t i = 0; i < count; i++) {
         const struct catalog_column *column = catalog_column(relation, columns[i]);
         judge->foreign_type = judge->foreign_type || (column != NULL && column->operand);
+        judge->castable = judge->castable || (column != NULL && column->castable);
     }
     use->columns = columns;
     use->column_count = count;

@@ -174,7 +174,7 @@ static enum status named(struct judge *judge, PgQuery__TypeName *type, size_t at
         judge_hint(judge, "No column that is shown is of that type.");
         return status;
     }
-    judge->foreign_type = true;
+    judge->foreign_type = judge->castable = true;
     return schema == NULL ? qualify(judge, type, where, at) : OK;
 }
 

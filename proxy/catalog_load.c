@@ -23,6 +23,12 @@
 #define OURS "n.nspname LIKE 'pgvigil:%'"
 #define REAL "n.nspname !~ '^pg_(toast|temp)' AND NOT (" OURS ")"
 
+/* Casts by functions that may read tables: FirstNormalObjectId is 16384. */
+#define CASTS                                                                                      \
+    "pg_catalog.pg_cast k JOIN pg_catalog.pg_proc p ON p.oid = k.castfunc\n"                       \
+    "    JOIN pg_catalog.pg_language l ON l.oid = p.prolang\n"                                     \
+    "    WHERE p.oid >= 16384 AND l.lanname NOT IN ('c', 'internal')"
+
 /*
  * pg_get_viewdef waits for whoever alters the view or what it reads, for as long as her transaction
  * takes: nobody's look at the catalogs shall. Such a view has no definition for now.
@@ -71,7 +77,11 @@ static const char columns_sql[] =
     "    SELECT DISTINCT y.oid FROM pg_catalog.pg_operator o\n"
     "    JOIN pg_catalog.pg_type y ON y.oid IN (o.oprleft, o.oprright)\n"
     "    WHERE o.oprnamespace <> 'pg_catalog'::pg_catalog.regnamespace\n"
-    "    AND y.typnamespace <> 'pg_catalog'::pg_catalog.regnamespace)\n"
+    "    AND y.typnamespace <> 'pg_catalog'::pg_catalog.regnamespace),\n"
+    "castable(oid) AS MATERIALIZED (SELECT u.oid FROM (SELECT k.castsource, k.casttarget "
+    "FROM " CASTS ") c,\n"
+    "    pg_catalog.unnest(ARRAY[c.castsource, c.casttarget]) AS u(oid)\n"
+    "    WHERE u.oid >= 16384)\n"
     "SELECT a.attrelid, a.attname, a.attnum, a.atttypid, pg_catalog.format_type(a.atttypid, "
     "a.atttypmod),\n"
     "    COALESCE((SELECT pg_catalog.format_type(b.typid, b.typmod) FROM base b\n"
@@ -85,6 +95,11 @@ static const char columns_sql[] =
     "a.atttypid))\n"
     "        AND (t.typtype = 'c' OR e.typtype = 'c'\n"
     "            OR t.oid IN (SELECT oid FROM operand) OR e.oid IN (SELECT oid FROM operand))),\n"
+    "    EXISTS (SELECT 1 FROM castable) AND EXISTS (SELECT 1 FROM pg_catalog.pg_type t\n"
+    "        WHERE (t.oid = a.atttypid OR t.oid IN (SELECT b.typid FROM base b WHERE b.oid = "
+    "a.atttypid))\n"
+    "        AND (t.typtype = 'c' OR t.oid IN (SELECT oid FROM castable) OR t.typelem IN (SELECT "
+    "oid FROM castable))),\n"
     "    (SELECT pg_catalog.pg_get_expr(d.adbin, d.adrelid) FROM pg_catalog.pg_attrdef d\n"
     "        WHERE d.adrelid = a.attrelid AND d.adnum = a.attnum AND a.attgenerated = '')\n"
     "FROM pg_catalog.pg_attribute a JOIN pg_catalog.pg_class c ON c.oid = a.attrelid\n"
@@ -294,7 +309,8 @@ static size_t collect_columns(const PGresult *columns, uint32_t oid, int *row,
             .generated = true_at(columns, *row, 8),
             .identity = true_at(columns, *row, 9),
             .operand = true_at(columns, *row, 10),
-            .default_expression = text_at(columns, *row, 11),
+            .castable = true_at(columns, *row, 11),
+            .default_expression = text_at(columns, *row, 12),
         };
     }
     return count;
@@ -550,7 +566,10 @@ static enum status load_generation(struct loader *loader, const struct policy *p
                                "SELECT pg_catalog.current_database(), "
                                "pg_catalog.current_setting('server_version_num'),\n"
                                "    (SELECT pg_catalog.obj_description(n.oid, 'pg_namespace')\n"
-                               "     FROM pg_catalog.pg_namespace n WHERE n.nspname = $1)",
+                               "     FROM pg_catalog.pg_namespace n WHERE n.nspname = $1),\n"
+                               "    COALESCE((SELECT pg_catalog.max(CASE WHEN k.castsource < 16384 "
+                               "AND k.casttarget < 16384 THEN 2 ELSE 1 END)\n"
+                               "     FROM " CASTS "), 0)",
                                schema, &result);
     if (status != OK) {
         return status;
@@ -560,6 +579,7 @@ static enum status load_generation(struct loader *loader, const struct policy *p
                     strncmp(comment + 8, policy->digest, strlen(policy->digest)) == 0;
     catalog_set_database(loader->builder, PQgetvalue(result, 0, 0), oid_at(result, 0, 1),
                          deployed ? policy->digest : "");
+    catalog_set_casts(loader->builder, (enum catalog_casts)oid_at(result, 0, 3));
     PQclear(result);
     return deployed ? load_guards(loader, policy->digest) : OK;
 }
@@ -682,7 +702,8 @@ static bool same_columns(const struct catalog_relation *a, const struct catalog_
                x->type_oid == y->type_oid && strcmp(x->type, y->type) == 0 &&
                strcmp(x->base_type, y->base_type) == 0 && x->not_null == y->not_null &&
                x->has_default == y->has_default && x->generated == y->generated &&
-               x->identity == y->identity &&
+               x->identity == y->identity && x->operand == y->operand &&
+               x->castable == y->castable &&
                same_text(x->default_expression, y->default_expression);
     }
     return same;
@@ -744,7 +765,7 @@ bool catalog_load_equal(const struct catalog *a, const struct catalog *b)
                 a->stale_count == b->stale_count && same_text(a->stale, b->stale) &&
                 a->function_count == b->function_count && a->sequence_count == b->sequence_count &&
                 same_callables(a, b) && a->server_version == b->server_version &&
-                strcmp(a->database, b->database) == 0 &&
+                a->casts == b->casts && strcmp(a->database, b->database) == 0 &&
                 strcmp(a->generation_digest, b->generation_digest) == 0 &&
                 same_names(a->types, a->type_count, b->types, b->type_count) &&
                 same_oids(a->type_oids, b->type_oids, a->type_count) &&

@@ -28,7 +28,8 @@ struct catalog_column {
     const char *default_expression; /* pg_get_expr() under search_path ''; NULL: none */
     bool generated;                 /* GENERATED ALWAYS AS (...) STORED */
     bool identity;
-    bool operand; /* of a type that has operators of its own outside pg_catalog */
+    bool operand;  /* of a type that has operators of its own outside pg_catalog */
+    bool castable; /* of a type that has a cast as in catalog_casts */
 };
 
 /* A constraint that has an index: ON CONFLICT ON CONSTRAINT can name it. */
@@ -124,6 +125,10 @@ struct catalog_sequence {
     int16_t owner_attnum; /* that column */
 };
 
+/* Casts that somebody made of a function in SQL or another language that may read tables: of the
+ * database's own types, or (a superuser's) even of PostgreSQL's. */
+enum catalog_casts { CATALOG_CASTS_NONE = 0, CATALOG_CASTS_OWN, CATALOG_CASTS_ANY };
+
 struct catalog {
     const struct catalog_relation *relations;
     size_t relation_count;
@@ -157,7 +162,8 @@ struct catalog {
     size_t stale_count;
     const char *stale;
     uint32_t server_version; /* as server_version_num */
-    uint64_t id;             /* grows with each load: verdicts remember it */
+    enum catalog_casts casts;
+    uint64_t id; /* grows with each load: verdicts remember it */
     struct catalog_private *private;
 };
 
@@ -223,6 +229,7 @@ void catalog_add_type(struct catalog_builder *builder, const char *schema, const
 void catalog_add_operator(struct catalog_builder *builder, const char *name);
 void catalog_add_typed_operator(struct catalog_builder *builder, const char *name);
 void catalog_add_schema(struct catalog_builder *builder, const char *name);
+void catalog_set_casts(struct catalog_builder *builder, enum catalog_casts casts);
 void catalog_set_database(struct catalog_builder *builder, const char *database,
                           uint32_t server_version, const char *generation_digest);
 void catalog_set_stale(struct catalog_builder *builder, size_t count, const char *example);

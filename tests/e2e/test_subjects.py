@@ -811,6 +811,33 @@ def test_unrestricted_roles_are_recorded_with_whom_they_ask_about(stack):
     assert trail.patients["mk_dbaparam"] == {"98"}
 
 
+# ---- what nobody sees in the text ---------------------------------------------------------------------------------------
+
+CASTS = """
+CREATE TYPE public.mood AS ENUM ('fine');
+CREATE TABLE public.moods (id bigint PRIMARY KEY, patient_id bigint NOT NULL, mood public.mood NOT NULL);
+INSERT INTO public.moods SELECT p.id, p.id, 'fine' FROM public.patients p WHERE p.id < 9;
+CREATE FUNCTION public.mood_text(public.mood) RETURNS text LANGUAGE sql SECURITY DEFINER AS
+    $$ SELECT pg_catalog.string_agg(family_name, ',') FROM (SELECT family_name FROM public.patients ORDER BY id LIMIT 4) q $$;
+CREATE CAST (public.mood AS text) WITH FUNCTION public.mood_text(public.mood) AS IMPLICIT;
+GRANT SELECT ON public.moods TO pgvigil_owner;
+"""
+CASTS_POLICY = """
+tables = ( { name = "public.moods"; subject = "patient_id"; columns = { humeur = [ "id", "patient_id", "mood" ]; }; } );
+rules = ( { roles = [ "nurse" ]; missions = [ "care" ]; tables = [ "public.moods" ]; columns = { humeur = "show"; }; } );
+"""
+
+
+def test_casts_by_functions_of_the_databases_are_called_aggregate(make_stack):
+    """What such a function reads is anybody's, and it stands nowhere in the statement."""
+    stack = make_stack(extra_sql=CASTS, extra_policy=[("90-casts.cfg", CASTS_POLICY)])
+    with stack.connect("nurse1", mission="care") as c:
+        assert "," in c.execute("SELECT upper(mood) AS mk_cast FROM moods").fetchone()[0]
+        c.execute("SELECT id AS mk_plain FROM patients")
+    trail = Trail(stack)
+    assert not trail.exact["mk_cast"] and trail.exact["mk_plain"] and trail.patients["mk_plain"]
+
+
 # ---- rows of groups, within a bound ---------------------------------------------------------------------------------------
 
 @pytest.fixture(scope="module")

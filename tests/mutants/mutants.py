@@ -231,6 +231,7 @@ MUTANTS = [
     ("view-function", "a view calls only what a client may call", "policy/guard_view.c", "    if (!allowed) {", "    if (!allowed && !builtin) {", "unit/test_guard", False),
     ("view-cast", "a view with a cast by a function is left out", "policy/guard_view.c", "    if (relation->function_count > expansion->function_count) {", "    if (relation->function_count > 1000) {", "unit/test_guard", False),
     ("view-gone", "the guard of a view that is gone goes with it", "proxy/deploy.c", "CASE WHEN b.oid IS NOT NULL AND ", "CASE WHEN ", "e2e/test_deploy", False),
+    ("subject-casts", "what a cast by a function of the database's reads is not in the text", "policy/judge_subject.c", "(may_cast(judge) && judge->subjects_read > 0) ||", "(may_cast(judge) && false) ||", "e2e/test_subjects", False),
     ("copy-from-subjects", "rows that COPY inserts are told", "policy/judge_copy_from.c", "    bool told = item->subject != NULL;", "    bool told = false;", "golden/test_judge|e2e/test_subjects", False),
     ("subject-with", "what WITH writes is told where it is read whole", "policy/judge_subject.c", "(!item->below->writes || subject_loses_nothing(carry));", "true;", "golden/test_judge|e2e/test_subjects", False),
     ("subject-sets-give", "a function in the list may lose the row that WITH wrote", "policy/judge_subject_list.c", "functions_aggregate(name) && call->over == NULL", "call->over == NULL", "golden/test_judge|e2e/test_subjects", False),
