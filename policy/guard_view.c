@@ -286,6 +286,10 @@ static void use_column(struct expansion *expansion, const struct item *item, con
         not_understood(expansion, "a system column or a whole row");
         return;
     }
+    /* Made before the cast, the view does without; its guard, made of its text, would not. */
+    if (known->castable) {
+        not_understood(expansion, "a column that a function of the database's may cast");
+    }
     if (item_shows(item, column)) {
         return;
     }
@@ -391,6 +395,16 @@ static void check_operator(struct expansion *expansion, PgQuery__Node *const *na
     }
 }
 
+/* Of such a type a cast may make something of its own. */
+static void check_type(struct expansion *expansion, const PgQuery__TypeName *type)
+{
+    bool own = type->n_names > 1 && type->names[0]->node_case == PG_QUERY__NODE__NODE_STRING &&
+               strcmp(type->names[0]->string->sval, "pg_catalog") != 0;
+    if (own && expansion->request->catalog->casts != CATALOG_CASTS_NONE) {
+        not_understood(expansion, "a type that a function of the database's may cast");
+    }
+}
+
 static void walk_select(struct expansion *expansion, const PgQuery__SelectStmt *select,
                         bool *hidden);
 
@@ -426,6 +440,8 @@ static bool visit(const ProtobufCMessage *message, void *data)
         if (value->op >= PG_QUERY__SQLVALUE_FUNCTION_OP__SVFOP_CURRENT_ROLE) {
             not_understood(expansion, "current_user or the like");
         }
+    } else if (type == &pg_query__type_name__descriptor) {
+        check_type(expansion, (const PgQuery__TypeName *)message);
     } else if (type == &pg_query__with_clause__descriptor ||
                type == &pg_query__range_var__descriptor ||
                type == &pg_query__a__indirection__descriptor) {

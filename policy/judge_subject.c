@@ -412,8 +412,7 @@ enum status judge_subjects(struct judge *judge, struct verdict_statement *out)
         status = subject_carry_out(judge, top, out->start + out->len);
     }
     /* What the database's own functions read is not in the statement's text. */
-    out->subjects_open = judge->calls_foreign_function ||
-                         (may_cast(judge) && judge->subjects_read > 0) ||
+    out->subjects_open = judge->calls_foreign_function || may_cast(judge) ||
                          judge->subjects_read > judge->subjects_carried + judge_tied(judge) ||
                          (judge->subjects_mixed && judge->subjects_read > 0) ||
                          /* Its rows are all read at COMMIT, whose error may quote one. */

@@ -362,23 +362,33 @@ static enum status read_registry(struct deploy *deploy, const struct guard_plan 
     return sql == NULL ? ERR_MEMORY : deploy_query(deploy, sql, 0, NULL, result);
 }
 
+/* Of the relation that has the name now. */
+static bool is_base(const char *base, const struct guard_view *view)
+{
+    return strtoul(base, NULL, 10) == view->relation->oid;
+}
+
 static const char *registered_hash(const PGresult *registry, const struct guard_view *view)
 {
     for (int row = 0; row < PQntuples(registry); row++) {
         if (strcmp(PQgetvalue(registry, row, 0), view->pair) == 0 &&
-            strcmp(PQgetvalue(registry, row, 1), view->view) == 0) {
+            strcmp(PQgetvalue(registry, row, 1), view->view) == 0 &&
+            is_base(PQgetvalue(registry, row, 3), view)) {
             return PQgetvalue(registry, row, 2);
         }
     }
     return NULL;
 }
 
-static bool planned(const struct guard_plan *plan, const char *pair, const char *view,
-                    const char *hash)
+static bool planned(const struct guard_plan *plan, const PGresult *registry, int row)
 {
+    const char *pair = PQgetvalue(registry, row, 0);
+    const char *view = PQgetvalue(registry, row, 1);
+    const char *hash = PQgetvalue(registry, row, 2);
     for (size_t i = 0; i < plan->view_count; i++) {
         if (strcmp(plan->views[i].pair, pair) == 0 && strcmp(plan->views[i].view, view) == 0) {
-            return strcmp(plan->views[i].hash, hash) == 0;
+            return strcmp(plan->views[i].hash, hash) == 0 &&
+                   is_base(PQgetvalue(registry, row, 3), &plan->views[i]);
         }
     }
     return false;
@@ -403,8 +413,7 @@ static enum status drop_stale(struct deploy *deploy, const struct guard_plan *pl
     for (int row = 0; row < PQntuples(registry) && status == OK; row++) {
         const char *pair = PQgetvalue(registry, row, 0);
         const char *view = PQgetvalue(registry, row, 1);
-        if (planned(plan, pair, view, PQgetvalue(registry, row, 2)) ||
-            undefined(deploy, PQgetvalue(registry, row, 3))) {
+        if (planned(plan, registry, row) || undefined(deploy, PQgetvalue(registry, row, 3))) {
             continue;
         }
         const char *sql = arena_printf(deploy->arena, "DROP VIEW IF EXISTS %s.%s CASCADE",
@@ -433,7 +442,10 @@ static enum status make_missing(struct deploy *deploy, const struct guard_plan *
     PGresult *registry = NULL;
     enum status status = read_registry(deploy, plan, &registry);
     for (size_t i = 0; i < plan->view_count && status == OK; i++) {
-        if (registered_hash(registry, &plan->views[i]) == NULL) {
+        const char *hash = registered_hash(registry, &plan->views[i]);
+        /* What would be dropped is still there. */
+        bool gone = hash == NULL || (deploy->dry_run && strcmp(hash, plan->views[i].hash) != 0);
+        if (gone) {
             status = make_view(deploy, &plan->views[i]);
         }
     }
@@ -455,8 +467,7 @@ static enum status update(struct deploy *deploy, const struct guard_plan *plan)
     }
     bool same = true;
     for (int row = 0; row < PQntuples(registry); row++) {
-        same = same && planned(plan, PQgetvalue(registry, row, 0), PQgetvalue(registry, row, 1),
-                               PQgetvalue(registry, row, 2));
+        same = same && planned(plan, registry, row);
     }
     for (size_t i = 0; i < plan->view_count; i++) {
         /* One that PostgreSQL refused the last time is tried again, quietly, each time. */

@@ -819,12 +819,22 @@ CREATE TABLE public.moods (id bigint PRIMARY KEY, patient_id bigint NOT NULL, mo
 INSERT INTO public.moods SELECT p.id, p.id, 'fine' FROM public.patients p WHERE p.id < 9;
 CREATE FUNCTION public.mood_text(public.mood) RETURNS text LANGUAGE sql SECURITY DEFINER AS
     $$ SELECT pg_catalog.string_agg(family_name, ',') FROM (SELECT family_name FROM public.patients ORDER BY id LIMIT 4) q $$;
+CREATE FUNCTION public.moods_text(public.mood[]) RETURNS text LANGUAGE plpgsql SECURITY DEFINER AS $$ BEGIN RETURN public.mood_text('fine'); END $$;
+CREATE TYPE public.mood_range AS RANGE (subtype = public.mood);
+CREATE DOMAIN public.mood_domain AS public.mood;
+CREATE TYPE public.mood_row AS (m public.mood);
+CREATE TYPE public.other AS ENUM ('else');
+CREATE TABLE public.plain_moods (id bigint PRIMARY KEY, mood public.mood NOT NULL, r public.mood_range, d public.mood_domain[], c public.mood_row[], o public.other);
+INSERT INTO public.plain_moods VALUES (1, 'fine', '[fine,fine]', ARRAY['fine']::public.mood_domain[], ARRAY[ROW('fine')::public.mood_row], 'else');
+CREATE VIEW public.before AS SELECT m.id, m.mood::text AS says FROM public.moods m;
 CREATE CAST (public.mood AS text) WITH FUNCTION public.mood_text(public.mood) AS IMPLICIT;
-GRANT SELECT ON public.moods TO pgvigil_owner;
+CREATE CAST (public.mood[] AS text) WITH FUNCTION public.moods_text(public.mood[]) AS IMPLICIT;
+GRANT SELECT ON public.moods, public.plain_moods, public.before TO pgvigil_owner;
 """
 CASTS_POLICY = """
-tables = ( { name = "public.moods"; subject = "patient_id"; columns = { humeur = [ "id", "patient_id", "mood" ]; }; } );
-rules = ( { roles = [ "nurse" ]; missions = [ "care" ]; tables = [ "public.moods" ]; columns = { humeur = "show"; }; } );
+tables = ( { name = "public.moods"; subject = "patient_id"; columns = { humeur = [ "id", "patient_id", "mood" ]; }; },
+           { name = "public.plain_moods"; columns = { humeur = [ "id", "mood", "r", "d", "c", "o" ]; }; } );
+rules = ( { roles = [ "nurse" ]; missions = [ "care" ]; tables = [ "public.moods", "public.plain_moods" ]; columns = { humeur = "show"; }; } );
 """
 
 
@@ -832,10 +842,17 @@ def test_casts_by_functions_of_the_databases_are_called_aggregate(make_stack):
     """What such a function reads is anybody's, and it stands nowhere in the statement."""
     stack = make_stack(extra_sql=CASTS, extra_policy=[("90-casts.cfg", CASTS_POLICY)])
     with stack.connect("nurse1", mission="care") as c:
-        assert "," in c.execute("SELECT upper(mood) AS mk_cast FROM moods").fetchone()[0]
+        casts = ["upper(mood) AS mk_0 FROM moods", "upper(mood) AS mk_1 FROM plain_moods", "upper('fine'::mood) AS mk_2", "upper(ARRAY[mood]) AS mk_3 FROM plain_moods",
+                 "upper(lower(r)) AS mk_4 FROM plain_moods", "upper(d[1]) AS mk_5 FROM plain_moods", "upper((c[1]).m) AS mk_6 FROM plain_moods"]
+        for cast in casts:
+            assert "," in c.execute("SELECT " + cast).fetchone()[0], cast
         c.execute("SELECT id AS mk_plain FROM patients")
+        with pytest.raises(psycopg.errors.InsufficientPrivilege):  # left out
+            c.execute("SELECT says FROM before")
     trail = Trail(stack)
-    assert not trail.exact["mk_cast"] and trail.exact["mk_plain"] and trail.patients["mk_plain"]
+    for i, cast in enumerate(casts):
+        assert not trail.exact["mk_%d" % i], cast
+    assert trail.exact["mk_plain"] and trail.patients["mk_plain"]
 
 
 # ---- rows of groups, within a bound ---------------------------------------------------------------------------------------
