@@ -343,19 +343,17 @@ static enum status make_whole(struct deploy *deploy, const struct guard_plan *pl
 /* ---- bringing up to date ---- */
 
 /* A line of the registry: which guard, whether it still stands, and of what; the hash is "" of one
- * that no longer reads what it was made of, or whose base is gone: one of that name may have taken
- * its place, and the guard of the old one would go on standing in the new one's way. */
+ * that no longer reads what it was made of. Also of a base that is gone: one of that name may have
+ * taken its place, and the guard of the old one would go on standing in the new one's way. */
 static enum status read_registry(struct deploy *deploy, const struct guard_plan *plan,
                                  PGresult **result)
 {
     const char *sql = arena_printf(
         deploy->arena,
-        "SELECT s.pair, v.relname, CASE WHEN b.oid IS NOT NULL AND "
-        "pg_catalog.obj_description(r.oid, 'pg_rewrite') = %s "
+        "SELECT s.pair, v.relname, CASE WHEN pg_catalog.obj_description(r.oid, 'pg_rewrite') = %s "
         "THEN s.hash ELSE '' END, s.base::pg_catalog.oid FROM %s.\"relations\" s JOIN "
         "pg_catalog.pg_class v ON "
         "v.oid = s.guard\n"
-        "LEFT JOIN pg_catalog.pg_class b ON b.oid = s.base\n"
         "JOIN pg_catalog.pg_rewrite r ON r.ev_class = v.oid AND r.rulename = '_RETURN'\n"
         "JOIN pg_catalog.pg_namespace n ON n.oid = v.relnamespace AND n.nspname = s.pair",
         GUARD_READS_SQL, deploy_quoted(deploy, plan->catalog_schema));
