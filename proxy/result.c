@@ -378,7 +378,7 @@ static enum status on_error(struct session *session, struct request *head,
     notification_failed(session);
     temporary_failed(&session->temporary);
     char sqlstate[6];
-    bool late = report.position == NULL;
+    head->late = report.position == NULL;
     snprintf(sqlstate, sizeof sqlstate, "%s", report.sqlstate == NULL ? "XX000" : report.sqlstate);
     enum status status = OK;
     if (head->kind == REQUEST_FAIL) {
@@ -389,8 +389,7 @@ static enum status on_error(struct session *session, struct request *head,
         report.hint = hint == NULL ? report.hint : hint;
         status = put_report(session, head, &report, 'E');
         if (status == OK)
-            head->late = late;
-        status = result_cover(session, audited_error(session, head, sqlstate));
+            status = result_cover(session, audited_error(session, head, sqlstate));
         session->muted = session->muted || head->ahead;
     }
     if (status == OK)
