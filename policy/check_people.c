@@ -22,6 +22,32 @@ static void check_break_glass(struct loader *loader, const struct policy_mission
                         mission->name, glass->require[i], known[0]);
 }
 
+/* Whose records a mission reaches: the active ones, if it does not say otherwise. */
+static void check_ages(struct loader *loader, const struct raw_names *words,
+                       struct policy_mission *mission)
+{
+    mission->ages = words->place.file == NULL ? AGE_ACTIVE : AGE_NONE;
+    for (size_t i = 0; i < words->count; i++) {
+        enum policy_age age = policy_age_find(words->items[i].text);
+        if (age == AGE_NONE)
+            load_report(loader, words->items[i].place,
+                        "mission \"%s\": retention is a list of \"active\", \"archived\", "
+                        "\"expired\", and \"%s\" is none of them",
+                        mission->name, words->items[i].text);
+        mission->ages |= (unsigned)age;
+    }
+    if (words->place.file != NULL && words->count == 0)
+        load_report(loader, words->place,
+                    "mission \"%s\": retention is empty, and nobody's records would be there: "
+                    "leave it out for the active ones",
+                    mission->name);
+    if (words->place.file != NULL && loader->retention.count == 0)
+        load_report(loader, words->place,
+                    "mission \"%s\" says whose records it reaches, but the policy has no "
+                    "\"retention\" that tells them apart",
+                    mission->name);
+}
+
 static void check_missions(struct loader *loader, struct map *seen)
 {
     struct raw_mission *raw = loader->missions.items;
@@ -39,6 +65,7 @@ static void check_missions(struct loader *loader, struct map *seen)
                             "mission \"%s\" differs from \"%s\" only in case: name it otherwise",
                             mission.name, missions[k].name);
         check_break_glass(loader, &mission);
+        check_ages(loader, &raw[i].ages, &mission);
         missions[count++] = mission;
     }
     loader->policy->missions = missions;

@@ -163,8 +163,11 @@ static void put_indexes(struct buf *out, const struct policy *policy, const uint
 static void put_mission(struct buf *out, const struct policy *policy, const void *list,
                         size_t index)
 {
+    const struct policy_mission *mission = (const struct policy_mission *)list + index;
     (void)policy;
-    put_text(out, ((const struct policy_mission *)list)[index].name);
+    put_text(out, mission->name);
+    if (mission->ages != AGE_ACTIVE)
+        buf_u32(out, mission->ages); /* nothing else: as for truncate */
 }
 
 static void put_role(struct buf *out, const struct policy *policy, const void *list, size_t index)
@@ -215,6 +218,46 @@ static void put_function(struct buf *out, const struct policy *policy, const voi
     put_indexes(out, policy, function->missions, function->mission_count, false);
 }
 
+static void put_tables(struct buf *out, const struct policy *policy, const uint32_t *tables,
+                       size_t count)
+{
+    const char **names = malloc((count + 1) * sizeof(*names));
+    for (size_t i = 0; names != NULL && i < count; i++) {
+        const struct policy_table *table = &policy->tables[tables[i]];
+        names[i] = arena_printf(policy->private->arena, "%s.%s", table->schema, table->name);
+        out->failed = out->failed || names[i] == NULL;
+    }
+    if (names == NULL || out->failed)
+        out->failed = true;
+    else
+        put_set(out, names, count);
+    free((void *)names);
+}
+
+static void put_right(struct buf *out, const struct policy *policy, const void *list, size_t index)
+{
+    const struct policy_right *right = (const struct policy_right *)list + index;
+    put_text(out, right->hide);
+    buf_byte(out, right->but ? 1 : 0);
+    put_indexes(out, policy, right->missions, right->mission_count, false);
+    put_indexes(out, policy, right->roles, right->role_count, true);
+    put_tables(out, policy, right->tables, right->table_count);
+}
+
+static void put_retention(struct buf *out, const struct policy *policy)
+{
+    const struct policy_retention *retention = policy->retention;
+    const unsigned years[] = {retention->active_years, retention->archive_years,
+                              retention->minor_years, retention->death_years};
+    const char *const texts[] = {retention->table, retention->last, retention->birth,
+                                 retention->death, retention->hold, retention->time_zone};
+    for (size_t i = 0; i < sizeof(texts) / sizeof(texts[0]); i++)
+        put_text(out, texts[i]);
+    for (size_t i = 0; i < sizeof(years) / sizeof(years[0]); i++)
+        buf_u32(out, years[i]);
+    put_tables(out, policy, retention->excepted, retention->excepted_count);
+}
+
 enum status policy_digest(struct policy *policy)
 {
     struct buf out;
@@ -231,6 +274,10 @@ enum status policy_digest(struct policy *policy)
     /* A policy without any keeps the digest that it had before there were such entries. */
     if (policy->sequence_count > 0)
         put_items(&out, policy, policy->sequences, policy->sequence_count, put_function);
+    if (policy->right_count > 0)
+        put_items(&out, policy, policy->rights, policy->right_count, put_right);
+    if (policy->retention != NULL)
+        put_retention(&out, policy);
     enum status status = out.failed ? ERR_MEMORY : OK;
     if (status == OK) {
         text_hash128(buf_head(&out), buf_len(&out), policy->digest);

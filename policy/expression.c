@@ -128,6 +128,11 @@ static enum status check_placeholders(struct check *check, bool *subject)
             return refuse(check,
                           "%.*s cannot be used in a mask: a mask is immutable and sees :col alone",
                           len, name);
+        if (check->kind == EXPRESSION_PERSON)
+            return refuse(check,
+                          "%.*s cannot be used here: it is about the person of the row, whoever "
+                          "asks",
+                          len, name);
         if (!placeholder_allowed(check->kind, one->kind))
             return refuse(
                 check,

@@ -11,7 +11,8 @@
 enum expression_kind {
     EXPRESSION_FILTER,  /* `rows` and `filters` */
     EXPRESSION_SUBJECT, /* `subject` of a table: no :subject in it, nothing of the user's */
-    EXPRESSION_MASK     /* over :col alone */
+    EXPRESSION_MASK,    /* over :col alone */
+    EXPRESSION_PERSON   /* of `retention`: no placeholders, it holds whoever asks */
 };
 
 /* OK, or ERR_INVALID with *what (arena): the first thing that is wrong. *subject tells whether

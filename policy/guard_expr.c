@@ -33,41 +33,84 @@ static enum status parse_expression(struct arena *arena, const char *expression,
     return sql == NULL ? ERR_MEMORY : guard_tree_parse(sql, arena, tree, why);
 }
 
+/* What stands for a placeholder while an expression is looked at. */
+#define MARKER "pgvigil placeholder"
+
 struct capture {
     const char *alias;
+    const ProtobufCMessage *root;
+    bool named;  /* something is called by the alias there */
+    bool marked; /* :subject or :col stands there */
     bool found;
 };
+
+static const char *name_given(const ProtobufCMessage *message)
+{
+    if (guard_tree_is(message, &pg_query__range_var__descriptor)) {
+        const PgQuery__RangeVar *range = (const PgQuery__RangeVar *)message;
+        return range->alias != NULL ? range->alias->aliasname : range->relname;
+    }
+    if (guard_tree_is(message, &pg_query__alias__descriptor))
+        return ((const PgQuery__Alias *)message)->aliasname;
+    if (guard_tree_is(message, &pg_query__common_table_expr__descriptor))
+        return ((const PgQuery__CommonTableExpr *)message)->ctename;
+    return NULL;
+}
+
+static bool named_visit(const ProtobufCMessage *message, void *context)
+{
+    struct capture *capture = context;
+    const char *name = name_given(message);
+    capture->named = capture->named || (name != NULL && strcmp(name, capture->alias) == 0);
+    return !capture->named;
+}
+
+/* The same of one SELECT's own FROM and WITH: what a sub-select calls something is not seen
+ * outside. */
+static bool own_visit(const ProtobufCMessage *message, void *context)
+{
+    struct capture *capture = context;
+    if (message != capture->root && guard_tree_is(message, &pg_query__select_stmt__descriptor))
+        return false;
+    return named_visit(message, context);
+}
+
+static bool marked_visit(const ProtobufCMessage *message, void *context)
+{
+    struct capture *capture = context;
+    if (guard_tree_is(message, &pg_query__column_ref__descriptor)) {
+        const char *name = guard_tree_field((const PgQuery__ColumnRef *)message, 0);
+        capture->marked = capture->marked || (name != NULL && strcmp(name, MARKER) == 0);
+    }
+    return !capture->marked;
+}
 
 static bool capture_visit(const ProtobufCMessage *message, void *context)
 {
     struct capture *capture = context;
-    const char *name = NULL;
-    if (guard_tree_is(message, &pg_query__range_var__descriptor)) {
-        const PgQuery__RangeVar *range = (const PgQuery__RangeVar *)message;
-        name = range->alias != NULL ? range->alias->aliasname : range->relname;
-    } else if (guard_tree_is(message, &pg_query__alias__descriptor)) {
-        name = ((const PgQuery__Alias *)message)->aliasname;
-    } else if (guard_tree_is(message, &pg_query__common_table_expr__descriptor)) {
-        name = ((const PgQuery__CommonTableExpr *)message)->ctename;
-    }
-    capture->found = capture->found || (name != NULL && strcmp(name, capture->alias) == 0);
+    if (!guard_tree_is(message, &pg_query__select_stmt__descriptor))
+        return !capture->found;
+    struct capture one = {.alias = capture->alias, .root = message};
+    if (guard_tree_walk(message, own_visit, &one) != OK ||
+        guard_tree_walk(message, marked_visit, &one) != OK || (one.named && one.marked))
+        capture->found = true;
     return !capture->found;
 }
 
 /*
- * Whether a sub-select of the expression calls something of its own by the guarded relation's name:
- * what is put in for :subject or :col would then mean that one.
+ * Whether something in the expression is called by the guarded relation's name where a placeholder
+ * stands in its scope: what is put in for :subject or :col would then mean that one. Of a subject,
+ * whose bare names are qualified, any such name is too many.
  */
 static enum status check_capture(const struct guard_expr_context *context, const char *expression,
-                                 const char **why)
+                                 bool anywhere, const char **why)
 {
     PgQuery__ParseResult *tree = NULL;
     enum status status = parse_expression(context->arena, expression, &tree, why);
     struct capture capture = {.alias = context->alias};
-    if (status == OK) {
-        status = guard_tree_walk(&tree->base, capture_visit, &capture);
-    }
-    if (status == OK && capture.found) {
+    if (status == OK)
+        status = guard_tree_walk(&tree->base, anywhere ? named_visit : capture_visit, &capture);
+    if (status == OK && (capture.found || capture.named)) {
         *why = arena_printf(
             context->arena,
             "the expression reads something under the name \"%s\", which hides the table it is "
@@ -311,12 +354,12 @@ static const char *replace_one(void *data, const struct policy_placeholder *plac
     return NULL;
 }
 
-/* The same with harmless constants, to look at what the expression itself reads. */
+/* The same with a name of ours, to look at what the expression itself reads. */
 static const char *replace_neutral(void *data, const struct policy_placeholder *placeholder)
 {
     (void)data;
-    (void)placeholder;
-    return "NULL";
+    bool ours = placeholder->kind == PLACEHOLDER_SUBJECT || placeholder->kind == PLACEHOLDER_COLUMN;
+    return ours ? "\"" MARKER "\"" : "NULL";
 }
 
 static enum status substitute(struct replace *replace, const char *expression, const char **sql,
@@ -331,7 +374,7 @@ static enum status substitute(struct replace *replace, const char *expression, c
     const char *neutral = NULL;
     status = expression_substitute(context->policy, expression, context->arena, replace_neutral,
                                    NULL, &neutral, why);
-    return status == OK ? check_capture(context, neutral, why) : status;
+    return status == OK ? check_capture(context, neutral, false, why) : status;
 }
 
 enum status guard_expr_subject(const struct guard_expr_context *context, const char **sql,
@@ -350,7 +393,7 @@ enum status guard_expr_subject(const struct guard_expr_context *context, const c
         status = parse_expression(context->arena, expression, &tree, why);
     }
     if (status == OK) {
-        status = check_capture(context, expression, why);
+        status = check_capture(context, expression, true, why);
     }
     if (status != OK) {
         return status;

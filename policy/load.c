@@ -80,7 +80,7 @@ static const struct top_key top_keys[] = {
     {"tables", load_tables},     {"masks", load_masks},         {"attributes", load_attributes},
     {"missions", load_missions}, {"roles", load_roles},         {"filters", load_filters},
     {"rules", load_rules},       {"functions", load_functions}, {"sequences", load_sequences},
-    {"users", load_users},
+    {"users", load_users},       {"retention", load_retention}, {"rights", load_rights},
 };
 #define TOP_KEY_COUNT (sizeof(top_keys) / sizeof(top_keys[0]))
 
@@ -107,7 +107,7 @@ void load_document(struct loader *loader, const struct document *document, confi
             load_report(
                 loader, place,
                 "unknown key \"%s\"; known are: tables, masks, attributes, missions, roles, "
-                "filters, rules, functions, sequences, users",
+                "filters, rules, functions, sequences, users, retention, rights",
                 name);
     }
 }
@@ -246,10 +246,13 @@ static enum status load_all(struct loader *loader, const char *path)
     check_people(loader);
     check_users(loader);
     check_rules(loader);
+    check_conditions(loader);
     if (arena_failed(loader->arena) || arena_failed(loader->errors->arena))
         return ERR_MEMORY;
     if (loader->reports.count > 0)
         return loader->io_failed ? ERR_IO : ERR_INVALID;
+    if (policy_index_conditions(loader->policy) != OK)
+        return ERR_MEMORY;
     return policy_digest(loader->policy);
 }
 

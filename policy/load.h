@@ -48,6 +48,25 @@ struct raw_role {
 };
 struct raw_mission {
     struct policy_mission mission;
+    struct raw_names ages; /* the key `retention` */
+};
+struct raw_retention {
+    struct policy_retention retention;
+    struct raw_name table;
+    struct raw_name last;
+    struct raw_name birth;
+    struct raw_name death;
+    struct raw_name hold;
+    struct raw_names except;
+};
+struct raw_right {
+    struct policy_right right;
+    struct raw_name kind;
+    struct raw_name hide;
+    struct raw_names missions;
+    struct raw_names except;
+    struct raw_names roles;
+    struct raw_names tables;
 };
 struct raw_column {
     struct raw_name name;
@@ -137,6 +156,8 @@ struct loader {
     struct pile functions;  /* struct raw_function */
     struct pile sequences;  /* struct raw_function */
     struct pile users;      /* struct raw_user */
+    struct pile retention;  /* struct raw_retention; one at most is right */
+    struct pile rights;     /* struct raw_right */
     struct pile known;      /* struct policy_table: every exact relation named, for the checks */
 };
 
@@ -185,6 +206,11 @@ struct value;
 void load_on_behalf(const struct value *value);
 void load_rules(struct loader *loader, const struct document *document, config_setting_t *list);
 
+/* load_rights.c */
+void load_retention(struct loader *loader, const struct document *document,
+                    config_setting_t *group);
+void load_rights(struct loader *loader, const struct document *document, config_setting_t *list);
+
 /* check_*.c: each fills its part of the policy. The order is that of this list. */
 void check_data(struct loader *loader);   /* attributes, masks, filters, tables */
 void check_people(struct loader *loader); /* missions, roles, functions, sequences */
@@ -192,6 +218,7 @@ void check_users(struct loader *loader);
 /* check_behalf.c: a user's `on_behalf`; sets roles too. `roles`: the policy's. */
 void check_on_behalf(struct loader *loader, struct raw_user *user, const char *const *roles);
 void check_rules(struct loader *loader);
+void check_conditions(struct loader *loader); /* retention, rights, what missions say of them */
 void check_rule_pairs(
     struct loader *loader); /* two rules for one relation; what depends on which wins */
 

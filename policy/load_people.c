@@ -55,6 +55,11 @@ static void mission_group_subjects(const struct value *value)
                       &((struct raw_mission *)value->entry)->mission.group_subjects);
 }
 
+static void mission_retention(const struct value *value)
+{
+    (void)value_names(value, &((struct raw_mission *)value->entry)->ages);
+}
+
 static void mission_hours(const struct value *value)
 {
     struct policy_mission *mission = &((struct raw_mission *)value->entry)->mission;
@@ -157,6 +162,7 @@ static const struct value_key mission_keys[] = {
     {"patients_per_hour", NULL, mission_patients_per_hour},
     {"exact_subjects", NULL, mission_exact_subjects},
     {"group_subjects", NULL, mission_group_subjects},
+    {"retention", NULL, mission_retention},
     {"hours", NULL, mission_hours},
     {"addresses", NULL, mission_addresses},
     {"break_glass", NULL, mission_break_glass},

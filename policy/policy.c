@@ -27,6 +27,7 @@ void policy_unref(struct policy *policy)
     map_free(private->users);
     map_free(private->tables);
     map_free(private->rules);
+    map_free(private->governed);
     arena_free(private->arena); /* policy and private live in it */
 }
 

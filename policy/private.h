@@ -29,6 +29,8 @@ struct policy_private {
     struct map *tables;             /* exact name -> struct policy_table */
     struct map *rules;              /* (role, mission, exact name) -> struct policy_rule */
     struct rule_patterns *patterns; /* [role * mission_count + mission] */
+    struct map *governed; /* (rule, role, mission, table) -> the rule with what else hides rows;
+                             NULL where nothing does */
 };
 
 /* Fills the maps from the finished lists. ERR_MEMORY only: doubles were reported before, the first
@@ -36,6 +38,13 @@ struct policy_private {
 NODISCARD enum status policy_index_tables(struct policy *policy);
 NODISCARD enum status policy_index_rules(struct policy *policy);
 NODISCARD enum status policy_index_users(struct policy *policy);
+
+/* conditions.c: fills `governed`, once everything else is there. ERR_MEMORY only. */
+NODISCARD enum status policy_index_conditions(struct policy *policy);
+/* The rule as it is for that table: with what retention and rights hide of it. */
+const struct policy_rule *policy_conditioned(const struct policy *policy,
+                                             const struct policy_rule *rule, int role, int mission,
+                                             const struct policy_table *table);
 
 /* The patterns that match a relation, for messages. *second is NULL unless there are two. */
 void policy_rule_matches(const struct policy *policy, int role, int mission, const char *schema,

@@ -194,8 +194,8 @@ static const struct policy_rule *exact_rule(const struct policy *policy, int rol
     return map_get(policy->private->rules, key.bytes, key.len);
 }
 
-const struct policy_rule *policy_rule_for(const struct policy *policy, int role, int mission,
-                                          const char *schema, const char *name)
+static const struct policy_rule *written_rule(const struct policy *policy, int role, int mission,
+                                              const char *schema, const char *name)
 {
     const struct rule_pattern *first = NULL;
     const struct rule_pattern *second = NULL;
@@ -206,6 +206,15 @@ const struct policy_rule *policy_rule_for(const struct policy *policy, int role,
         return exact;
     policy_rule_matches(policy, role, mission, schema, name, &first, &second);
     return first == NULL || second != NULL ? NULL : first->rule;
+}
+
+const struct policy_rule *policy_rule_for(const struct policy *policy, int role, int mission,
+                                          const char *schema, const char *name)
+{
+    const struct policy_rule *rule = written_rule(policy, role, mission, schema, name);
+    if (rule == NULL || policy->private->governed == NULL)
+        return rule;
+    return policy_conditioned(policy, rule, role, mission, policy_table_for(policy, schema, name));
 }
 
 bool policy_is_ambiguous(const struct policy *policy, int role, int mission, const char *schema,

@@ -174,6 +174,10 @@ static void print_relation(const struct explain *explain, const struct verdict_r
         printf("  %-10s%s:%u\n", "rule", relation->rule->place.file, relation->rule->place.line);
     if (relation->rule && relation->rule->filter_name)
         printf("  %-10s%s\n", "filter", relation->rule->filter_name);
+    for (size_t i = 0; relation->rule && i < relation->rule->condition_count; i++)
+        printf("%s%s", i == 0 ? "  also      " : ", ", relation->rule->conditions[i]);
+    if (relation->rule && relation->rule->condition_count > 0)
+        (void)putchar('\n');
     print_columns(explain, relation, false);
     print_columns(explain, relation, true);
     print_written(relation);

@@ -98,6 +98,15 @@ struct policy_network {
     const char *text;
 };
 
+/* Where a patient's record stands between the last consultation and its destruction. Bits. */
+enum policy_age {
+    AGE_NONE = 0,
+    AGE_ACTIVE = 1 << 0,
+    AGE_ARCHIVED = 1 << 1, /* for missions that say so */
+    AGE_EXPIRED = 1 << 2   /* due for destruction */
+};
+#define AGE_ALL (AGE_ACTIVE | AGE_ARCHIVED | AGE_EXPIRED)
+
 /* What a mission's group_subjects may be: a list of as many is one value of one row. */
 #define POLICY_GROUP_SUBJECTS_MAX 100000
 
@@ -113,6 +122,7 @@ struct policy_mission {
     size_t address_count;
     const struct policy_break_glass *break_glass; /* NULL: an ordinary mission */
     uint64_t group_subjects; /* patients that one row of groups may name; 0: none */
+    unsigned ages;           /* enum policy_age: whose records it reaches; AGE_ACTIVE by default */
     bool exact_subjects;     /* statements whose patients cannot be told by rows are refused */
     struct policy_place place;
 };
@@ -172,6 +182,51 @@ struct policy_rule {
     size_t update_count;
     bool delete_rows;
     bool truncate; /* never with `rows` */
+    /* What `rows` also holds, beside what the rule says: "retention (active)", a right's name. */
+    const char *const *conditions;
+    size_t condition_count;
+    struct policy_place place;
+};
+
+/*
+ * For how long records are kept: 5 years from the last consultation, then 15 archived (the CNIL's
+ * and the CNOM's guide for practices); until 28 for minors, 10 years from a death within 10 years
+ * of the last visit (code de la santé publique, R1112-7). Expressions are over `table`, whose
+ * subject is the person; NULL where the policy does not say.
+ */
+struct policy_retention {
+    const char *table;                 /* "public.patients", as `tables` has it */
+    const struct policy_table *people; /* that entry */
+    const char *last;                  /* date of the last consultation; NULL there: never due */
+    const char *birth;                 /* date */
+    const char *death;                 /* date */
+    const char *hold;                  /* boolean: a legal hold, which beats every date */
+    unsigned active_years, archive_years, minor_years, death_years;
+    const char *time_zone;    /* whose days are meant */
+    const uint32_t *excepted; /* tables that keep their own time, such as invoices: indexes */
+    size_t excepted_count;
+    struct policy_place place;
+};
+
+enum policy_right_kind {
+    RIGHT_NONE = 0,
+    RIGHT_OBJECTION,   /* article 21 */
+    RIGHT_RESTRICTION, /* article 18: stored, shown to nobody but the missions that are named */
+    RIGHT_HIDDEN       /* a document that some may not see: a professional, a representative */
+};
+
+/* Rows that do not exist because a person has a right to it: whatever the rules show. */
+struct policy_right {
+    const char *name;
+    enum policy_right_kind kind;
+    const char *hide; /* SQL over the table, with :subject and the rest: not false hides the row */
+    const uint32_t *missions; /* where it holds, or, with `but`, where it does not; indexes */
+    size_t mission_count;     /* 0: it holds in all */
+    bool but;
+    const uint32_t *roles; /* for whom; count 0: for all */
+    size_t role_count;
+    const uint32_t *tables; /* indexes; count 0: every table with a subject */
+    size_t table_count;
     struct policy_place place;
 };
 
@@ -251,8 +306,11 @@ struct policy {
     size_t role_count;
     const struct policy_filter *filters;
     size_t filter_count;
-    const struct policy_rule *rules;
+    const struct policy_rule *rules; /* as written: policy_rule_for adds retention and rights */
     size_t rule_count;
+    const struct policy_retention *retention; /* NULL: nothing is said */
+    const struct policy_right *rights;
+    size_t right_count;
     const struct policy_function *functions;
     size_t function_count;
     const struct policy_function *sequences;
@@ -316,7 +374,8 @@ bool policy_address_open(const struct policy_mission *mission, const char *addre
 /* The one table entry that governs a relation (exact beats pattern), or NULL. */
 const struct policy_table *policy_table_for(const struct policy *policy, const char *schema,
                                             const char *name);
-/* The one rule for (role, mission, relation) (exact beats pattern), or NULL: closed. */
+/* The one rule for (role, mission, relation) (exact beats pattern), or NULL: closed. Its `rows`
+ * hold what retention and rights hide. */
 const struct policy_rule *policy_rule_for(const struct policy *policy, int role, int mission,
                                           const char *schema, const char *name);
 /* For check --database: is a relation closed because two patterns match it, which no file could
@@ -339,6 +398,18 @@ bool policy_function_allowed(const struct policy *policy, int role, int mission,
 /* By an entry of `sequences`; a rule's `insert` allows those of its columns besides. */
 bool policy_sequence_allowed(const struct policy *policy, int role, int mission, const char *schema,
                              const char *name);
+
+/*
+ * Where a person's record stands, as SQL over the row of retention->table under its own name:
+ * 'active', 'archived' or 'expired'. A term ends with the whole of its last day (code civil, 2229):
+ * five years from 1 March 2020 are over on 2 March 2025. `today` is SQL of type date, or NULL for
+ * the day it is in the policy's time zone when the statement began. In the arena; NULL: no memory.
+ */
+const char *policy_retention_age(const struct policy_retention *retention, const char *today,
+                                 struct arena *arena);
+/* The word for one of enum policy_age; AGE_NONE for what is no word. */
+const char *policy_age_word(enum policy_age age);
+enum policy_age policy_age_find(const char *word);
 
 /* Placeholders in an expression, in order of first use. */
 enum policy_placeholder_kind {

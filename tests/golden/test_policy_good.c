@@ -121,6 +121,8 @@ static void dump_people(struct buf *out, const struct policy *policy)
             buf_printf(out, " group_subjects=%llu", (unsigned long long)mission->group_subjects);
         if (mission->exact_subjects)
             buf_printf(out, " exact_subjects");
+        if (mission->ages != AGE_ACTIVE)
+            buf_printf(out, " ages=%u", mission->ages);
         for (size_t k = 0; k < mission->hours_count; k++)
             buf_printf(out, " hours=%02x:%u-%u", mission->hours[k].days, mission->hours[k].from,
                        mission->hours[k].to);
@@ -144,6 +146,56 @@ static void dump_people(struct buf *out, const struct policy *policy)
             buf_printf(out, " channel=%s", role->channels[k]);
         dump_place(out, role->place);
     }
+}
+
+static void dump_right(struct buf *out, const struct policy *policy,
+                       const struct policy_right *right)
+{
+    buf_printf(out, "right %s kind=%d %s", right->name, (int)right->kind,
+               right->but ? "but under" : "under");
+    for (size_t i = 0; i < right->mission_count; i++)
+        buf_printf(out, " %s", policy->missions[right->missions[i]].name);
+    buf_str(out, " for");
+    for (size_t i = 0; i < right->role_count; i++)
+        buf_printf(out, " %s", policy->roles[right->roles[i]].name);
+    buf_str(out, " of");
+    for (size_t i = 0; i < right->table_count; i++)
+        buf_printf(out, " %s.%s", policy->tables[right->tables[i]].schema,
+                   policy->tables[right->tables[i]].name);
+    dump_place(out, right->place);
+    buf_printf(out, " hide: %s\n", right->hide);
+}
+
+static void dump_retention(struct buf *out, const struct policy *policy)
+{
+    const struct policy_retention *retention = policy->retention;
+    buf_printf(out, "retention of %s: %u active, %u archived, minors %u, deaths %u, in %s",
+               retention->table, retention->active_years, retention->archive_years,
+               retention->minor_years, retention->death_years, retention->time_zone);
+    for (size_t i = 0; i < retention->excepted_count; i++)
+        buf_printf(out, " but %s", policy->tables[retention->excepted[i]].name);
+    dump_place(out, retention->place);
+    buf_printf(out, " last: %s\n birth: %s\n death: %s\n hold: %s\n", retention->last,
+               text(retention->birth), text(retention->death), text(retention->hold));
+}
+
+/* What a rule becomes for a relation: the first one of each pair. */
+static void dump_conditioned(struct buf *out, const struct policy *policy)
+{
+    for (size_t r = 0; r < policy->role_count; r++)
+        for (size_t m = 0; m < policy->roles[r].mission_count; m++)
+            for (size_t t = 0; t < policy->table_count; t++) {
+                int mission = (int)policy->roles[r].missions[m];
+                const struct policy_table *table = &policy->tables[t];
+                const struct policy_rule *rule =
+                    policy_rule_for(policy, (int)r, mission, table->schema, table->name);
+                if (rule == NULL || rule->condition_count == 0)
+                    continue;
+                buf_printf(out, "%s/%s %s.%s", policy->roles[r].name,
+                           policy->missions[mission].name, table->schema, table->name);
+                dump_names(out, "also", rule->conditions, rule->condition_count);
+                buf_printf(out, ": %s\n", rule->rows);
+            }
 }
 
 static void dump_policy(struct buf *out, const struct policy *policy)
@@ -178,6 +230,11 @@ static void dump_policy(struct buf *out, const struct policy *policy)
     }
     for (size_t i = 0; i < policy->user_count; i++)
         dump_user(out, policy, &policy->users[i]);
+    for (size_t i = 0; i < policy->right_count; i++)
+        dump_right(out, policy, &policy->rights[i]);
+    if (policy->retention != NULL)
+        dump_retention(out, policy);
+    dump_conditioned(out, policy);
     buf_printf(out, "digest %s\n", policy->digest);
     buf_byte(out, '\0');
 }
@@ -215,6 +272,7 @@ static void good_policies_become_what_they_say(void **state)
         {FOLDER "empty.cfg", FOLDER "empty.dump"},
         {FOLDER "allow.cfg", FOLDER "allow.dump"},
         {FOLDER "on-behalf.cfg", FOLDER "on-behalf.dump"},
+        {FOLDER "rights.cfg", FOLDER "rights.dump"},
     };
     for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
         struct policy *policy = NULL;

@@ -77,6 +77,9 @@ class Universe:
         self._make_tables()
         self._make_views()
         self.rules = {pair: self._make_rules(pair) for pair in self.PAIRS}
+        self.rights, self.retention = [], None
+        if seed % 2 == 1:
+            self._make_rights(random.Random(seed * 31 + 7))
 
     # ---- the database ----
 
@@ -268,6 +271,58 @@ class Universe:
             rule.rows = text % (other.q, subject, ":user.wards")
             rule.oracle_rows = text % (other.raw, "{0}.id", wards)
 
+    def _make_rights(self, r):
+        """What hides rows beside the rules: (text of the policy, does it hold for (pair, table), the same as SQL over {0})."""
+        plain = [t for t in self.tables if not t.children]
+        for number in range(r.randint(0, 2)):
+            other = r.choice(self.tables)
+            self.filter_columns.update({(other, "grp"), (other, "id")})
+            self.filter_tables.add(other)
+            group = r.randint(1, 4)
+            exists = "EXISTS (SELECT 1 FROM %s o WHERE o.id %% 24 = %s %% 24 AND o.grp = %d)"
+            where = r.choice(('missions = [ "m1" ]; ', 'except = [ "m1" ]; ', ""))
+            holds = {'missions = [ "m1" ]; ': ("m1",), 'except = [ "m1" ]; ': ("m2",), "": ("m1", "m2")}[where]
+            only = [r.choice(self.tables)] if r.random() < 0.4 else self.tables
+            if len(only) == 1:
+                where += 'tables = [ "%s" ]; ' % only[0].policy_name
+            for table in only:
+                self.filter_columns.update({(table, "grp"), (table, "id")})
+            text = exists % (other.q, ":subject", group)
+            if r.random() < 0.3:  # may be NULL, which hides
+                text = "CASE WHEN %s THEN true WHEN (:subject) = 5 THEN NULL ELSE false END" % text
+                mine = "CASE WHEN %s THEN true WHEN ({0}.id) = 5 THEN NULL ELSE false END" % (exists % (other.raw, "{0}.id", group))
+                mine = "(%s) IS NOT DISTINCT FROM false" % mine
+            else:
+                mine = "NOT " + exists % (other.raw, "{0}.id", group)
+            self.rights.append(('  { name = "right%d"; kind = "restriction"; %shide = "%s"; }' % (number, where, text.replace('"', '\\"')),
+                                holds, only, mine))
+        if plain and r.random() < 0.7:
+            self._make_retention(r, r.choice(plain))
+
+    def _make_retention(self, r, people):
+        """Group 3 was last seen in 2015, group 4 in 1990: archived, and expired."""
+        self.filter_columns.update({(t, c) for t in self.tables for c in ("id", "grp")})
+        self.filter_tables.add(people)
+        mine = q(people.name)
+        last = "CASE %s.grp WHEN 1 THEN NULL WHEN 3 THEN date '2015-06-01' WHEN 4 THEN date '1990-06-01' ELSE current_date - 10 END" % mine
+        hold = r.choice((None, "%s.id %% 7 = 0" % mine))
+        spared = r.choice([None] + [t for t in self.tables if t is not people])
+        self.retention = ('retention = { table = "%s"; last = "%s"; birth = "date \'1980-01-01\'"; %s%s};' % (
+            people.policy_name, last.replace('"', '\\"'), 'hold = "%s"; ' % hold.replace('"', '\\"') if hold else "",
+            'except = [ "%s" ]; ' % spared.policy_name if spared else ""))
+        for mission, gone in (("m1", "(3, 4)"), ("m2", "(4)")):
+            away = "{0}.grp IN %s%s" % (gone, " AND {0}.id % 7 <> 0" if hold else "")
+            self.rights.append((None, (mission,), [people], "NOT (%s)" % away))
+            self.rights.append((None, (mission,), [t for t in self.tables if t is not people and t is not spared],
+                                "NOT EXISTS (SELECT 1 FROM %s w WHERE w.id = {0}.id AND %s)" % (people.raw, away.replace("{0}", "w"))))
+
+    def oracle_rows(self, pair, table, rule):
+        """Which rows of a table exist, as SQL over {0}; None: all."""
+        table = table.parent or table
+        parts = [rule.oracle_rows] if rule.rows else []
+        parts += [mine for _, missions, tables, mine in self.rights if pair[1] in missions and table in tables]
+        return " AND ".join("(%s)" % p for p in parts) or None
+
     def policy(self):
         tables = []
         for table in self.tables:
@@ -283,7 +338,7 @@ class Universe:
                             % (p, self.secrets[p], r, ", ".join('"%d"' % w for w in self.wards[p])) for r, _, p in self.PAIRS)
         return """masks = { %s };
 attributes = ( { name = "wards"; type = "int[]"; } );
-missions = ( { name = "m1"; purpose = "TREAT"; }, { name = "m2"; purpose = "HRESCH"; }, { name = "all"; purpose = "HSYSADMIN"; } );
+missions = ( { name = "m1"; purpose = "TREAT"; }, { name = "m2"; purpose = "HRESCH"; %s}, { name = "all"; purpose = "HSYSADMIN"; } );
 roles = ( { name = "r1"; missions = [ "m1" ]; default = "m1"; }, { name = "r2"; missions = [ "m2" ]; default = "m2"; },
           { name = "root"; missions = [ "all" ]; default = "all"; unrestricted = true; } );
 tables = (
@@ -296,7 +351,9 @@ users = (
 %s,
   { name = "admin1"; auth = "scram"; secret = "%s"; roles = [ "root" ]; }
 );
-""" % (masks, ",\n".join(tables), ",\n".join(rules), people, self.secrets["admin1"])
+%s
+""" % (masks, 'retention = [ "active", "archived" ]; ' if self.retention else "", ",\n".join(tables), ",\n".join(rules), people, self.secrets["admin1"],
+       (self.retention or "") + ("\nrights = (\n%s\n);" % ",\n".join(t for t, *_ in self.rights if t) if any(t for t, *_ in self.rights) else ""))
 
     secrets = {}
 
@@ -401,14 +458,15 @@ users = (
     def _oracle_view(self, pair, relation, rule, columns, only):
         alias = "t"
         options = []
-        if rule.rows:
+        rows = self.oracle_rows(pair, relation, rule)
+        if rows:
             options.append("security_barrier")
         if (rule.insert or rule.update) and relation.kind != "view":
             options.append("check_option = cascaded")
         return "CREATE VIEW %s %s AS SELECT %s FROM %s%s %s%s;" % (
             self.only_name(relation) if only else relation.q, "WITH (%s)" % ", ".join(options) if options else "",
             ", ".join("%s AS %s" % (self.mask_sql(pair, c, rule.masks[c.name], alias), c.q) for c in columns), "ONLY " if only else "",
-            relation.raw, alias, " WHERE " + rule.oracle_rows.format(alias) if rule.rows else "")
+            relation.raw, alias, " WHERE " + rows.format(alias) if rows else "")
 
     # ---- twins ----
 
@@ -422,12 +480,13 @@ users = (
             blind = [c for c in free if rule is None or rule.masks.get(c.name, "hide") in ("hide", "null")]
             if blind:
                 lines.append("UPDATE %s SET %s;" % (names["own"], ", ".join("%s = %s" % (c.q, self.other(c)) for c in blind)))
-            if rule is not None and rule.rows and free:
-                hidden = "NOT COALESCE((%s), false)" % rule.oracle_rows.format("t")
+            rows = None if rule is None else self.oracle_rows(pair, table, rule)
+            if rows and free:
+                hidden = "NOT COALESCE((%s), false)" % rows.format("t")
                 for other in self.tables:
                     hidden = hidden.replace(other.raw, other.q)
                 lines.append("UPDATE %s t SET %s WHERE %s;" % (names["own"], ", ".join("%s = %s" % (c.q, self.other(c)) for c in free), hidden))
-                if table not in self.filter_tables and not table.children and table.kind == "table" and "{0}.id" not in rule.oracle_rows:
+                if table not in self.filter_tables and not table.children and table.kind == "table" and "{0}.id" not in rows:
                     columns = ", ".join("id + 100000" if c.name == "id" else c.q for c in table.columns)
                     lines.append("INSERT INTO %s SELECT %s FROM %s t WHERE %s;" % (names["own"], columns, names["own"], hidden))
         return "\n".join(lines)
