@@ -50,6 +50,8 @@ static const struct event_row events[] = {
     {"key-changed", {ALERT, DCM("110129", "Security Configuration"), "E", "0"}},
     {"purge-begin", {LOG_USED, NONE, "D", "0"}},
     {"purge-end", {LOG_USED, NONE, "D", "0"}},
+    {"retention-archive", {PATIENT_RECORD, NONE, "U", "0"}},
+    {"retention-destroy", {PATIENT_RECORD, NONE, "D", "0"}},
     {"tombstone", {LOG_USED, NONE, "D", "0"}},
     {"gap", {LOG_USED, NONE, "D", "0"}},
     {"audit-reserve", {ALERT, DCM("110133", "Audit Recording Stopped"), "E", "8"}},

@@ -89,6 +89,11 @@ static void check_retention(struct loader *loader, const char *const *tables)
     retention->hold = expression_of(loader, "hold", &raw->hold);
     retention->excepted = check_indexes(loader, &raw->except, "table", tables,
                                         loader->policy->table_count, &retention->excepted_count);
+    const char **roles = role_names(loader);
+    if (roles != NULL)
+        retention->destroyers =
+            check_indexes(loader, &raw->destroy, "role", roles, loader->policy->role_count,
+                          &retention->destroyer_count);
 }
 
 /* ---- rights ---- */

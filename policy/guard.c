@@ -170,3 +170,25 @@ enum status guard_definition(const struct policy *policy, const struct catalog *
                                          .arena = arena};
     return rule_definition(&context, variant, sql, columns, column_count, why);
 }
+
+enum status guard_subject(const struct policy *policy, const struct catalog *catalog,
+                          const struct catalog_relation *relation, struct arena *arena,
+                          const char **sql, const char **alias, const char **why)
+{
+    const struct catalog_relation *as = relation;
+    const struct policy_table *table = policy_table_for(policy, as->schema, as->name);
+    *sql = NULL;
+    *why = NULL;
+    for (int depth = 0; table == NULL && as->parent >= 0 && depth < 64; depth++) {
+        as = &catalog->relations[as->parent];
+        table = policy_table_for(policy, as->schema, as->name);
+    }
+    *alias = as->name;
+    const struct guard_expr_context context = {.policy = policy,
+                                               .catalog = catalog,
+                                               .relation = relation,
+                                               .alias = as->name,
+                                               .table = table,
+                                               .arena = arena};
+    return guard_expr_subject(&context, sql, why);
+}

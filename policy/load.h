@@ -58,6 +58,7 @@ struct raw_retention {
     struct raw_name death;
     struct raw_name hold;
     struct raw_names except;
+    struct raw_names destroy;
 };
 struct raw_right {
     struct policy_right right;

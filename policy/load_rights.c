@@ -82,6 +82,11 @@ static void retention_except(const struct value *value)
     (void)value_names(value, &retention_of(value)->except);
 }
 
+static void retention_destroy(const struct value *value)
+{
+    (void)value_names(value, &retention_of(value)->destroy);
+}
+
 static const struct value_key retention_keys[] = {
     {"table", "the table whose subject is the person, \"public.patients\"", retention_table},
     {"last", "the date of the last consultation, as SQL over that table", retention_last},
@@ -94,6 +99,7 @@ static const struct value_key retention_keys[] = {
     {"death_years", NULL, retention_death_years},
     {"time_zone", NULL, retention_zone},
     {"except", NULL, retention_except},
+    {"destroy", NULL, retention_destroy},
 };
 
 void load_retention(struct loader *loader, const struct document *document, config_setting_t *group)

@@ -76,8 +76,8 @@ static const char *last_day(const struct policy_retention *retention, struct are
                         retention->death_years, retention->death_years, usual);
 }
 
-const char *policy_retention_age(const struct policy_retention *retention, const char *today,
-                                 struct arena *arena)
+const char *policy_retention_reckoned(const struct policy_retention *retention, const char *today,
+                                      struct arena *arena)
 {
     const char *day = today == NULL ? today_of(retention, arena) : today;
     const char *last = date_column(retention->last, "last", arena);
@@ -90,13 +90,21 @@ const char *policy_retention_age(const struct policy_retention *retention, const
      * last consultation three times. */
     return arena_printf(
         arena,
-        "(SELECT CASE WHEN w.held IS NOT FALSE OR w.last IS NULL THEN 'active'\n"
-        "    WHEN w.today <= (w.last + '%u years'::interval)::date THEN 'active'\n"
-        "    WHEN w.until IS NULL OR w.today <= w.until THEN 'archived' ELSE 'expired' END\n"
-        "FROM (SELECT w.*, %s AS until FROM (SELECT %s, %s, %s,\n"
-        "    (%s)::pg_catalog.bool AS held, %s AS today OFFSET 0) AS w) AS w)",
+        "(SELECT w.*, CASE WHEN w.held OR w.last IS NULL OR w.today <= w.active_until "
+        "THEN 'active'\n"
+        "    WHEN w.until IS NULL OR w.today <= w.until THEN 'archived' ELSE 'expired' END AS age\n"
+        "FROM (SELECT w.*, (w.last + '%u years'::interval)::date AS active_until, %s AS until\n"
+        "FROM (SELECT %s, %s, %s, ((%s)::pg_catalog.bool IS NOT FALSE) AS held, %s AS today\n"
+        "OFFSET 0) AS w) AS w)",
         retention->active_years, until, last, birth, death,
         retention->hold == NULL ? "false" : retention->hold, day);
+}
+
+/* The word alone, as an expression. */
+static const char *age_sql(const struct policy_retention *retention, struct arena *arena)
+{
+    const char *reckoned = policy_retention_reckoned(retention, NULL, arena);
+    return reckoned == NULL ? NULL : arena_printf(arena, "(SELECT w.age FROM %s AS w)", reckoned);
 }
 
 /* "('active', 'archived')" of those that `mask` has. */
@@ -113,7 +121,7 @@ const char *retention_condition(const struct policy_retention *retention,
                                 const struct policy_table *table, unsigned mask,
                                 struct arena *arena)
 {
-    const char *age = policy_retention_age(retention, NULL, arena);
+    const char *age = age_sql(retention, arena);
     const char *shown = words_of(mask, arena);
     const char *others = words_of(AGE_ALL & ~mask, arena);
     if (age == NULL || shown == NULL || others == NULL)

@@ -1,19 +1,18 @@
 /*
  * audit_reader.c: those who read the trail are on record (see audit_reader.h).
  *
- * Trust boundary: who reads is what the system says: the process's user, and the login user that
- * the kernel keeps (/proc/self/loginuid), which sudo and su do not change. SUDO_USER is an
- * environment variable and is named only as what it is.
+ * Trust boundary: who reads is what the system says (operator.h). SUDO_USER is an environment
+ * variable and is named only as what it is.
  */
 #include "tools/audit_reader.h"
 #include "audit/key.h"
 #include "audit/shelf.h"
+#include "tools/operator.h"
 
 #include <errno.h>
 #include <fcntl.h>
 #include <pgvigil/audit.h>
 #include <pgvigil/buf.h>
-#include <pwd.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -46,47 +45,15 @@ void audit_reader_remember(struct audit_reader *reader, int argc, char **argv)
 
 /* ---- who ---- */
 
-static void user_name(uid_t uid, char *out, size_t size)
-{
-    struct passwd entry;
-    struct passwd *found = NULL;
-    char room[4096];
-    if (getpwuid_r(uid, &entry, room, sizeof room, &found) == 0 && found)
-        (void)snprintf(out, size, "%s", found->pw_name);
-    else
-        (void)snprintf(out, size, "uid %lu", (unsigned long)uid);
-}
-
-/* False: nobody logged in (a cron job, a container), or the kernel does not say. */
-static bool login_user(char *out, size_t size)
-{
-    char text[32] = "";
-    int fd = open("/proc/self/loginuid", O_RDONLY | O_CLOEXEC);
-    if (fd < 0)
-        return false;
-    ssize_t len = read(fd, text, sizeof text - 1);
-    (void)close(fd);
-    char *end = NULL;
-    unsigned long uid = len > 0 ? strtoul(text, &end, 10) : UINT32_MAX;
-    if (len <= 0 || end == text || uid >= UINT32_MAX)
-        return false;
-    user_name((uid_t)uid, out, size);
-    return true;
-}
-
 struct who {
-    char person[256];
-    char login[256];
+    struct operator operator;
     char detail[4096];
 };
 
 static void find_who(const struct audit_reader *reader, struct who *who)
 {
     const char *sudo = geteuid() == 0 ? getenv("SUDO_USER") : NULL;
-    bool known = login_user(who->person, sizeof who->person);
-    user_name(getuid(), who->login, sizeof who->login);
-    if (!known)
-        (void)snprintf(who->person, sizeof who->person, "%s", sudo && *sudo ? sudo : who->login);
+    operator_find(&who->operator);
     (void)snprintf(who->detail, sizeof who->detail, "%s%s%s%s", reader->asked,
                    sudo && *sudo ? " (SUDO_USER " : "", sudo && *sudo ? sudo : "",
                    sudo && *sudo ? ")" : "");
@@ -126,21 +93,11 @@ static const char *find_options(const struct audit_reader *reader, const char *d
     return NULL;
 }
 
-/* What root makes here the server could not read, nor go on with: it is made as the directory's
- * owner. False: that cannot be. */
-static bool become_owner(const char *directory)
-{
-    struct stat st;
-    if (geteuid() != 0 || stat(directory, &st) != 0 || st.st_uid == 0)
-        return true;
-    return seteuid(st.st_uid) == 0;
-}
-
 static enum status append(const struct audit_options *options, const struct who *who,
                           const char *patient, const char **why)
 {
     const struct audit_session session = {
-        .person = who->person, .login = who->login, .patient = patient};
+        .person = who->operator.person, .login = who->operator.login, .patient = patient};
     struct key *key = NULL;
     enum status status = key_load(options->key_file, &key);
     if (status != OK) {
@@ -172,7 +129,7 @@ int audit_reader_record(const struct audit_reader *reader, const struct cli_comm
     const char *why = find_options(reader, directory, &config, &options);
     if (!why && access(directory, W_OK) != 0)
         why = "the directory cannot be written to";
-    if (!why && !become_owner(directory))
+    if (!why && !operator_become_owner(directory))
         why = "cannot act as the directory's owner";
     if (!why && append(&options, &who, patient, &why) != OK && !why)
         why = "out of memory";

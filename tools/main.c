@@ -28,6 +28,7 @@ static const struct entry entries[] = {
     {"replay", cmd_replay, true, "what enforcing would do to the statements of a log"},
     {"passwd", cmd_passwd, false, "turn a password into a secret for a policy file"},
     {"deploy", cmd_deploy, true, "make, show or remove the guards in a database"},
+    {"retention", cmd_retention, true, "list, archive and destroy what is past its time"},
     {"audit", cmd_audit, true, "verify and search the trail, report from it"},
 };
 

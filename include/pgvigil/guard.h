@@ -59,6 +59,12 @@ bool guard_governing(const struct policy *policy, const struct catalog *catalog,
                      const struct policy_table **table, const struct policy_rule **rule,
                      const struct catalog_relation **as);
 
+/* Whose a row of the relation is, as SQL over it under the name `*alias` (its own, or that of the
+ * parent whose entry it follows). *sql NULL: its rows are about nobody. ERR_INVALID with *why. */
+NODISCARD enum status guard_subject(const struct policy *policy, const struct catalog *catalog,
+                                    const struct catalog_relation *relation, struct arena *arena,
+                                    const char **sql, const char **alias, const char **why);
+
 /* The setting that holds a mission's pseudonym key: "pgvigil.key_research". In the arena. */
 const char *guard_key_setting(const char *mission, struct arena *arena);
 

@@ -205,6 +205,8 @@ struct policy_retention {
     const char *time_zone;    /* whose days are meant */
     const uint32_t *excepted; /* tables that keep their own time, such as invoices: indexes */
     size_t excepted_count;
+    const uint32_t *destroyers; /* roles two people of which destroy what is expired; indexes */
+    size_t destroyer_count;
     struct policy_place place;
 };
 
@@ -400,13 +402,15 @@ bool policy_sequence_allowed(const struct policy *policy, int role, int mission,
                              const char *name);
 
 /*
- * Where a person's record stands, as SQL over the row of retention->table under its own name:
- * 'active', 'archived' or 'expired'. A term ends with the whole of its last day (code civil, 2229):
- * five years from 1 March 2020 are over on 2 March 2025. `today` is SQL of type date, or NULL for
- * the day it is in the policy's time zone when the statement began. In the arena; NULL: no memory.
+ * Where a person's record stands: a sub-select for FROM, over a row of retention->table under its
+ * own name (LATERAL), with the columns last, birth, death (dates), held, today, active_until, until
+ * (the last days of being active and of being kept; NULL: not known) and age ('active', 'archived',
+ * 'expired'). A term ends with the whole of its last day (code civil, 2229): five years from 1
+ * March 2020 are over on 2 March 2025. `today` is SQL of type date, or NULL for the day it is in
+ * the policy's time zone when the statement began. In the arena; NULL: no memory.
  */
-const char *policy_retention_age(const struct policy_retention *retention, const char *today,
-                                 struct arena *arena);
+const char *policy_retention_reckoned(const struct policy_retention *retention, const char *today,
+                                      struct arena *arena);
 /* The word for one of enum policy_age; AGE_NONE for what is no word. */
 const char *policy_age_word(enum policy_age age);
 enum policy_age policy_age_find(const char *word);

@@ -218,8 +218,8 @@ class Universe:
     def _make_rules(self, pair):
         rules = {}
         for table in self.tables:
-            if self.random.random() < 0.1:
-                continue  # closed
+            if self.random.random() < 0.1 and (rules or table is not self.tables[-1]):
+                continue  # closed, but not all of them
             rules[table] = rule = self._make_rule(table, pair)
             for child in table.children:
                 rules[child] = rule

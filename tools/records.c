@@ -1,0 +1,256 @@
+/*
+ * records.c: which tables hold a person's rows.
+ *
+ * Trust boundary: names come from the catalog and are quoted; expressions are the policy's. A table
+ * that the policy does not know, or that is about nobody, is not looked at, but a key of it that
+ * refers to a person's row is: what would be torn out of its context, or taken along by a cascade
+ * without anybody having asked, stays where it is.
+ */
+#include "tools/records.h"
+
+#include <pgvigil/guard.h>
+#include <pgvigil/text.h>
+#include <stdlib.h>
+#include <string.h>
+
+const char records_settings[] =
+    "SET search_path = ''; SET TimeZone = 'UTC'; SET DateStyle = 'ISO, YMD'; SET IntervalStyle = "
+    "'postgres'; SET extra_float_digits = 1; SET bytea_output = 'hex'; SET client_encoding = "
+    "'UTF8'; SET xmloption = 'content'; SET standard_conforming_strings = on; "
+    "SET idle_in_transaction_session_timeout = 0";
+
+static const char foreign_keys[] =
+    "SELECT k.conrelid, k.confrelid, pg_catalog.quote_ident(n.nspname) || '.' || "
+    "pg_catalog.quote_ident(c.relname), n.nspname || '.' || c.relname,\n"
+    "    (SELECT pg_catalog.string_agg('\"pgvigil child\".' || pg_catalog.quote_ident(ca.attname) "
+    "|| ' = \"pgvigil parent\".' || "
+    "pg_catalog.quote_ident(pa.attname), ' AND ' ORDER BY u.i)\n"
+    "     FROM ROWS FROM (pg_catalog.unnest(k.conkey), pg_catalog.unnest(k.confkey)) WITH "
+    "ORDINALITY AS u (ck, pk, i)\n"
+    "     JOIN pg_catalog.pg_attribute ca ON ca.attrelid = k.conrelid AND ca.attnum = u.ck\n"
+    "     JOIN pg_catalog.pg_attribute pa ON pa.attrelid = k.confrelid AND pa.attnum = u.pk)\n"
+    "FROM pg_catalog.pg_constraint k JOIN pg_catalog.pg_class c ON c.oid = k.conrelid\n"
+    "JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace\n"
+    "WHERE k.contype = 'f' AND k.conparentid = 0 ORDER BY 4, k.conname";
+
+struct finder {
+    const struct policy *policy;
+    const struct catalog *catalog;
+    struct arena *arena;
+    struct records *records;
+    size_t cap;
+    struct buf *why;
+};
+
+static bool is_excepted(const struct policy *policy, const struct policy_table *table)
+{
+    const struct policy_retention *retention = policy->retention;
+    for (size_t i = 0; retention != NULL && i < retention->excepted_count; i++)
+        if (&policy->tables[retention->excepted[i]] == table)
+            return true;
+    return false;
+}
+
+static bool in_key(const struct catalog_relation *relation, int16_t attnum)
+{
+    for (size_t i = 0; i < relation->primary_key_count; i++)
+        if (relation->primary_key[i] == attnum)
+            return true;
+    return false;
+}
+
+/* The lists of a table's columns. False: no memory. */
+static bool list_columns(struct finder *finder, struct records_table *table, const char *alias)
+{
+    const struct catalog_relation *relation = table->relation;
+    struct arena *arena = finder->arena;
+    struct buf columns;
+    struct buf updates;
+    struct buf row;
+    struct buf key;
+    buf_init(&columns, 0);
+    buf_init(&updates, 0);
+    buf_init(&row, 0);
+    buf_init(&key, 0);
+    buf_str(&row, "ROW(");
+    for (size_t i = 0; i < relation->column_count; i++) {
+        const struct catalog_column *column = &relation->columns[i];
+        const char *name = text_ident(arena, column->name);
+        const char *full = text_qualified(arena, alias, column->name);
+        if (name == NULL || full == NULL)
+            columns.failed = true;
+        buf_printf(&row, "%s%s", i == 0 ? "" : ", ", full == NULL ? "" : full);
+        if (in_key(relation, column->attnum))
+            buf_printf(&key, "%s%s", buf_len(&key) == 0 ? "" : ", ", name == NULL ? "" : name);
+        if (column->generated || name == NULL)
+            continue;
+        buf_printf(&columns, "%s%s", buf_len(&columns) == 0 ? "" : ", ", name);
+        if (!in_key(relation, column->attnum))
+            buf_printf(&updates, "%s%s = EXCLUDED.%s", buf_len(&updates) == 0 ? "" : ", ", name,
+                       name);
+    }
+    buf_str(&row, ")::pg_catalog.text");
+    table->key = buf_len(&key) == 0 ? NULL : text_take(&key, arena);
+    buf_free(&key);
+    table->columns = text_take(&columns, arena);
+    table->updates = text_take(&updates, arena);
+    table->row = text_take(&row, arena);
+    return table->columns != NULL && table->updates != NULL && table->row != NULL;
+}
+
+static enum status add_table(struct finder *finder, const struct catalog_relation *relation)
+{
+    struct arena *arena = finder->arena;
+    struct records *records = finder->records;
+    const struct policy_retention *retention = finder->policy->retention;
+    const char *alias = NULL;
+    const char *why = NULL;
+    struct records_table table = {.relation = relation, .found = records->count};
+    enum status status = guard_subject(finder->policy, finder->catalog, relation, arena,
+                                       &table.subject, &alias, &why);
+    if (status == ERR_INVALID)
+        buf_printf(finder->why, "%s.%s: %s", relation->schema, relation->name, why);
+    if (status != OK || table.subject == NULL)
+        return status;
+    struct records_table *grown =
+        arena_grow(arena, records->tables, records->count, &finder->cap, sizeof(*grown));
+    if (grown == NULL)
+        return ERR_MEMORY;
+    records->tables = grown;
+    bool only = relation->has_children && relation->kind == 'r';
+    table.alias = text_ident(arena, alias);
+    table.told = arena_printf(arena, "%s.%s", relation->schema, relation->name);
+    table.name = text_qualified(arena, relation->schema, relation->name);
+    table.from =
+        table.name == NULL || table.alias == NULL
+            ? NULL
+            : arena_printf(arena, "%s%s AS %s", only ? "ONLY " : "", table.name, table.alias);
+    if (table.told == NULL || table.from == NULL || !list_columns(finder, &table, alias))
+        return ERR_MEMORY;
+    if (retention != NULL && strcmp(table.told, retention->table) == 0)
+        records->people = records->count;
+    grown[records->count++] = table;
+    return OK;
+}
+
+/* Partitions are their parent's; children by inheritance are tables of their own, with columns the
+ * parent does not know. */
+static enum status add_tables(struct finder *finder, bool all)
+{
+    enum status status = OK;
+    for (size_t i = 0; i < finder->catalog->relation_count && status == OK; i++) {
+        const struct catalog_relation *relation = &finder->catalog->relations[i];
+        const struct policy_table *table = guard_table(finder->policy, finder->catalog, relation);
+        if ((relation->kind != 'r' && relation->kind != 'p') || relation->partition ||
+            table == NULL || table->subject == NULL || (!all && is_excepted(finder->policy, table)))
+            continue;
+        status = add_table(finder, relation);
+    }
+    return status;
+}
+
+static int table_of(const struct records *records, const char *oid)
+{
+    for (size_t i = 0; i < records->count; i++)
+        if (records->tables[i].relation->oid == strtoul(oid, NULL, 10))
+            return (int)i;
+    return -1;
+}
+
+static enum status add_links(struct finder *finder, const PGresult *result)
+{
+    struct records *records = finder->records;
+    struct arena *arena = finder->arena;
+    size_t most = (size_t)PQntuples(result);
+    records->links = arena_zalloc(arena, most + 1, sizeof(*records->links));
+    if (records->links == NULL)
+        return ERR_MEMORY;
+    for (int row = 0; row < PQntuples(result); row++) {
+        int parent = table_of(records, PQgetvalue(result, row, 1));
+        if (parent < 0)
+            continue;
+        struct records_link *link = &records->links[records->link_count++];
+        *link = (struct records_link){.parent = (size_t)parent,
+                                      .child = table_of(records, PQgetvalue(result, row, 0)),
+                                      .name = arena_strdup(arena, PQgetvalue(result, row, 2)),
+                                      .told = arena_strdup(arena, PQgetvalue(result, row, 3)),
+                                      .matches = arena_strdup(arena, PQgetvalue(result, row, 4))};
+    }
+    return arena_failed(arena) ? ERR_MEMORY : OK;
+}
+
+static int by_rank(const void *a, const void *b)
+{
+    const struct records_table *one = a;
+    const struct records_table *other = b;
+    if (one->rank != other->rank)
+        return one->rank < other->rank ? -1 : 1;
+    return strcmp(one->told, other->told);
+}
+
+/* What refers comes before what is referred to. Keys that go round in a circle end the search
+ * after as many steps as there are tables; PostgreSQL then says which one it is. */
+static enum status sort_tables(struct finder *finder)
+{
+    struct records *records = finder->records;
+    bool moved = true;
+    for (size_t step = 0; step < records->count && moved; step++) {
+        moved = false;
+        for (size_t i = 0; i < records->link_count; i++) {
+            const struct records_link *link = &records->links[i];
+            if (link->child < 0 || (size_t)link->child == link->parent)
+                continue;
+            size_t least = records->tables[link->child].rank + 1;
+            if (records->tables[link->parent].rank < least) {
+                records->tables[link->parent].rank = least;
+                moved = true;
+            }
+        }
+    }
+    size_t *now = arena_zalloc(finder->arena, records->count + 1, sizeof(*now));
+    if (now == NULL)
+        return ERR_MEMORY;
+    if (records->count > 1)
+        qsort(records->tables, records->count, sizeof(*records->tables), by_rank);
+    for (size_t i = 0; i < records->count; i++)
+        now[records->tables[i].found] = i;
+    for (size_t l = 0; l < records->link_count; l++) {
+        struct records_link *link = &records->links[l];
+        link->parent = now[link->parent];
+        if (link->child >= 0)
+            link->child = (int)now[link->child];
+    }
+    if (records->people < records->count)
+        records->people = now[records->people];
+    return OK;
+}
+
+enum status records_find(const struct policy *policy, const struct catalog *catalog, PGconn *conn,
+                         bool all, struct arena *arena, struct records *records, struct buf *why)
+{
+    struct finder finder = {
+        .policy = policy, .catalog = catalog, .arena = arena, .records = records, .why = why};
+    *records = (struct records){0};
+    records->people = SIZE_MAX;
+    enum status status = add_tables(&finder, all);
+    if (records->people == SIZE_MAX)
+        records->people = records->count;
+    PGresult *result = status == OK ? PQexec(conn, foreign_keys) : NULL;
+    if (status == OK && PQresultStatus(result) != PGRES_TUPLES_OK) {
+        buf_printf(why, "%s", PQerrorMessage(conn));
+        status = ERR_UPSTREAM;
+    }
+    if (status == OK)
+        status = add_links(&finder, result);
+    PQclear(result);
+    return status == OK ? sort_tables(&finder) : status;
+}
+
+const char *records_list(const char *const *keys, size_t count, struct arena *arena)
+{
+    struct buf out;
+    buf_init(&out, 0);
+    text_quote_array(&out, keys, count);
+    const char *text = text_take(&out, arena);
+    return text == NULL ? NULL : text_literal(arena, text);
+}

@@ -1,0 +1,339 @@
+/*
+ * retention_archive.c: `pgvigil retention archive`: records past their active years go to the
+ * archive.
+ *
+ * A batch of persons at a time: copied, committed there, read back and compared, and only then
+ * deleted here. A row is thus never in no place. When the run dies between the two commits the rows
+ * are in both: pgvigil_retention.open in the archive names the persons, and the next run either
+ * finishes (copying again changes nothing) or, where a record has become active meanwhile, takes
+ * the copies away.
+ *
+ * REPEATABLE READ here: what is deleted is what was copied; a row that comes in meanwhile stays.
+ *
+ * Trust boundary: both databases are the administrator's. Records pass through unread.
+ */
+#include "tools/deed.h"
+#include "tools/retention.h"
+
+#include <stdio.h>
+#include <string.h>
+#include <unistd.h>
+
+struct move {
+    struct retention *retention;
+    struct rows from, to;
+    size_t *places; /* of each table here, the index there */
+    struct deed *deed;
+    uint64_t moved, rows, left;
+    char tied[256]; /* what held the first back */
+};
+
+/* Every table has its like in the archive, with the same columns and a key. */
+static int match_tables(struct move *move)
+{
+    const struct records *here = move->from.records;
+    const struct records *there = move->to.records;
+    const struct cli_command *command = move->retention->command;
+    move->places = arena_zalloc(move->retention->arena, here->count + 1, sizeof(*move->places));
+    if (!move->places)
+        return cli_fail(command, CLI_CANNOT, "out of memory");
+    for (size_t i = 0; i < here->count; i++) {
+        const struct records_table *table = &here->tables[i];
+        size_t k = 0;
+        while (k < there->count && strcmp(there->tables[k].told, table->told) != 0)
+            k++;
+        if (k == there->count)
+            return cli_fail(command, CLI_CANNOT,
+                            "the archive has no table %s: make it of the database's schema "
+                            "(pg_dump --schema-only)",
+                            table->told);
+        if (!table->key || !there->tables[k].key || strcmp(table->key, there->tables[k].key) != 0)
+            return cli_fail(command, CLI_CANNOT,
+                            "%s has no primary key, or another one in the archive: its rows could "
+                            "not be told from each other",
+                            table->told);
+        if (strcmp(table->columns, there->tables[k].columns) != 0)
+            return cli_fail(command, CLI_CANNOT, "%s has other columns in the archive: %s, not %s",
+                            table->told, there->tables[k].columns, table->columns);
+        move->places[i] = k;
+    }
+    return CLI_FINE;
+}
+
+/* Those of the batch that nothing holds back; the others are counted. */
+static enum status untie(struct move *move, const char **keys, size_t *count, const char **list)
+{
+    for (;;) {
+        const char **tied = NULL;
+        size_t tied_count = 0;
+        const char *told = NULL;
+        *list = records_list(keys, *count, move->from.arena);
+        if (*list == NULL)
+            return ERR_MEMORY;
+        if (*count == 0)
+            return OK;
+        enum status status = rows_tied(&move->from, *list, &tied, &tied_count, &told);
+        if (status != OK || tied_count == 0)
+            return status;
+        if (move->left == 0)
+            (void)snprintf(move->tied, sizeof move->tied, "%s", told);
+        size_t kept = 0;
+        for (size_t i = 0; i < *count; i++) {
+            bool is_tied = false;
+            for (size_t k = 0; k < tied_count && !is_tied; k++)
+                is_tied = strcmp(tied[k], keys[i]) == 0;
+            if (!is_tied)
+                keys[kept++] = keys[i];
+        }
+        if (kept == *count) {
+            buf_printf(move->from.why, "%s, and whose rows those are cannot be told", told);
+            return ERR_INVALID;
+        }
+        move->left += *count - kept;
+        *count = kept;
+    }
+}
+
+static enum status copy(struct move *move, const char *const *keys, size_t count, const char *list)
+{
+    enum status status = rows_run(&move->to, "BEGIN");
+    for (size_t i = move->from.records->count; status == OK && i-- > 0;) {
+        status = rows_stage(&move->from, &move->to, i, move->places[i], list);
+        if (status == OK)
+            status = rows_unstage(&move->to, move->places[i]);
+    }
+    for (size_t i = 0; status == OK && i < count; i++) {
+        const char *one = records_list(&keys[i], 1, move->to.arena);
+        status = one == NULL
+                     ? ERR_MEMORY
+                     : rows_run(&move->to,
+                                arena_printf(move->to.arena,
+                                             "INSERT INTO " ROWS_SCHEMA ".open (subject) SELECT "
+                                             "(%s::pg_catalog.text[])[1] ON CONFLICT DO NOTHING",
+                                             one));
+    }
+    return status == OK ? rows_run(&move->to, "COMMIT") : status;
+}
+
+/* What stands in the archive now, read back, is what stands here. */
+static enum status compare(struct move *move, const char *list, struct rows_sum *sums)
+{
+    for (size_t i = 0; i < move->from.records->count; i++) {
+        struct rows_sum there = {0};
+        enum status status = rows_sum(&move->from, &move->from.records->tables[i], list, &sums[i]);
+        if (status == OK)
+            status = rows_staged_sum(&move->to, move->places[i], &there);
+        if (status != OK)
+            return status;
+        if (there.count != sums[i].count || strcmp(there.sha256, sums[i].sha256) != 0) {
+            buf_printf(move->from.why,
+                       "%s: the archive has not the same rows (%llu of %llu): nothing is deleted; "
+                       "a trigger there, or another type, may change them",
+                       move->from.records->tables[i].told, (unsigned long long)there.count,
+                       (unsigned long long)sums[i].count);
+            return ERR_INVALID;
+        }
+    }
+    return OK;
+}
+
+static enum status record(struct move *move, const char *const *keys, size_t count)
+{
+    enum status status = OK;
+    for (size_t i = 0; status == OK && i < count; i++)
+        status = deed_append(move->deed, "retention-archive", keys[i],
+                             "moved to the archive with all rows");
+    return status == OK ? deed_flush(move->deed) : status;
+}
+
+static enum status close_open(struct move *move, const char *list)
+{
+    enum status status = rows_run(
+        &move->to, arena_printf(move->to.arena,
+                                "DELETE FROM " ROWS_SCHEMA ".open WHERE subject = ANY (%s)", list));
+    return status == OK ? rows_drop_stages(&move->to) : status;
+}
+
+static enum status move_locked(struct move *move, const char **keys, size_t count)
+{
+    const char *list = NULL;
+    struct rows_sum *sums =
+        arena_zalloc(move->from.arena, move->from.records->count + 1, sizeof(*sums));
+    enum status status = sums == NULL ? ERR_MEMORY : untie(move, keys, &count, &list);
+    if (status != OK || count == 0)
+        return status;
+    status = copy(move, keys, count, list);
+    if (status == OK)
+        status = compare(move, list, sums);
+    if (status == OK)
+        status = record(move, keys, count);
+    if (status == OK)
+        status = rows_delete(&move->from, list, sums);
+    if (status == OK)
+        status = rows_run(&move->from, "COMMIT");
+    if (status != OK)
+        return status;
+    move->moved += count;
+    for (size_t i = 0; i < move->from.records->count; i++)
+        move->rows += sums[i].count;
+    return close_open(move, list);
+}
+
+static enum status move_batch(struct move *move, const char *const *keys, size_t count)
+{
+    const char **locked = NULL;
+    size_t locked_count = 0;
+    enum status status = rows_run(&move->from, "BEGIN ISOLATION LEVEL REPEATABLE READ");
+    if (status == OK)
+        status = rows_lock(&move->from, AGE_ARCHIVED, keys, count, &locked, &locked_count);
+    if (status == OK && locked_count > 0)
+        status = move_locked(move, locked, locked_count);
+    if (PQtransactionStatus(move->from.conn) != PQTRANS_IDLE)
+        (void)!PQresultStatus(PQexec(move->from.conn, "ROLLBACK"));
+    if (PQtransactionStatus(move->to.conn) != PQTRANS_IDLE)
+        (void)!PQresultStatus(PQexec(move->to.conn, "ROLLBACK"));
+    arena_reset(move->from.arena);
+    return status;
+}
+
+/* ---- what an earlier run left open ---- */
+
+/* Their rows are here and not due: what the archive has of the same rows was a copy. */
+static enum status take_back(struct move *move, const char *list)
+{
+    enum status status = OK;
+    for (size_t i = move->from.records->count; status == OK && i-- > 0;)
+        status = rows_stage(&move->from, &move->to, i, move->places[i], list);
+    if (status == OK)
+        status = rows_run(&move->to, "BEGIN");
+    for (size_t i = 0; status == OK && i < move->from.records->count; i++) {
+        const struct records_table *there = &move->to.records->tables[move->places[i]];
+        status =
+            rows_run(&move->to, arena_printf(move->to.arena,
+                                             "DELETE FROM %s WHERE (%s) IN (SELECT %s FROM "
+                                             "pg_temp.\"pgvigil %zu\")",
+                                             there->from, there->key, there->key, move->places[i]));
+    }
+    return status == OK ? rows_run(&move->to, "COMMIT") : status;
+}
+
+/* Those of the list whose records here are archived, or are not. */
+static enum status open_here(struct move *move, const char *list, const char *is,
+                             const char ***keys, size_t *count)
+{
+    const struct records_table *people = &move->from.records->tables[move->from.records->people];
+    const char *reckoned =
+        policy_retention_reckoned(move->retention->policy->retention, NULL, move->from.arena);
+    return reckoned == NULL
+               ? ERR_MEMORY
+               : rows_keys(&move->from,
+                           arena_printf(move->from.arena,
+                                        "SELECT (%s)::pg_catalog.text FROM %s WHERE (%s) = ANY "
+                                        "(%s) AND (SELECT w.age FROM %s AS w) %s 'archived'",
+                                        people->subject, people->from, people->subject, list,
+                                        reckoned, is),
+                           keys, count);
+}
+
+static enum status settle(struct move *move)
+{
+    const char **open = NULL;
+    const char **again = NULL;
+    const char **due = NULL;
+    size_t count = 0;
+    size_t again_count = 0;
+    size_t due_count = 0;
+    enum status status =
+        rows_keys(&move->to, "SELECT subject FROM " ROWS_SCHEMA ".open ORDER BY 1", &open, &count);
+    if (status != OK || count == 0)
+        return status;
+    const char *list = records_list(open, count, move->to.arena);
+    if (list == NULL)
+        return ERR_MEMORY;
+    status = open_here(move, list, "<>", &again, &again_count);
+    if (status == OK)
+        status = open_here(move, list, "=", &due, &due_count);
+    const char *back = records_list(again, again_count, move->to.arena);
+    const char *still = records_list(due, due_count, move->to.arena);
+    if (back == NULL || still == NULL)
+        return ERR_MEMORY;
+    if (status == OK && again_count > 0)
+        status = take_back(move, back);
+    /* Those that are due are copied again, and are closed then. */
+    if (status == OK)
+        status = rows_run(&move->to, arena_printf(move->to.arena,
+                                                  "DELETE FROM " ROWS_SCHEMA
+                                                  ".open WHERE subject = ANY (%s) AND NOT "
+                                                  "subject = ANY (%s)",
+                                                  list, still));
+    if (status == OK)
+        status = rows_drop_stages(&move->to);
+    arena_reset(move->from.arena);
+    return status;
+}
+
+/* ---- the whole ---- */
+
+static void show_progress(size_t done, size_t count)
+{
+    if (isatty(STDERR_FILENO))
+        (void)fprintf(stderr, "\r%zu of %zu", done, count);
+}
+
+static int run(struct move *move, const char **keys, size_t count)
+{
+    struct retention *retention = move->retention;
+    enum status status = rows_prepare(&move->to);
+    if (status == OK)
+        status = rows_run(&move->from, "SET client_min_messages = warning");
+    if (status == OK)
+        status = settle(move);
+    for (size_t done = 0; status == OK && done < count; done += retention->batch) {
+        size_t most = count - done < retention->batch ? count - done : retention->batch;
+        show_progress(done, count);
+        status = move_batch(move, keys + done, most);
+    }
+    if (isatty(STDERR_FILENO))
+        (void)fputs("\r\033[K", stderr);
+    printf("%llu records moved, with %llu rows\n", (unsigned long long)move->moved,
+           (unsigned long long)move->rows);
+    if (status != OK)
+        return retention_fail(retention, status);
+    if (move->left == 0)
+        return CLI_FINE;
+    return cli_fail(retention->command, CLI_FINDINGS,
+                    "%llu records stay, since rows that are not moved refer to theirs (%s): give "
+                    "that table a \"subject\", or move those rows first",
+                    (unsigned long long)move->left, move->tied);
+}
+
+int retention_archive(struct retention *retention)
+{
+    const char **keys = NULL;
+    size_t count = 0;
+    if (!retention->archive.conn)
+        return cli_fail(retention->command, CLI_USAGE,
+                        "--archive is missing: a DBA's connection to the archive database");
+    struct move move = {.retention = retention,
+                        .from = retention_rows(retention, &retention->live),
+                        .to = retention_rows(retention, &retention->archive)};
+    int code = match_tables(&move);
+    if (code != CLI_FINE)
+        return code;
+    enum status status = retention_due(retention, &retention->live, AGE_ARCHIVED, &keys, &count);
+    if (status != OK)
+        return retention_fail(retention, status);
+    if (!retention->apply) {
+        printf("%zu records would be moved to the archive, with their rows of:\n", count);
+        for (size_t i = 0; i < retention->live.records.count; i++)
+            printf("  %s\n", retention->live.records.tables[i].told);
+        puts("Nothing is changed without --apply.");
+        return count > 0 ? CLI_FINDINGS : CLI_FINE;
+    }
+    code = deed_open(retention->command, retention->config, retention->database->name, NULL,
+                     &move.deed);
+    if (code == CLI_FINE)
+        code = run(&move, keys, count);
+    deed_close(move.deed);
+    return code;
+}

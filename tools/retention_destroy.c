@@ -1,0 +1,330 @@
+/*
+ * retention_destroy.c: `pgvigil retention destroy`: records whose term has ended are deleted, by
+ * two people, with a certificate.
+ *
+ * The certificate's text is written into the database by the transaction that deletes the rows:
+ * rows are gone exactly if it stands there. Its file is made after the commit, and by the next run
+ * when this one died in between.
+ *
+ * Of the archive's records the database that applications use is asked, too: a hold that was made
+ * after they were moved, or a patient who has come back, is known only there.
+ *
+ * Trust boundary: as retention_archive.c. A certificate holds counts and hashes, nobody's name or
+ * number.
+ */
+#include "tools/certificate.h"
+#include "tools/deed.h"
+#include "tools/retention.h"
+#include "tools/two_people.h"
+
+#include <jansson.h>
+#include <openssl/rand.h>
+#include <pgvigil/text.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+
+struct destruction {
+    struct retention *retention;
+    struct retention_side *side;
+    struct rows rows;
+    struct deed *deed;
+    const char *directory;
+    uint64_t persons, gone, left;
+    char tied[256];
+};
+
+/* ---- the certificate ---- */
+
+static bool new_id(char id[64])
+{
+    unsigned char random[8];
+    char hex[17];
+    char day[16];
+    struct tm tm;
+    time_t now = time(NULL);
+    if (RAND_bytes(random, sizeof random) != 1 || !gmtime_r(&now, &tm) ||
+        strftime(day, sizeof day, "%Y%m%dT%H%M%S", &tm) == 0)
+        return false;
+    text_hex(random, sizeof random, hex);
+    (void)snprintf(id, 64, "%s-%s", day, hex);
+    return true;
+}
+
+static json_t *tables_json(const struct destruction *one, const struct rows_sum *sums)
+{
+    json_t *tables = json_array();
+    for (size_t i = 0; i < one->rows.records->count; i++)
+        if (sums[i].count > 0)
+            (void)json_array_append_new(
+                tables, json_pack("{s:s, s:I, s:s}", "table", one->rows.records->tables[i].told,
+                                  "rows", (json_int_t)sums[i].count, "sha256", sums[i].sha256));
+    return tables;
+}
+
+/* In the arena; NULL: no memory. */
+static const char *body_of(const struct destruction *one, const char *id, size_t persons,
+                           const struct rows_sum *sums)
+{
+    const struct retention *retention = one->retention;
+    const struct policy_retention *rule = retention->policy->retention;
+    char time_text[32];
+    struct tm tm;
+    time_t now = time(NULL);
+    if (!gmtime_r(&now, &tm) ||
+        strftime(time_text, sizeof time_text, "%Y-%m-%dT%H:%M:%SZ", &tm) == 0)
+        return NULL;
+    json_t *body = json_pack(
+        "{s:s, s:s, s:s, s:s, s:s, s:[s, s], s:I, s:o, s:{s:i, s:i, s:i, s:i}, s:s}", "id", id,
+        "what", "destruction", "time", time_text, "database", retention->database->name, "where",
+        one->side == &retention->live ? "database" : "archive", "by", retention->by,
+        retention->and_by, "records", (json_int_t)persons, "tables", tables_json(one, sums), "rule",
+        "active_years", (int)rule->active_years, "archive_years", (int)rule->archive_years,
+        "minor_years", (int)rule->minor_years, "death_years", (int)rule->death_years, "policy",
+        retention->policy->digest);
+    char *text = body ? json_dumps(body, JSON_COMPACT | JSON_SORT_KEYS) : NULL;
+    const char *kept = text ? arena_strdup(one->rows.arena, text) : NULL;
+    free(text);
+    json_decref(body);
+    return kept;
+}
+
+/* Files of certificates that stand in the database. */
+static int write_files(struct destruction *one)
+{
+    PGresult *result =
+        PQexec(one->rows.conn, "SELECT id, body FROM " ROWS_SCHEMA ".certificates ORDER BY at, id");
+    int code = CLI_FINE;
+    if (PQresultStatus(result) != PGRES_TUPLES_OK)
+        code = cli_fail(one->retention->command, CLI_CANNOT, "%s", PQerrorMessage(one->rows.conn));
+    for (int row = 0; code == CLI_FINE && row < PQntuples(result); row++)
+        code = certificate_write(one->retention->command, one->retention->config->audit.key_file,
+                                 one->directory, PQgetvalue(result, row, 0),
+                                 PQgetvalue(result, row, 1));
+    PQclear(result);
+    return code;
+}
+
+/* ---- who may go ---- */
+
+static size_t without(const char **keys, size_t count, const char *const *out, size_t out_count)
+{
+    size_t kept = 0;
+    for (size_t i = 0; i < count; i++) {
+        bool is_out = false;
+        for (size_t k = 0; k < out_count && !is_out; k++)
+            is_out = strcmp(out[k], keys[i]) == 0;
+        if (!is_out)
+            keys[kept++] = keys[i];
+    }
+    return kept;
+}
+
+/* Of the archive's: those of whom the database knows a hold, or a later consultation. */
+static enum status ask_live(struct destruction *one, const char **keys, size_t *count)
+{
+    struct retention *retention = one->retention;
+    struct rows live = retention_rows(retention, &retention->live);
+    const struct records_table *people = &live.records->tables[live.records->people];
+    const char **kept = NULL;
+    size_t kept_count = 0;
+    const char *list = records_list(keys, *count, live.arena);
+    const char *reckoned =
+        policy_retention_reckoned(retention->policy->retention, NULL, live.arena);
+    if (list == NULL || reckoned == NULL)
+        return ERR_MEMORY;
+    enum status status =
+        rows_stage(&one->rows, &live, one->rows.records->people, live.records->people, list);
+    if (status == OK)
+        status = rows_keys(
+            &live,
+            arena_printf(
+                live.arena,
+                "SELECT (%s)::pg_catalog.text FROM pg_temp.\"pgvigil %zu\" "
+                "AS %s, LATERAL %s AS w\nWHERE w.held OR (w.last IS NOT "
+                "NULL AND w.age <> 'expired') OR EXISTS (SELECT FROM %s AS "
+                "\"pgvigil here\" WHERE \"pgvigil here\".%s = (%s))",
+                people->subject, live.records->people, people->alias, reckoned, people->name,
+                text_ident(live.arena, retention->policy->retention->people->subject_column),
+                people->subject),
+            &kept, &kept_count);
+    if (status == OK)
+        *count = without(keys, *count, kept, kept_count);
+    if (status == OK)
+        status = rows_drop_stages(&live);
+    return status;
+}
+
+static enum status untie(struct destruction *one, const char **keys, size_t *count,
+                         const char **list)
+{
+    for (;;) {
+        const char **tied = NULL;
+        size_t tied_count = 0;
+        const char *told = NULL;
+        *list = records_list(keys, *count, one->rows.arena);
+        if (*list == NULL)
+            return ERR_MEMORY;
+        if (*count == 0)
+            return OK;
+        enum status status = rows_tied(&one->rows, *list, &tied, &tied_count, &told);
+        if (status != OK || tied_count == 0)
+            return status;
+        if (one->left == 0)
+            (void)snprintf(one->tied, sizeof one->tied, "%s", told);
+        size_t kept = without(keys, *count, tied, tied_count);
+        if (kept == *count) {
+            buf_printf(one->rows.why, "%s, and whose rows those are cannot be told", told);
+            return ERR_INVALID;
+        }
+        one->left += *count - kept;
+        *count = kept;
+    }
+}
+
+/* ---- a batch ---- */
+
+static enum status record(struct destruction *one, const char *const *keys, size_t count,
+                          const char *id)
+{
+    enum status status = OK;
+    const char *detail = arena_printf(one->rows.arena, "destroyed, certificate %s", id);
+    for (size_t i = 0; status == OK && i < count; i++)
+        status = deed_append(one->deed, "retention-destroy", keys[i], detail);
+    return status == OK ? deed_flush(one->deed) : status;
+}
+
+static enum status destroy_locked(struct destruction *one, const char **keys, size_t count)
+{
+    char id[64] = "";
+    const char *list = NULL;
+    struct arena *arena = one->rows.arena;
+    struct rows_sum *sums = arena_zalloc(arena, one->rows.records->count + 1, sizeof(*sums));
+    enum status status = sums == NULL ? ERR_MEMORY : OK;
+    if (status == OK && one->side != &one->retention->live)
+        status = ask_live(one, keys, &count);
+    if (status == OK)
+        status = untie(one, keys, &count, &list);
+    if (status != OK || count == 0)
+        return status;
+    for (size_t i = 0; status == OK && i < one->rows.records->count; i++)
+        status = rows_sum(&one->rows, &one->rows.records->tables[i], list, &sums[i]);
+    if (status != OK)
+        return status;
+    const char *body = new_id(id) ? body_of(one, id, count, sums) : NULL;
+    const char *literal = body == NULL ? NULL : text_literal(arena, body);
+    status = literal == NULL ? ERR_MEMORY : record(one, keys, count, id);
+    if (status == OK)
+        status = rows_delete(&one->rows, list, sums);
+    if (status == OK)
+        status = rows_run(&one->rows, arena_printf(arena,
+                                                   "INSERT INTO " ROWS_SCHEMA
+                                                   ".certificates (id, body) VALUES ('%s', %s)",
+                                                   id, literal));
+    if (status == OK)
+        status = rows_run(&one->rows, "COMMIT");
+    if (status != OK)
+        return status;
+    one->persons += count;
+    for (size_t i = 0; i < one->rows.records->count; i++)
+        one->gone += sums[i].count;
+    return OK;
+}
+
+static enum status destroy_batch(struct destruction *one, const char *const *keys, size_t count)
+{
+    const char **locked = NULL;
+    size_t locked_count = 0;
+    enum status status = rows_run(&one->rows, "BEGIN ISOLATION LEVEL REPEATABLE READ");
+    if (status == OK)
+        status = rows_lock(&one->rows, AGE_EXPIRED, keys, count, &locked, &locked_count);
+    if (status == OK && locked_count > 0)
+        status = destroy_locked(one, locked, locked_count);
+    if (PQtransactionStatus(one->rows.conn) != PQTRANS_IDLE)
+        (void)!PQresultStatus(PQexec(one->rows.conn, "ROLLBACK"));
+    arena_reset(one->rows.arena);
+    return status;
+}
+
+/* ---- the whole ---- */
+
+static int destroy_side(struct destruction *one, const char **keys, size_t count)
+{
+    struct retention *retention = one->retention;
+    enum status status = rows_prepare(&one->rows);
+    int code = status == OK ? write_files(one) : retention_fail(retention, status);
+    for (size_t done = 0; code == CLI_FINE && status == OK && done < count;
+         done += retention->batch) {
+        size_t most = count - done < retention->batch ? count - done : retention->batch;
+        status = destroy_batch(one, keys + done, most);
+        if (status != OK)
+            code = retention_fail(retention, status);
+    }
+    /* What was committed has its certificate, whatever came after it. */
+    int written = write_files(one);
+    printf("%s: %llu records destroyed, with %llu rows\n", one->side->told,
+           (unsigned long long)one->persons, (unsigned long long)one->gone);
+    if (one->left > 0)
+        (void)cli_fail(retention->command, CLI_FINE,
+                       "%llu records stay, since rows that are not theirs refer to them (%s)",
+                       (unsigned long long)one->left, one->tied);
+    if (code == CLI_FINE)
+        code = written;
+    return code == CLI_FINE && one->left > 0 ? CLI_FINDINGS : code;
+}
+
+static int one_side(struct retention *retention, struct retention_side *side, struct deed *deed,
+                    const char *directory, size_t *due)
+{
+    const char **keys = NULL;
+    size_t count = 0;
+    enum status status = retention_due(retention, side, AGE_EXPIRED, &keys, &count);
+    if (status != OK)
+        return retention_fail(retention, status);
+    *due += count;
+    if (!retention->apply) {
+        printf("%s: %zu records would be destroyed\n", side->told, count);
+        return CLI_FINE;
+    }
+    struct destruction one = {.retention = retention,
+                              .side = side,
+                              .rows = retention_rows(retention, side),
+                              .deed = deed,
+                              .directory = directory};
+    return destroy_side(&one, keys, count);
+}
+
+static int both_sides(struct retention *retention, struct deed *deed, const char *directory)
+{
+    size_t due = 0;
+    int code = one_side(retention, &retention->live, deed, directory, &due);
+    if (code <= CLI_FINDINGS && retention->archive.conn) {
+        int other = one_side(retention, &retention->archive, deed, directory, &due);
+        code = other > code ? other : code;
+    }
+    if (!retention->apply)
+        puts("Nothing is changed without --apply.");
+    return code == CLI_FINE && !retention->apply && due > 0 ? CLI_FINDINGS : code;
+}
+
+int retention_destroy(struct retention *retention)
+{
+    const struct policy_retention *rule = retention->policy->retention;
+    const char *directory = retention->certificates ? retention->certificates : "certificates";
+    struct deed *deed = NULL;
+    if (!retention->apply)
+        return both_sides(retention, NULL, directory);
+    int code = two_people_ask(retention->command, retention->policy, rule->destroyers,
+                              rule->destroyer_count, "destroy", retention->by, retention->and_by);
+    const char *people = code == CLI_FINE ? arena_printf(retention->arena, "%s and %s",
+                                                         retention->by, retention->and_by)
+                                          : NULL;
+    if (code == CLI_FINE)
+        code = deed_open(retention->command, retention->config, retention->database->name, people,
+                         &deed);
+    if (code == CLI_FINE)
+        code = both_sides(retention, deed, directory);
+    deed_close(deed);
+    return code;
+}

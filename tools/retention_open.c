@@ -1,0 +1,180 @@
+/*
+ * retention_open.c: what `pgvigil retention` works on (retention.h).
+ *
+ * Trust boundary: the DBA's conninfos; that the archive is another database than the one that
+ * records leave is asked of the servers themselves, since a row that is copied onto itself and then
+ * deleted is gone.
+ */
+#include "tools/retention.h"
+
+#include "proxy/catalog_load.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+int retention_fail(struct retention *retention, enum status status)
+{
+    if (buf_len(&retention->why) == 0)
+        return cli_fail(retention->command, CLI_CANNOT, "%s", status_name(status));
+    int code = cli_fail(retention->command, CLI_CANNOT, "%.*s", (int)buf_len(&retention->why),
+                        (const char *)buf_head(&retention->why));
+    buf_clear(&retention->why);
+    return code;
+}
+
+struct rows retention_rows(struct retention *retention, struct retention_side *side)
+{
+    return (struct rows){.conn = side->conn,
+                         .policy = retention->policy,
+                         .records = &side->records,
+                         .arena = retention->moment,
+                         .why = &retention->why};
+}
+
+static int load(struct retention *retention)
+{
+    const struct cli_command *command = retention->command;
+    const char *file = retention->config_file ? retention->config_file : CLI_DEFAULT_CONFIG;
+    int code = cli_load_config(file, &retention->config, stderr);
+    if (code == CLI_FINE)
+        code = cli_load_policy(retention->config->policy, &retention->policy, stderr);
+    if (code != CLI_FINE)
+        return CLI_CANNOT;
+    if (retention->policy->retention == NULL)
+        return cli_fail(command, CLI_CANNOT,
+                        "the policy has no \"retention\": it says for how long records are kept");
+    retention->database = cli_database(command, retention->config, retention->database_name);
+    if (retention->database == NULL)
+        return retention->database_name ? CLI_CANNOT : CLI_USAGE;
+    char *end = NULL;
+    unsigned long batch = retention->batch_size ? strtoul(retention->batch_size, &end, 10) : 100;
+    if (batch < 1 || batch > 10000 || (end && *end))
+        return cli_fail(command, CLI_USAGE, "--batch is a number from 1 to 10000");
+    retention->batch = batch;
+    return CLI_FINE;
+}
+
+static int look(struct retention *retention, struct retention_side *side)
+{
+    enum status status =
+        catalog_load_conn(side->conn, retention->policy, &side->catalog, &retention->why);
+    if (status == OK)
+        status = records_find(retention->policy, side->catalog, side->conn, false, retention->arena,
+                              &side->records, &retention->why);
+    if (status != OK)
+        return retention_fail(retention, status);
+    if (side->records.people == side->records.count)
+        return cli_fail(retention->command, CLI_CANNOT, "%s has no table %s", side->told,
+                        retention->policy->retention->table);
+    struct rows rows = retention_rows(retention, side);
+    status = rows_run(&rows, records_settings);
+    return status == OK ? CLI_FINE : retention_fail(retention, status);
+}
+
+/* "system identifier, database": NULL where the server does not tell it to this login. */
+static const char *place_of(struct retention *retention, PGconn *conn, const char *what)
+{
+    PGresult *result = PQexec(conn, what);
+    const char *place = PQresultStatus(result) == PGRES_TUPLES_OK && PQntuples(result) == 1
+                            ? arena_strdup(retention->arena, PQgetvalue(result, 0, 0))
+                            : NULL;
+    PQclear(result);
+    return place;
+}
+
+static int compare_places(struct retention *retention)
+{
+    static const char server[] = "SELECT system_identifier FROM pg_catalog.pg_control_system()";
+    static const char database[] =
+        "SELECT system_identifier || ' ' || pg_catalog.current_database()"
+        " FROM pg_catalog.pg_control_system()";
+    const char *one = place_of(retention, retention->live.conn, database);
+    const char *other = place_of(retention, retention->archive.conn, database);
+    if (!one || !other)
+        return cli_fail(retention->command, CLI_CANNOT,
+                        "cannot tell whether the archive is another database: the DBA of each "
+                        "needs EXECUTE on pg_control_system()");
+    if (strcmp(one, other) == 0)
+        return cli_fail(retention->command, CLI_USAGE,
+                        "--archive is the database itself: records would be copied onto themselves "
+                        "and deleted");
+    one = place_of(retention, retention->live.conn, server);
+    other = place_of(retention, retention->archive.conn, server);
+    if (one && other && strcmp(one, other) == 0)
+        (void)cli_fail(retention->command, CLI_FINE,
+                       "warning: the archive stands on the same server; it should be a support of "
+                       "its own");
+    return CLI_FINE;
+}
+
+static int open_archive(struct retention *retention)
+{
+    struct retention_side *archive = &retention->archive;
+    archive->conn = PQconnectdb(retention->archive_as);
+    if (PQstatus(archive->conn) != CONNECTION_OK) {
+        const char *why = PQerrorMessage(archive->conn);
+        return cli_fail(retention->command, CLI_CANNOT, "cannot connect to the archive: %.*s",
+                        (int)strcspn(why, "\n"), why);
+    }
+    int code = compare_places(retention);
+    return code == CLI_FINE ? look(retention, archive) : code;
+}
+
+int retention_open(struct retention *retention)
+{
+    retention->live.told = "the database";
+    retention->archive.told = "the archive";
+    buf_init(&retention->why, (size_t)1 << 16);
+    retention->arena = arena_new(0);
+    retention->moment = arena_new(0);
+    if (!retention->arena || !retention->moment)
+        return cli_fail(retention->command, CLI_CANNOT, "out of memory");
+    int code = load(retention);
+    if (code == CLI_FINE && !retention->as)
+        code = cli_fail(retention->command, CLI_USAGE,
+                        "--as is missing: a DBA's connection to the database");
+    if (code == CLI_FINE)
+        code = cli_connect_dba(retention->command, retention->database, retention->as,
+                               &retention->live.conn);
+    if (code == CLI_FINE)
+        code = look(retention, &retention->live);
+    return code == CLI_FINE && retention->archive_as ? open_archive(retention) : code;
+}
+
+static void close_side(struct retention_side *side)
+{
+    PQfinish(side->conn);
+    catalog_unref(side->catalog);
+}
+
+void retention_close(struct retention *retention)
+{
+    close_side(&retention->live);
+    close_side(&retention->archive);
+    policy_unref(retention->policy);
+    config_free(retention->config);
+    arena_free(retention->arena);
+    arena_free(retention->moment);
+    buf_free(&retention->why);
+}
+
+enum status retention_due(struct retention *retention, struct retention_side *side,
+                          enum policy_age age, const char ***keys, size_t *count)
+{
+    const struct records_table *people = &side->records.tables[side->records.people];
+    struct rows rows = retention_rows(retention, side);
+    rows.arena = retention->arena;
+    const char *reckoned =
+        policy_retention_reckoned(retention->policy->retention, retention->on, retention->arena);
+    const char *sql =
+        reckoned == NULL
+            ? NULL
+            : arena_printf(retention->arena,
+                           "SELECT (%s)::pg_catalog.text FROM %s\n"
+                           "WHERE (SELECT w.age FROM %s AS w) = '%s' AND (%s) IS NOT NULL "
+                           "ORDER BY (%s)",
+                           people->subject, people->from, reckoned, policy_age_word(age),
+                           people->subject, people->subject);
+    return sql == NULL ? ERR_MEMORY : rows_keys(&rows, sql, keys, count);
+}

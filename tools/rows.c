@@ -1,0 +1,309 @@
+/*
+ * rows.c: persons' rows on one connection (rows.h).
+ *
+ * Trust boundary: names and keys are quoted; expressions are the policy's. Rows pass through as
+ * COPY gives them and are looked at by nobody; what PostgreSQL says of an error is cut to its first
+ * line, since DETAIL prints values.
+ */
+#include "tools/rows.h"
+
+#include <pgvigil/text.h>
+#include <stdlib.h>
+#include <string.h>
+
+static enum status failed(const struct rows *rows, const PGresult *result)
+{
+    const char *state = result == NULL ? NULL : PQresultErrorField(result, PG_DIAG_SQLSTATE);
+    const char *primary =
+        result == NULL ? NULL : PQresultErrorField(result, PG_DIAG_MESSAGE_PRIMARY);
+    const char *table = result == NULL ? NULL : PQresultErrorField(result, PG_DIAG_TABLE_NAME);
+    const char *constraint =
+        result == NULL ? NULL : PQresultErrorField(result, PG_DIAG_CONSTRAINT_NAME);
+    buf_printf(rows->why, "%s (%s%s%s%s%s) in database %s",
+               primary == NULL ? "the connection was lost" : primary, state == NULL ? "?" : state,
+               table == NULL ? "" : ", table ", table == NULL ? "" : table,
+               constraint == NULL ? "" : ", constraint ", constraint == NULL ? "" : constraint,
+               PQdb(rows->conn));
+    return ERR_UPSTREAM;
+}
+
+/* *result on OK only, to be cleared. */
+static enum status ask(const struct rows *rows, const char *sql, ExecStatusType wanted,
+                       PGresult **result)
+{
+    *result = NULL;
+    if (sql == NULL)
+        return ERR_MEMORY;
+    PGresult *got = PQexec(rows->conn, sql);
+    if (PQresultStatus(got) != wanted) {
+        enum status status = failed(rows, got);
+        PQclear(got);
+        return status;
+    }
+    *result = got;
+    return OK;
+}
+
+enum status rows_run(const struct rows *rows, const char *sql)
+{
+    PGresult *result = NULL;
+    enum status status = ask(rows, sql, PGRES_COMMAND_OK, &result);
+    PQclear(result);
+    return status;
+}
+
+enum status rows_prepare(const struct rows *rows)
+{
+    enum status status = rows_run(rows, "SET client_min_messages = warning");
+    if (status == OK)
+        status = rows_run(rows, records_settings);
+    if (status == OK)
+        status = rows_run(
+            rows, "CREATE SCHEMA IF NOT EXISTS " ROWS_SCHEMA ";\n"
+                  "REVOKE ALL ON SCHEMA " ROWS_SCHEMA " FROM PUBLIC;\n"
+                  "CREATE TABLE IF NOT EXISTS " ROWS_SCHEMA ".open (subject text PRIMARY KEY, "
+                  "since timestamptz NOT NULL DEFAULT pg_catalog.now());\n"
+                  "CREATE TABLE IF NOT EXISTS " ROWS_SCHEMA ".certificates (id text PRIMARY KEY, "
+                  "body text NOT NULL, at timestamptz NOT NULL DEFAULT pg_catalog.now())");
+    return status;
+}
+
+enum status rows_keys(const struct rows *rows, const char *sql, const char ***keys, size_t *count)
+{
+    PGresult *result = NULL;
+    *count = 0;
+    *keys = NULL;
+    enum status status = ask(rows, sql, PGRES_TUPLES_OK, &result);
+    if (status != OK)
+        return status;
+    size_t most = (size_t)PQntuples(result);
+    const char **list = arena_alloc(rows->arena, (most + 1) * sizeof(*list));
+    for (size_t i = 0; list != NULL && i < most; i++)
+        list[i] = arena_strdup(rows->arena, PQgetvalue(result, (int)i, 0));
+    PQclear(result);
+    if (list == NULL || arena_failed(rows->arena))
+        return ERR_MEMORY;
+    *keys = list;
+    *count = most;
+    return OK;
+}
+
+static const struct records_table *people_of(const struct rows *rows)
+{
+    return &rows->records->tables[rows->records->people];
+}
+
+enum status rows_lock(const struct rows *rows, enum policy_age age, const char *const *keys,
+                      size_t count, const char ***locked, size_t *locked_count)
+{
+    const struct records_table *people = people_of(rows);
+    const char *list = records_list(keys, count, rows->arena);
+    const char *reckoned = policy_retention_reckoned(rows->policy->retention, NULL, rows->arena);
+    if (list == NULL || reckoned == NULL)
+        return ERR_MEMORY;
+    const char *sql = arena_printf(
+        rows->arena,
+        "SELECT (%s)::pg_catalog.text FROM %s\nWHERE (%s) = ANY (%s) AND (SELECT w.age "
+        "FROM %s AS w) = '%s'\nORDER BY 1 FOR UPDATE OF %s",
+        people->subject, people->from, people->subject, list, reckoned, policy_age_word(age),
+        people->alias);
+    return rows_keys(rows, sql, locked, locked_count);
+}
+
+/* Rows of a table that holds persons' rows, but not theirs; of another table, all. */
+static const char *others(const struct rows *rows, const struct records_link *link,
+                          const char *list)
+{
+    if (link->child < 0)
+        return "";
+    const struct records_table *child = &rows->records->tables[link->child];
+    /* The row itself, found again by its place, so that the subject is over its own name. */
+    return arena_printf(
+        rows->arena,
+        " AND NOT EXISTS (SELECT FROM %s WHERE %s.ctid = \"pgvigil child\".ctid AND "
+        "%s.tableoid = \"pgvigil child\".tableoid AND (%s) = ANY (%s))",
+        child->from, child->alias, child->alias, child->subject, list);
+}
+
+enum status rows_tied(const struct rows *rows, const char *list, const char ***tied,
+                      size_t *tied_count, const char **told)
+{
+    const struct records *records = rows->records;
+    *tied = NULL;
+    *tied_count = 0;
+    *told = NULL;
+    for (size_t i = 0; i < records->link_count; i++) {
+        const struct records_link *link = &records->links[i];
+        const struct records_table *parent = &records->tables[link->parent];
+        const char *but = others(rows, link, list);
+        if (but == NULL)
+            return ERR_MEMORY;
+        const char *sql = arena_printf(
+            rows->arena,
+            "SELECT DISTINCT (%s)::pg_catalog.text FROM %s WHERE (%s) = ANY (%s)\n"
+            "AND EXISTS (SELECT FROM %s AS \"pgvigil child\", (SELECT %s.*) AS \"pgvigil parent\" "
+            "WHERE %s%s)",
+            parent->subject, parent->from, parent->subject, list, link->name, parent->alias,
+            link->matches, but);
+        enum status status = rows_keys(rows, sql, tied, tied_count);
+        if (status != OK)
+            return status;
+        if (*tied_count > 0) {
+            *told = arena_printf(rows->arena, "%s refers to %s", link->told, parent->told);
+            return *told == NULL ? ERR_MEMORY : OK;
+        }
+    }
+    return OK;
+}
+
+/* `rows_sql` gives one text a row, named t. */
+static enum status sum_of(const struct rows *rows, const char *rows_sql, struct rows_sum *sum)
+{
+    PGresult *result = NULL;
+    const char *sql =
+        rows_sql == NULL
+            ? NULL
+            : arena_printf(rows->arena,
+                           "SELECT pg_catalog.count(*), pg_catalog.encode(pg_catalog.sha256("
+                           "pg_catalog.string_agg(h, ''::pg_catalog.bytea ORDER BY h)), 'hex')\n"
+                           "FROM (SELECT pg_catalog.sha256(pg_catalog.convert_to(t, 'UTF8')) AS h "
+                           "FROM (%s) AS x (t)) AS y",
+                           rows_sql);
+    enum status status = ask(rows, sql, PGRES_TUPLES_OK, &result);
+    if (status != OK)
+        return status;
+    sum->count = strtoull(PQgetvalue(result, 0, 0), NULL, 10);
+    (void)snprintf(sum->sha256, sizeof(sum->sha256), "%s", PQgetvalue(result, 0, 1));
+    PQclear(result);
+    return OK;
+}
+
+enum status rows_sum(const struct rows *rows, const struct records_table *table, const char *list,
+                     struct rows_sum *sum)
+{
+    return sum_of(rows,
+                  arena_printf(rows->arena, "SELECT %s FROM %s WHERE (%s) = ANY (%s)", table->row,
+                               table->from, table->subject, list),
+                  sum);
+}
+
+enum status rows_delete(const struct rows *rows, const char *list, const struct rows_sum *sums)
+{
+    for (size_t i = 0; i < rows->records->count; i++) {
+        const struct records_table *table = &rows->records->tables[i];
+        PGresult *result = NULL;
+        enum status status = ask(rows,
+                                 arena_printf(rows->arena, "DELETE FROM %s WHERE (%s) = ANY (%s)",
+                                              table->from, table->subject, list),
+                                 PGRES_COMMAND_OK, &result);
+        if (status != OK)
+            return status;
+        uint64_t gone = strtoull(PQcmdTuples(result), NULL, 10);
+        PQclear(result);
+        /* A trigger or a cascade did something that nobody reckoned with. */
+        if (gone != sums[i].count) {
+            buf_printf(rows->why,
+                       "%llu rows of %s were to go, and %llu went: nothing is changed; look at its "
+                       "triggers and at keys with ON DELETE CASCADE",
+                       (unsigned long long)sums[i].count, table->told, (unsigned long long)gone);
+            return ERR_INVALID;
+        }
+    }
+    return OK;
+}
+
+/* ---- from one database to another ---- */
+
+static enum status pump(const struct rows *from, const struct rows *to)
+{
+    char *data = NULL;
+    int len = 0;
+    while ((len = PQgetCopyData(from->conn, &data, 0)) > 0) {
+        int put = PQputCopyData(to->conn, data, len);
+        PQfreemem(data);
+        if (put != 1)
+            return failed(to, NULL);
+    }
+    PGresult *result = PQgetResult(from->conn);
+    bool fine = len == -1 && PQresultStatus(result) == PGRES_COMMAND_OK;
+    enum status status = fine ? OK : failed(from, result);
+    while (result != NULL) {
+        PQclear(result);
+        result = PQgetResult(from->conn);
+    }
+    return status;
+}
+
+static enum status end_copy(const struct rows *to, enum status status)
+{
+    (void)PQputCopyEnd(to->conn, status == OK ? NULL : "the other side failed");
+    PGresult *result = PQgetResult(to->conn);
+    if (status == OK && PQresultStatus(result) != PGRES_COMMAND_OK)
+        status = failed(to, result);
+    while (result != NULL) {
+        PQclear(result);
+        result = PQgetResult(to->conn);
+    }
+    return status;
+}
+
+enum status rows_stage(const struct rows *from, const struct rows *to, size_t table,
+                       size_t to_table, const char *list)
+{
+    const struct records_table *source = &from->records->tables[table];
+    const struct records_table *target = &to->records->tables[to_table];
+    PGresult *result = NULL;
+    enum status status = rows_run(
+        to, arena_printf(to->arena,
+                         "DROP TABLE IF EXISTS pg_temp.\"pgvigil %zu\";\n"
+                         "CREATE TEMPORARY TABLE \"pgvigil %zu\" AS SELECT %s FROM %s WITH NO DATA",
+                         to_table, to_table, source->columns, target->name));
+    if (status == OK)
+        status = ask(to,
+                     arena_printf(to->arena, "COPY pg_temp.\"pgvigil %zu\" (%s) FROM STDIN",
+                                  to_table, source->columns),
+                     PGRES_COPY_IN, &result);
+    PQclear(result);
+    if (status != OK)
+        return status;
+    status =
+        ask(from,
+            arena_printf(from->arena, "COPY (SELECT %s FROM %s WHERE (%s) = ANY (%s)) TO STDOUT",
+                         source->columns, source->from, source->subject, list),
+            PGRES_COPY_OUT, &result);
+    PQclear(result);
+    if (status == OK)
+        status = pump(from, to);
+    return end_copy(to, status);
+}
+
+enum status rows_unstage(const struct rows *to, size_t table)
+{
+    const struct records_table *target = &to->records->tables[table];
+    const char *then = target->updates[0] == '\0'
+                           ? "NOTHING"
+                           : arena_printf(to->arena, "UPDATE SET %s", target->updates);
+    return then == NULL
+               ? ERR_MEMORY
+               : rows_run(to, arena_printf(to->arena,
+                                           "INSERT INTO %s (%s) OVERRIDING SYSTEM VALUE SELECT %s "
+                                           "FROM pg_temp.\"pgvigil %zu\" ON CONFLICT (%s) DO %s",
+                                           target->name, target->columns, target->columns, table,
+                                           target->key, then));
+}
+
+enum status rows_staged_sum(const struct rows *to, size_t table, struct rows_sum *sum)
+{
+    const struct records_table *target = &to->records->tables[table];
+    return sum_of(to,
+                  arena_printf(to->arena,
+                               "SELECT %s FROM %s WHERE (%s) IN (SELECT %s FROM pg_temp.\"pgvigil "
+                               "%zu\")",
+                               target->row, target->from, target->key, target->key, table),
+                  sum);
+}
+
+enum status rows_drop_stages(const struct rows *to)
+{
+    return rows_run(to, "DISCARD TEMPORARY");
+}

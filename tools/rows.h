@@ -1,0 +1,65 @@
+/*
+ * rows.h: persons' rows on one connection: locked, counted and hashed, copied, taken away.
+ *
+ * A struct rows is a database that records are moved from, to, or destroyed in. Every function
+ * answers OK, or ERR_UPSTREAM, ERR_INVALID or ERR_MEMORY with a sentence in `why` that holds no
+ * value of a row.
+ */
+#ifndef PGVIGIL_TOOLS_ROWS_H
+#define PGVIGIL_TOOLS_ROWS_H
+
+#include "tools/records.h"
+
+#include <libpq-fe.h>
+#include <pgvigil/policy.h>
+#include <stdint.h>
+
+struct rows {
+    PGconn *conn; /* borrowed */
+    const struct policy *policy;
+    const struct records *records; /* as this database has them */
+    struct arena *arena;           /* of the batch: the caller resets it */
+    struct buf *why;
+};
+
+/* What a table has of some persons. */
+struct rows_sum {
+    uint64_t count;
+    char sha256[65]; /* of the rows' own SHA-256, sorted; "" for none */
+};
+
+#define ROWS_SCHEMA "pgvigil_retention" /* what pgvigil keeps here for itself */
+
+/* Settings, and ROWS_SCHEMA with its tables. */
+NODISCARD enum status rows_prepare(const struct rows *rows);
+NODISCARD enum status rows_run(const struct rows *rows, const char *sql);
+/* One column of text; *keys in the arena. */
+NODISCARD enum status rows_keys(const struct rows *rows, const char *sql, const char ***keys,
+                                size_t *count);
+
+/* Those of `keys` that are of an age now, locked. */
+NODISCARD enum status rows_lock(const struct rows *rows, enum policy_age age,
+                                const char *const *keys, size_t count, const char ***locked,
+                                size_t *locked_count);
+/* Those whose rows something else refers to, that would be left behind or torn along: *told says
+ * what of the first. */
+NODISCARD enum status rows_tied(const struct rows *rows, const char *list, const char ***tied,
+                                size_t *tied_count, const char **told);
+NODISCARD enum status rows_sum(const struct rows *rows, const struct records_table *table,
+                               const char *list, struct rows_sum *sum);
+/* Takes their rows away, table by table; `sums` is what must have been there: another number is an
+ * error, and the caller rolls back. */
+NODISCARD enum status rows_delete(const struct rows *rows, const char *list,
+                                  const struct rows_sum *sums);
+
+/* A temporary table "pgvigil N" on `to` with the rows that `from` has of them. */
+NODISCARD enum status rows_stage(const struct rows *from, const struct rows *to, size_t table,
+                                 size_t to_table, const char *list);
+/* From the temporary table into the table itself: a row that is there already becomes the newer
+ * one. */
+NODISCARD enum status rows_unstage(const struct rows *to, size_t table);
+/* Of the rows that stand in the temporary table, as the table itself has them. */
+NODISCARD enum status rows_staged_sum(const struct rows *to, size_t table, struct rows_sum *sum);
+NODISCARD enum status rows_drop_stages(const struct rows *to);
+
+#endif

@@ -1,0 +1,77 @@
+/*
+ * two_people.c: what nobody may do alone (two_people.h).
+ *
+ * Trust boundary: the person at the terminal is not trusted to be two. Passwords are compared as
+ * the secrets they make, in constant time, and wiped; which of name, role and password was wrong is
+ * not told.
+ */
+#include "tools/two_people.h"
+
+#include "proxy/scram.h"
+#include "tools/password.h"
+
+#include <openssl/crypto.h>
+#include <pgvigil/buf.h>
+#include <stdio.h>
+#include <string.h>
+
+static bool has_one_of(const struct policy_user *user, const uint32_t *roles, size_t count)
+{
+    for (size_t i = 0; i < count; i++)
+        if (policy_user_has_role(user, (int)roles[i]))
+            return true;
+    return false;
+}
+
+static bool knows_password(const struct policy_user *user, const char *password)
+{
+    struct scram_secret secret;
+    struct buf made;
+    const char *why = NULL;
+    bool same = false;
+    if (!user->secret || scram_parse_secret(user->secret, &secret) != OK)
+        return false;
+    buf_init(&made, 0);
+    if (scram_make_secret(password, secret.salt, secret.salt_len, secret.iterations, &made, &why) ==
+        OK)
+        same = buf_len(&made) == strlen(user->secret) &&
+               CRYPTO_memcmp(buf_head(&made), user->secret, buf_len(&made)) == 0;
+    if (made.data)
+        OPENSSL_cleanse(made.data, made.cap);
+    buf_free(&made);
+    OPENSSL_cleanse(&secret, sizeof secret);
+    return same;
+}
+
+static int ask_one(const struct cli_command *command, const struct policy *policy,
+                   const uint32_t *roles, size_t role_count, const char *what, const char *name)
+{
+    char password[PASSWORD_SIZE] = "";
+    char prompt[256];
+    (void)snprintf(prompt, sizeof prompt, "Password of %s: ", name);
+    int code = password_read(command, prompt, false, password);
+    const struct policy_user *user = policy_find_user(policy, name);
+    if (code == CLI_FINE &&
+        (!user || !has_one_of(user, roles, role_count) || !knows_password(user, password)))
+        code = cli_fail(command, CLI_FINDINGS,
+                        "%s may not %s, or that is not the password: nothing is done", name, what);
+    OPENSSL_cleanse(password, sizeof password);
+    return code;
+}
+
+int two_people_ask(const struct cli_command *command, const struct policy *policy,
+                   const uint32_t *roles, size_t role_count, const char *what, const char *by,
+                   const char *and_by)
+{
+    if (!by || !and_by)
+        return cli_fail(command, CLI_USAGE,
+                        "two people %s together: --by NAME --and-by NAME, users of the policy",
+                        what);
+    if (strcmp(by, and_by) == 0)
+        return cli_fail(command, CLI_USAGE, "--by and --and-by are the same person");
+    if (role_count == 0)
+        return cli_fail(command, CLI_CANNOT,
+                        "the policy names no role whose people may %s: see \"retention\"", what);
+    int code = ask_one(command, policy, roles, role_count, what, by);
+    return code == CLI_FINE ? ask_one(command, policy, roles, role_count, what, and_by) : code;
+}
