@@ -28,6 +28,7 @@ static const struct entry entries[] = {
     {"replay", cmd_replay, true, "what enforcing would do to the statements of a log"},
     {"passwd", cmd_passwd, false, "turn a password into a secret for a policy file"},
     {"deploy", cmd_deploy, true, "make, show or remove the guards in a database"},
+    {"register", cmd_register, true, "the record of processing activities (GDPR, article 30)"},
     {"audit", cmd_audit, true, "verify and search the trail, report from it"},
 };
 

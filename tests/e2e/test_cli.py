@@ -8,7 +8,7 @@ import harness
 import psycopg
 import pytest
 
-COMMANDS = ["serve", "check", "explain", "test", "diff", "replay", "passwd", "deploy", "audit"]
+COMMANDS = ["serve", "check", "explain", "test", "diff", "replay", "passwd", "deploy", "register", "audit"]
 
 
 @pytest.fixture(scope="module")
