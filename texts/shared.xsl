@@ -139,6 +139,26 @@
   </table>
 </xsl:template>
 
+<xsl:template name="contact">
+  <xsl:for-each select="/document/organisation/contact">
+    <t:fr>Pour toute question&#160;: </t:fr><t:en>For any question: </t:en>
+    <xsl:choose>
+      <xsl:when test="email/@missing"><xsl:apply-templates select="email" mode="value"/></xsl:when>
+      <xsl:otherwise>
+        <xsl:value-of select="email"/><xsl:if test="email and phone">, </xsl:if><xsl:value-of select="phone"/><xsl:if test="(email or phone) and address">, </xsl:if><xsl:value-of select="address"/>.
+      </xsl:otherwise>
+    </xsl:choose>
+  </xsl:for-each>
+</xsl:template>
+
+<!-- Within a category. -->
+<xsl:template name="category-title">
+  <xsl:choose>
+    <xsl:when test="unclassified = 'true'"><t:fr>autres données, sans catégorie dans la politique</t:fr><t:en>other data, in no category of the policy</t:en></xsl:when>
+    <xsl:otherwise><xsl:apply-templates select="title" mode="value"/></xsl:otherwise>
+  </xsl:choose>
+</xsl:template>
+
 <!-- ==== law ==== -->
 
 <xsl:template match="legal_basis" mode="words">
@@ -270,7 +290,8 @@ a { color: #1b4a6b; }
 table { border-collapse: collapse; width: calc(100% - 1pt); margin: 1mm 0 4mm; font-size: 9.2pt; }
 th, td { border: .5pt solid #9aa7b0; padding: 1mm 1.6mm; text-align: left; vertical-align: top; overflow-wrap: anywhere; }
 thead { display: table-header-group; }
-thead th { background: #e6eef3; }
+thead th { background: #e6eef3; overflow-wrap: normal; }
+td.time { white-space: nowrap; overflow-wrap: normal; }
 tr { break-inside: avoid; }
 table.facts th { width: 32%; background: #f2f5f7; font-weight: bold; }
 td.number, th.number { text-align: right; font-variant-numeric: tabular-nums; white-space: nowrap; }

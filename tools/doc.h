@@ -46,6 +46,7 @@ struct doc {
     struct config *config;
     struct policy *policy;
     json_t *data;
+    void *context; /* for what writes its CSV */
 };
 
 /* Reads options, configuration and policy, and begins the data. `csv`: the document has that form.
