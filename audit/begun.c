@@ -80,13 +80,14 @@ enum status begun_more(struct begun *begun, struct begun_statement *statement,
                        const struct query *query, const json_t *more)
 {
     const json_t *list = json_object_get(more, "patients");
+    size_t most = query->patients_max ? query->patients_max : BEGUN_PATIENTS;
     for (size_t i = 0; i < json_array_size(list); i++) {
         json_t *element = json_array_get(list, i);
         if (query->patient && !query_is_patient(query, element))
             continue;
         if (!statement->patients)
             statement->patients = json_array();
-        if (json_array_size(statement->patients) >= BEGUN_PATIENTS) {
+        if (json_array_size(statement->patients) >= most) {
             statement->patients_left_out++;
             continue;
         }

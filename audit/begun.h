@@ -3,7 +3,8 @@
  *
  * One is kept as the bytes of its `begin` line until somebody wants it; one that the query has
  * ruled out is kept as a number only, so that its `more` and `end` are known when they come. What
- * the subjects of a long result take is bounded: beyond BEGUN_PATIENTS elements they are counted.
+ * the subjects of a long result take is bounded: beyond BEGUN_PATIENTS elements (or what the query
+ * asks for) they are counted.
  */
 #ifndef PGVIGIL_AUDIT_BEGUN_H
 #define PGVIGIL_AUDIT_BEGUN_H

@@ -40,9 +40,10 @@ struct query {
     const char *table;              /* "schema.name" or "name"; may hold * and ? */
     const char *column;
     const char *patient;
-    bool inexact;     /* with `patient`: statements whose list is not exact, too */
-    const char *from; /* the beginning of a record's time, as far as it is given */
-    const char *to;   /* inclusive: "2026-01" lets all of January in */
+    size_t patients_max; /* elements of `patients` that one answer lists; 0: BEGUN_PATIENTS */
+    bool inexact;        /* with `patient`: statements whose list is not exact, too */
+    const char *from;    /* the beginning of a record's time, as far as it is given */
+    const char *to;      /* inclusive: "2026-01" lets all of January in */
     bool break_glass;
     const char
         *either[3]; /* bytes: a line that holds none of those that are given is passed over */

@@ -159,6 +159,7 @@ struct loader {
     struct pile users;      /* struct raw_user */
     struct pile retention;  /* struct raw_retention; one at most is right */
     struct pile rights;     /* struct raw_right */
+    struct pile categories; /* struct policy_category_text */
     struct pile known;      /* struct policy_table: every exact relation named, for the checks */
 };
 
@@ -205,6 +206,16 @@ void load_users(struct loader *loader, const struct document *document, config_s
 /* The key `on_behalf` of a user; `value->entry` is its struct raw_user. */
 struct value;
 void load_on_behalf(const struct value *value);
+/* load_texts.c: the keys of a mission and of a role that documents alone read. */
+void load_mission_title_en(const struct value *value);
+void load_mission_description(const struct value *value);
+void load_mission_description_en(const struct value *value);
+void load_mission_legal_basis(const struct value *value);
+void load_mission_special_basis(const struct value *value);
+void load_role_title(const struct value *value);
+void load_role_title_en(const struct value *value);
+void load_categories(struct loader *loader, const struct document *document,
+                     config_setting_t *list);
 void load_rules(struct loader *loader, const struct document *document, config_setting_t *list);
 
 /* load_rights.c */
@@ -216,6 +227,7 @@ void load_rights(struct loader *loader, const struct document *document, config_
 void check_data(struct loader *loader);   /* attributes, masks, filters, tables */
 void check_people(struct loader *loader); /* missions, roles, functions, sequences */
 void check_users(struct loader *loader);
+void check_categories(struct loader *loader);
 /* check_behalf.c: a user's `on_behalf`; sets roles too. `roles`: the policy's. */
 void check_on_behalf(struct loader *loader, struct raw_user *user, const char *const *roles);
 void check_rules(struct loader *loader);

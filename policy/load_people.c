@@ -156,6 +156,11 @@ static void mission_break_glass(const struct value *value)
 static const struct value_key mission_keys[] = {
     {"name", "what sessions call it, SET pgvigil.mission = '<name>'", mission_name},
     {"title", NULL, mission_title},
+    {"title_en", NULL, load_mission_title_en},
+    {"description", NULL, load_mission_description},
+    {"description_en", NULL, load_mission_description_en},
+    {"legal_basis", NULL, load_mission_legal_basis},
+    {"special_basis", NULL, load_mission_special_basis},
     {"purpose", NULL, mission_purpose},
     {"max_rows", NULL, mission_max_rows},
     {"rows_per_hour", NULL, mission_rows_per_hour},
@@ -209,6 +214,8 @@ static void role_channels(const struct value *value)
 
 static const struct value_key role_keys[] = {
     {"name", "what rules and users call it", role_name},
+    {"title", NULL, load_role_title},
+    {"title_en", NULL, load_role_title_en},
     {"missions", "the missions it may work under", role_missions},
     {"default", NULL, role_default},
     {"unrestricted", NULL, role_unrestricted},

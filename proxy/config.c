@@ -130,6 +130,7 @@ static const struct config_field top_field_list[] = {
     {.name = "limits", .form = FIELD_GROUP},
     {.name = "alert", .form = FIELD_GROUP},
     {.name = "admin", .form = FIELD_GROUP},
+    {.name = "organisation", .form = FIELD_GROUP},
     {.name = NULL}};
 
 /* ---- groups ---- */
@@ -456,6 +457,7 @@ static void read_top(struct config_reader *reader, const config_setting_t *root,
     read_limits(reader, root, &config->limits);
     read_alert(reader, root, config);
     read_admin(reader, root, &config->admin);
+    config_read_organisation(reader, root, &config->organisation);
     unsigned char key[CONFIG_PSEUDONYM_KEY_BYTES];
     struct buf why;
     buf_init(&why, 4096);

@@ -66,5 +66,8 @@ const char *config_conninfo_value(struct config_reader *reader, const char *conn
 /* audit.ship, a member of `audit`. */
 void config_read_ship(struct config_reader *reader, const config_setting_t *audit,
                       struct config *config);
+/* organisation, a member of the root. */
+void config_read_organisation(struct config_reader *reader, const config_setting_t *root,
+                              struct config_organisation *organisation);
 
 #endif

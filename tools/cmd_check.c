@@ -11,6 +11,7 @@
 #include "proxy/token_keys.h"
 #include "tools/catalog_file.h"
 #include "tools/check_database.h"
+#include "tools/check_organisation.h"
 #include "tools/cli.h"
 
 #include <libpq-fe.h>
@@ -238,12 +239,13 @@ static int check_all(const struct cli_command *command, const struct check_reque
         if (code == CLI_FINE)
             printf("configuration %s: fine\n", config->path);
         advise(config);
+        advise_hosting(config, time(NULL));
         code =
             worse(code, check_policy(request->policy_path ? request->policy_path : config->policy,
                                      &policy));
     }
     if (policy)
-        code = worse(code, check_admin(config, policy));
+        code = worse(code, worse(check_admin(config, policy), check_staff(config, policy)));
     if (policy && request->database)
         code = worse(code, check_live(command, request, config, policy));
     policy_unref(policy);

@@ -12,6 +12,7 @@
 
 #include <pgvigil/audit.h>
 #include <pgvigil/buf.h>
+#include <pgvigil/organisation.h>
 #include <pgvigil/policy.h>
 #include <pgvigil/status.h>
 #include <stdbool.h>
@@ -110,6 +111,7 @@ struct config {
     const char *pseudonym_key; /* file, or NULL; config_read_pseudonym_key reads it */
     struct config_limits limits;
     struct config_admin admin;
+    struct config_organisation organisation;
     const char *alert_command; /* program that is told of broken glasses, or NULL */
     int log_level;             /* enum log_level */
     struct arena *arena;       /* owns everything above */

@@ -112,7 +112,12 @@ enum policy_age {
 
 struct policy_mission {
     const char *name;
-    const char *title;                /* or NULL */
+    const char *title;    /* or NULL */
+    const char *title_en; /* this and the next four are for documents; or NULL */
+    const char *description;
+    const char *description_en;
+    const char *legal_basis;          /* of the GDPR's article 6: "6.1.c" */
+    const char *special_basis;        /* of its article 9: "9.2.h" */
     const char *purpose;              /* HL7 v3 PurposeOfUse code, or NULL */
     uint64_t max_rows;                /* 0: no limit */
     uint64_t rows_per_hour;           /* of one person; 0: no limit */
@@ -141,6 +146,8 @@ enum policy_allow {
 
 struct policy_role {
     const char *name;
+    const char *title; /* for documents; or NULL */
+    const char *title_en;
     bool unrestricted;
     unsigned allows;             /* enum policy_allow; 0 for an unrestricted role */
     const char *const *channels; /* of LISTEN and NOTIFY: names or patterns */
@@ -148,6 +155,19 @@ struct policy_role {
     const uint32_t *missions; /* indexes */
     size_t mission_count;
     int default_mission; /* index, or -1 */
+    struct policy_place place;
+};
+
+/* Whom data are about. Not said: patients, in tables with a subject, and else nobody. */
+enum policy_persons { PERSONS_UNSAID = 0, PERSONS_PATIENTS, PERSONS_STAFF, PERSONS_NOBODY };
+
+/* What documents say of a category; nothing is enforced by it. */
+struct policy_category_text {
+    const char *name;
+    const char *title; /* or NULL */
+    const char *title_en;
+    bool sensitive; /* article 9 of the GDPR: health and its like */
+    enum policy_persons persons;
     struct policy_place place;
 };
 
@@ -319,6 +339,8 @@ struct policy {
     size_t sequence_count;
     const struct policy_user *users;
     size_t user_count;
+    const struct policy_category_text *category_texts;
+    size_t category_text_count;
     struct policy_private *private; /* arena, reference count, name maps */
 };
 
@@ -385,6 +407,9 @@ const struct policy_rule *policy_rule_for(const struct policy *policy, int role,
  * else the rules of the pair. */
 bool policy_is_ambiguous(const struct policy *policy, int role, int mission, const char *schema,
                          const char *name, struct arena *arena, const char **why);
+/* What `categories` says of one, or NULL. */
+const struct policy_category_text *policy_category_text(const struct policy *policy,
+                                                        const char *name);
 /* The category of a column, or NULL: in none, so hidden. */
 const char *policy_category_of(const struct policy_table *table, const char *column);
 /* What a rule makes of a column of `table`: never NULL; masks[0] (hide) for what is not named. */

@@ -296,7 +296,7 @@ static void all_errors_are_told_at_once_with_their_lines(void **state)
         "pgvigil.cfg:14: unknown key \"colour\"; known here: policy, workers, worker_fill, "
         "pseudonym_key, "
         "log_level, listen, "
-        "databases, audit, limits, alert, admin\n"
+        "databases, audit, limits, alert, admin, organisation\n"
         "pgvigil.cfg:1: policy is missing\n"
         "pgvigil.cfg:2: port must be a number from 1 to 65535\n"
         "pgvigil.cfg:3: unknown key \"certificat\"; did you mean \"certificate\"?\n"
