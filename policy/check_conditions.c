@@ -124,6 +124,17 @@ static void check_hide(struct loader *loader, const struct raw_right *raw,
     bool subject = false;
     const char *what = NULL;
     right->hide = raw->hide.text;
+    if (right->registered == (right->hide != NULL))
+        load_report(loader, right->registered ? raw->register_place : right->place,
+                    "right \"%s\" needs \"hide\", SQL that is true of a row that does not exist "
+                    "then, or register = true, for pgvigil to keep who has it: one of them",
+                    right->name);
+    if (right->registered && right->name != NULL)
+        right->hide =
+            arena_printf(loader->arena,
+                         "EXISTS (SELECT 1 FROM " POLICY_REGISTER_SCHEMA ".active a WHERE "
+                         "a.name = '%s' AND a.subject = (:subject)::text)",
+                         right->name);
     if (right->hide == NULL)
         return;
     if (expression_check(loader->policy, right->hide, EXPRESSION_FILTER, loader->arena, &subject,

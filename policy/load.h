@@ -64,6 +64,7 @@ struct raw_right {
     struct policy_right right;
     struct raw_name kind;
     struct raw_name hide;
+    struct policy_place register_place;
     struct raw_names missions;
     struct raw_names except;
     struct raw_names roles;

@@ -145,6 +145,12 @@ static void right_hide(const struct value *value)
     value_name(value, &right_of(value)->hide);
 }
 
+static void right_register(const struct value *value)
+{
+    right_of(value)->register_place = value_place(value);
+    (void)value_bool(value, &right_of(value)->right.registered);
+}
+
 static void right_missions(const struct value *value)
 {
     (void)value_names(value, &right_of(value)->missions);
@@ -168,7 +174,8 @@ static void right_tables(const struct value *value)
 static const struct value_key right_keys[] = {
     {"name", "what explanations and documents call it", right_name},
     {"kind", "\"objection\", \"restriction\" or \"hidden\"", right_kind},
-    {"hide", "SQL that is true of a row that does not exist then", right_hide},
+    {"hide", NULL, right_hide},
+    {"register", NULL, right_register},
     {"missions", NULL, right_missions},
     {"except", NULL, right_except},
     {"roles", NULL, right_roles},

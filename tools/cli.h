@@ -85,6 +85,7 @@ int cmd_test(int argc, char **argv);
 int cmd_diff(int argc, char **argv);
 int cmd_replay(int argc, char **argv);
 int cmd_retention(int argc, char **argv);
+int cmd_subject(int argc, char **argv);
 int cmd_register(int argc, char **argv);
 int cmd_incident(int argc, char **argv);
 

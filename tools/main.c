@@ -29,6 +29,7 @@ static const struct entry entries[] = {
     {"passwd", cmd_passwd, false, "turn a password into a secret for a policy file"},
     {"deploy", cmd_deploy, true, "make, show or remove the guards in a database"},
     {"retention", cmd_retention, true, "list, archive and destroy what is past its time"},
+    {"subject", cmd_subject, true, "what a person may ask: access, rights, requests"},
     {"register", cmd_register, true, "the record of processing activities (GDPR, article 30)"},
     {"incident", cmd_incident, true,
      "what a breach has touched, for the authority and the persons"},

@@ -66,10 +66,14 @@ static bool list_columns(struct finder *finder, struct records_table *table, con
     struct arena *arena = finder->arena;
     struct buf columns;
     struct buf updates;
+    struct buf there;
+    struct buf comes;
     struct buf row;
     struct buf key;
     buf_init(&columns, 0);
     buf_init(&updates, 0);
+    buf_init(&there, 0);
+    buf_init(&comes, 0);
     buf_init(&row, 0);
     buf_init(&key, 0);
     buf_str(&row, "ROW(");
@@ -84,7 +88,10 @@ static bool list_columns(struct finder *finder, struct records_table *table, con
             buf_printf(&key, "%s%s", buf_len(&key) == 0 ? "" : ", ", name == NULL ? "" : name);
         if (column->generated || name == NULL)
             continue;
-        buf_printf(&columns, "%s%s", buf_len(&columns) == 0 ? "" : ", ", name);
+        const char *comma = buf_len(&columns) == 0 ? "" : ", ";
+        buf_printf(&columns, "%s%s", comma, name);
+        buf_printf(&there, "%s%s", comma, full == NULL ? "" : full);
+        buf_printf(&comes, "%sEXCLUDED.%s", comma, name);
         if (!in_key(relation, column->attnum))
             buf_printf(&updates, "%s%s = EXCLUDED.%s", buf_len(&updates) == 0 ? "" : ", ", name,
                        name);
@@ -94,8 +101,17 @@ static bool list_columns(struct finder *finder, struct records_table *table, con
     buf_free(&key);
     table->columns = text_take(&columns, arena);
     table->updates = text_take(&updates, arena);
+    const char *now = text_take(&there, arena);
+    const char *then = text_take(&comes, arena);
+    table->changed = now == NULL || then == NULL
+                         ? NULL
+                         : arena_printf(arena,
+                                        "ROW(%s)::pg_catalog.text IS DISTINCT FROM "
+                                        "ROW(%s)::pg_catalog.text",
+                                        now, then);
     table->row = text_take(&row, arena);
-    return table->columns != NULL && table->updates != NULL && table->row != NULL;
+    return table->columns != NULL && table->updates != NULL && table->changed != NULL &&
+           table->row != NULL;
 }
 
 static enum status add_table(struct finder *finder, const struct catalog_relation *relation)

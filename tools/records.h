@@ -22,6 +22,7 @@ struct records_table {
     const char *subject; /* whose a row is, over that alias */
     const char *columns; /* those that can be written, as a list */
     const char *updates; /* all of them but the key's, column = EXCLUDED.column, ...; "" */
+    const char *changed; /* ON CONFLICT: is the row that is there another one? */
     const char *row;     /* every column as one text, over `from` */
     const char *key;     /* of the primary key, as a list; NULL: it has none */
     size_t rank;         /* a table that refers to another has a lower one */

@@ -128,7 +128,7 @@ static enum status compare(struct move *move, const char *list, struct rows_sum 
         if (there.count != sums[i].count || strcmp(there.sha256, sums[i].sha256) != 0) {
             buf_printf(move->from.why,
                        "%s: the archive has not the same rows (%llu of %llu): nothing is deleted; "
-                       "a trigger there, or another type, may change them",
+                       "a trigger there may change them (the archive needs none), or another type",
                        move->from.records->tables[i].told, (unsigned long long)there.count,
                        (unsigned long long)sums[i].count);
             return ERR_INVALID;

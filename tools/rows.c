@@ -280,16 +280,20 @@ enum status rows_stage(const struct rows *from, const struct rows *to, size_t ta
 enum status rows_unstage(const struct rows *to, size_t table)
 {
     const struct records_table *target = &to->records->tables[table];
-    const char *then = target->updates[0] == '\0'
-                           ? "NOTHING"
-                           : arena_printf(to->arena, "UPDATE SET %s", target->updates);
+    /* A row that is the same is not touched: a trigger that notes when it was changed would make
+     * it another one. */
+    const char *then =
+        target->updates[0] == '\0'
+            ? "NOTHING"
+            : arena_printf(to->arena, "UPDATE SET %s WHERE %s", target->updates, target->changed);
     return then == NULL
                ? ERR_MEMORY
                : rows_run(to, arena_printf(to->arena,
-                                           "INSERT INTO %s (%s) OVERRIDING SYSTEM VALUE SELECT %s "
-                                           "FROM pg_temp.\"pgvigil %zu\" ON CONFLICT (%s) DO %s",
-                                           target->name, target->columns, target->columns, table,
-                                           target->key, then));
+                                           "INSERT INTO %s AS %s (%s) OVERRIDING SYSTEM VALUE "
+                                           "SELECT %s FROM pg_temp.\"pgvigil %zu\" ON CONFLICT "
+                                           "(%s) DO %s",
+                                           target->name, target->alias, target->columns,
+                                           target->columns, table, target->key, then));
 }
 
 enum status rows_staged_sum(const struct rows *to, size_t table, struct rows_sum *sum)

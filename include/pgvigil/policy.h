@@ -237,6 +237,13 @@ enum policy_right_kind {
     RIGHT_HIDDEN       /* a document that some may not see: a professional, a representative */
 };
 
+/*
+ * Where a database has no table for it, pgvigil keeps who has which right itself: in a schema of
+ * its own, which deploy makes (proxy/deploy_register.c says of what) and `pgvigil subject` writes
+ * to.
+ */
+#define POLICY_REGISTER_SCHEMA "pgvigil_rights"
+
 /* Rows that do not exist because a person has a right to it: whatever the rules show. */
 struct policy_right {
     const char *name;
@@ -245,6 +252,7 @@ struct policy_right {
     const uint32_t *missions; /* where it holds, or, with `but`, where it does not; indexes */
     size_t mission_count;     /* 0: it holds in all */
     bool but;
+    bool registered;       /* `hide` asks pgvigil's own register */
     const uint32_t *roles; /* for whom; count 0: for all */
     size_t role_count;
     const uint32_t *tables; /* indexes; count 0: every table with a subject */

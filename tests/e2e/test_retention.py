@@ -333,3 +333,40 @@ def test_killed_at_any_moment_every_row_is_in_one_place(world):
         assert world.stack.command("retention", "verify", path, "--key", world.stack.certs.audit_public).returncode == 0
         certified += sum(t["rows"] for t in json.loads(path.read_text())["certificate"]["tables"])
     assert certified == destroyed > 0
+
+
+def test_a_run_that_failed_between_the_commits_is_finished_by_the_next(world):
+    """Copied, committed there, and then not deleted: the next run copies again, which changes nothing, and deletes."""
+    world.renew()
+    before, ages = world.rows(), known(world)
+    with world.stack.superuser() as c:
+        c.execute("CREATE FUNCTION refuse() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN RAISE 'no'; END $$")
+        c.execute("CREATE TRIGGER refuse BEFORE DELETE ON patients FOR EACH ROW EXECUTE FUNCTION refuse()")
+        assert world.run("archive", "--apply").returncode == 3
+        twice = sum(1 for places in world.rows().values() if len(places) == 2)
+        assert twice > 50
+        c.execute("DROP TRIGGER refuse ON patients; DROP FUNCTION refuse()")
+    done = world.run("archive", "--apply")
+    assert done.returncode == 0, done.stderr
+    after = world.rows()
+    assert set(after) == set(before) and all(len(places) == 1 for places in after.values())
+    assert any(places == ["archive"] for places in after.values()) and "archived" in ages.values()
+
+
+def test_a_copy_is_taken_back_when_the_record_became_active_meanwhile(world):
+    world.renew()
+    before, ages = world.rows(), known(world)
+    with world.stack.superuser() as c:
+        c.execute("CREATE FUNCTION refuse() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN RAISE 'no'; END $$")
+        c.execute("CREATE TRIGGER refuse BEFORE DELETE ON patients FOR EACH ROW EXECUTE FUNCTION refuse()")
+        assert world.run("archive", "--apply").returncode == 3
+        c.execute("DROP TRIGGER refuse ON patients; DROP FUNCTION refuse()")
+        patient = next(int(k[1]) for k, places in world.rows().items() if len(places) == 2)
+        c.execute("INSERT INTO legal_holds VALUES (%s, NULL)", (patient,))
+    assert world.run("archive", "--apply").returncode == 0
+    after = world.rows()
+    assert set(after) == set(before) and all(len(places) == 1 for places in after.values())
+    assert all(places == ["database"] for key, places in after.items() if key[1] == str(patient))
+    with world.stack.superuser() as c:
+        c.execute("DELETE FROM legal_holds WHERE patient_id = %s AND lifted_on IS NULL", (patient,))
+    assert ages[patient] == "archived"

@@ -1,0 +1,199 @@
+"""
+`pgvigil subject`: everything about a person, rights that pgvigil keeps itself, requests with their clock.
+
+What belongs to a person is counted by asking the database directly; rights are seen through a session; the clock is reckoned
+here.
+"""
+import datetime
+import json
+
+import documents
+import harness
+import psycopg
+import pytest
+import rights_schema
+from test_retention import SUBJECT, TABLES
+
+POLICY = """
+rights = (
+  { name = "restriction"; kind = "restriction"; except = [ "audit" ]; register = true; },
+  { name = "objection-research"; kind = "objection"; missions = [ "research" ]; register = true; },
+  { name = "elsewhere"; kind = "objection"; missions = [ "research" ];
+    hide = "EXISTS (SELECT 1 FROM public.objections o WHERE o.patient_id = :subject AND o.purpose = 'research')"; }
+);
+"""
+
+
+@pytest.fixture(scope="module")
+def stack(make_stack):
+    return make_stack(extra_policy=[("95-rights.cfg", POLICY)], config=documents.ORGANISATION)
+
+
+def subject(stack, what, *more, check=True):
+    return stack.command("subject", what, "-c", stack.config_file, "--as", stack.dba(), *more, check=check)
+
+
+def everything(stack, patient):
+    """{table: number of rows} that are about the patient."""
+    with stack.superuser() as c:
+        counts = {t: c.execute("SELECT count(*) FROM %s t WHERE %s = %d" % (t, SUBJECT[t], patient)).fetchone()[0] for t in TABLES}
+    return {"public." + t: n for t, n in counts.items() if n}
+
+
+def test_access_has_everything_and_who_has_looked(stack):
+    patient = 23
+    with stack.connect("reception1") as c:
+        for _ in range(3):
+            c.execute("SELECT * FROM patients WHERE id = %s", (patient,))
+        c.execute("SELECT * FROM patients WHERE id = %s", (patient + 1,))
+    with stack.connect("billing1") as c:
+        c.execute("SELECT * FROM invoices WHERE patient_id = %s", (patient,))
+    done = subject(stack, "access", "--patient", patient, "--format", "json")
+    data = json.loads(done.stdout)
+    assert {t["table"]: len(t["rows"]) for t in data["tables"]} == everything(stack, patient)
+    (person,) = next(t for t in data["tables"] if t["table"] == "public.patients")["rows"]
+    with stack.superuser() as c:
+        c.execute("SET TimeZone = 'Europe/Paris'")
+        (row,) = c.execute("SELECT row_to_json(p) FROM patients p WHERE id = %s", (patient,)).fetchone()
+    assert person == row and "preferences" in person  # what no category shows to any role is hers nevertheless
+    accesses = {(a["role"], a["mission"]): a["count"] for a in data["accesses"]}
+    assert accesses == {("receptionist", "admission"): 3, ("biller", "billing"): 1}
+    assert all("person" not in a for a in data["accesses"])
+    named = json.loads(subject(stack, "access", "--patient", patient, "--format", "json", "--names").stdout)
+    assert {a["person"] for a in named["accesses"]} == {"reception1", "billing1"}
+    events = [r for r in stack.audit_records() if r.get("event") == "subject-access"]
+    assert [e["patient"] for e in events] == [str(patient)] * 2
+
+
+@pytest.mark.parametrize("lang,title", [("fr", "Vos données personnelles"), ("en", "Your personal data")])
+def test_the_dossier_is_a_page(lang, title, stack):
+    with stack.superuser() as c:
+        c.execute("UPDATE patients SET address = '<script>alert(1)</script>' WHERE id = 29")
+        family, birth = c.execute("SELECT family_name, birth_date::text FROM patients WHERE id = 29").fetchone()
+    done = subject(stack, "access", "--patient", "29", "--lang", lang)
+    assert title in done.stdout and family in done.stdout and birth in done.stdout
+    assert "<script>alert" not in done.stdout and "&lt;script&gt;alert" in done.stdout
+    assert "dpo@martin.example.fr" in done.stdout
+
+
+def test_nobody_is_1_and_leaves_no_document(stack):
+    done = subject(stack, "access", "--patient", "987654321", check=False)
+    assert done.returncode == 1 and done.stdout == ""
+
+
+def test_portability_is_the_same_data(stack):
+    access = json.loads(subject(stack, "access", "--patient", "31", "--format", "json").stdout)
+    portable = json.loads(subject(stack, "portability", "--patient", "31").stdout)
+    assert portable["tables"] == access["tables"] and "accesses" not in portable
+
+
+def test_a_registered_right_holds_from_the_next_statement_on(stack):
+    patient = 37
+    sql = "SELECT count(*) FROM patients WHERE id = %d" % patient
+    with stack.connect("reception1", autocommit=False) as c:
+        assert c.execute(sql).fetchone() == (1,)
+        subject(stack, "set", "--patient", patient, "--right", "restriction", "--note", "demande du 3 mars")
+        assert c.execute(sql).fetchone() == (0,)
+        assert subject(stack, "set", "--patient", patient, "--right", "restriction", check=False).returncode == 1
+        subject(stack, "lift", "--patient", patient, "--right", "restriction")
+        assert c.execute(sql).fetchone() == (1,)
+        assert subject(stack, "lift", "--patient", patient, "--right", "restriction", check=False).returncode == 1
+    with stack.superuser() as dba:
+        free = dba.execute("SELECT min(id) FROM patients p WHERE NOT EXISTS (SELECT FROM objections o WHERE o.patient_id = p.id)").fetchone()[0]
+    with stack.connect("reception1") as c, stack.connect("research1") as research:
+        before = research.execute("SELECT count(*) FROM patients").fetchone()[0]
+        subject(stack, "set", "--patient", free, "--right", "objection-research")
+        assert research.execute("SELECT count(*) FROM patients").fetchone()[0] == before - 1
+        assert c.execute("SELECT count(*) FROM patients WHERE id = %s", (free,)).fetchone() == (1,)
+    events = [(r["event"], r["patient"]) for r in stack.audit_records() if r.get("event") in ("right-set", "right-lifted")]
+    assert events == [("right-set", str(patient)), ("right-lifted", str(patient)), ("right-set", str(free))]
+
+
+def test_rights_that_stand_elsewhere_are_not_pgvigils_to_change(stack):
+    for right in ("elsewhere", "nothing"):
+        done = subject(stack, "set", "--patient", "5", "--right", right, check=False)
+        assert done.returncode == 2 and right in done.stderr
+
+
+TAMPERS = {
+    "a changed entry": "UPDATE pgvigil_rights.entries SET body = replace(body, 'set', 'lift') WHERE seq = 1",
+    "an entry taken out": "DELETE FROM pgvigil_rights.active; DELETE FROM pgvigil_rights.entries WHERE seq = 2",
+    "a right taken away": "DELETE FROM pgvigil_rights.active",
+    "a right slipped in": "INSERT INTO pgvigil_rights.active VALUES ('restriction', '77', 1)",
+    "a signature of another": "UPDATE pgvigil_rights.entries SET signature = (SELECT signature FROM pgvigil_rights.entries WHERE seq = 2) WHERE seq = 1",
+}
+
+
+@pytest.mark.parametrize("tamper", sorted(TAMPERS))
+def test_tampering_with_the_register_is_found(tamper, stack):
+    key = ("--key", stack.certs.audit_public)
+    for patient in ("41", "43", "47"):
+        subject(stack, "set", "--patient", patient, "--right", "restriction", check=False)
+    assert subject(stack, "verify", *key).returncode == 0
+    with stack.superuser() as c:
+        kept = [(t, c.execute("SELECT * FROM pgvigil_rights." + t).fetchall()) for t in ("entries", "active")]
+        c.execute(TAMPERS[tamper])
+        found = subject(stack, "verify", *key, check=False)
+        c.execute("TRUNCATE pgvigil_rights.entries, pgvigil_rights.active")
+        for table, rows in kept:
+            with c.cursor() as cursor:
+                cursor.executemany("INSERT INTO pgvigil_rights.%s VALUES (%%s, %%s, %%s)" % table, rows)
+    assert found.returncode == 1, found.stdout
+    assert subject(stack, "verify", *key).returncode == 0
+
+
+def test_no_session_reaches_the_register(stack):
+    for user in ("nurse1", "reception1", "audit1"):
+        with stack.connect(user) as c:
+            for table in ("entries", "active", "requests"):
+                with pytest.raises(psycopg.Error) as caught:
+                    c.execute("SELECT * FROM pgvigil_rights." + table)
+                assert caught.value.sqlstate in ("42P01", "42501")
+    with stack.cluster.direct(stack.databases["records"], "pgvigil", harness.LOGIN_PASSWORD) as login:
+        with pytest.raises(psycopg.errors.InsufficientPrivilege):
+            login.execute("SELECT * FROM pgvigil_rights.active")
+
+
+def month_later(day, months=1):
+    year, month = divmod(day.year * 12 + day.month - 1 + months, 12)
+    for number in range(day.day, 27, -1):
+        try:
+            return datetime.date(year, month + 1, number)
+        except ValueError:
+            pass
+    return datetime.date(year, month + 1, day.day)
+
+
+def test_requests_have_a_month(stack):
+    today = datetime.datetime.now(rights_schema.PARIS).date()
+    for received in ("2024-01-31", "2024-02-29", "2025-01-30", "2025-12-31", "2026-05-31", today.isoformat()):
+        done = subject(stack, "request", "--patient", "51", "--kind", "access", "--received", received)
+        due = month_later(datetime.date.fromisoformat(received))
+        assert done.stdout.strip().endswith("due %s" % due), done.stdout
+    assert subject(stack, "request", "--patient", "51", "--kind", "access", "--received",
+                   (today + datetime.timedelta(2)).isoformat(), check=False).returncode == 1
+    assert subject(stack, "request", "--patient", "51", "--kind", "everything", check=False).returncode == 2
+    listed = subject(stack, "requests", check=False)
+    assert listed.returncode == 1 and listed.stdout.count("LATE by") == 5 and "days left" in listed.stdout
+    late = month_later(datetime.date(2024, 1, 31))
+    assert "LATE by %d days" % (today - late).days in listed.stdout
+    number = next(line.split()[0] for line in listed.stdout.splitlines() if "days left" in line)
+    extended = subject(stack, "extend", "--id", number, "--reason", "plusieurs demandes complexes")
+    assert extended.stdout.strip().endswith("due %s" % month_later(today, 3))
+    assert subject(stack, "extend", "--id", number, "--reason", "encore", check=False).returncode == 1
+    for line in listed.stdout.splitlines()[1:]:
+        assert subject(stack, "settle", "--id", line.split()[0], "--outcome", "dossier remis").returncode == 0
+    assert subject(stack, "settle", "--id", number, "--outcome", "x", check=False).returncode == 1
+    after = subject(stack, "requests", "--lang", "fr")
+    assert after.returncode == 0 and after.stdout == ""
+    assert "close le %s" % today in subject(stack, "requests", "--all", "--lang", "fr").stdout
+    kinds = [r["event"] for r in stack.audit_records() if r.get("event", "").startswith("request-")]
+    assert kinds.count("request-received") == 6 and kinds.count("request-extended") == 1 and kinds.count("request-settled") == 6
+
+
+def test_a_second_deploy_leaves_the_register_alone(stack):
+    with stack.superuser() as c:
+        before = c.execute("SELECT count(*) FROM pgvigil_rights.entries").fetchone()
+    assert "nothing to do" in stack.deploy().stdout
+    with stack.superuser() as c:
+        assert c.execute("SELECT count(*) FROM pgvigil_rights.entries").fetchone() == before

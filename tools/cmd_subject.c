@@ -1,0 +1,99 @@
+/*
+ * cmd_subject.c: `pgvigil subject`: access, portability, rights and requests of a person.
+ *
+ * Trust boundary: as of `deploy`: a DBA's conninfo, for one run.
+ */
+#include "tools/subject.h"
+
+#include <string.h>
+
+static const char about[] =
+    "What a person may ask of those who keep her records (RGPD, articles 15 to 21):\n"
+    "\n"
+    "  access       everything about her, and who has accessed it: HTML or JSON (--patient)\n"
+    "  portability  the same data for another system: JSON (--patient)\n"
+    "  set          an objection or restriction, in force from the next statement on: a right "
+    "that\n"
+    "               pgvigil keeps itself (--patient, --right, --note)\n"
+    "  lift         takes it back (--patient, --right)\n"
+    "  verify       is that register what was signed (--key)\n"
+    "  request      somebody has asked for something: its month begins (--patient, --kind)\n"
+    "  requests     what is open, and how many days are left\n"
+    "  extend       two months more, with the reason that the person is told (--id, --reason)\n"
+    "  settle       it is answered (--id, --outcome)\n"
+    "\n"
+    "Every step is in the trail before it shows or changes anything.";
+
+static const char exits[] =
+    "Exit status: 0 done; 1 there is nothing about the patient, something is missing, a request "
+    "is\n"
+    "late, or nothing was to be changed; 2 wrong usage; 3 it could not be done.";
+
+static struct subject options;
+
+static const struct cli_option own_options[] = {
+    {'d', "database", "NAME", "database of the configuration; not needed when there is one",
+     &options.database_name, NULL},
+    {0, "as", "CONNINFO", "connection string of a DBA, for this run; dbname may be left out",
+     &options.as, NULL},
+    {'p', "patient", "SUBJECT", "the person, as the policy's \"subject\" has her", &options.patient,
+     NULL},
+    {0, "names", NULL, "access: name the professionals too", NULL, &options.names},
+    {0, "right", "NAME", "set, lift: of the policy's \"rights\"", &options.right, NULL},
+    {0, "note", "TEXT", "set, lift: why, for the register", &options.note, NULL},
+    {0, "kind", "WORD",
+     "request: access, rectification, erasure, restriction, portability or objection",
+     &options.kind, NULL},
+    {0, "received", "DATE", "request: when it came, YYYY-MM-DD; default: today", &options.received,
+     NULL},
+    {0, "id", "N", "extend, settle: which request", &options.id, NULL},
+    {0, "reason", "TEXT", "extend: why", &options.reason, NULL},
+    {0, "outcome", "TEXT", "settle: what was answered", &options.outcome, NULL},
+    {0, "all", NULL, "requests: those that are settled too", NULL, &options.all},
+    {0, "key", "FILE", "verify: the public key, the trail's public.pem", &options.key_file, NULL},
+    {0, NULL, NULL, NULL, NULL, NULL},
+};
+#define OWN (sizeof own_options / sizeof own_options[0])
+
+struct subcommand {
+    const char *name;
+    int (*run)(struct subject *subject);
+};
+
+static const struct subcommand subcommands[] = {
+    {"access", subject_access},     {"portability", subject_portability},
+    {"set", subject_set},           {"lift", subject_lift},
+    {"verify", subject_verify},     {"request", subject_request},
+    {"requests", subject_requests}, {"extend", subject_extend},
+    {"settle", subject_settle},
+};
+
+int cmd_subject(int argc, char **argv)
+{
+    struct cli_option table[1 + DOC_OPTIONS + OWN] = {DOC_CONFIG_OPTION(options.doc_options)};
+    doc_options(&options.doc_options, "access: html (default) or json", table + 1);
+    memcpy(table + 1 + DOC_OPTIONS, own_options, sizeof own_options);
+    const struct cli_command command = {
+        .name = "subject",
+        .operands = "access|portability|set|lift|verify|request|requests|extend|settle",
+        .about = about,
+        .exits = exits,
+        .options = table,
+        .min_operands = 1,
+        .max_operands = 1,
+    };
+    char **operands = NULL;
+    size_t count = 0;
+    int code = cli_parse(&command, argc, argv, &operands, &count);
+    if (code != CLI_CONTINUE)
+        return code;
+    options.command = &command;
+    for (size_t i = 0; i < sizeof subcommands / sizeof subcommands[0]; i++) {
+        if (strcmp(subcommands[i].name, operands[0]) != 0)
+            continue;
+        code = subcommands[i].run(&options);
+        subject_close(&options);
+        return code;
+    }
+    return cli_fail(&command, CLI_USAGE, "unknown subcommand '%s': see --help", operands[0]);
+}

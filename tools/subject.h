@@ -1,0 +1,51 @@
+/*
+ * subject.h: `pgvigil subject`: what a person may ask of those who keep her records.
+ */
+#ifndef PGVIGIL_TOOLS_SUBJECT_H
+#define PGVIGIL_TOOLS_SUBJECT_H
+
+#include "tools/cli.h"
+#include "tools/doc.h"
+#include "tools/records.h"
+
+#include <pgvigil/arena.h>
+
+struct subject {
+    const struct cli_command *command;
+    /* Of the command line. */
+    struct doc_options doc_options;
+    const char *database_name, *as, *patient, *right, *note, *kind, *received, *id, *outcome,
+        *reason, *key_file;
+    bool names; /* of professionals, in the list of accesses */
+    bool all;   /* closed requests too */
+    /* Opened. */
+    struct config *config;
+    struct policy *policy;
+    const struct config_database *database;
+    PGconn *conn;
+    struct catalog *catalog;
+    struct records records; /* of every table with a subject */
+    struct arena *arena;
+    struct buf why;
+};
+
+/* Configuration, policy, connection; with `records` the tables too. Tells what is wrong. */
+int subject_open(struct subject *subject, bool records);
+void subject_close(struct subject *subject);
+int subject_fail(struct subject *subject, enum status status);
+/* One event in the trail, about the patient (or NULL), before what it tells of is released.
+ * CLI_FINE or CLI_CANNOT. */
+int subject_record(struct subject *subject, const char *event, const char *patient,
+                   const char *detail);
+
+int subject_access(struct subject *subject);
+int subject_portability(struct subject *subject);
+int subject_set(struct subject *subject);
+int subject_lift(struct subject *subject);
+int subject_verify(struct subject *subject);
+int subject_request(struct subject *subject);
+int subject_requests(struct subject *subject);
+int subject_extend(struct subject *subject);
+int subject_settle(struct subject *subject);
+
+#endif

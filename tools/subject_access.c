@@ -1,0 +1,290 @@
+/*
+ * subject_access.c: `pgvigil subject access | portability`: everything about a person.
+ *
+ * Found through `subject` over all tables, hidden and unclassified columns too: what a role may see
+ * has nothing to do with what a person may know about herself. With it, who has accessed it (RGPD,
+ * article 15; Court of Justice, C-579/21: when and why is told, the names of those who acted under
+ * the controller's authority only where they are indispensable: --names).
+ *
+ * Trust boundary: as a DBA. The document holds a whole record: it is written to a file of mode
+ * 0600, or where the caller's standard output goes.
+ */
+#include "audit/search.h"
+#include "tools/audit_filter.h"
+#include "tools/audit_reader.h"
+#include "tools/subject.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+/* ---- rows ---- */
+
+/* For people: what is no text of its own stands as JSON has it. */
+static json_t *shown(const json_t *value)
+{
+    if (json_is_null(value) || json_is_string(value))
+        return json_incref((json_t *)(uintptr_t)value);
+    char *text = json_dumps(value, JSON_ENCODE_ANY | JSON_COMPACT);
+    json_t *made = json_string(text ? text : "");
+    free(text);
+    return made;
+}
+
+/* An object of columns, or, for a page, a list of { name, value }: columns may be called anything,
+ * elements of a page may not. */
+static json_t *row_json(const struct doc *doc, const char *text)
+{
+    json_t *row = json_loads(text, JSON_DECODE_ANY, NULL);
+    if (doc->format == DOC_JSON)
+        return row;
+    json_t *list = json_array();
+    const char *name = NULL;
+    json_t *value = NULL;
+    json_object_foreach(row, name, value)
+    {
+        if (!json_is_null(value))
+            (void)json_array_append_new(
+                list, json_pack("{s:s, s:o}", "name", name, "value", shown(value)));
+    }
+    json_decref(row);
+    return list;
+}
+
+static json_t *columns_json(const struct subject *subject, const struct records_table *table)
+{
+    const struct policy_table *entry =
+        policy_table_for(subject->policy, table->relation->schema, table->relation->name);
+    json_t *columns = json_array();
+    for (size_t i = 0; i < table->relation->column_count; i++) {
+        const char *name = table->relation->columns[i].name;
+        const char *category = entry ? policy_category_of(entry, name) : NULL;
+        (void)json_array_append_new(columns,
+                                    json_pack("{s:s, s:s*}", "name", name, "category", category));
+    }
+    return columns;
+}
+
+static int read_table(struct subject *subject, const struct doc *doc,
+                      const struct records_table *table, const char *list, json_t *tables,
+                      uint64_t *total)
+{
+    const char *sql = arena_printf(subject->arena,
+                                   "SELECT pg_catalog.row_to_json(%s) FROM %s WHERE (%s) = ANY "
+                                   "(%s)%s%s",
+                                   table->alias, table->from, table->subject, list,
+                                   table->key ? " ORDER BY " : "", table->key ? table->key : "");
+    PGresult *result = sql ? PQexec(subject->conn, sql) : NULL;
+    if (PQresultStatus(result) != PGRES_TUPLES_OK) {
+        const char *message = PQresultErrorField(result, PG_DIAG_MESSAGE_PRIMARY);
+        int code = cli_fail(subject->command, CLI_CANNOT, "%s: %s", table->told,
+                            message ? message : "the connection was lost");
+        PQclear(result);
+        return code;
+    }
+    json_t *rows = json_array();
+    for (int row = 0; row < PQntuples(result); row++)
+        (void)json_array_append_new(rows, row_json(doc, PQgetvalue(result, row, 0)));
+    *total += (uint64_t)PQntuples(result);
+    PQclear(result);
+    if (json_array_size(rows) > 0)
+        (void)json_array_append_new(tables,
+                                    json_pack("{s:s, s:o, s:o}", "table", table->told, "columns",
+                                              columns_json(subject, table), "rows", rows));
+    else
+        json_decref(rows);
+    return CLI_FINE;
+}
+
+static int read_tables(struct subject *subject, const struct doc *doc, json_t *tables,
+                       uint64_t *total)
+{
+    const char *keys[] = {subject->patient};
+    const char *list = records_list(keys, 1, subject->arena);
+    if (!list)
+        return cli_fail(subject->command, CLI_CANNOT, "out of memory");
+    /* For a person to read: times of her own country. */
+    const struct policy_retention *retention = subject->policy->retention;
+    const char *begin = arena_printf(subject->arena,
+                                     "BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY; SET LOCAL "
+                                     "TimeZone = '%s'",
+                                     retention ? retention->time_zone : "Europe/Paris");
+    PGresult *result = begin ? PQexec(subject->conn, begin) : NULL;
+    int code = PQresultStatus(result) == PGRES_COMMAND_OK
+                   ? CLI_FINE
+                   : cli_fail(subject->command, CLI_CANNOT, "the connection was lost");
+    PQclear(result);
+    /* The person first, then what refers to her. */
+    for (size_t i = subject->records.count; code == CLI_FINE && i-- > 0;)
+        code = read_table(subject, doc, &subject->records.tables[i], list, tables, total);
+    PQclear(PQexec(subject->conn, "ROLLBACK"));
+    return code;
+}
+
+/* ---- accesses ---- */
+
+static const char *text_at(const json_t *answer, const char *key)
+{
+    const char *text = json_string_value(json_object_get(answer, key));
+    return text ? text : "";
+}
+
+static const char *title_of(const struct subject *subject, const char *role, const char *mission,
+                            bool of_mission)
+{
+    int index = of_mission ? policy_find_mission(subject->policy, mission)
+                           : policy_find_role(subject->policy, role);
+    if (index < 0)
+        return of_mission ? mission : role;
+    const char *title =
+        of_mission ? subject->policy->missions[index].title : subject->policy->roles[index].title;
+    return title ? title : of_mission ? mission : role;
+}
+
+/* The group of this answer: role, mission, and the person where names are told. */
+static json_t *group_of(const struct subject *subject, json_t *groups, const json_t *answer)
+{
+    char key[1024];
+    const char *role = text_at(answer, "role");
+    const char *mission = text_at(answer, "mission");
+    const char *person = subject->names ? text_at(answer, "person") : "";
+    (void)snprintf(key, sizeof key, "%s\x1f%s\x1f%s", role, mission, person);
+    json_t *group = json_object_get(groups, key);
+    if (group)
+        return group;
+    group = json_pack("{s:s, s:s, s:s, s:s, s:i, s:s, s:s, s:o}", "role", role, "role_title",
+                      title_of(subject, role, mission, false), "mission", mission, "mission_title",
+                      title_of(subject, role, mission, true), "count", 0, "first",
+                      text_at(answer, "time"), "last", text_at(answer, "time"), "tables",
+                      json_object());
+    if (subject->names)
+        (void)json_object_set_new(group, "person", json_string(person));
+    return json_object_set_new(groups, key, group) == 0 ? group : NULL;
+}
+
+static bool add_access(const struct subject *subject, json_t *groups, const json_t *answer)
+{
+    const json_t *relations = json_object_get(answer, "relations");
+    if (json_array_size(relations) == 0 || strcmp(text_at(answer, "decision"), "deny") == 0)
+        return true;
+    json_t *group = group_of(subject, groups, answer);
+    if (!group)
+        return false;
+    json_int_t count = json_integer_value(json_object_get(group, "count"));
+    (void)json_object_set_new(group, "count", json_integer(count + 1));
+    const char *time = text_at(answer, "time");
+    if (strcmp(time, text_at(group, "first")) < 0)
+        (void)json_object_set_new(group, "first", json_string(time));
+    if (strcmp(time, text_at(group, "last")) > 0)
+        (void)json_object_set_new(group, "last", json_string(time));
+    for (size_t i = 0; i < json_array_size(relations); i++) {
+        const json_t *relation = json_array_get(relations, i);
+        char full[512];
+        (void)snprintf(full, sizeof full, "%s.%s", text_at(relation, "schema"),
+                       text_at(relation, "name"));
+        (void)json_object_set_new(json_object_get(group, "tables"), full, json_true());
+    }
+    return true;
+}
+
+/* Objects become lists, for those who read and for stylesheets. */
+static json_t *listed(json_t *groups)
+{
+    json_t *list = json_array();
+    const char *key = NULL;
+    json_t *group = NULL;
+    json_object_foreach(groups, key, group)
+    {
+        json_t *tables = json_array();
+        const char *table = NULL;
+        json_t *unused = NULL;
+        json_object_foreach(json_object_get(group, "tables"), table, unused)(void)
+            json_array_append_new(tables, json_string(table));
+        (void)json_object_set_new(group, "tables", tables);
+        (void)json_array_append(list, group);
+    }
+    json_decref(groups);
+    return list;
+}
+
+static int read_trail(struct subject *subject, json_t **accesses)
+{
+    struct audit_teller teller;
+    struct search_events events;
+    struct search *search = NULL;
+    const json_t *answer = NULL;
+    const char *why = NULL;
+    struct query query = {.patient = subject->patient};
+    const char *directory = subject->config->audit.directory;
+    *accesses = NULL;
+    if (query_prepare(&query, &why) != OK)
+        return cli_fail(subject->command, CLI_CANNOT, "%s", why ? why : "out of memory");
+    audit_teller_events(&teller, &events);
+    int code = audit_search_open(subject->command, directory, NULL, true, &query, &events, &search);
+    json_t *groups = json_object();
+    enum status status = OK;
+    while (code == CLI_FINE && (status = search_next(search, &answer)) == OK)
+        if (!add_access(subject, groups, answer))
+            code = cli_fail(subject->command, CLI_CANNOT, "out of memory");
+    if (code == CLI_FINE)
+        code = audit_teller_end(&teller, subject->command, search_count(search));
+    if (code == CLI_FINE && status != CLOSED)
+        code = cli_fail(subject->command, CLI_CANNOT, "%s", status_name(status));
+    search_close(search);
+    query_free(&query);
+    *accesses = listed(groups);
+    return code;
+}
+
+/* ---- documents ---- */
+
+static int fill(struct subject *subject, struct doc *doc, bool with_trail)
+{
+    json_t *tables = json_array();
+    json_t *accesses = NULL;
+    uint64_t total = 0;
+    int code = read_tables(subject, doc, tables, &total);
+    doc_set(doc, "patient", json_string(subject->patient));
+    doc_set(doc, "tables", tables);
+    doc_set(doc, "rows", json_integer((json_int_t)total));
+    if (code == CLI_FINE && with_trail) {
+        code = read_trail(subject, &accesses);
+        doc_set(doc, "accesses", accesses ? accesses : json_array());
+    }
+    if (code == CLI_FINE && total == 0)
+        code = cli_fail(subject->command, CLI_FINDINGS, "there is nothing about patient %s",
+                        subject->patient);
+    return code;
+}
+
+static int make(struct subject *subject, const char *name, const char *event, bool with_trail)
+{
+    struct doc doc;
+    if (!subject->patient)
+        return cli_fail(subject->command, CLI_USAGE, "--patient is missing");
+    int code = subject_open(subject, true);
+    if (code == CLI_FINE)
+        code = subject_record(subject, event, subject->patient, NULL);
+    if (code != CLI_FINE)
+        return code;
+    code = doc_begin(subject->command, &subject->doc_options, name, false, &doc);
+    if (code == CLI_FINE)
+        code = fill(subject, &doc, with_trail);
+    if (code == CLI_FINE)
+        code = doc_end(subject->command, &subject->doc_options, &doc, "subject", NULL);
+    doc_free(&doc);
+    return code;
+}
+
+int subject_access(struct subject *subject)
+{
+    return make(subject, "subject-access", "subject-access", true);
+}
+
+int subject_portability(struct subject *subject)
+{
+    if (subject->doc_options.format && strcmp(subject->doc_options.format, "json") != 0)
+        return cli_fail(subject->command, CLI_USAGE, "portability is JSON: it is for machines");
+    subject->doc_options.format = "json";
+    return make(subject, "subject-portability", "subject-portability", false);
+}

@@ -1,0 +1,86 @@
+/*
+ * subject_open.c: what `pgvigil subject` works on (subject.h).
+ *
+ * Trust boundary: a DBA's conninfo, for one run. Every step is on record before it shows or changes
+ * anything.
+ */
+#include "tools/subject.h"
+
+#include "proxy/catalog_load.h"
+#include "tools/deed.h"
+#include "tools/rows.h"
+
+#include <stdio.h>
+#include <string.h>
+
+int subject_fail(struct subject *subject, enum status status)
+{
+    if (buf_len(&subject->why) == 0)
+        return cli_fail(subject->command, CLI_CANNOT, "%s", status_name(status));
+    int code = cli_fail(subject->command, CLI_CANNOT, "%.*s", (int)buf_len(&subject->why),
+                        (const char *)buf_head(&subject->why));
+    buf_clear(&subject->why);
+    return code;
+}
+
+static int load(struct subject *subject)
+{
+    const char *file = subject->doc_options.config_file;
+    int code = cli_load_config(file ? file : CLI_DEFAULT_CONFIG, &subject->config, stderr);
+    if (code == CLI_FINE)
+        code = cli_load_policy(subject->config->policy, &subject->policy, stderr);
+    if (code != CLI_FINE)
+        return CLI_CANNOT;
+    subject->database = cli_database(subject->command, subject->config, subject->database_name);
+    if (subject->database == NULL)
+        return subject->database_name ? CLI_CANNOT : CLI_USAGE;
+    if (!subject->as)
+        return cli_fail(subject->command, CLI_USAGE,
+                        "--as is missing: a DBA's connection to the database");
+    return cli_connect_dba(subject->command, subject->database, subject->as, &subject->conn);
+}
+
+int subject_open(struct subject *subject, bool records)
+{
+    buf_init(&subject->why, (size_t)1 << 16);
+    subject->arena = arena_new(0);
+    if (!subject->arena)
+        return cli_fail(subject->command, CLI_CANNOT, "out of memory");
+    int code = load(subject);
+    if (code != CLI_FINE)
+        return code;
+    enum status status = OK;
+    if (records)
+        status =
+            catalog_load_conn(subject->conn, subject->policy, &subject->catalog, &subject->why);
+    if (records && status == OK)
+        status = records_find(subject->policy, subject->catalog, subject->conn, true,
+                              subject->arena, &subject->records, &subject->why);
+    const struct rows rows = {.conn = subject->conn, .arena = subject->arena, .why = &subject->why};
+    if (status == OK)
+        status = rows_run(&rows, records_settings);
+    return status == OK ? CLI_FINE : subject_fail(subject, status);
+}
+
+void subject_close(struct subject *subject)
+{
+    PQfinish(subject->conn);
+    catalog_unref(subject->catalog);
+    policy_unref(subject->policy);
+    config_free(subject->config);
+    arena_free(subject->arena);
+    buf_free(&subject->why);
+}
+
+int subject_record(struct subject *subject, const char *event, const char *patient,
+                   const char *detail)
+{
+    struct deed *deed = NULL;
+    int code = deed_open(subject->command, subject->config, subject->database->name, NULL, &deed);
+    if (code == CLI_FINE &&
+        (deed_append(deed, event, patient, detail) != OK || deed_flush(deed) != OK))
+        code = cli_fail(subject->command, CLI_CANNOT,
+                        "nothing is done, since it would leave no record");
+    deed_close(deed);
+    return code;
+}

@@ -1,0 +1,203 @@
+/*
+ * subject_requests.c: `pgvigil subject request | requests | extend | settle`: what patients have
+ * asked for, and by when they must have an answer.
+ *
+ * The clock: one month from receipt (RGPD, article 12.3), to the day of the same number, or the
+ * last of a shorter month (règlement 1182/71, article 3); two months more where that is told, with
+ * its reason, within the first.
+ *
+ * Trust boundary: as rights_register.c; the trail tells of every step.
+ */
+#include "tools/subject.h"
+
+#include <stdio.h>
+#include <string.h>
+#include <unistd.h>
+
+#define REQUESTS POLICY_REGISTER_SCHEMA ".requests"
+#define TODAY    "(pg_catalog.timezone('Europe/Paris', pg_catalog.now()))::pg_catalog.date"
+
+static const char *const kinds[] = {"access",      "rectification", "erasure",
+                                    "restriction", "portability",   "objection"};
+
+static bool is_kind(const char *word)
+{
+    for (size_t i = 0; i < sizeof kinds / sizeof kinds[0]; i++)
+        if (strcmp(kinds[i], word) == 0)
+            return true;
+    return false;
+}
+
+/* *result on CLI_FINE only. */
+static int ask(struct subject *subject, const char *sql, int count, const char *const *values,
+               PGresult **result)
+{
+    *result = PQexecParams(subject->conn, sql, count, NULL, values, NULL, NULL, 0);
+    ExecStatusType status = PQresultStatus(*result);
+    if (status == PGRES_TUPLES_OK || status == PGRES_COMMAND_OK)
+        return CLI_FINE;
+    const char *state = PQresultErrorField(*result, PG_DIAG_SQLSTATE);
+    const char *message = PQresultErrorField(*result, PG_DIAG_MESSAGE_PRIMARY);
+    int code = cli_fail(subject->command, CLI_CANNOT, "%s",
+                        state && strcmp(state, "42P01") == 0
+                            ? "the database has no register: a right with register = true, and "
+                              "pgvigil deploy, make it"
+                        : message ? message
+                                  : "the connection was lost");
+    PQclear(*result);
+    *result = NULL;
+    return code;
+}
+
+static int step(struct subject *subject, const char *sql)
+{
+    PGresult *result = NULL;
+    int code = ask(subject, sql, 0, NULL, &result);
+    PQclear(result);
+    return code;
+}
+
+static void who(char *out, size_t size)
+{
+    if (getlogin_r(out, size) != 0)
+        (void)snprintf(out, size, "uid %lu", (unsigned long)getuid());
+}
+
+/* Changes one row in a transaction that holds its record too. The SQL returns id, subject, due. */
+static int change(struct subject *subject, const char *event, const char *what, const char *sql,
+                  int count, const char *const *values, const char *none)
+{
+    PGresult *result = NULL;
+    int code = step(subject, "BEGIN");
+    if (code == CLI_FINE)
+        code = ask(subject, sql, count, values, &result);
+    if (code != CLI_FINE)
+        return code;
+    if (PQntuples(result) != 1) {
+        PQclear(result);
+        return cli_fail(subject->command, CLI_FINDINGS, "%s", none);
+    }
+    const char *detail = arena_printf(subject->arena, "request %s %s, due %s",
+                                      PQgetvalue(result, 0, 0), what, PQgetvalue(result, 0, 2));
+    code = detail ? subject_record(subject, event, PQgetvalue(result, 0, 1), detail)
+                  : cli_fail(subject->command, CLI_CANNOT, "out of memory");
+    if (code == CLI_FINE)
+        code = step(subject, "COMMIT");
+    if (code == CLI_FINE)
+        printf("%s\n", detail);
+    PQclear(result);
+    return code;
+}
+
+int subject_request(struct subject *subject)
+{
+    char by[256] = "";
+    who(by, sizeof by);
+    if (!subject->patient || !subject->kind || !is_kind(subject->kind))
+        return cli_fail(subject->command, CLI_USAGE,
+                        "--patient and --kind are needed: access, rectification, erasure, "
+                        "restriction, portability or objection");
+    int code = subject_open(subject, false);
+    const char *values[] = {subject->patient, subject->kind, subject->received, by};
+    if (code != CLI_FINE)
+        return code;
+    return change(subject, "request-received", subject->kind,
+                  "INSERT INTO " REQUESTS " (subject, kind, received, due, opened_by)\n"
+                  "SELECT $1, $2, r.day, (r.day + interval '1 month')::date, $4\n"
+                  "FROM (SELECT COALESCE($3::date, " TODAY ") AS day) r WHERE r.day <= " TODAY
+                  " RETURNING id, subject, due",
+                  4, values, "--received lies in the future");
+}
+
+int subject_extend(struct subject *subject)
+{
+    if (!subject->id || !subject->reason)
+        return cli_fail(subject->command, CLI_USAGE,
+                        "--id and --reason are needed: the patient is told both");
+    int code = subject_open(subject, false);
+    const char *values[] = {subject->id, subject->reason};
+    if (code != CLI_FINE)
+        return code;
+    return change(subject, "request-extended", "extended",
+                  "UPDATE " REQUESTS
+                  " SET due = (received + interval '3 months')::date, extended = $2\n"
+                  "WHERE id = $1::bigint AND closed IS NULL AND extended IS NULL AND due >= " TODAY
+                  " RETURNING id, subject, due",
+                  2, values,
+                  "there is no such open request, or it was extended before, or its month is over");
+}
+
+int subject_settle(struct subject *subject)
+{
+    char by[256] = "";
+    who(by, sizeof by);
+    if (!subject->id || !subject->outcome)
+        return cli_fail(subject->command, CLI_USAGE, "--id and --outcome are needed");
+    int code = subject_open(subject, false);
+    const char *values[] = {subject->id, subject->outcome, by};
+    if (code != CLI_FINE)
+        return code;
+    return change(subject, "request-settled", "settled",
+                  "UPDATE " REQUESTS " SET closed = " TODAY ", outcome = $2, closed_by = $3\n"
+                  "WHERE id = $1::bigint AND closed IS NULL RETURNING id, subject, due",
+                  3, values, "there is no such open request");
+}
+
+enum list_column {
+    LIST_ID,
+    LIST_SUBJECT,
+    LIST_KIND,
+    LIST_RECEIVED,
+    LIST_DUE,
+    LIST_LEFT,
+    LIST_CLOSED
+};
+
+static void print_request(const PGresult *result, int row, bool french)
+{
+    const char *closed = PQgetvalue(result, row, LIST_CLOSED);
+    int left = (int)strtol(PQgetvalue(result, row, LIST_LEFT), NULL, 10);
+    char state[64] = "";
+    if (*closed)
+        (void)snprintf(state, sizeof state, french ? "close le %s" : "settled %s", closed);
+    else if (left < 0)
+        (void)snprintf(state, sizeof state, french ? "EN RETARD de %d j" : "LATE by %d days",
+                       -left);
+    else
+        (void)snprintf(state, sizeof state, french ? "reste %d j" : "%d days left", left);
+    printf("%-6s %-16s %-14s %-11s %-11s %s\n", PQgetvalue(result, row, LIST_ID),
+           PQgetvalue(result, row, LIST_SUBJECT), PQgetvalue(result, row, LIST_KIND),
+           PQgetvalue(result, row, LIST_RECEIVED), PQgetvalue(result, row, LIST_DUE), state);
+}
+
+int subject_requests(struct subject *subject)
+{
+    bool french = false;
+    PGresult *result = NULL;
+    int code = cli_read_lang(subject->command, subject->doc_options.lang, &french);
+    if (code != CLI_CONTINUE)
+        return code;
+    code = subject_open(subject, false);
+    if (code == CLI_FINE)
+        code = subject_record(subject, "requests-listed", subject->patient, NULL);
+    const char *values[] = {subject->all ? "t" : "f", subject->patient};
+    if (code == CLI_FINE)
+        code = ask(subject,
+                   "SELECT id, subject, kind, received, due, due - " TODAY ", closed FROM " REQUESTS
+                   "\nWHERE (closed IS NULL OR $1::boolean) AND ($2::text IS NULL OR subject = $2) "
+                   "ORDER BY closed IS NOT NULL, due, id",
+                   2, values, &result);
+    if (code != CLI_FINE)
+        return code;
+    if (PQntuples(result) > 0)
+        printf("%-6s %-16s %-14s %-11s %s\n", french ? "no" : "id", "patient",
+               french ? "demande" : "request", french ? "reçue le" : "received",
+               french ? "réponse avant le" : "answer by");
+    for (int row = 0; row < PQntuples(result); row++) {
+        print_request(result, row, french);
+        if (PQgetisnull(result, row, LIST_CLOSED) && PQgetvalue(result, row, LIST_LEFT)[0] == '-')
+            code = CLI_FINDINGS;
+    }
+    PQclear(result);
+    return code;
+}

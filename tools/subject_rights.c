@@ -1,0 +1,124 @@
+/*
+ * subject_rights.c: `pgvigil subject set | lift | verify`: rights in pgvigil's own register.
+ *
+ * Trust boundary: as rights_register.c. The record in the trail is written after the change is
+ * ready and before it is committed: without one nothing changes.
+ */
+#include "tools/rights_register.h"
+#include "tools/subject.h"
+
+#include <stdio.h>
+#include <string.h>
+#include <unistd.h>
+
+static const struct policy_right *find_right(const struct subject *subject)
+{
+    for (size_t i = 0; i < subject->policy->right_count; i++)
+        if (strcmp(subject->policy->rights[i].name, subject->right) == 0)
+            return &subject->policy->rights[i];
+    return NULL;
+}
+
+static int check_right(const struct subject *subject)
+{
+    if (!subject->patient || !subject->right)
+        return cli_fail(subject->command, CLI_USAGE, "--patient and --right are needed");
+    const struct policy_right *right = find_right(subject);
+    if (!right)
+        return cli_fail(subject->command, CLI_USAGE, "the policy has no right \"%s\"",
+                        subject->right);
+    if (!right->registered)
+        return cli_fail(subject->command, CLI_USAGE,
+                        "right \"%s\" (%s:%u) stands in tables of the database: it is changed "
+                        "there, by the application",
+                        subject->right, right->place.file, right->place.line);
+    return CLI_FINE;
+}
+
+static int append(struct subject *subject, bool lift)
+{
+    char login[256] = "";
+    char sha256[65] = "";
+    uint64_t seq = 0;
+    struct key *key = NULL;
+    if (getlogin_r(login, sizeof login) != 0)
+        (void)snprintf(login, sizeof login, "uid %lu", (unsigned long)getuid());
+    if (key_load(subject->config->audit.key_file, &key) != OK)
+        return cli_fail(subject->command, CLI_CANNOT, "%s is no Ed25519 private key",
+                        subject->config->audit.key_file);
+    const struct rights_entry entry = {.lift = lift,
+                                       .name = subject->right,
+                                       .subject = subject->patient,
+                                       .by = login,
+                                       .note = subject->note};
+    enum status status = rights_append(subject->conn, key, &entry, &seq, sha256, &subject->why);
+    key_free(key);
+    if (status == DENIED)
+        return cli_fail(subject->command, CLI_FINDINGS, "%s for this patient: nothing is changed",
+                        lift ? "it is not set" : "it is set already");
+    if (status != OK)
+        return subject_fail(subject, status);
+    const char *detail = arena_printf(subject->arena, "right %s %s, entry %llu, %s", subject->right,
+                                      lift ? "lifted" : "set", (unsigned long long)seq, sha256);
+    int code = detail ? subject_record(subject, lift ? "right-lifted" : "right-set",
+                                       subject->patient, detail)
+                      : cli_fail(subject->command, CLI_CANNOT, "out of memory");
+    if (code != CLI_FINE)
+        return code;
+    PGresult *result = PQexec(subject->conn, "COMMIT");
+    bool fine = PQresultStatus(result) == PGRES_COMMAND_OK;
+    PQclear(result);
+    if (!fine)
+        return cli_fail(subject->command, CLI_CANNOT,
+                        "the change could not be committed; the trail's entry %llu tells of none",
+                        (unsigned long long)seq);
+    printf("entry %llu: right %s %s\n", (unsigned long long)seq, subject->right,
+           lift ? "lifted" : "set");
+    return CLI_FINE;
+}
+
+static int change(struct subject *subject, bool lift)
+{
+    int code = subject_open(subject, false);
+    if (code == CLI_FINE)
+        code = check_right(subject);
+    return code == CLI_FINE ? append(subject, lift) : code;
+}
+
+int subject_set(struct subject *subject)
+{
+    return change(subject, false);
+}
+
+int subject_lift(struct subject *subject)
+{
+    return change(subject, true);
+}
+
+static void tell(const char *what, void *context)
+{
+    (void)context;
+    puts(what);
+}
+
+int subject_verify(struct subject *subject)
+{
+    struct key_ring *ring = NULL;
+    struct rights_verdict verdict;
+    if (!subject->key_file)
+        return cli_fail(subject->command, CLI_USAGE, "--key is missing: the trail's public.pem");
+    int code = subject_open(subject, false);
+    if (code != CLI_FINE)
+        return code;
+    if (key_ring_load(subject->key_file, &ring) != OK)
+        return cli_fail(subject->command, CLI_CANNOT, "%s holds no Ed25519 public key",
+                        subject->key_file);
+    enum status status = rights_verify(subject->conn, ring, tell, NULL, &verdict, &subject->why);
+    key_ring_free(ring);
+    if (status != OK)
+        return subject_fail(subject, status);
+    printf("%llu entries, %llu rights in force, %llu findings\n",
+           (unsigned long long)verdict.entries, (unsigned long long)verdict.active,
+           (unsigned long long)verdict.findings);
+    return verdict.findings > 0 ? CLI_FINDINGS : CLI_FINE;
+}
