@@ -10,7 +10,7 @@
 /* Kinds that one word of a name stands for. */
 static bool kin(enum kind one, enum kind other)
 {
-    static const enum kind families[][3] = {{KIND_NIR, KIND_NIR_WITHOUT_KEY, KIND_NIR},
+    static const enum kind families[][3] = {{KIND_NIR, KIND_NIR_WITHOUT_KEY, KIND_INS},
                                             {KIND_PHONE, KIND_PHONE_DIGITS, KIND_PHONE},
                                             {KIND_GIVEN_NAME, KIND_FAMILY_NAME, KIND_FULL_NAME}};
     if (one == other)
@@ -113,10 +113,10 @@ static size_t agreeing(const struct traits *traits, enum kind kind)
     for (size_t i = KIND_NONE + 1; i < KIND_COUNT; i++)
         if (kin((enum kind)i, kind) && traits->valid[i] > most)
             most = traits->valid[i];
-    /* No list has all names, nor all ways to write a street. */
+    /* No list has all names, all ways to write a street, all countries' postcodes. */
     if (is_name(kind) && traits->name_like > most)
         most = traits->name_like;
-    if (kind == KIND_ADDRESS)
+    if (kind == KIND_ADDRESS || kind == KIND_POSTCODE)
         most = traits->values;
     return most * 100 / traits->values;
 }
@@ -147,7 +147,8 @@ static struct finding from_name(const struct subject_matter *matter, const struc
         finding.grounds = GROUNDS_CONTRADICTED;
     } else if (few) {
         finding.grounds = GROUNDS_NAME_FEW;
-    } else if (!hit->weak && !is_name(hit->kind) && hit->kind != KIND_ADDRESS) {
+    } else if (!hit->weak && !is_name(hit->kind) && hit->kind != KIND_ADDRESS &&
+               hit->kind != KIND_POSTCODE) {
         finding.confidence = CONFIDENCE_MEDIUM;
     }
     return finding;
@@ -156,6 +157,9 @@ static struct finding from_name(const struct subject_matter *matter, const struc
 static bool usable(const struct subject_matter *matter, const struct hit *hit)
 {
     if (hit->category == CATEGORY_NONE || (hit->weak && !of_people(matter->about)))
+        return false;
+    /* A comment on a code or a country is about nobody. */
+    if (hit->category == CATEGORY_FREE_TEXT && !matter->linked && !of_people(matter->about))
         return false;
     return !hit->medical || matter->medical || matter->about == ABOUT_MEDICAL;
 }
@@ -181,7 +185,8 @@ static bool numbers_rows(const struct subject_matter *matter)
 static void of_staff(struct finding *finding)
 {
     bool person = finding->category == CATEGORY_IDENTIFIER || finding->category == CATEGORY_CONTACT;
-    if (person && finding->kind != KIND_NIR && finding->hit.kind != KIND_NIR)
+    if (person && finding->kind != KIND_NIR && finding->kind != KIND_INS &&
+        finding->hit.kind != KIND_NIR)
         finding->category = CATEGORY_STAFF;
 }
 

@@ -45,6 +45,7 @@ struct subject_matter {
     bool key; /* in a primary or foreign key */
     const struct traits *traits;
     enum table_about about; /* the table */
+    bool linked;            /* its rows are somebody's, or are persons */
     bool medical;           /* it has other columns that are medical beyond doubt */
 };
 

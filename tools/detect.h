@@ -33,6 +33,7 @@ const char *category_name(enum category category);
 enum kind {
     KIND_NONE = 0, /* no value tells: by name only */
     KIND_NIR,
+    KIND_INS,
     KIND_NIR_WITHOUT_KEY,
     KIND_RPPS,
     KIND_ADELI,
@@ -101,6 +102,8 @@ const struct detector *detect_of(enum kind kind);
 
 /* ---- detect_numbers.c: check digits ---- */
 bool detect_nir(const char *text, size_t len, int today);
+/* A NIR and the OID of the identity that it is: 279...^^^ASIP-SANTE-INS-NIR&1.2.250.1.213.1.4.8. */
+bool detect_ins(const char *text, size_t len, int today);
 bool detect_nir_without_key(const char *text, size_t len, int today);
 bool detect_rpps(const char *text, size_t len, int today);
 bool detect_adeli(const char *text, size_t len, int today);

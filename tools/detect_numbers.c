@@ -118,6 +118,14 @@ bool detect_nir_without_key(const char *text, size_t len, int today)
     return squeeze(text, len, number, sizeof number) == 13 && nir_body(number, false);
 }
 
+/* .8 INS-NIR, .9 INS-NIA, .10 and .11 those of tests and demonstrations. */
+bool detect_ins(const char *text, size_t len, int today)
+{
+    static const char oid[] = "1.2.250.1.213.1.4.";
+    size_t number = strspn(text, "0123456789AB ");
+    return number < len && strstr(text + number, oid) != NULL && detect_nir(text, number, today);
+}
+
 /* ---- professionals and houses ---- */
 
 bool detect_rpps(const char *text, size_t len, int today)

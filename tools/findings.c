@@ -18,6 +18,7 @@ static void classify_table(struct sampled_table *table, bool medical)
                                         .key = column->primary || column->foreign,
                                         .traits = &column->traits,
                                         .about = table->about,
+                                        .linked = table->subject != NULL,
                                         .medical = medical};
         column->finding = classify(&matter);
     }
@@ -34,21 +35,33 @@ static bool is_medical(const struct sampled_table *table)
     return false;
 }
 
-/* Schemas are named by what is in them as well: clin.episode, medical.visit. */
+/* Schemas are named by what is in them as well (clin.episode), but hold lists of codes and types,
+ * too: only tables whose rows are somebody's. */
 static enum table_about about(const struct sampled_table *table)
 {
     enum table_about by_name = vocabulary_table(table->name);
-    return by_name == ABOUT_NOTHING && vocabulary_table(table->schema) == ABOUT_MEDICAL
-               ? ABOUT_MEDICAL
-               : by_name;
+    bool medical = table->subject != NULL && by_name == ABOUT_NOTHING &&
+                   vocabulary_table(table->schema) == ABOUT_MEDICAL;
+    return medical ? ABOUT_MEDICAL : by_name;
+}
+
+static void classify_tables(struct sampling *sampling)
+{
+    for (size_t i = 0; i < sampling->table_count; i++) {
+        struct sampled_table *table = &sampling->tables[i];
+        table->about = about(table);
+        classify_table(table, false);
+        if (is_medical(table))
+            classify_table(table, true);
+    }
 }
 
 /* ---- whose rows ---- */
 
 static bool says_who(enum kind kind)
 {
-    return kind == KIND_NIR || kind == KIND_BIRTH_DATE || kind == KIND_GIVEN_NAME ||
-           kind == KIND_FAMILY_NAME || kind == KIND_FULL_NAME;
+    return kind == KIND_NIR || kind == KIND_INS || kind == KIND_BIRTH_DATE ||
+           kind == KIND_GIVEN_NAME || kind == KIND_FAMILY_NAME || kind == KIND_FULL_NAME;
 }
 
 static bool holds_persons(const struct sampled_table *table)
@@ -206,14 +219,11 @@ static void find_subjects(struct sampling *sampling)
 
 enum status findings_make(struct sampling *sampling)
 {
-    for (size_t i = 0; i < sampling->table_count; i++) {
-        struct sampled_table *table = &sampling->tables[i];
-        table->about = about(table);
-        classify_table(table, false);
-        if (is_medical(table))
-            classify_table(table, true);
-    }
+    /* Who the persons are comes from their columns; what a column of another table is, from
+     * whether its rows are a person's. */
+    classify_tables(sampling);
     find_subjects(sampling);
+    classify_tables(sampling);
     return arena_failed(sampling->arena) ? ERR_MEMORY : OK;
 }
 

@@ -30,12 +30,12 @@ static bool means_less(const char *category, enum category found)
 
 static void put_place(const struct sampling *sampling, const struct policy_table *entry,
                       const struct sampled_table *table, const struct sampled_column *column,
-                      FILE *out)
+                      bool french, FILE *out)
 {
     if (entry != NULL && entry->place.file != NULL)
         (void)fprintf(out, "%s:%u: ", entry->place.file, entry->place.line);
     else
-        (void)fprintf(out, "database %s: ", sampling->database);
+        (void)fprintf(out, french ? "base %s : " : "database %s: ", sampling->database);
     cells_text(table->schema, out);
     (void)fputc('.', out);
     cells_text(table->name, out);
@@ -113,7 +113,7 @@ static bool check_column(const struct sampling *sampling, const struct policy_ta
                   means_less(category, finding->category);
     if (category != NULL && !weaker)
         return false;
-    put_place(sampling, entry, table, column, out);
+    put_place(sampling, entry, table, column, french, out);
     if (weaker)
         say_weaker(category, column, french, out);
     else

@@ -215,6 +215,7 @@ enum status sample_catalog(PGconn *conn, struct arena *arena, struct sampling *s
  * oldest rows only, so pages are drawn. */
 #define SMALL_PAGES     64.0
 #define COLUMNS_AT_ONCE 32
+#define VALUES_AT_ONCE  32000 /* 32 MB at most, were all of them of the longest characters */
 
 static const char size_sql[] =
     "SELECT pg_catalog.sum(pg_catalog.pg_relation_size(t.relid)) / 8192,"
@@ -348,7 +349,8 @@ static enum status read_rows(PGconn *conn, struct sampled_table *table, size_t r
     for (size_t i = 0; i < table->column_count && status == OK; i++) {
         if (readable(&table->columns[i]))
             chosen[count++] = &table->columns[i];
-        if (count == COLUMNS_AT_ONCE || (count > 0 && i + 1 == table->column_count)) {
+        if (count == COLUMNS_AT_ONCE || count * rows >= VALUES_AT_ONCE ||
+            (count > 0 && i + 1 == table->column_count)) {
             status = read_some(conn, table, chosen, count, percent, rows, today);
             count = 0;
         }

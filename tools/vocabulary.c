@@ -73,8 +73,9 @@ static const struct {
     {"code postal,codepostal,cp,zip,zipcode,zip code,postcode,post code,postal code,"
      "postalcode,plz,cpos,codpost",
      CATEGORY_CONTACT, KIND_POSTCODE, CLASSES_DIGITS, false, false},
-    {"ville,city,commune,town,localite,locality,suburb,adresse ville", CATEGORY_CONTACT, KIND_NONE,
-     CLASSES_TEXT, false, false},
+    {"code insee,code commune,insee "
+     "commune,ville,city,commune,town,localite,locality,suburb,adresse ville",
+     CATEGORY_CONTACT, KIND_NONE, CLASSES_TEXT, false, false},
     {"latitude,longitude,gps,lat lon", CATEGORY_CONTACT, KIND_NONE, ANY, false, false},
     {"contact,contact info,coordonnees,lat lng", CATEGORY_CONTACT, KIND_NONE, CLASSES_TEXT, true,
      false},
@@ -149,7 +150,7 @@ static const struct {
      "serologie,addiction*,tabac,alcool,tobacco,alcohol,smok*,drinking,handicap,"
      "disability,intervention,chirurgie,surgery,anesthes*,resultat,resultats,biologie,"
      "lab result,radiology,irm,scanner,motif,motif consultation,motif hospitalisation,"
-     "reason for encounter,reason for visit,rfe,aoe,assessment,encounter reason,soap,"
+     "reason for encounter,reason for visit,rfe,aoe,assessment,encounter reason,"
      "narrative,episode,health issue,laterality,lateralite,finding,findings,observation,"
      "conclusion,compte rendu,cr,crh,vital sign,route administration,voie administration,"
      "effet indesirable,adverse reaction,reaction,contre indication*,contraindicat*,"

@@ -49,6 +49,10 @@ static const struct vector vectors[] = {
     {KIND_NIR_WITHOUT_KEY, false, "2840500321025"}, /* department 00 */
     {KIND_NIR_WITHOUT_KEY, false, "2840588321000"}, /* order 000 */
     {KIND_NIR_WITHOUT_KEY, false, "1764194520000"}, /* milliseconds since 1970 */
+    {KIND_INS, true, "284058832102532^^^ASIP-SANTE-INS-NIR&1.2.250.1.213.1.4.8&ISO^INS"},
+    {KIND_INS, false, "284058832102533^^^ASIP-SANTE-INS-NIR&1.2.250.1.213.1.4.8&ISO^INS"},
+    {KIND_INS, false, "284058832102532^^^LOCAL&1.2.250.1.213.1.5&ISO^PI"},
+    {KIND_INS, false, "284058832102532"},
     {KIND_RPPS, true, "10000000017"},
     {KIND_RPPS, true, "10000000025"},
     {KIND_RPPS, false, "10000000018"},
