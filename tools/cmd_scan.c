@@ -6,6 +6,7 @@
  * and our own words; no value, also not in PostgreSQL's messages.
  */
 #include "proxy/catalog_load.h"
+#include "tools/audit_cells.h"
 #include "tools/cli.h"
 #include "tools/progress.h"
 #include "tools/proposal.h"
@@ -103,8 +104,12 @@ static bool tell_unread(const struct cli_command *command, const struct sampling
         if (table->state != SAMPLED_REFUSED && table->state != SAMPLED_SLOW)
             continue;
         any = true;
-        (void)cli_fail(command, CLI_CANNOT, "%s.%s: %s (SQLSTATE %s)", table->schema, table->name,
-                       findings_unread(table, french), table->sqlstate);
+        (void)fprintf(stderr, "pgvigil %s: ", command->name);
+        cells_text(table->schema, stderr);
+        (void)fputc('.', stderr);
+        cells_text(table->name, stderr);
+        (void)fprintf(stderr, french ? " : %s (SQLSTATE %s)\n" : ": %s (SQLSTATE %s)\n",
+                      findings_unread(table, french), table->sqlstate);
     }
     return any;
 }

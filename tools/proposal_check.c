@@ -17,9 +17,9 @@
 /* What these words, ours and the usual French ones, promise less than. */
 static bool means_less(const char *category, enum category found)
 {
-    static const char *const words[] = {
-        "admin",     "technical", "administrative", "administratif", "technique", "staff",
-        "personnel", "billing",   "facturation",    "public",        "contact"};
+    static const char *const words[] = {"admin",         "technical", "administrative",
+                                        "administratif", "technique", "billing",
+                                        "facturation",   "public",    "contact"};
     if (found != CATEGORY_IDENTIFIER && found != CATEGORY_MEDICAL)
         return false;
     for (size_t i = 0; i < sizeof words / sizeof words[0]; i++)

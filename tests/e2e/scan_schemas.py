@@ -1,6 +1,6 @@
 """
-Schemas that nobody of this project designed, for test_scan.py: GNUmed's server and Request Tracker, out of Debian's packages (both
-GPL-2; nothing of them is kept here). They are fetched by apt into build/scan; Unavailable where that cannot be done.
+Schemas that nobody of this project designed, for test_scan.py: GNUmed's server, Request Tracker and Roundcube, out of Debian's packages
+(GPL; nothing of them is kept here). They are fetched by apt into build/scan; Unavailable where that cannot be done.
 
 scan/*.truth says which of their columns are about people: written by reading the schemas.
 """
@@ -75,8 +75,11 @@ def gnumed_dump():
         env = dict(os.environ, HOME=str(place), PGHOST=str(cluster.folder), PGPORT=str(cluster.port), GM_DB_PORT=str(cluster.port), PYTHONPATH=str(place), PYTHONDONTWRITEBYTECODE="1")
         as_postgres = ["setpriv", "--reuid=postgres", "--regid=postgres", "--clear-groups"] if os.geteuid() == 0 else []
         log = place / "bootstrap.log"
-        done = subprocess.run(as_postgres + ["/usr/bin/python3", "./bootstrap_gm_db_system.py", "--log-file=%s" % log, "--conf-file=bootstrap-latest.conf", "--quiet"], cwd=place / "server" / "bootstrap",
-                              env=env, stdin=subprocess.DEVNULL, capture_output=True, text=True, timeout=1200)
+        try:
+            done = subprocess.run(as_postgres + ["/usr/bin/python3", "./bootstrap_gm_db_system.py", "--log-file=%s" % log, "--conf-file=bootstrap-latest.conf", "--quiet"], cwd=place / "server" / "bootstrap",
+                                  env=env, stdin=subprocess.DEVNULL, capture_output=True, text=True, timeout=600)
+        except subprocess.TimeoutExpired as error:
+            raise Unavailable("GNUMED'S BOOTSTRAPPING TAKES MORE THAN TEN MINUTES HERE") from error
         if done.returncode != 0:
             raise Unavailable("GNUMED'S BOOTSTRAPPING FAILED: %s" % (done.stdout + done.stderr)[-300:])
         harness.run([harness.PG_BIN / "pg_dump", "-h", cluster.folder, "-p", cluster.port, "-U", "postgres", "-Fc", "-f", KEPT / "gnumed.making", "gnumed_v22"])
@@ -101,6 +104,18 @@ def rt_schema():
 
 def rt(cluster, name):
     schema = rt_schema()
+    cluster.sql("postgres", "CREATE DATABASE %s;" % name)
+    cluster.psql(name, "-f", schema)
+    return name
+
+
+@locked
+def roundcube_schema():
+    return package("roundcube-core") / "usr/share/roundcube/SQL/postgres.initial.sql"
+
+
+def roundcube(cluster, name):
+    schema = roundcube_schema()
     cluster.sql("postgres", "CREATE DATABASE %s;" % name)
     cluster.psql(name, "-f", schema)
     return name
