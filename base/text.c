@@ -30,6 +30,23 @@ void text_quote_ident(struct buf *out, const char *name)
     buf_byte(out, '"');
 }
 
+void text_quote_config(struct buf *out, const char *text)
+{
+    buf_byte(out, '"');
+    for (const char *at = text; *at != '\0'; at++) {
+        unsigned char byte = (unsigned char)*at;
+        if (byte == '"' || byte == '\\')
+            buf_printf(out, "\\%c", byte);
+        else if (byte == '\n')
+            buf_str(out, "\\n");
+        else if (byte < 0x20 || byte == 0x7f)
+            buf_printf(out, "\\x%02x", byte);
+        else
+            buf_byte(out, byte);
+    }
+    buf_byte(out, '"');
+}
+
 void text_quote_literal(struct buf *out, const char *value)
 {
     bool escaped = strchr(value, '\\') != NULL;

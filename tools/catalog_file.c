@@ -21,30 +21,12 @@
 
 /* ---- writing ---- */
 
-/* As libconfig reads it back. */
-static void put_string(struct buf *out, const char *text)
-{
-    buf_byte(out, '"');
-    for (const char *at = text; *at != '\0'; at++) {
-        unsigned char byte = (unsigned char)*at;
-        if (byte == '"' || byte == '\\')
-            buf_printf(out, "\\%c", byte);
-        else if (byte == '\n')
-            buf_str(out, "\\n");
-        else if (byte < 0x20 || byte == 0x7f)
-            buf_printf(out, "\\x%02x", byte);
-        else
-            buf_byte(out, byte);
-    }
-    buf_byte(out, '"');
-}
-
 static void put_strings(struct buf *out, const char *const *names, size_t count)
 {
     buf_str(out, "[ ");
     for (size_t i = 0; i < count; i++) {
         buf_str(out, i == 0 ? "" : ", ");
-        put_string(out, names[i]);
+        text_quote_config(out, names[i]);
     }
     buf_str(out, count == 0 ? "]" : " ]");
 }
@@ -62,16 +44,16 @@ static void put_word(struct buf *out, const char *word, const char *value)
     if (text.failed)
         out->failed = true;
     else
-        put_string(out, (const char *)buf_head(&text));
+        text_quote_config(out, (const char *)buf_head(&text));
     buf_free(&text);
 }
 
 static void put_column(struct buf *out, const struct catalog_column *column)
 {
     buf_str(out, "[ ");
-    put_string(out, column->name);
+    text_quote_config(out, column->name);
     buf_str(out, ", ");
-    put_string(out, column->type);
+    text_quote_config(out, column->type);
     if (strcmp(column->type, column->base_type) != 0)
         put_word(out, "over", column->base_type);
     if (column->not_null)
@@ -153,7 +135,7 @@ static void put_names(struct buf *out, const struct catalog_relation *relation)
     buf_str(out, " names = [ ");
     for (size_t i = 0; i < relation->column_count; i++) {
         buf_str(out, i == 0 ? "" : ", ");
-        put_string(out, relation->columns[i].name);
+        text_quote_config(out, relation->columns[i].name);
     }
     buf_str(out, " ];");
 }
@@ -162,9 +144,9 @@ static void put_relation(struct buf *out, const struct catalog *catalog,
                          const struct catalog_relation *relation)
 {
     buf_str(out, "  { schema = ");
-    put_string(out, relation->schema);
+    text_quote_config(out, relation->schema);
     buf_str(out, "; name = ");
-    put_string(out, relation->name);
+    text_quote_config(out, relation->name);
     buf_printf(out, "; kind = \"%c\";", relation->kind);
     if (of_the_system(relation)) {
         put_names(out, relation);
@@ -172,7 +154,7 @@ static void put_relation(struct buf *out, const struct catalog *catalog,
         return;
     }
     buf_str(out, " owner = ");
-    put_string(out, relation->owner);
+    text_quote_config(out, relation->owner);
     buf_byte(out, ';');
     put_key(out, relation);
     if (relation->parent >= 0) {
@@ -192,7 +174,7 @@ static void put_relation(struct buf *out, const struct catalog *catalog,
         buf_printf(out, " functions = %zu;", relation->function_count);
     if (relation->definition != NULL) {
         buf_str(out, "\n    definition = ");
-        put_string(out, relation->definition);
+        text_quote_config(out, relation->definition);
         buf_byte(out, ';');
     }
     put_constraints(out, relation);
@@ -238,7 +220,7 @@ static void put_catalog(struct buf *out, const struct catalog *catalog)
                "# Written by pgvigil check --save-catalog, for pgvigil test and pgvigil diff.\n\n"
                "format = %d;\ndatabase = ",
                FORMAT);
-    put_string(out, catalog->database);
+    text_quote_config(out, catalog->database);
     buf_printf(out, ";\nserver_version = %u;\nschemas = ", catalog->server_version);
     put_strings(out, catalog->schemas, catalog->schema_count);
     buf_str(out, ";\noperators = ");

@@ -88,5 +88,6 @@ int cmd_retention(int argc, char **argv);
 int cmd_subject(int argc, char **argv);
 int cmd_register(int argc, char **argv);
 int cmd_incident(int argc, char **argv);
+int cmd_scan(int argc, char **argv);
 
 #endif

@@ -26,6 +26,7 @@ static const struct entry entries[] = {
     {"test", cmd_test, true, "run tests of a policy"},
     {"diff", cmd_diff, true, "who gains and who loses what between two policies"},
     {"replay", cmd_replay, true, "what enforcing would do to the statements of a log"},
+    {"scan", cmd_scan, true, "find sensitive columns, propose the policy's tables"},
     {"passwd", cmd_passwd, false, "turn a password into a secret for a policy file"},
     {"deploy", cmd_deploy, true, "make, show or remove the guards in a database"},
     {"retention", cmd_retention, true, "list, archive and destroy what is past its time"},

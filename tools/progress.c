@@ -22,6 +22,14 @@ void progress_draw(struct progress *progress, uint64_t done, uint64_t total)
     progress->drawn = true;
 }
 
+void progress_count(struct progress *progress, size_t done, size_t total, const char *things)
+{
+    if (!progress->terminal || total == 0)
+        return;
+    (void)fprintf(stderr, "\r%zu / %zu %s", done, total, things);
+    progress->drawn = true;
+}
+
 void progress_clear(struct progress *progress)
 {
     if (progress->drawn)

@@ -16,6 +16,8 @@ void text_quote_ident(struct buf *out, const char *name);
 /* Appends a string constant; E'' form when it holds a backslash, so that it reads the same under
  * any standard_conforming_strings. */
 void text_quote_literal(struct buf *out, const char *value);
+/* Appends a string of a policy or a configuration, in double quotes, as libconfig reads it back. */
+void text_quote_config(struct buf *out, const char *text);
 /* Appends {"1","2"}, an array as PostgreSQL reads it: every element quoted, so that no value can be
  * a NULL, a brace or a comma. */
 void text_quote_array(struct buf *out, const char *const *values, size_t count);

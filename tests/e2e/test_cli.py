@@ -8,7 +8,7 @@ import harness
 import psycopg
 import pytest
 
-COMMANDS = ["serve", "check", "explain", "test", "diff", "replay", "passwd", "deploy", "retention", "subject", "register", "incident", "audit"]
+COMMANDS = ["serve", "check", "explain", "test", "diff", "replay", "scan", "passwd", "deploy", "retention", "subject", "register", "incident", "audit"]
 
 
 @pytest.fixture(scope="module")
@@ -31,7 +31,7 @@ def test_help_is_on_stdout_and_fine(command):
         assert all(c in out for c in COMMANDS)
 
 
-@pytest.mark.parametrize("args", [["nothing"], [], ["check", "--nothing"], ["serve", "extra"], ["audit"], ["audit", "nothing"], ["explain"], ["deploy", "--dry-run", "--nothing"], ["passwd", "--iterations", "x"], ["check", "-c"], ["check", "--save-catalog", "x"], ["test"], ["test", "--as", "x", "y"], ["diff", "x"], ["replay"], ["replay", "x"]], ids=" ".join)
+@pytest.mark.parametrize("args", [["nothing"], [], ["check", "--nothing"], ["serve", "extra"], ["audit"], ["audit", "nothing"], ["explain"], ["deploy", "--dry-run", "--nothing"], ["passwd", "--iterations", "x"], ["check", "-c"], ["check", "--save-catalog", "x"], ["test"], ["test", "--as", "x", "y"], ["diff", "x"], ["replay"], ["replay", "x"], ["scan"], ["scan", "--as", "x", "--rows", "1"], ["scan", "--as", "x", "--format", "xml"], ["scan", "--as", "x", "--check", "-o", "y"], ["scan", "--as", "x", "-p", "y"]], ids=" ".join)
 def test_wrong_usage_is_2(args, tmp_path):
     status, out, err = pgvigil(*args, cwd=tmp_path)
     assert status == 2 and err and out == "", (out, err)
