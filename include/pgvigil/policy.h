@@ -98,6 +98,16 @@ struct policy_network {
     const char *text;
 };
 
+/* A mission that gives groups of patients only, and what bounds what its answers tell together. */
+struct policy_aggregate {
+    uint64_t k;               /* the fewest patients that anything told may be about */
+    uint64_t answers_per_day; /* of one person */
+    uint64_t remember_days;   /* how long earlier answers are held against later ones */
+};
+#define POLICY_AGGREGATE_K        11
+#define POLICY_AGGREGATE_ANSWERS  50
+#define POLICY_AGGREGATE_REMEMBER 365
+
 /* What a mission's group_subjects may be: a list of as many is one value of one row. */
 #define POLICY_GROUP_SUBJECTS_MAX 100000
 
@@ -114,6 +124,7 @@ struct policy_mission {
     const struct policy_break_glass *break_glass; /* NULL: an ordinary mission */
     uint64_t group_subjects; /* patients that one row of groups may name; 0: none */
     bool exact_subjects;     /* statements whose patients cannot be told by rows are refused */
+    const struct policy_aggregate *aggregate_only; /* NULL: rows of patients may be read */
     struct policy_place place;
 };
 
