@@ -202,7 +202,9 @@ enum status aggregate_row(struct session *session, struct request *head,
     enum status status = gives == NULL ? ERR_PROTOCOL : whose(session, statement, &person, &bounds);
     if (status != OK)
         return status == ERR_MEMORY ? status : ERR_PROTOCOL;
-    if (!head->charged && cells_left(person, bounds, time(NULL)) == 0) {
+    /* A statement that was begun ends with what it has, but for what asks about few. */
+    bool begun = head->charged && head->withheld == 0;
+    if (!begun && cells_left(person, bounds, time(NULL)) == 0) {
         used_up(why, size, bounds);
         return DENIED;
     }

@@ -447,6 +447,32 @@ def test_repeats_are_free_and_what_is_withheld_is_not(stack, direct):
             asker.ask("SELECT count(*) FROM patients")
 
 
+def test_budget_ends_statements_that_ask_about_many_small_groups(stack, direct):
+    """By city: what is withheld of each is a bit; the budget ends in the middle, and so does the statement."""
+    forget(stack)
+    with Asker(stack, "tight") as asker:
+        years = dict(asker.ask("SELECT birth_date, count(*) FROM patients GROUP BY birth_date"))
+        assert len(years) > 5
+        first, *others = years
+        with pytest.raises(psycopg.errors.ProgramLimitExceeded, match="answers_per_day"):
+            for _ in range(3):
+                asker.ask("SELECT birth_date, count(*) FROM patients WHERE sex = 'F' OR birth_date = %s GROUP BY birth_date", [first])
+        with pytest.raises(psycopg.errors.ProgramLimitExceeded):
+            asker.ask("SELECT count(*) FROM patients")
+
+
+def test_execute_asks_for_answers_too(stack):
+    forget(stack)
+    with Asker(stack, "tight") as asker:
+        asker.connection.execute("PREPARE q AS SELECT count(*) FROM patients WHERE city = $1")
+        for i in range(12):
+            assert asker.ask("EXECUTE q ('No such place %d')" % i) == []
+        with pytest.raises(psycopg.errors.ProgramLimitExceeded, match="answers_per_day"):
+            asker.ask("EXECUTE q ('No such place')")
+        with pytest.raises(psycopg.errors.ProgramLimitExceeded, match="answers_per_day"):
+            asker.ask("EXECUTE q ('No such place')")
+
+
 def test_a_scripted_attack_runs_out_of_answers(stack, direct):
     """Bit by bit: each question asks, by what is withheld, whether there is somebody of that kind. The bits of a day are few."""
     forget(stack)

@@ -63,9 +63,9 @@ class Question:
         order = " ORDER BY %d" % self.random.randint(1, len(listed)) if self.random.random() < 0.2 else ""
         self.sql = "SELECT %s FROM %s%s%s" % (", ".join(listed), self.joined(joins, lambda table, alias: "%s %s" % (table, alias)), tail, order)
         told = ["count(DISTINCT %s.own_patient)" % alias for alias, _ in self.items]
-        told += ["array_agg(%s.own_key)" % alias for alias, _ in self.items]
+        told += ["string_agg(%s.own_key::text, ',')" % alias for alias, _ in self.items]
         for _, alias, column in self.cells:
-            told += ["array_agg(%s.own_key) FILTER (WHERE %s.%s IS %sNULL)" % (alias, alias, column, word) if column else "NULL" for word in ("NOT ", "")]
+            told += ["string_agg(%s.own_key::text, ',') FILTER (WHERE %s.%s IS %sNULL)" % (alias, alias, column, word) if column else "NULL" for word in ("NOT ", "")]
         self.true = "SELECT %s FROM %s%s" % (", ".join(listed + told), self.joined(true_joins, relation), tail)
 
     def joined(self, joins, entry):
@@ -170,10 +170,10 @@ def judge_answer(question, rows, withheld, truth, told, patient_of):
     large = {}
     for row in truth:
         counts = row[shown:shown + len(question.items)]
-        keys = row[shown + len(question.items):shown + 2 * len(question.items)]
-        cells = row[shown + 2 * len(question.items):]
         if min(counts) < K:
             continue
+        listed = [None if text is None else [int(key) for key in text.split(",")] for text in row[shown + len(question.items):]]
+        keys, cells = listed[:len(question.items)], listed[len(question.items):]
         wanted, vectors = list(row[:shown]), list(zip((table for _, table in question.items), keys))
         for i, (_, alias, column) in enumerate(question.cells):
             table = dict(question.items).get(alias)
