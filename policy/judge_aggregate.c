@@ -226,15 +226,45 @@ static enum status check_from(struct asked *asked, const PgQuery__Node *node)
     return status == OK ? check_on(asked, join->quals) : status;
 }
 
+/* Rows are told apart by PostgreSQL's own hash of records, which fails for some of its types, and
+ * then only where there is a row: that would be an answer. */
+static const char *without_hash(const struct range_item *item)
+{
+    static const char *const known[] = {
+        "json",      "xml",      "point",   "lseg",     "path",         "box",
+        "polygon",   "line",     "circle",  "money",    "bit",          "bit varying",
+        "refcursor", "tsvector", "tsquery", "jsonpath", "txid_snapshot"};
+    for (size_t i = 0; i < item->use->guard->column_count; i++) {
+        const struct catalog_column *base = base_column(item, (long)i);
+        size_t len = base == NULL ? 0 : strcspn(base->base_type, "([");
+        for (size_t k = 0; k < sizeof(known) / sizeof(known[0]) && base != NULL; k++)
+            if (strlen(known[k]) == len && strncmp(known[k], base->base_type, len) == 0)
+                return base->name;
+    }
+    return NULL;
+}
+
 static enum status check_items(struct asked *asked)
 {
     struct judge *judge = asked->judge;
+    if (judge->request->catalog->server_version > 0 &&
+        judge->request->catalog->server_version < 140000)
+        return refuse(judge, "an aggregate_only mission before PostgreSQL 14");
     for (size_t i = 0; i < asked->carry->item_count; i++) {
         const struct range_item *item = &asked->carry->items[i];
         if (item->use == NULL || item->use->guard == NULL || item->use->shown.table == NULL ||
             item->use->shown.rule == NULL || item->subject_lists)
             return refuse(judge, judge_format(judge, "\"%s\" together with patients",
                                               item->name == NULL ? "FROM" : item->name));
+        const char *column = without_hash(item);
+        if (column != NULL)
+            return judge_unsupported(
+                judge, "aggregate",
+                judge_format(judge,
+                             "a group of \"%s\", whose column \"%s\" has a type without a hash,",
+                             item->name, column),
+                "The mission is aggregate_only, and tells rows apart by hashes: hide the column in "
+                "its rules.");
         if (item->aliased || item->wholes > 0)
             return refuse(judge, "whole rows and lists of column aliases");
     }

@@ -118,3 +118,6 @@ SELECT count(*) FROM patient_stays
 
 SELECT count(*) FROM "pgvigil subject"
 => refused 42P01 relation: relation "pgvigil subject" does not exist
+
+SELECT count(*) FROM scans
+=> refused 0A000 aggregate: a group of "scans", whose column "body" has a type without a hash, is not supported for role "doctor" in mission "stats"
