@@ -185,8 +185,10 @@ static void withhold(struct session *session, struct request *head, struct cells
     head->withheld++;
     cells_charge(person, WITHHELD_COSTS, time(NULL));
     session->answered_person = person;
-    log_event(LOG_LEVEL_WARNING, "session=%lu event=aggregate-withheld person=%s",
-              (unsigned long)session->id, session->who.person);
+    char name[256];
+    log_event(LOG_LEVEL_WARNING, "session=%lu event=aggregate-withheld person=%s mission=\"%s\"",
+              (unsigned long)session->id, log_quote(session->who.person, name, sizeof name),
+              session->who.mission);
 }
 
 enum status aggregate_row(struct session *session, struct request *head,

@@ -273,6 +273,12 @@ def test_what_is_about_nobody_is_read_as_ever(asker):
     assert asker.ask("SELECT count(*), max(beds) FROM wards WHERE id = 1")[0][0] == 1
 
 
+def test_check_tells_what_is_read_row_by_row(stack):
+    said = stack.command("check", "-c", str(stack.config_file), "--database", "records", check=False).stdout
+    lines = [line for line in said.splitlines() if "aggregate_only" in line]
+    assert len(lines) == len(aggregate_policy.MISSIONS) and all("public.wards" in line and "95-aggregate.cfg:" in line for line in lines), said
+
+
 # ---- what answers tell together ----
 
 def target_of(direct):
