@@ -206,7 +206,18 @@ static enum status check_on(struct asked *asked, const PgQuery__Node *node)
         !is_equality(expr->name, expr->n_name, equal))
         return refuse(asked->judge, "a join on anything but columns that are equal");
     enum status status = plain_column(asked, expr->lexpr, "a join on", true);
-    return status == OK ? plain_column(asked, expr->rexpr, "a join on", true) : status;
+    if (status == OK)
+        status = plain_column(asked, expr->rexpr, "a join on", true);
+    if (status != OK)
+        return status;
+    /* Equal to a ward's number, a patient's would be chosen by it. */
+    long column = -1;
+    const struct range_item *item = aggregate_item(asked->carry, expr->lexpr, &column);
+    bool key = is_key(item, column);
+    item = aggregate_item(asked->carry, expr->rexpr, &column);
+    return key == is_key(item, column)
+               ? OK
+               : refuse(asked->judge, "a join of a patient's or a row's number with another value");
 }
 
 static enum status check_from(struct asked *asked, const PgQuery__Node *node)
@@ -560,6 +571,7 @@ enum status judge_aggregate_kind(struct judge *judge, const PgQuery__Node *node,
         return OK;
     switch ((int)node->node_case) {
     case PG_QUERY__NODE__NODE_SELECT_STMT:
+        return judge_into(node->select_stmt) == NULL ? OK : refuse(judge, "SELECT INTO");
     case PG_QUERY__NODE__NODE_PREPARE_STMT:
     case PG_QUERY__NODE__NODE_EXECUTE_STMT:
         return OK;

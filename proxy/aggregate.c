@@ -14,6 +14,8 @@
 /* What a withheld row costs: that it was is a bit about few patients, where a statement was made
  * for it. */
 #define WITHHELD_COSTS 5
+/* Of one statement: each is compared with all earlier answers, and the loop waits for it. */
+#define GROUPS_MAX ((size_t)1000)
 /* A row of an answer, in hexadecimal digits (policy/judge_aggregate_text.c). */
 #define ROW_DIGITS ((size_t)34)
 
@@ -208,6 +210,11 @@ enum status aggregate_row(struct session *session, struct request *head,
     bool begun = head->charged && head->withheld == 0;
     if (!begun && cells_left(person, bounds, time(NULL)) == 0) {
         used_up(why, size, bounds);
+        return DENIED;
+    }
+    if (head->rows + head->withheld >= GROUPS_MAX) {
+        (void)snprintf(why, size, "an aggregate_only mission gives %zu groups at most at a time",
+                       GROUPS_MAX);
         return DENIED;
     }
     status = admit_row(person, bounds, message, gives->subjects, &fresh);

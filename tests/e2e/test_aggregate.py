@@ -143,6 +143,8 @@ REFUSED = [  # (what is refused, why, its twin or None)
     ("SELECT count(*) FROM patients p JOIN generate_series(1, 3) g ON p.ward_id = g", "FROM|together", None),
     ("SELECT count(*) FROM patients p JOIN pg_class c ON c.relname = p.city", "together", None),
     ("SELECT sum(w.beds) FROM wards w JOIN patients p ON p.ward_id = w.id", "of no patient", "SELECT w.beds, count(*) FROM wards w JOIN patients p ON p.ward_id = w.id GROUP BY w.beds"),
+    ("SELECT count(*) FROM patients p JOIN wards w ON w.id = p.id", "number with another value", "SELECT count(*) FROM wards w JOIN patients p ON p.ward_id = w.id"),
+    ("SELECT count(*) FROM patients p JOIN patients q ON q.ward_id = p.id WHERE q.ward_id = 5", "number with another value", "SELECT count(*) FROM patients p JOIN patients q ON q.id = p.id WHERE q.ward_id = 5"),
     ("SELECT count(*) FROM patients TABLESAMPLE SYSTEM (1)", "TABLESAMPLE", None),
     ("SELECT count(*) FROM patients p (a, b)", "alias|whole", "SELECT count(*) FROM patients p"),
     ("SELECT count(*) FROM patient_stays", "together", None),
