@@ -1,0 +1,45 @@
+/*
+ * check_aggregate.c: what missions that are aggregate_only read all the same, row by row.
+ *
+ * Such a mission gives groups of patients: of the rows of tables with a `subject`. A table without
+ * one is about nobody and is read as it is. Where it is about patients after all, nothing else says
+ * so; so each is told, once for a mission.
+ */
+#include "tools/check_database.h"
+
+#include <pgvigil/guard.h>
+
+/* The first role that reads it; false: none does. */
+static bool reads(const struct check *check, int mission, const struct catalog_relation *relation,
+                  const struct policy_rule **rule, const char **role)
+{
+    for (size_t i = 0; i < check->policy->role_count; i++) {
+        const struct policy_table *table = NULL;
+        const struct catalog_relation *as = NULL;
+        if (!guard_governing(check->policy, check->catalog, (int)i, mission, relation, &table, rule,
+                             &as))
+            continue;
+        *role = check->policy->roles[i].name;
+        return table->subject == NULL;
+    }
+    return false;
+}
+
+void check_aggregate(struct check *check)
+{
+    for (size_t i = 0; i < check->policy->mission_count; i++) {
+        const struct policy_mission *mission = &check->policy->missions[i];
+        if (mission->aggregate_only == NULL)
+            continue;
+        for (size_t k = 0; k < check->catalog->relation_count; k++) {
+            const struct catalog_relation *relation = &check->catalog->relations[k];
+            const struct policy_rule *rule = NULL;
+            const char *role = NULL;
+            if (!relation->partition && reads(check, (int)i, relation, &rule, &role))
+                check_say(check, CHECK_INFO, &rule->place,
+                          "mission \"%s\" is aggregate_only, and role \"%s\" reads %s.%s in it row "
+                          "by row, as it has no \"subject\": is it about nobody?",
+                          mission->name, role, relation->schema, relation->name);
+        }
+    }
+}
