@@ -87,6 +87,7 @@ int cmd_replay(int argc, char **argv);
 int cmd_register(int argc, char **argv);
 int cmd_incident(int argc, char **argv);
 int cmd_notice(int argc, char **argv);
+int cmd_dpia(int argc, char **argv);
 int cmd_review(int argc, char **argv);
 
 #endif

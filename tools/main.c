@@ -29,6 +29,7 @@ static const struct entry entries[] = {
     {"passwd", cmd_passwd, false, "turn a password into a secret for a policy file"},
     {"deploy", cmd_deploy, true, "make, show or remove the guards in a database"},
     {"register", cmd_register, true, "the record of processing activities (GDPR, article 30)"},
+    {"dpia", cmd_dpia, true, "the impact assessment, for the CNIL's tool"},
     {"notice", cmd_notice, true, "what patients are told, for the waiting room"},
     {"review", cmd_review, true, "accounts, rights and their use, to go through and sign"},
     {"incident", cmd_incident, true,

@@ -8,7 +8,7 @@ import harness
 import psycopg
 import pytest
 
-COMMANDS = ["serve", "check", "explain", "test", "diff", "replay", "passwd", "deploy", "register", "notice", "review", "incident", "audit"]
+COMMANDS = ["serve", "check", "explain", "test", "diff", "replay", "passwd", "deploy", "register", "dpia", "notice", "review", "incident", "audit"]
 
 
 @pytest.fixture(scope="module")
