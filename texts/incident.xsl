@@ -41,6 +41,7 @@
   </div>
 
   <h2><t:fr>Ce que la trace établit</t:fr><t:en>What the trail shows</t:en></h2>
+  <xsl:if test="damaged = 'true'"><p class="alarm"><t:fr>Une partie de la trace n’a pas pu être lue&#160;: les nombres sont des minima.</t:fr><t:en>Part of the trail could not be read: the numbers are minima.</t:en></p></xsl:if>
   <p class="note"><t:fr>Enregistrements retenus&#160;: </t:fr><t:en>Records counted: </t:en>
     <xsl:for-each select="filters/item"><xsl:if test="position() &gt; 1"> ; </xsl:if><xsl:value-of select="concat(name, ' = ', value)"/></xsl:for-each>.
     <t:fr> Heures en UTC.</t:fr><t:en> Times are UTC.</t:en></p>

@@ -11,6 +11,7 @@
 </xsl:template>
 
 <xsl:template match="document" mode="body">
+  <xsl:if test="damaged = 'true'"><p class="alarm"><t:fr>Une partie de la trace n’a pas pu être lue&#160;: les nombres sont des minima.</t:fr><t:en>Part of the trail could not be read: the numbers are minima.</t:en></p></xsl:if>
   <p>
     <t:fr>Comptes&#160;: <xsl:value-of select="count(accounts/item)"/>, dont <xsl:value-of select="unused"/> sans aucun usage dans la période. </t:fr>
     <t:en>Accounts: <xsl:value-of select="count(accounts/item)"/>, of which <xsl:value-of select="unused"/> were not used in the period. </t:en>

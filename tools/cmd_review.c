@@ -146,8 +146,9 @@ static json_t *gone_of(const struct doc *doc, const struct review *review)
     return list;
 }
 
+/* *read: the trail was gone through to its end. */
 static int gather(const struct cli_command *command, const struct options *options,
-                  const char *directory, struct review *review)
+                  const char *directory, struct review *review, bool *read)
 {
     struct audit_teller teller;
     struct search_events events;
@@ -165,6 +166,7 @@ static int gather(const struct cli_command *command, const struct options *optio
         status = review_add(review, answer);
     code = audit_teller_end(&teller, command, search_count(search));
     search_close(search);
+    *read = status == CLOSED;
     return status == CLOSED ? code : cli_fail(command, CLI_CANNOT, "%s", status_name(status));
 }
 
@@ -198,10 +200,14 @@ static int run(const struct cli_command *command, struct options *options, const
     if (code == CLI_FINE && review_start(&review) != OK)
         code = cli_fail(command, CLI_CANNOT, "out of memory");
     if (code == CLI_FINE) {
-        int read = gather(command, options, directory, &review);
+        bool read = false;
+        int damage = gather(command, options, directory, &review, &read);
+        doc_set(&doc, "damaged", json_boolean(damage != CLI_FINE));
         fill(&doc, options, &review);
-        code = doc_end(command, &options->doc, &doc, "review", NULL);
-        code = read != CLI_FINE ? read : code;
+        /* A trail that cannot be read must not make everybody look unused. */
+        if (read)
+            code = doc_end(command, &options->doc, &doc, "review", NULL);
+        code = damage != CLI_FINE ? damage : code;
     }
     review_end(&review);
     doc_free(&doc);

@@ -292,7 +292,7 @@ def test_damage_is_told_and_3(tmp_path):
     lines[4] = b"rubbish"
     path.write_bytes(b"\n".join(lines))
     code, out, err = incident(practice, "--from", "2026", *SAID)
-    assert code == 3 and path.name + ":5:" in err and "</html>" in out
+    assert code == 3 and path.name + ":5:" in err and "n’a pas pu être lue" in out and "</html>" in out
 
 
 @pytest.mark.parametrize("args", [[], ["--user", "x", "--form", "poem"], ["--user", "x", "--form", "list"], ["--user", "x", "--format", "csv"], ["--user", "x", "--form", "list", "--format", "html"], ["--from", "x"]], ids=str)
@@ -304,5 +304,7 @@ def test_wrong_usage_is_2(practice, args):
 def test_no_record_is_1_and_no_trail_3(practice, tmp_path):
     code, out, err = incident(practice, "--user", "nobody", *SAID)
     assert code == 1 and "to be completed" not in err and "</html>" in out
-    done = subprocess.run([harness.binary(), "incident", "-c", practice.config, "--user", "x", tmp_path], stdout=subprocess.PIPE, stderr=subprocess.PIPE)
-    assert done.returncode == 3
+    assert "n’a pas pu être lue" not in out
+    for nothing in (tmp_path, tmp_path / "none"):
+        done = subprocess.run([harness.binary(), "incident", "-c", practice.config, "--user", "x", nothing], stdout=subprocess.PIPE, stderr=subprocess.PIPE)
+        assert done.returncode == 3 and done.stdout == b"" and done.stderr

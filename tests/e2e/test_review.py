@@ -86,6 +86,11 @@ def test_reading_is_on_record(practice):
     assert len(reads()) == before + 1 and reads()[-1]["detail"].startswith("review ")
 
 
+def test_a_trail_that_cannot_be_read_makes_nobody_look_unused(practice, tmp_path):
+    done = subprocess.run([harness.binary(), "review", "-c", practice.config, tmp_path / "none"], stdout=subprocess.PIPE, stderr=subprocess.PIPE)
+    assert done.returncode == 3 and done.stdout == b"" and done.stderr
+
+
 @pytest.mark.parametrize("args", [["--from", "x"], ["--format", "csv"]], ids=str)
 def test_wrong_usage_is_2(practice, args):
     code, out, _ = practice.run("review", *args, practice.trail)
