@@ -308,3 +308,19 @@ def test_no_record_is_1_and_no_trail_3(practice, tmp_path):
     for nothing in (tmp_path, tmp_path / "none"):
         done = subprocess.run([harness.binary(), "incident", "-c", practice.config, "--user", "x", nothing], stdout=subprocess.PIPE, stderr=subprocess.PIPE)
         assert done.returncode == 3 and done.stdout == b"" and done.stderr
+
+
+def test_a_timeline_that_is_cut_says_so_and_the_numbers_are_whole(tmp_path):
+    practice = documents.Practice(tmp_path)
+    practice.trail.mkdir()
+    chain = trails.Chain(practice.trail, 0)
+    chain.file(trails.stamp(0))
+    for n in range(20010):
+        chain.line(trails.stamp(n), "whole", session=1, person="nurse1", login="nurse1", role="nurse", mission="care", address="10.0.0.1", application="a%d" % n, statement="SELECT",
+                   decision="deny" if n == 20009 else "allow", relations=[], rows=1, bytes=1, microseconds=1, patients=[[n, n]])
+    chain.close()
+    found = report(practice, "--user", "nurse1")
+    assert (found["counts"]["statements"], found["counts"]["patients"], found["counts"]["refused"]) == (20009, 20009, 1)
+    assert len(found["timeline"]) == 20000 and found["timeline_cut"] == 10 and found["persons"][0]["statements"] == 20009
+    _, out, _ = incident(practice, "--user", "nurse1", *SAID)
+    assert out.count("<tr>") < 2100 and "20 000 lignes" in out and "18000 lignes de plus" in " ".join(documents.Reader(out).lines)
