@@ -41,6 +41,7 @@
   </div>
 
   <h2><t:fr>Ce que la trace établit</t:fr><t:en>What the trail shows</t:en></h2>
+  <xsl:if test="damaged = 'true'"><p class="alarm"><t:fr>Une partie de la trace n’a pas pu être lue&#160;: les nombres sont des minima.</t:fr><t:en>Part of the trail could not be read: the numbers are minima.</t:en></p></xsl:if>
   <p class="note"><t:fr>Enregistrements retenus&#160;: </t:fr><t:en>Records counted: </t:en>
     <xsl:for-each select="filters/item"><xsl:if test="position() &gt; 1"> ; </xsl:if><xsl:value-of select="concat(name, ' = ', value)"/></xsl:for-each>.
     <t:fr> Heures en UTC.</t:fr><t:en> Times are UTC.</t:en></p>
@@ -126,6 +127,7 @@
     </tbody>
   </table>
   <xsl:if test="timeline_left_out &gt; 0"><p class="alarm"><t:fr><xsl:value-of select="timeline_left_out"/> lignes de plus sont dans la forme JSON de ce document.</t:fr><t:en><xsl:value-of select="timeline_left_out"/> more lines are in this document’s JSON form.</t:en></p></xsl:if>
+  <xsl:if test="timeline_cut &gt; 0"><p class="alarm"><t:fr>La chronologie s’arrête à 20 000 lignes&#160;; <xsl:value-of select="timeline_cut"/> requêtes ou événements de plus sont comptés et n’y figurent pas. Resserrez la période.</t:fr><t:en>The timeline ends with 20,000 lines; <xsl:value-of select="timeline_cut"/> more statements or events are counted and not in it. Narrow the period down.</t:en></p></xsl:if>
   <p class="note"><t:fr>L’intégrité de la trace se vérifie par «&#160;pgvigil audit verify&#160;». La lettre aux personnes (article&#160;34) et la liste des patients se font par «&#160;--form letter&#160;» et «&#160;--form list&#160;». Cette violation est à consigner au registre interne des violations, notifiée ou non (article&#160;33.5).</t:fr><t:en>“pgvigil audit verify” tells whether the trail is whole. The letter to the persons (article 34) and the list of patients are made by “--form letter” and “--form list”. The breach is to be documented internally, whether or not it is notified (article 33.5).</t:en></p>
 </xsl:template>
 </xsl:stylesheet>

@@ -85,7 +85,7 @@
   <xsl:if test="organisation">, <xsl:value-of select="organisation"/></xsl:if>
   <xsl:if test="external = 'true'"><t:fr> (externe)</t:fr><t:en> (external)</t:en></xsl:if>
   <xsl:if test="email">, <xsl:apply-templates select="email" mode="value"/></xsl:if>
-  <xsl:if test="phone">, <xsl:value-of select="phone"/></xsl:if>
+  <xsl:if test="phone">, <xsl:value-of select="translate(phone, ' ', '&#160;')"/></xsl:if>
 </xsl:template>
 
 <xsl:template match="organisation" mode="table">
@@ -145,7 +145,7 @@
     <xsl:choose>
       <xsl:when test="email/@missing"><xsl:apply-templates select="email" mode="value"/></xsl:when>
       <xsl:otherwise>
-        <xsl:value-of select="email"/><xsl:if test="email and phone">, </xsl:if><xsl:value-of select="phone"/><xsl:if test="(email or phone) and address">, </xsl:if><xsl:value-of select="address"/>.
+        <xsl:value-of select="email"/><xsl:if test="email and phone">, </xsl:if><xsl:value-of select="translate(phone, ' ', '&#160;')"/><xsl:if test="(email or phone) and address">, </xsl:if><xsl:value-of select="address"/>.
       </xsl:otherwise>
     </xsl:choose>
   </xsl:for-each>
@@ -217,6 +217,36 @@
   <xsl:if test="$patients and $staff">, </xsl:if>
   <xsl:if test="$staff"><t:fr>professionnels de la structure</t:fr><t:en>the organisation’s professionals</t:en></xsl:if>
   <xsl:if test="not($patients or $staff)"><t:fr>aucune personne</t:fr><t:en>nobody</t:en></xsl:if>
+</xsl:template>
+
+<xsl:template name="rights">
+  <p><t:fr>Vous pouvez&#160;:</t:fr><t:en>You have the right:</t:en></p>
+  <ul>
+    <li><t:fr>accéder à votre dossier et en obtenir une copie</t:fr><t:en>to see your file and have a copy of it</t:en></li>
+    <li><t:fr>savoir qui l’a consulté</t:fr><t:en>to know who has looked at it</t:en></li>
+    <li><t:fr>faire corriger ce qui est inexact</t:fr><t:en>to have what is wrong corrected</t:en></li>
+    <li><t:fr>faire effacer ce que la loi n’oblige pas à conserver</t:fr><t:en>to have erased what the law does not oblige us to keep</t:en></li>
+    <li><t:fr>demander la limitation du traitement</t:fr><t:en>to have the processing restricted</t:en></li>
+    <xsl:if test="/document/rights/objection = 'true'"><li><t:fr>vous opposer au traitement, pour des raisons tenant à votre situation</t:fr><t:en>to object to the processing, on grounds of your situation</t:en></li></xsl:if>
+    <xsl:if test="/document/rights/portability = 'true'"><li><t:fr>recevoir vos données dans un format réutilisable</t:fr><t:en>to receive your data in a form that can be used again</t:en></li></xsl:if>
+    <xsl:if test="/document/rights/withdrawal = 'true'"><li><t:fr>retirer à tout moment un consentement que vous avez donné</t:fr><t:en>to withdraw at any time a consent that you have given</t:en></li></xsl:if>
+  </ul>
+</xsl:template>
+
+<xsl:template name="complaint">
+  <t:fr>Vous pouvez adresser une réclamation à la CNIL, 3&#160;place de Fontenoy, TSA&#160;80715, 75334&#160;Paris Cedex&#160;07, <a href="https://www.cnil.fr/fr/plaintes">www.cnil.fr</a>.</t:fr>
+  <t:en>You can complain to the CNIL, 3 place de Fontenoy, TSA 80715, 75334 Paris Cedex 07, <a href="https://www.cnil.fr/fr/plaintes">www.cnil.fr</a>.</t:en>
+</xsl:template>
+
+<xsl:template name="hosting-line">
+  <xsl:for-each select="/document/hosting">
+    <t:fr>Hébergement&#160;: </t:fr><t:en>Hosted by </t:en><xsl:apply-templates select="host" mode="value"/>
+    <t:fr> (certifié hébergeur de données de santé, n°&#160;</t:fr><t:en> (certified host of health data, no. </t:en><span class="whole"><xsl:apply-templates select="certificate" mode="value"/></span>)<xsl:choose>
+      <xsl:when test="in_eea = 'true'"><t:fr>, sans transfert hors de l’Espace économique européen.</t:fr><t:en>, without a transfer outside the European Economic Area.</t:en></xsl:when>
+      <xsl:when test="in_eea = 'false'"><t:fr>, hors de l’Espace économique européen (<xsl:value-of select="country"/>)&#160;: <xsl:value-of select="outside_eea_reason"/>.</t:fr><t:en>, outside the European Economic Area (<xsl:value-of select="country"/>): <xsl:value-of select="outside_eea_reason"/>.</t:en></xsl:when>
+      <xsl:otherwise>, <xsl:apply-templates select="country" mode="value"/>.</xsl:otherwise>
+    </xsl:choose>
+  </xsl:for-each>
 </xsl:template>
 
 <!-- ==== measures ==== -->
@@ -299,19 +329,22 @@ td.number, th.number { text-align: right; font-variant-numeric: tabular-nums; wh
 .missing .key { font-weight: normal; font-size: 85%; }
 .alarm { color: #9b1c1c; font-weight: bold; }
 ul.alarm li { font-weight: normal; }
+.whole { white-space: nowrap; }
 .note { color: #444; font-size: 9pt; }
 .box { border: 1pt solid #1b4a6b; border-radius: 1.5mm; padding: 3mm 4mm; margin: 0 0 4mm; break-inside: avoid; }
 .box h2:first-child { margin-top: 0; }
 .break { break-before: page; }
 footer { border-top: .5pt solid #9aa7b0; margin-top: 7mm; padding-top: 2mm; font-size: 8.3pt; color: #333; break-inside: avoid; }
 .sign td { height: 16mm; }
+.sign th:nth-child(3) { width: 18%; } .sign th:nth-child(4) { width: 30%; }
+body.review table { font-size: 8.6pt; } body.review td, body.review th { overflow-wrap: break-word; }
 @media print { body { padding: 0; max-width: none; } a { color: inherit; } }
-body.poster { font-size: 11.5pt; }
-body.poster h1 { font-size: 27pt; text-align: center; margin: 2mm 0 4mm; }
+body.poster { font-size: 10.8pt; line-height: 1.38; }
+body.poster h1 { font-size: 22pt; text-align: center; margin: 1mm 0 3mm; }
 body.poster header .from { text-align: center; font-size: 14pt; }
-body.poster h2 { font-size: 13.5pt; margin: 3.2mm 0 1mm; }
+body.poster h2 { font-size: 13pt; margin: 0 0 1mm; }
 body.poster .columns { columns: 2; column-gap: 8mm; }
-body.poster .columns section { break-inside: avoid; }
+body.poster .columns section { break-inside: avoid; margin-bottom: 4mm; }
 body.poster footer { margin-top: 3mm; }
 </style>
 </xsl:template>

@@ -14,6 +14,7 @@
 #include "tools/cli.h"
 
 #include <pgvigil/arena.h>
+#include <pgvigil/config.h>
 #include <pgvigil/map.h>
 #include <pgvigil/status.h>
 #include <stdio.h>
@@ -59,6 +60,7 @@ struct tally_kind {
     size_t column_count;
     bool by_count; /* the largest first number first; else the earliest */
     bool needs_patient, needs_user, needs_policy;
+    bool needs_staff;      /* of the host's: organisation.hosting.staff */
     const char *either[3]; /* see query.h */
     enum status (*add)(struct tally *tally, const json_t *answer);
     enum status (*finish)(struct tally *tally); /* or NULL */
@@ -79,6 +81,7 @@ struct tally {
     char first[28], last[28]; /* of all records */
     const struct policy *policy;
     const struct catalog *catalog;
+    const struct config *config; /* with needs_staff */
 };
 
 NODISCARD enum status tally_start(struct tally *tally);

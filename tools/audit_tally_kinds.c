@@ -115,6 +115,63 @@ static enum status add_user(struct tally *tally, const json_t *answer)
     return status == OK ? tally_relations(tally, group, 0, answer) : status;
 }
 
+/* ---- host-staff ---- */
+
+static const struct tally_column staff_columns[] = {
+    {"day", {"Day", "Jour"}, TALLY_CELL, 0},
+    {"person", {"Person", "Personne"}, TALLY_CELL, 1},
+    {"login", {"Login", "Connexion"}, TALLY_CELL, 2},
+    {"role", {"Role", "Fonction"}, TALLY_CELL, 3},
+    {"mission", {"Mission", "Mission"}, TALLY_CELL, 4},
+    {"statements", {"Statements", "Requêtes"}, TALLY_NUMBER, 0},
+    {"rows", {"Rows", "Lignes"}, TALLY_NUMBER, 1},
+    {"refused", {"Refused", "Refusées"}, TALLY_NUMBER, 2},
+    {"uncertain", {"Outcome unknown", "Issue inconnue"}, TALLY_NUMBER, 3},
+    {"first", {"First (UTC)", "Première (UTC)"}, TALLY_FIRST, 0},
+    {"last", {"Last (UTC)", "Dernière (UTC)"}, TALLY_LAST, 0},
+    {"reason", {"Reason given", "Motif donné"}, TALLY_CELL, 5},
+    {"kinds", {"Kinds", "Genres"}, TALLY_SET, 1},
+    {"tables", {"Tables", "Tables"}, TALLY_SET, 0},
+};
+
+static bool is_staff(const struct config_hosting *hosting, const char *name)
+{
+    for (size_t i = 0; name && i < hosting->staff_count; i++) {
+        if (strcmp(hosting->staff[i], name) == 0)
+            return true;
+    }
+    return false;
+}
+
+static enum status add_staff(struct tally *tally, const json_t *answer)
+{
+    const struct config_hosting *hosting = &tally->config->organisation.hosting;
+    const char *person = tally_text(answer, "person");
+    const char *login = tally_text(answer, "login");
+    char day[11];
+    if (!is(answer, "type", "statement") ||
+        (!is_staff(hosting, person) && !is_staff(hosting, login)))
+        return OK;
+    const char *cells[TALLY_CELLS] = {day_of(answer, day),
+                                      person,
+                                      login,
+                                      tally_text(answer, "role"),
+                                      tally_text(answer, "mission"),
+                                      tally_text(answer, "reason")};
+    struct tally_group *group = tally_group(tally, cells);
+    if (!group)
+        return ERR_LIMIT;
+    tally_time(group, tally_text(answer, "time"));
+    tally_time(group, tally_text(answer, "ended"));
+    group->numbers[0]++;
+    group->numbers[1] += (uint64_t)json_integer_value(json_object_get(answer, "rows"));
+    group->numbers[2] += is(answer, "outcome", "refused");
+    group->numbers[3] += is_uncertain(answer);
+    const char *kind = tally_text(answer, "statement");
+    enum status status = kind ? tally_name(tally, group, 1, kind) : OK;
+    return status == OK ? tally_relations(tally, group, 0, answer) : status;
+}
+
 /* ---- break-glass ---- */
 
 static const struct tally_column glass_columns[] = {
@@ -273,6 +330,17 @@ static const struct tally_kind kinds[] = {
      .column_count = COUNT(user_columns),
      .needs_user = true,
      .add = add_user},
+    {.name = "host-staff",
+     .about = "what the host's people did: organisation.hosting.staff of -c",
+     .title = {"What the host's people did", "Ce qu'ont fait les personnels de l'hébergeur"},
+     .note = {"Only what went through pgvigil is on record: who reaches the database's machine or "
+              "files by itself is not.",
+              "Seul ce qui passe par pgvigil est tracé : un accès direct à la machine ou aux "
+              "fichiers de la base ne l'est pas."},
+     .columns = staff_columns,
+     .column_count = COUNT(staff_columns),
+     .needs_staff = true,
+     .add = add_staff},
     {.name = "break-glass",
      .about = "each broken glass: for whom, why, what was read, how it ended",
      .title = {"Broken glasses", "Bris de glace"},

@@ -89,5 +89,8 @@ int cmd_subject(int argc, char **argv);
 int cmd_register(int argc, char **argv);
 int cmd_incident(int argc, char **argv);
 int cmd_scan(int argc, char **argv);
+int cmd_notice(int argc, char **argv);
+int cmd_dpia(int argc, char **argv);
+int cmd_review(int argc, char **argv);
 
 #endif

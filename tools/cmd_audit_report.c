@@ -20,6 +20,7 @@ static const char about[] =
     "\n"
     "  patient        who saw a patient, when, as what, which tables, how often: --patient\n"
     "  user           what a person did, day by day: --user\n"
+    "  host-staff     what the host's people did: organisation.hosting.staff of -c\n"
     "  break-glass    each broken glass: for whom, why, what was read in it, how it ended\n"
     "  refusals       what was refused, to whom, how often\n"
     "  unused-grants  what the policy of -c lets a role read in a mission, and nobody read: what\n"
@@ -104,6 +105,23 @@ static int load_policy(const struct cli_command *command, const struct options *
     return options->catalog_file ? load_catalog(command, options->catalog_file, catalog) : CLI_FINE;
 }
 
+/* The configuration, where the report is about people whom it names. The caller frees it. */
+static int load_staff(const struct cli_command *command, const struct options *options,
+                      struct config **config)
+{
+    const char *file =
+        options->reader.config_file ? options->reader.config_file : CLI_DEFAULT_CONFIG;
+    int code = cli_load_config(file, config, stderr);
+    if (code != CLI_FINE)
+        return CLI_CANNOT;
+    if ((*config)->organisation.hosting.staff_count > 0)
+        return CLI_FINE;
+    return cli_fail(command, CLI_CANNOT,
+                    "%s names nobody of the host's: list the policy's users who are, in "
+                    "organisation.hosting.staff",
+                    file);
+}
+
 static int run(const struct cli_command *command, const struct options *options,
                struct tally *tally, const char *directory, enum audit_format format)
 {
@@ -139,10 +157,11 @@ static int choose(const struct cli_command *command, const struct options *optio
             tally->kind = tally_kind_at(i);
     }
     if (!tally->kind)
-        return cli_fail(command, CLI_USAGE,
-                        "there is no report '%s': patient, user, break-glass, refusals, "
-                        "unused-grants",
-                        word);
+        return cli_fail(
+            command, CLI_USAGE,
+            "there is no report '%s': patient, user, host-staff, break-glass, refusals, "
+            "unused-grants",
+            word);
     if (tally->kind->needs_patient && !options->query.patient)
         return cli_fail(command, CLI_USAGE, "report %s wants --patient", word);
     if (tally->kind->needs_user && !options->query.text[QUERY_USER])
@@ -161,6 +180,7 @@ static int start(const struct cli_command *command, struct options *options, cha
     struct tally tally = {.query = &options->query};
     struct policy *policy = NULL;
     struct catalog *catalog = NULL;
+    struct config *config = NULL;
     enum audit_format format = AUDIT_TEXT;
     int code = choose(command, options, operands[0], &tally, &format);
     if (code != CLI_FINE || !tally.kind)
@@ -173,14 +193,18 @@ static int start(const struct cli_command *command, struct options *options, cha
                         why ? why : status_name(status));
     if (code == CLI_FINE && tally.kind->needs_policy)
         code = load_policy(command, options, &policy, &catalog);
+    if (code == CLI_FINE && tally.kind->needs_staff)
+        code = load_staff(command, options, &config);
     tally.policy = policy;
     tally.catalog = catalog;
+    tally.config = config;
     if (code == CLI_FINE)
         code = run(command, options, &tally, operands[1], format);
     tally_end(&tally);
     query_free(&options->query);
     catalog_unref(catalog);
     policy_unref(policy);
+    config_free(config);
     return code;
 }
 

@@ -116,8 +116,10 @@ static void put_filters(const struct doc *doc, const struct query *query)
     doc_set(doc, "filters", filters);
 }
 
+/* *read: the trail was gone through to its end, so that there is something to tell; the code says
+ * whether parts of it could not be read. */
 static int gather(const struct cli_command *command, const struct options *options,
-                  const char *directory, struct incident *incident)
+                  const char *directory, struct incident *incident, bool *read)
 {
     struct audit_teller teller;
     struct search_events events;
@@ -140,6 +142,7 @@ static int gather(const struct cli_command *command, const struct options *optio
                         "the tables would be too large: narrow it down (--from, --to, --user...)");
     if (status != CLOSED)
         return cli_fail(command, CLI_CANNOT, "%s", status_name(status));
+    *read = true;
     if (incident->left_out > 0)
         return cli_fail(command, CLI_CANNOT,
                         "a statement names more patients than fit in memory: the number is too "
@@ -174,7 +177,7 @@ static int write_document(const struct cli_command *command, const struct option
 static int run(const struct cli_command *command, struct options *options, const char *directory)
 {
     struct doc doc = {.name = NULL};
-    struct incident incident;
+    struct incident incident = {.policy = NULL};
     enum form form = FORM_REPORT;
     time_t aware = 0;
     const char *why = NULL;
@@ -197,15 +200,18 @@ static int run(const struct cli_command *command, struct options *options, const
     if (code == CLI_FINE && incident_start(&incident, doc.policy) != OK)
         code = cli_fail(command, CLI_CANNOT, "out of memory");
     else if (code == CLI_FINE) {
-        int read = gather(command, options, directory, &incident);
-        /* Damage is told by stderr and the exit status; what could be read is told all the same. */
-        code = write_document(command, options, &doc, &incident, form, aware);
+        bool read = false;
+        int damage = gather(command, options, directory, &incident, &read);
+        /* A trail that cannot be read must not look like one that holds nothing; of a damaged one
+         * is told what could be read, and that it is not all. */
+        doc_set(&doc, "damaged", json_boolean(damage != CLI_FINE));
+        if (read)
+            code = write_document(command, options, &doc, &incident, form, aware);
         if (code == CLI_FINE && incident.answers == 0)
             code = CLI_FINDINGS;
-        code = read != CLI_FINE ? read : code;
+        code = damage != CLI_FINE ? damage : code;
     }
-    if (doc.data)
-        incident_end(&incident);
+    incident_end(&incident);
     doc_free(&doc);
     return code;
 }

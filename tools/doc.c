@@ -80,6 +80,7 @@ int doc_begin(const struct cli_command *command, const struct doc_options *optio
 void doc_free(struct doc *doc)
 {
     json_decref(doc->data);
+    json_decref(doc->printed);
     policy_unref(doc->policy);
     config_free(doc->config);
 }
@@ -107,8 +108,10 @@ static enum status print(const struct doc *doc, const char *sheet,
     case DOC_HTML:
         return doc_render(sheet, doc->french, doc->data, out);
     case DOC_JSON:
-        return json_dumpf(doc->data, out, JSON_INDENT(1)) == 0 && fputc('\n', out) != EOF ? OK
-                                                                                          : ERR_IO;
+        return json_dumpf(doc->printed ? doc->printed : doc->data, out, JSON_INDENT(1)) == 0 &&
+                       fputc('\n', out) != EOF
+                   ? OK
+                   : ERR_IO;
     case DOC_CSV:
         csv(doc, out);
         return OK;

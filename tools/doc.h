@@ -46,7 +46,8 @@ struct doc {
     struct config *config;
     struct policy *policy;
     json_t *data;
-    void *context; /* for what writes its CSV */
+    json_t *printed; /* what JSON is, where that is not `data` */
+    void *context;   /* for what writes its CSV */
 };
 
 /* Reads options, configuration and policy, and begins the data. `csv`: the document has that form.

@@ -267,32 +267,80 @@ static enum status write_page(xmlDocPtr page, xsltStylesheetPtr sheet, FILE *out
     return done ? OK : ERR_IO;
 }
 
-enum status doc_render(const char *sheet_name, bool french, const json_t *data, FILE *out)
+/* A sheet at work on data. */
+struct rendering {
+    xsltStylesheetPtr sheet;
+    xsltSecurityPrefsPtr prefs;
+    xsltTransformContextPtr context;
+    xmlDocPtr tree;
+    xmlDocPtr page;
+};
+
+static enum status render(struct rendering *work, const char *sheet, bool french,
+                          const json_t *data)
 {
-    enum status status = ERR_INTERNAL;
-    xmlDocPtr page = NULL;
-    xsltTransformContextPtr context = NULL;
-    xsltSecurityPrefsPtr prefs = xsltNewSecurityPrefs();
+    *work = (struct rendering){.prefs = xsltNewSecurityPrefs()};
     xsltSetLoaderFunc(load_nothing);
-    xsltStylesheetPtr sheet = compile(sheet_name, french);
-    xmlDocPtr tree = tree_of(data);
-    if (!sheet)
-        goto done;
-    status = ERR_MEMORY;
-    context = tree ? xsltNewTransformContext(sheet, tree) : NULL;
-    if (!context || !forbid_all(prefs, context))
-        goto done;
-    page = xsltApplyStylesheetUser(sheet, tree, NULL, NULL, NULL, context);
-    if (!page || context->state != XSLT_STATE_OK)
-        status = ERR_INTERNAL;
-    else
-        status = write_page(page, sheet, out);
-done:
-    xsltFreeTransformContext(context);
-    xmlFreeDoc(page);
-    xmlFreeDoc(tree);
-    xsltFreeStylesheet(sheet);
-    xsltFreeSecurityPrefs(prefs);
+    work->sheet = compile(sheet, french);
+    work->tree = tree_of(data);
+    if (!work->sheet)
+        return ERR_INTERNAL;
+    work->context = work->tree ? xsltNewTransformContext(work->sheet, work->tree) : NULL;
+    if (!work->context || !forbid_all(work->prefs, work->context))
+        return ERR_MEMORY;
+    work->page = xsltApplyStylesheetUser(work->sheet, work->tree, NULL, NULL, NULL, work->context);
+    return work->page && work->context->state == XSLT_STATE_OK ? OK : ERR_INTERNAL;
+}
+
+static void render_end(struct rendering *work)
+{
+    xsltFreeTransformContext(work->context);
+    xmlFreeDoc(work->page);
+    xmlFreeDoc(work->tree);
+    xsltFreeStylesheet(work->sheet);
+    xsltFreeSecurityPrefs(work->prefs);
     xsltCleanupGlobals();
+}
+
+enum status doc_render(const char *sheet, bool french, const json_t *data, FILE *out)
+{
+    struct rendering work;
+    enum status status = render(&work, sheet, french, data);
+    if (status == OK)
+        status = write_page(work.page, work.sheet, out);
+    render_end(&work);
+    return status;
+}
+
+static json_t *part_of(xmlDocPtr page, xmlNodePtr node)
+{
+    xmlBufferPtr html = xmlBufferCreate();
+    xmlChar *id = xmlGetNoNsProp(node, xml("id"));
+    xmlChar *title = xmlGetNoNsProp(node, xml("title"));
+    bool fine = html != NULL;
+    for (xmlNodePtr child = node->children; fine && child; child = child->next)
+        fine = xmlNodeDump(html, page, child, 0, 0) >= 0;
+    json_t *part = NULL;
+    if (fine)
+        part = json_pack("{s:s, s:s*, s:s}", "id", id ? (const char *)id : "", "title",
+                         (const char *)title, "html", (const char *)xmlBufferContent(html));
+    xmlFree(id);
+    xmlFree(title);
+    xmlBufferFree(html);
+    return part;
+}
+
+enum status doc_render_parts(const char *sheet, bool french, const json_t *data, json_t **parts)
+{
+    struct rendering work;
+    enum status status = render(&work, sheet, french, data);
+    xmlNodePtr root = status == OK ? xmlDocGetRootElement(work.page) : NULL;
+    *parts = json_array();
+    for (xmlNodePtr node = root ? root->children : NULL; node && status == OK; node = node->next) {
+        if (node->type == XML_ELEMENT_NODE &&
+            json_array_append_new(*parts, part_of(work.page, node)) != 0)
+            status = ERR_MEMORY;
+    }
+    render_end(&work);
     return status;
 }

@@ -29,6 +29,11 @@ size_t doc_missing_each(const json_t *data, void (*tell)(const char *key, void *
  * ERR_IO. */
 NODISCARD enum status doc_render(const char *sheet, bool french, const json_t *data, FILE *out);
 
+/* The same for a sheet that makes pieces of HTML, <part id=""> each: [{ "id", "title", "html" }].
+ * The caller owns *parts. */
+NODISCARD enum status doc_render_parts(const char *sheet, bool french, const json_t *data,
+                                       json_t **parts);
+
 /* A file of texts/ as it is in the program, or NULL. */
 const char *doc_texts_find(const char *name, size_t *len);
 

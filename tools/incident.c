@@ -12,6 +12,8 @@
 
 #define ARENA_BYTES ((size_t)256 << 20)
 #define SEPARATOR   '\x1f'
+/* What happens after so many lines is counted, and told not to be in it. */
+#define TIMELINE_LINES 20000U
 
 static void all_groups(struct incident *incident, struct incident_groups *out[5])
 {
@@ -30,6 +32,7 @@ enum status incident_start(struct incident *incident, const struct policy *polic
     all_groups(incident, groups);
     for (size_t i = 0; i < 5; i++) {
         groups[i]->map = map_new();
+        groups[i]->most = groups[i] == &incident->timeline ? TIMELINE_LINES : SIZE_MAX;
         fine = fine && groups[i]->map;
     }
     return fine ? OK : ERR_MEMORY;
@@ -60,7 +63,7 @@ static struct incident_group *group_of(struct incident *incident, struct inciden
     }
     struct incident_group *group =
         key.failed ? NULL : map_get(groups->map, buf_head(&key), buf_len(&key));
-    if (group || key.failed)
+    if (group || key.failed || groups->count >= groups->most)
         goto done;
     struct incident_group **list = arena_grow(incident->arena, groups->list, groups->count,
                                               &groups->cap, sizeof(struct incident_group *));
@@ -223,17 +226,21 @@ static enum status count_who(struct incident *incident, const json_t *answer, co
     };
     struct incident_group *line = group_of(incident, &incident->timeline, cells, INCIDENT_CELLS);
     struct incident_group *person = group_of(incident, &incident->persons, cells + 1, 2);
-    if (!line || !person)
+    bool full = !line && incident->timeline.count >= TIMELINE_LINES;
+    if (!person || (!line && !full))
         return ERR_LIMIT;
     bool refused = is(answer, "outcome", "refused");
-    if (event || refused) {
+    incident->timeline_cut += full;
+    if (event || refused)
+        person->refused += refused;
+    if (line && (event || refused)) {
         line->refused += refused;
         line->statements += event != NULL;
-        person->refused += refused;
         widen(line->first, line->last, time);
-        return OK;
     }
-    enum status status = count_in(incident, line, answer);
+    if (event || refused)
+        return OK;
+    enum status status = line ? count_in(incident, line, answer) : OK;
     return status == OK ? count_in(incident, person, answer) : status;
 }
 

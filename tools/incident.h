@@ -57,6 +57,7 @@ struct incident_groups {
     struct incident_group **list;
     size_t count;
     size_t cap;
+    size_t most; /* no more are made */
 };
 
 struct incident {
@@ -70,6 +71,7 @@ struct incident {
                                           glass, event */
     struct subject_set patients;
     uint64_t answers, statements, rows, refused, writes, inexact, uncertain, unnamed, left_out;
+    uint64_t timeline_cut;    /* answers that have no line in the timeline */
     char first[28], last[28]; /* of what was not refused */
 };
 

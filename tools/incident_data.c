@@ -183,6 +183,7 @@ void incident_fill_report(const struct doc *doc, struct incident *incident,
     doc_set(doc, "timeline", timeline_of(doc, incident));
     doc_set(doc, "timeline_left_out",
             json_integer(cut ? (json_int_t)(incident->timeline.count - TIMELINE_MOST) : 0));
+    doc_set(doc, "timeline_cut", json_integer((json_int_t)incident->timeline_cut));
     doc_set(doc, "security", doc_measures(doc));
     if (doc->format != DOC_HTML)
         doc_set(doc, "patients", subject_set_list(&incident->patients));

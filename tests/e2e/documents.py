@@ -97,4 +97,4 @@ def print_pdf(page, folder):
     about = harness.run(["pdfinfo", target])
     pages = int(re.search(r"Pages:\s+(\d+)", about).group(1))
     width, height = map(float, re.search(r"Page size:\s+([\d.]+) x ([\d.]+)", about).groups())
-    return pages, width, height, harness.run(["pdftotext", "-layout", "-enc", "UTF-8", target, "-"])
+    return pages, width, height, harness.run(["pdftotext", "-enc", "UTF-8", target, "-"])

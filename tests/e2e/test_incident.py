@@ -292,7 +292,7 @@ def test_damage_is_told_and_3(tmp_path):
     lines[4] = b"rubbish"
     path.write_bytes(b"\n".join(lines))
     code, out, err = incident(practice, "--from", "2026", *SAID)
-    assert code == 3 and path.name + ":5:" in err and "</html>" in out
+    assert code == 3 and path.name + ":5:" in err and "n’a pas pu être lue" in out and "</html>" in out
 
 
 @pytest.mark.parametrize("args", [[], ["--user", "x", "--form", "poem"], ["--user", "x", "--form", "list"], ["--user", "x", "--format", "csv"], ["--user", "x", "--form", "list", "--format", "html"], ["--from", "x"]], ids=str)
@@ -304,5 +304,23 @@ def test_wrong_usage_is_2(practice, args):
 def test_no_record_is_1_and_no_trail_3(practice, tmp_path):
     code, out, err = incident(practice, "--user", "nobody", *SAID)
     assert code == 1 and "to be completed" not in err and "</html>" in out
-    done = subprocess.run([harness.binary(), "incident", "-c", practice.config, "--user", "x", tmp_path], stdout=subprocess.PIPE, stderr=subprocess.PIPE)
-    assert done.returncode == 3
+    assert "n’a pas pu être lue" not in out
+    for nothing in (tmp_path, tmp_path / "none"):
+        done = subprocess.run([harness.binary(), "incident", "-c", practice.config, "--user", "x", nothing], stdout=subprocess.PIPE, stderr=subprocess.PIPE)
+        assert done.returncode == 3 and done.stdout == b"" and done.stderr
+
+
+def test_a_timeline_that_is_cut_says_so_and_the_numbers_are_whole(tmp_path):
+    practice = documents.Practice(tmp_path)
+    practice.trail.mkdir()
+    chain = trails.Chain(practice.trail, 0)
+    chain.file(trails.stamp(0))
+    for n in range(20010):
+        chain.line(trails.stamp(n), "whole", session=1, person="nurse1", login="nurse1", role="nurse", mission="care", address="10.0.0.1", application="a%d" % n, statement="SELECT",
+                   decision="deny" if n == 20009 else "allow", relations=[], rows=1, bytes=1, microseconds=1, patients=[[n, n]])
+    chain.close()
+    found = report(practice, "--user", "nurse1")
+    assert (found["counts"]["statements"], found["counts"]["patients"], found["counts"]["refused"]) == (20009, 20009, 1)
+    assert len(found["timeline"]) == 20000 and found["timeline_cut"] == 10 and found["persons"][0]["statements"] == 20009
+    _, out, _ = incident(practice, "--user", "nurse1", *SAID)
+    assert out.count("<tr>") < 2100 and "20 000 lignes" in out and "18000 lignes de plus" in " ".join(documents.Reader(out).lines)
