@@ -139,6 +139,15 @@
   </table>
 </xsl:template>
 
+<!-- How long records are kept, as the policy has it. -->
+<xsl:template match="retention[not(@missing)]" mode="value">
+  <t:fr>dossiers actifs <xsl:value-of select="active_years"/> ans après la dernière consultation, puis archivés <xsl:value-of select="archive_years"/> ans, puis détruits</t:fr>
+  <t:en>records are active for <xsl:value-of select="active_years"/> years after the last consultation, then archived for <xsl:value-of select="archive_years"/> years, then destroyed</t:en>
+  <xsl:if test="minor_years"><t:fr>&#8239;; pour les mineurs, au moins jusqu’au <xsl:value-of select="minor_years"/><sup>e</sup> anniversaire</t:fr><t:en>; those of minors at least until the age of <xsl:value-of select="minor_years"/></t:en></xsl:if>
+  <xsl:if test="death_years"><t:fr>&#8239;; en cas de décès moins de <xsl:value-of select="death_years"/> ans après la dernière consultation, <xsl:value-of select="death_years"/> ans après le décès</t:fr><t:en>; after a death less than <xsl:value-of select="death_years"/> years after the last consultation, for <xsl:value-of select="death_years"/> years</t:en></xsl:if>
+  <xsl:if test="holds = 'true'"><t:fr>&#8239;; une procédure en cours suspend ces délais</t:fr><t:en>; legal proceedings suspend these periods</t:en></xsl:if>
+</xsl:template>
+
 <xsl:template name="contact">
   <xsl:for-each select="/document/organisation/contact">
     <t:fr>Pour toute question&#160;: </t:fr><t:en>For any question: </t:en>

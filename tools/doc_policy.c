@@ -203,8 +203,18 @@ static json_t *recipient_of(const struct doc *doc, uint32_t role, uint32_t missi
 /* The records' retention: a policy that says how long they are kept says it here. */
 json_t *doc_retention(const struct doc *doc)
 {
-    (void)doc;
-    return doc_missing("policy: retention");
+    const struct policy_retention *rule = doc->policy->retention;
+    if (!rule)
+        return doc_missing("policy: retention");
+    json_t *data =
+        json_pack("{s:i, s:i, s:i, s:b}", "active_years", (int)rule->active_years, "archive_years",
+                  (int)rule->archive_years, "whole_years",
+                  (int)(rule->active_years + rule->archive_years), "holds", rule->hold != NULL);
+    if (rule->birth)
+        (void)json_object_set_new(data, "minor_years", json_integer(rule->minor_years));
+    if (rule->death)
+        (void)json_object_set_new(data, "death_years", json_integer(rule->death_years));
+    return data;
 }
 
 static json_t *limits_of(const struct policy_mission *mission)

@@ -193,6 +193,17 @@ def test_an_edit_of_the_policy_changes_the_sentences_that_it_should(changed, lan
     assert len(lines(("register",))) == len(before["register",])
     assert come and all("6.1.f" in line for line in come)
     changed.edit('legal_basis = "6.1.f"', 'legal_basis = "6.1.c"')
+    # How long records are kept: said nowhere, then by the policy, and each number of it in its place.
+    rule = changed.policy / "95-retention.cfg"
+    said = 'retention = { table = "public.patients"; last = "patients.created_at::date"; birth = "patients.birth_date"; active_years = %d; };\n'
+    rule.write_text(said % 5, encoding="utf-8")
+    five = lines(("register",))
+    gone, come = difference(before["register",], five)
+    assert gone and all("À COMPLÉTER" in line or "TO BE COMPLETED" in line for line in gone) and all("5" in line and "15" in line and "28" in line for line in come)
+    rule.write_text(said % 7, encoding="utf-8")
+    gone, come = difference(five, lines(("register",)))
+    assert come and [line.replace(" 5 ", " 7 ", 1) for line in gone] == come
+    rule.unlink()
 
 
 def test_rights_follow_the_legal_bases(changed):
