@@ -130,11 +130,11 @@ static void check_hide(struct loader *loader, const struct raw_right *raw,
                     "then, or register = true, for pgvigil to keep who has it: one of them",
                     right->name);
     if (right->registered && right->name != NULL)
-        right->hide =
-            arena_printf(loader->arena,
-                         "EXISTS (SELECT 1 FROM " POLICY_REGISTER_SCHEMA ".active a WHERE "
-                         "a.name = '%s' AND a.subject = (:subject)::text)",
-                         right->name);
+        right->hide = arena_printf(loader->arena,
+                                   "EXISTS (SELECT 1 FROM " POLICY_REGISTER_SCHEMA
+                                   ".active AS \"pgvigil active\" WHERE \"pgvigil active\".name "
+                                   "= '%s' AND \"pgvigil active\".subject = (:subject)::text)",
+                                   right->name);
     if (right->hide == NULL)
         return;
     if (expression_check(loader->policy, right->hide, EXPRESSION_FILTER, loader->arena, &subject,

@@ -192,3 +192,22 @@ enum status guard_subject(const struct policy *policy, const struct catalog *cat
                                                .arena = arena};
     return guard_expr_subject(&context, sql, why);
 }
+
+bool guard_people_unique(const struct policy *policy, const struct catalog *catalog)
+{
+    const struct policy_table *people = policy->retention->people;
+    const struct catalog_relation *relation = catalog_find(catalog, people->schema, people->name);
+    const struct catalog_column *column =
+        relation == NULL ? NULL : catalog_column(relation, people->subject_column);
+    if (column == NULL)
+        return false;
+    if (relation->primary_key_count == 1 && relation->primary_key[0] == column->attnum)
+        return true;
+    for (size_t i = 0; i < relation->constraint_count; i++) {
+        const struct catalog_constraint *constraint = &relation->constraints[i];
+        if (constraint->kind != CONSTRAINT_EXCLUSION && constraint->column_count == 1 &&
+            constraint->columns[0] == column->attnum)
+            return true;
+    }
+    return false;
+}

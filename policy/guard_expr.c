@@ -54,6 +54,14 @@ static const char *name_given(const ProtobufCMessage *message)
         return ((const PgQuery__Alias *)message)->aliasname;
     if (guard_tree_is(message, &pg_query__common_table_expr__descriptor))
         return ((const PgQuery__CommonTableExpr *)message)->ctename;
+    if (guard_tree_is(message, &pg_query__func_call__descriptor)) {
+        /* In a FROM its own name is what its rows are called. */
+        const PgQuery__FuncCall *call = (const PgQuery__FuncCall *)message;
+        const PgQuery__Node *last =
+            call->n_funcname == 0 ? NULL : call->funcname[call->n_funcname - 1];
+        return last == NULL || last->node_case != PG_QUERY__NODE__NODE_STRING ? NULL
+                                                                              : last->string->sval;
+    }
     return NULL;
 }
 

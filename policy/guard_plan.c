@@ -11,6 +11,7 @@
  *
  * Ownership: the plan stands in the caller's arena and borrows relations from the catalog.
  */
+#include "conditions.h"
 #include "guard_catalog.h"
 #include "guard_default.h"
 #include "guard_tree.h"
@@ -499,6 +500,89 @@ static void plan_view_statements(struct planner *planner, struct guard_view *vie
     view->count = list.count;
 }
 
+static bool has_name(const char *const *names, size_t count, const char *name)
+{
+    for (size_t i = 0; i < count; i++)
+        if (strcmp(names[i], name) == 0)
+            return true;
+    return false;
+}
+
+/*
+ * What hides rows of a table hides them of its partitions and children too, also of one that has
+ * an entry and a rule of its own: where that one does not get the same conditions, its rows would
+ * be another way to them.
+ */
+static void check_parents(struct planner *planner, int role, int mission,
+                          const struct catalog_relation *relation, const struct policy_rule *rule)
+{
+    const struct catalog_relation *parent = relation;
+    for (int depth = 0; rule != NULL && parent->parent >= 0 && depth < 64; depth++) {
+        parent = &planner->catalog->relations[parent->parent];
+        const struct policy_table *table =
+            policy_table_for(planner->policy, parent->schema, parent->name);
+        struct conditions conditions = {0};
+        if (table != NULL &&
+            !conditions_of(planner->policy, role, mission, table, planner->arena, &conditions))
+            planner->failed = true;
+        for (size_t i = 0; i < conditions.count; i++)
+            if (!has_name(rule->conditions, rule->condition_count, conditions.names[i]))
+                add_finding(planner, true, rule,
+                            arena_printf(planner->arena,
+                                         "%s/%s: %s hides rows of %s.%s, and not of %s.%s below "
+                                         "it, which has an entry of its own: give that one the "
+                                         "\"subject\" too, and name it in the right's \"tables\"",
+                                         planner->policy->roles[role].name,
+                                         planner->policy->missions[mission].name,
+                                         conditions.names[i], parent->schema, parent->name,
+                                         relation->schema, relation->name));
+    }
+}
+
+/* Values that a client's settings write in more than one way cannot be compared as texts. */
+static bool one_text(const char *type)
+{
+    static const char *const types[] = {"smallint", "integer", "bigint", "text", "uuid", "numeric"};
+    for (size_t i = 0; i < sizeof(types) / sizeof(types[0]); i++)
+        if (strcmp(types[i], type) == 0)
+            return true;
+    return strncmp(type, "character", 9) == 0;
+}
+
+static void check_registered(struct planner *planner)
+{
+    bool registered = false;
+    for (size_t i = 0; i < planner->policy->right_count; i++)
+        registered = registered || planner->policy->rights[i].registered;
+    for (size_t i = 0; registered && i < planner->policy->table_count; i++) {
+        const struct policy_table *table = &planner->policy->tables[i];
+        const struct catalog_relation *relation =
+            catalog_find(planner->catalog, table->schema, table->name);
+        const struct catalog_column *column = relation == NULL || table->subject_column == NULL
+                                                  ? NULL
+                                                  : catalog_column(relation, table->subject_column);
+        if (column != NULL && !one_text(column->base_type))
+            add_finding(planner, true, NULL,
+                        arena_printf(planner->arena,
+                                     "%s.%s: its subject is of type %s, and pgvigil's register of "
+                                     "rights compares numbers, texts and uuids",
+                                     table->schema, table->name, column->base_type));
+    }
+}
+
+static void check_people(struct planner *planner)
+{
+    const struct policy_retention *retention = planner->policy->retention;
+    if (retention == NULL || guard_people_unique(planner->policy, planner->catalog))
+        return;
+    add_finding(planner, true, NULL,
+                arena_printf(planner->arena,
+                             "%s:%u: retention: the subject of %s needs a primary key or a UNIQUE "
+                             "constraint of its own, and must be there: of a person who stands "
+                             "there twice nobody can say where the record stands",
+                             retention->place.file, retention->place.line, retention->table));
+}
+
 /* Was there something to make, and can it be made? */
 static bool plan_view(struct planner *planner, int role, int mission,
                       const struct catalog_relation *relation, enum guard_variant variant)
@@ -512,6 +596,8 @@ static bool plan_view(struct planner *planner, int role, int mission,
     const struct catalog_relation *as = NULL;
     view.expansion = !guard_governing(planner->policy, planner->catalog, role, mission, relation,
                                       &table, &rule, &as);
+    if (variant == GUARD_PLAIN && !view.expansion && as == relation)
+        check_parents(planner, role, mission, relation, rule);
     enum status status =
         guard_definition(planner->policy, planner->catalog, role, mission, relation, variant, arena,
                          &view.body, &view.columns, &view.column_count, &why);
@@ -685,6 +771,8 @@ enum status guard_plan_make(const struct policy *policy, const struct catalog *c
     }
     plan_built_in(&planner);
     plan_views(&planner);
+    check_people(&planner);
+    check_registered(&planner);
     hash_built_in(&planner, plan);
     plan_finish(&planner, plan->catalog_hash);
     if (planner.failed) {

@@ -20,22 +20,39 @@
 
 #define CANONICAL (JSON_COMPACT | JSON_SORT_KEYS)
 
-/* The signed file's text, malloc'ed; NULL: no memory, or the body is no JSON. */
-static char *signed_text(const struct key *key, const char *body)
+#define PREFIX "pgvigil certificate 1\n"
+
+/* What is signed; malloc'ed. */
+static char *prefixed(const char *body)
 {
-    unsigned char signature[KEY_SIGNATURE];
-    char hex[2 * KEY_SIGNATURE + 1];
+    size_t size = sizeof PREFIX + strlen(body);
+    char *text = malloc(size);
+    if (text)
+        (void)snprintf(text, size, "%s%s", PREFIX, body);
+    return text;
+}
+
+bool certificate_sign(const struct key *key, const char *body,
+                      char signature[CERTIFICATE_SIGNATURE])
+{
+    unsigned char bytes[KEY_SIGNATURE];
+    char *text = prefixed(body);
+    bool fine = text && key_sign(key, text, strlen(text), bytes) == OK;
+    if (fine)
+        text_hex(bytes, sizeof bytes, signature);
+    free(text);
+    return fine;
+}
+
+/* The file's text, malloc'ed; NULL: no memory, or the body is no JSON. */
+static char *file_text(const char *body, const char *signature)
+{
     json_t *certificate = json_loads(body, JSON_REJECT_DUPLICATES, NULL);
-    char *canonical = certificate ? json_dumps(certificate, CANONICAL) : NULL;
-    char *text = NULL;
-    if (canonical && key_sign(key, canonical, strlen(canonical), signature) == OK) {
-        text_hex(signature, sizeof signature, hex);
-        json_t *all = json_pack("{s:O, s:s, s:s}", "certificate", certificate, "key",
-                                key_fingerprint(key), "signature", hex);
-        text = all ? json_dumps(all, JSON_INDENT(1) | JSON_SORT_KEYS) : NULL;
-        json_decref(all);
-    }
-    free(canonical);
+    json_t *all = certificate
+                      ? json_pack("{s:O, s:s}", "certificate", certificate, "signature", signature)
+                      : NULL;
+    char *text = all ? json_dumps(all, JSON_INDENT(1) | JSON_SORT_KEYS) : NULL;
+    json_decref(all);
     json_decref(certificate);
     return text;
 }
@@ -67,27 +84,42 @@ static bool sync_folder(const char *directory)
     return fine;
 }
 
-int certificate_write(const struct cli_command *command, const char *key_file,
-                      const char *directory, const char *id, const char *body)
+/* It becomes the name of a file. */
+static bool is_id(const char *id)
+{
+    return *id && strlen(id) < 64 &&
+           strspn(id, "0123456789abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ-") ==
+               strlen(id);
+}
+
+int certificate_write(const struct cli_command *command, const struct key *key,
+                      const char *directory, const char *id, const char *body,
+                      const char *signature)
 {
     char path[4096];
-    struct key *key = NULL;
+    char own[CERTIFICATE_SIGNATURE] = "";
+    if (!is_id(id))
+        return cli_fail(command, CLI_FINDINGS,
+                        "the database has a certificate under a name that pgvigil gives none: it "
+                        "is not written");
     if ((mkdir(directory, 0700) != 0 && errno != EEXIST) ||
         (size_t)snprintf(path, sizeof path, "%s/%s.json", directory, id) >= sizeof path)
         return cli_fail(command, CLI_CANNOT, "%s: %s", directory, strerror(errno));
     if (access(path, F_OK) == 0)
         return CLI_FINE;
-    if (key_load(key_file, &key) != OK)
-        return cli_fail(command, CLI_CANNOT, "%s is no Ed25519 private key, or cannot be read",
-                        key_file);
-    char *text = signed_text(key, body);
+    /* What stands in a table, anybody who may write there has perhaps put there. */
+    if (!certificate_sign(key, body, own) || strcmp(own, signature) != 0)
+        return cli_fail(command, CLI_FINDINGS,
+                        "certificate %s of the database was not signed with this key: it is not "
+                        "written",
+                        id);
+    char *text = file_text(body, signature);
     int code = CLI_FINE;
     if (!text)
-        code = cli_fail(command, CLI_CANNOT, "certificate %s cannot be signed", id);
+        code = cli_fail(command, CLI_CANNOT, "certificate %s is no JSON", id);
     else if (!put_file(path, text) || !sync_folder(directory))
         code = cli_fail(command, CLI_CANNOT, "%s: %s", path, strerror(errno));
     free(text);
-    key_free(key);
     return code;
 }
 
@@ -109,7 +141,8 @@ int certificate_verify(const struct cli_command *command, const char *public_key
     json_error_t error;
     unsigned char signature[KEY_SIGNATURE];
     const char *hex = NULL;
-    const char *fingerprint = NULL;
+    const char *what = NULL;
+    const char *id = NULL;
     json_t *certificate = NULL;
     if (key_ring_load(public_key_file, &ring) != OK)
         return cli_fail(command, CLI_CANNOT, "%s holds no Ed25519 public key, or cannot be read",
@@ -118,21 +151,25 @@ int certificate_verify(const struct cli_command *command, const char *public_key
     int code = CLI_FINE;
     if (!all)
         code = cli_fail(command, CLI_CANNOT, "%s:%d: %s", file, error.line, error.text);
-    else if (json_unpack(all, "{s:o, s:s, s:s !}", "certificate", &certificate, "key", &fingerprint,
-                         "signature", &hex) != 0 ||
+    else if (json_unpack(all, "{s:o, s:s !}", "certificate", &certificate, "signature", &hex) !=
+                 0 ||
+             json_unpack(certificate, "{s:s, s:s}", "what", &what, "id", &id) != 0 ||
+             strcmp(what, "destruction") != 0 || !is_id(id) ||
              !from_hex(hex, signature, sizeof signature))
         code = cli_fail(command, CLI_FINDINGS, "%s is no certificate of destruction", file);
     if (code == CLI_FINE) {
         char *canonical = json_dumps(certificate, CANONICAL);
-        if (!canonical)
+        char *text = canonical ? prefixed(canonical) : NULL;
+        if (!text)
             code = cli_fail(command, CLI_CANNOT, "out of memory");
-        else if (!key_ring_verify(ring, canonical, strlen(canonical), signature))
+        else if (!key_ring_verify(ring, text, strlen(text), signature))
             code = cli_fail(command, CLI_FINDINGS,
                             "%s is not what was signed, or was signed with another key", file);
+        free(text);
         free(canonical);
     }
     if (code == CLI_FINE)
-        printf("%s: signed with key %.16s, and whole\n", file, fingerprint);
+        printf("%s: certificate %s, signed and whole\n", file, id);
     json_decref(all);
     key_ring_free(ring);
     return code;

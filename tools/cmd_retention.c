@@ -14,13 +14,15 @@ static const char about[] =
     "the archive, then destruction; minors until 28, ten years from a death, and a legal hold\n"
     "beats every date.\n"
     "\n"
+    "  init     makes an empty copy of the tables the archive of this database (--archive)\n"
     "  plan     what is due, and when; changes nothing\n"
     "  archive  moves what is past its active years to the archive database (--archive)\n"
     "  destroy  deletes what is past its term, by two people (--by, --and-by), with a signed\n"
     "           certificate; in the archive too, if it is given\n"
     "  verify   a certificate: FILE, with --key\n"
     "\n"
-    "archive and destroy only say what they would do, unless --apply. They can be stopped at any\n"
+    "init, archive and destroy only say what they would do, unless --apply. They can be stopped at "
+    "any\n"
     "moment and be run again: a row is copied, compared and only then deleted.";
 
 static const char exits[] =
@@ -52,7 +54,7 @@ static const struct cli_option option_table[] = {
 
 static const struct cli_command command = {
     .name = "retention",
-    .operands = "plan|archive|destroy|verify [FILE]",
+    .operands = "init|plan|archive|destroy|verify [FILE]",
     .about = about,
     .exits = exits,
     .options = option_table,
@@ -66,6 +68,7 @@ struct subcommand {
 };
 
 static const struct subcommand subcommands[] = {
+    {"init", retention_init},
     {"plan", retention_plan},
     {"archive", retention_archive},
     {"destroy", retention_destroy},
@@ -116,6 +119,6 @@ int cmd_retention(int argc, char **argv)
         if (strcmp(subcommands[i].name, operands[0]) == 0)
             return run(&subcommands[i]);
     return cli_fail(&command, CLI_USAGE,
-                    "there is plan, archive, destroy and verify FILE; not '%s'",
+                    "there is init, plan, archive, destroy and verify FILE; not '%s'",
                     operands[count == 1 ? 0 : 1]);
 }

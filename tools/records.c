@@ -17,10 +17,14 @@ const char records_settings[] =
     "SET search_path = ''; SET TimeZone = 'UTC'; SET DateStyle = 'ISO, YMD'; SET IntervalStyle = "
     "'postgres'; SET extra_float_digits = 1; SET bytea_output = 'hex'; SET client_encoding = "
     "'UTF8'; SET xmloption = 'content'; SET standard_conforming_strings = on; "
-    "SET idle_in_transaction_session_timeout = 0";
+    "SET idle_in_transaction_session_timeout = 0; "
+    /* A row that a policy of PostgreSQL's hides would be left behind: then it is an error. */
+    "SET row_security = off";
 
 static const char foreign_keys[] =
-    "SELECT k.conrelid, k.confrelid, pg_catalog.quote_ident(n.nspname) || '.' || "
+    "SELECT COALESCE(pg_catalog.pg_partition_root(k.conrelid)::pg_catalog.oid, k.conrelid), "
+    "COALESCE(pg_catalog.pg_partition_root(k.confrelid)::pg_catalog.oid, k.confrelid), "
+    "pg_catalog.quote_ident(n.nspname) || '.' || "
     "pg_catalog.quote_ident(c.relname), n.nspname || '.' || c.relname,\n"
     "    (SELECT pg_catalog.string_agg('\"pgvigil child\".' || pg_catalog.quote_ident(ca.attname) "
     "|| ' = \"pgvigil parent\".' || "
@@ -92,7 +96,7 @@ static bool list_columns(struct finder *finder, struct records_table *table, con
         buf_printf(&columns, "%s%s", comma, name);
         buf_printf(&there, "%s%s", comma, full == NULL ? "" : full);
         buf_printf(&comes, "%sEXCLUDED.%s", comma, name);
-        if (!in_key(relation, column->attnum))
+        if (!in_key(relation, column->attnum) && !column->identity)
             buf_printf(&updates, "%s%s = EXCLUDED.%s", buf_len(&updates) == 0 ? "" : ", ", name,
                        name);
     }
@@ -149,6 +153,16 @@ static enum status add_table(struct finder *finder, const struct catalog_relatio
     return OK;
 }
 
+/* A partition whose rows are found through its parent. */
+static bool is_parents(const struct finder *finder, const struct catalog_relation *relation)
+{
+    if (!relation->partition || relation->parent < 0)
+        return relation->partition;
+    const struct policy_table *table =
+        guard_table(finder->policy, finder->catalog, &finder->catalog->relations[relation->parent]);
+    return table != NULL && table->subject != NULL;
+}
+
 /* Partitions are their parent's; children by inheritance are tables of their own, with columns the
  * parent does not know. */
 static enum status add_tables(struct finder *finder, bool all)
@@ -157,7 +171,7 @@ static enum status add_tables(struct finder *finder, bool all)
     for (size_t i = 0; i < finder->catalog->relation_count && status == OK; i++) {
         const struct catalog_relation *relation = &finder->catalog->relations[i];
         const struct policy_table *table = guard_table(finder->policy, finder->catalog, relation);
-        if ((relation->kind != 'r' && relation->kind != 'p') || relation->partition ||
+        if ((relation->kind != 'r' && relation->kind != 'p') || is_parents(finder, relation) ||
             table == NULL || table->subject == NULL || (!all && is_excepted(finder->policy, table)))
             continue;
         status = add_table(finder, relation);
@@ -204,6 +218,20 @@ static int by_rank(const void *a, const void *b)
     return strcmp(one->told, other->told);
 }
 
+/* A subject that reads another table needs its rows. */
+static bool reads(const struct records_table *table, const struct records_table *other)
+{
+    return table != other && (strstr(table->subject, other->told) != NULL ||
+                              strstr(table->subject, other->name) != NULL);
+}
+
+static bool lift(struct records_table *table, size_t least)
+{
+    bool lower = table->rank < least;
+    table->rank = lower ? least : table->rank;
+    return lower;
+}
+
 /* What refers comes before what is referred to. Keys that go round in a circle end the search
  * after as many steps as there are tables; PostgreSQL then says which one it is. */
 static enum status sort_tables(struct finder *finder)
@@ -216,11 +244,13 @@ static enum status sort_tables(struct finder *finder)
             const struct records_link *link = &records->links[i];
             if (link->child < 0 || (size_t)link->child == link->parent)
                 continue;
-            size_t least = records->tables[link->child].rank + 1;
-            if (records->tables[link->parent].rank < least) {
-                records->tables[link->parent].rank = least;
-                moved = true;
-            }
+            moved = lift(&records->tables[link->parent], records->tables[link->child].rank + 1) ||
+                    moved;
+        }
+        for (size_t i = 0; i < records->count * records->count; i++) {
+            const struct records_table *reader = &records->tables[i / records->count];
+            struct records_table *other = &records->tables[i % records->count];
+            moved = (reads(reader, other) && lift(other, reader->rank + 1)) || moved;
         }
     }
     size_t *now = arena_zalloc(finder->arena, records->count + 1, sizeof(*now));

@@ -28,6 +28,8 @@ struct retention {
     const char *on, *format, *lang, *batch_size, *certificates, *by, *and_by;
     bool apply;
     /* Opened. */
+    PGconn *second; /* to the database that applications use: for what was committed meanwhile */
+    char state[ROWS_STATE];
     struct config *config;
     struct policy *policy;
     const struct config_database *database;
@@ -46,10 +48,19 @@ void retention_close(struct retention *retention);
 int retention_fail(struct retention *retention, enum status status);
 /* The functions of rows.h, on one side. */
 struct rows retention_rows(struct retention *retention, struct retention_side *side);
+/* Nobody else is at it, in either database. CLI_FINE or CLI_CANNOT, told. */
+int retention_lock(struct retention *retention);
+/* The database that the archive is of is this one. */
+int retention_check_archive(struct retention *retention);
+/* One more look, in a moment of its own, at those who are about to go: are they still of that age?
+ * OK, or ERR_INVALID with `why`. */
+NODISCARD enum status retention_still(struct retention *retention, const char *list, size_t count,
+                                      enum policy_age age);
 /* Persons of an age on a side, ordered; in `arena`. */
 NODISCARD enum status retention_due(struct retention *retention, struct retention_side *side,
                                     enum policy_age age, const char ***keys, size_t *count);
 
+int retention_init(struct retention *retention);
 int retention_plan(struct retention *retention);
 int retention_archive(struct retention *retention);
 int retention_destroy(struct retention *retention);

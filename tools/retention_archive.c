@@ -23,7 +23,6 @@ struct move {
     struct retention *retention;
     struct rows from, to;
     size_t *places; /* of each table here, the index there */
-    struct deed *deed;
     uint64_t moved, rows, left;
     char tied[256]; /* what held the first back */
 };
@@ -100,7 +99,7 @@ static enum status copy(struct move *move, const char *const *keys, size_t count
     for (size_t i = move->from.records->count; status == OK && i-- > 0;) {
         status = rows_stage(&move->from, &move->to, i, move->places[i], list);
         if (status == OK)
-            status = rows_unstage(&move->to, move->places[i]);
+            status = rows_unstage(&move->to, move->places[i], list);
     }
     for (size_t i = 0; status == OK && i < count; i++) {
         const char *one = records_list(&keys[i], 1, move->to.arena);
@@ -112,7 +111,7 @@ static enum status copy(struct move *move, const char *const *keys, size_t count
                                              "(%s::pg_catalog.text[])[1] ON CONFLICT DO NOTHING",
                                              one));
     }
-    return status == OK ? rows_run(&move->to, "COMMIT") : status;
+    return status;
 }
 
 /* What stands in the archive now, read back, is what stands here. */
@@ -139,11 +138,20 @@ static enum status compare(struct move *move, const char *list, struct rows_sum 
 
 static enum status record(struct move *move, const char *const *keys, size_t count)
 {
+    const struct retention *retention = move->retention;
+    struct deed *deed = NULL;
+    /* For this moment only: others have something to put on record, too. */
+    if (deed_open(retention->command, retention->config, retention->database->name, NULL, &deed) !=
+        CLI_FINE)
+        return ERR_AUDIT;
     enum status status = OK;
     for (size_t i = 0; status == OK && i < count; i++)
-        status = deed_append(move->deed, "retention-archive", keys[i],
-                             "moved to the archive with all rows");
-    return status == OK ? deed_flush(move->deed) : status;
+        status =
+            deed_append(deed, "retention-archive", keys[i], "moved to the archive with all rows");
+    if (status == OK)
+        status = deed_flush(deed);
+    deed_close(deed);
+    return status;
 }
 
 static enum status close_open(struct move *move, const char *list)
@@ -163,12 +171,20 @@ static enum status move_locked(struct move *move, const char **keys, size_t coun
     if (status != OK || count == 0)
         return status;
     status = copy(move, keys, count, list);
+    /* Before it is committed, since --archive may be what it should not; and after, as it stands.
+     */
+    if (status == OK)
+        status = compare(move, list, sums);
+    if (status == OK)
+        status = rows_run(&move->to, "COMMIT");
     if (status == OK)
         status = compare(move, list, sums);
     if (status == OK)
         status = record(move, keys, count);
     if (status == OK)
         status = rows_delete(&move->from, list, sums);
+    if (status == OK)
+        status = retention_still(move->retention, list, count, AGE_ARCHIVED);
     if (status == OK)
         status = rows_run(&move->from, "COMMIT");
     if (status != OK)
@@ -179,7 +195,7 @@ static enum status move_locked(struct move *move, const char **keys, size_t coun
     return close_open(move, list);
 }
 
-static enum status move_batch(struct move *move, const char *const *keys, size_t count)
+static enum status move_once(struct move *move, const char *const *keys, size_t count)
 {
     const char **locked = NULL;
     size_t locked_count = 0;
@@ -193,6 +209,26 @@ static enum status move_batch(struct move *move, const char *const *keys, size_t
     if (PQtransactionStatus(move->to.conn) != PQTRANS_IDLE)
         (void)!PQresultStatus(PQexec(move->to.conn, "ROLLBACK"));
     arena_reset(move->from.arena);
+    return status;
+}
+
+/* A key that refers to somebody who stays: whose, is found by moving them one by one. */
+static enum status move_batch(struct move *move, const char *const *keys, size_t count)
+{
+    enum status status = move_once(move, keys, count);
+    if (status != ERR_UPSTREAM || strcmp(move->retention->state, "23503") != 0)
+        return status;
+    if (count == 1) {
+        if (move->left++ == 0)
+            (void)snprintf(move->tied, sizeof move->tied, "%.*s", (int)buf_len(move->from.why),
+                           (const char *)buf_head(move->from.why));
+        buf_clear(move->from.why);
+        return OK;
+    }
+    buf_clear(move->from.why);
+    status = OK;
+    for (size_t i = 0; i < count && status == OK; i++)
+        status = move_batch(move, keys + i, 1);
     return status;
 }
 
@@ -259,6 +295,13 @@ static enum status settle(struct move *move)
         return ERR_MEMORY;
     if (status == OK && again_count > 0)
         status = take_back(move, back);
+    if (status == ERR_UPSTREAM && strcmp(move->retention->state, "23503") == 0) {
+        /* Older rows of theirs stand on the copies, which stay until these are moved again. */
+        buf_clear(move->from.why);
+        PQclear(PQexec(move->to.conn, "ROLLBACK"));
+        arena_reset(move->from.arena);
+        return OK;
+    }
     /* Those that are due are copied again, and are closed then. */
     if (status == OK)
         status = rows_run(&move->to, arena_printf(move->to.arena,
@@ -301,10 +344,11 @@ static int run(struct move *move, const char **keys, size_t count)
         return retention_fail(retention, status);
     if (move->left == 0)
         return CLI_FINE;
-    return cli_fail(retention->command, CLI_FINDINGS,
-                    "%llu records stay, since rows that are not moved refer to theirs (%s): give "
-                    "that table a \"subject\", or move those rows first",
-                    (unsigned long long)move->left, move->tied);
+    return cli_fail(
+        retention->command, CLI_FINDINGS,
+        "%llu records stay, since rows that are not moved belong to theirs (%s): tables "
+        "without a \"subject\", those of \"except\", and other persons' hold them",
+        (unsigned long long)move->left, move->tied);
 }
 
 int retention_archive(struct retention *retention)
@@ -330,10 +374,10 @@ int retention_archive(struct retention *retention)
         puts("Nothing is changed without --apply.");
         return count > 0 ? CLI_FINDINGS : CLI_FINE;
     }
-    code = deed_open(retention->command, retention->config, retention->database->name, NULL,
-                     &move.deed);
+    code = retention_check_archive(retention);
+    if (code == CLI_FINE)
+        code = retention_lock(retention);
     if (code == CLI_FINE)
         code = run(&move, keys, count);
-    deed_close(move.deed);
     return code;
 }

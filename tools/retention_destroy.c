@@ -29,7 +29,8 @@ struct destruction {
     struct retention *retention;
     struct retention_side *side;
     struct rows rows;
-    struct deed *deed;
+    const char *people; /* "anne and paul" */
+    struct key *key;
     const char *directory;
     uint64_t persons, gone, left;
     char tied[256];
@@ -93,15 +94,17 @@ static const char *body_of(const struct destruction *one, const char *id, size_t
 /* Files of certificates that stand in the database. */
 static int write_files(struct destruction *one)
 {
-    PGresult *result =
-        PQexec(one->rows.conn, "SELECT id, body FROM " ROWS_SCHEMA ".certificates ORDER BY at, id");
+    PGresult *result = PQexec(one->rows.conn, "SELECT id, body, signature FROM " ROWS_SCHEMA
+                                              ".certificates ORDER BY at, id");
     int code = CLI_FINE;
     if (PQresultStatus(result) != PGRES_TUPLES_OK)
         code = cli_fail(one->retention->command, CLI_CANNOT, "%s", PQerrorMessage(one->rows.conn));
-    for (int row = 0; code == CLI_FINE && row < PQntuples(result); row++)
-        code = certificate_write(one->retention->command, one->retention->config->audit.key_file,
-                                 one->directory, PQgetvalue(result, row, 0),
-                                 PQgetvalue(result, row, 1));
+    for (int row = 0; code < CLI_USAGE && row < PQntuples(result); row++) {
+        int written = certificate_write(one->retention->command, one->key, one->directory,
+                                        PQgetvalue(result, row, 0), PQgetvalue(result, row, 1),
+                                        PQgetvalue(result, row, 2));
+        code = written > code ? written : code;
+    }
     PQclear(result);
     return code;
 }
@@ -121,38 +124,64 @@ static size_t without(const char **keys, size_t count, const char *const *out, s
     return kept;
 }
 
-/* Of the archive's: those of whom the database knows a hold, or a later consultation. */
-static enum status ask_live(struct destruction *one, const char **keys, size_t *count)
+/* Of the archive's: those of whom the database knows a hold, a later consultation, or a record.
+ * They stand in the temporary table there. */
+static enum status kept_by_live(struct destruction *one, const char ***kept, size_t *kept_count)
 {
     struct retention *retention = one->retention;
     struct rows live = retention_rows(retention, &retention->live);
     const struct records_table *people = &live.records->tables[live.records->people];
+    const char *reckoned =
+        policy_retention_reckoned(retention->policy->retention, NULL, live.arena);
+    const char *column =
+        text_ident(live.arena, retention->policy->retention->people->subject_column);
+    if (reckoned == NULL || column == NULL)
+        return ERR_MEMORY;
+    return rows_keys(&live,
+                     arena_printf(live.arena,
+                                  "SELECT (%s)::pg_catalog.text FROM pg_temp.\"pgvigil %zu\" AS "
+                                  "%s, LATERAL %s AS w\nWHERE w.held OR (w.last IS NOT NULL AND "
+                                  "w.age <> 'expired') OR EXISTS (SELECT FROM %s AS \"pgvigil "
+                                  "here\" WHERE \"pgvigil here\".%s = (%s))",
+                                  people->subject, live.records->people, people->alias, reckoned,
+                                  people->name, column, people->subject),
+                     kept, kept_count);
+}
+
+static enum status ask_live(struct destruction *one, const char **keys, size_t *count)
+{
+    struct retention *retention = one->retention;
+    struct rows live = retention_rows(retention, &retention->live);
     const char **kept = NULL;
     size_t kept_count = 0;
     const char *list = records_list(keys, *count, live.arena);
-    const char *reckoned =
-        policy_retention_reckoned(retention->policy->retention, NULL, live.arena);
-    if (list == NULL || reckoned == NULL)
+    if (list == NULL)
         return ERR_MEMORY;
     enum status status =
         rows_stage(&one->rows, &live, one->rows.records->people, live.records->people, list);
     if (status == OK)
-        status = rows_keys(
-            &live,
-            arena_printf(
-                live.arena,
-                "SELECT (%s)::pg_catalog.text FROM pg_temp.\"pgvigil %zu\" "
-                "AS %s, LATERAL %s AS w\nWHERE w.held OR (w.last IS NOT "
-                "NULL AND w.age <> 'expired') OR EXISTS (SELECT FROM %s AS "
-                "\"pgvigil here\" WHERE \"pgvigil here\".%s = (%s))",
-                people->subject, live.records->people, people->alias, reckoned, people->name,
-                text_ident(live.arena, retention->policy->retention->people->subject_column),
-                people->subject),
-            &kept, &kept_count);
+        status = kept_by_live(one, &kept, &kept_count);
     if (status == OK)
         *count = without(keys, *count, kept, kept_count);
-    if (status == OK)
-        status = rows_drop_stages(&live);
+    return status;
+}
+
+/* The moment before the commit: is it as it was? */
+static enum status ask_again(struct destruction *one, const char *const *keys, size_t count,
+                             const char *list)
+{
+    const char **kept = NULL;
+    size_t kept_count = 0;
+    if (one->side == &one->retention->live)
+        return retention_still(one->retention, list, count, AGE_EXPIRED);
+    enum status status = kept_by_live(one, &kept, &kept_count);
+    for (size_t i = 0; status == OK && i < kept_count; i++)
+        for (size_t k = 0; k < count && status == OK; k++)
+            if (strcmp(kept[i], keys[k]) == 0) {
+                buf_printf(one->rows.why, "the database knows of a hold or a visit made meanwhile: "
+                                          "nothing of this batch is destroyed; run it again");
+                status = ERR_INVALID;
+            }
     return status;
 }
 
@@ -188,11 +217,19 @@ static enum status untie(struct destruction *one, const char **keys, size_t *cou
 static enum status record(struct destruction *one, const char *const *keys, size_t count,
                           const char *id)
 {
-    enum status status = OK;
+    const struct retention *retention = one->retention;
     const char *detail = arena_printf(one->rows.arena, "destroyed, certificate %s", id);
+    struct deed *deed = NULL;
+    if (detail == NULL || deed_open(retention->command, retention->config,
+                                    retention->database->name, one->people, &deed) != CLI_FINE)
+        return ERR_AUDIT;
+    enum status status = OK;
     for (size_t i = 0; status == OK && i < count; i++)
-        status = deed_append(one->deed, "retention-destroy", keys[i], detail);
-    return status == OK ? deed_flush(one->deed) : status;
+        status = deed_append(deed, "retention-destroy", keys[i], detail);
+    if (status == OK)
+        status = deed_flush(deed);
+    deed_close(deed);
+    return status;
 }
 
 static enum status destroy_locked(struct destruction *one, const char **keys, size_t count)
@@ -214,14 +251,20 @@ static enum status destroy_locked(struct destruction *one, const char **keys, si
         return status;
     const char *body = new_id(id) ? body_of(one, id, count, sums) : NULL;
     const char *literal = body == NULL ? NULL : text_literal(arena, body);
-    status = literal == NULL ? ERR_MEMORY : record(one, keys, count, id);
+    char signature[CERTIFICATE_SIGNATURE] = "";
+    status = literal == NULL || !certificate_sign(one->key, body, signature)
+                 ? ERR_MEMORY
+                 : record(one, keys, count, id);
     if (status == OK)
         status = rows_delete(&one->rows, list, sums);
     if (status == OK)
-        status = rows_run(&one->rows, arena_printf(arena,
-                                                   "INSERT INTO " ROWS_SCHEMA
-                                                   ".certificates (id, body) VALUES ('%s', %s)",
-                                                   id, literal));
+        status = rows_run(
+            &one->rows, arena_printf(arena,
+                                     "INSERT INTO " ROWS_SCHEMA
+                                     ".certificates (id, body, signature) VALUES ('%s', %s, '%s')",
+                                     id, literal, signature));
+    if (status == OK)
+        status = ask_again(one, keys, count, list);
     if (status == OK)
         status = rows_run(&one->rows, "COMMIT");
     if (status != OK)
@@ -243,6 +286,9 @@ static enum status destroy_batch(struct destruction *one, const char *const *key
         status = destroy_locked(one, locked, locked_count);
     if (PQtransactionStatus(one->rows.conn) != PQTRANS_IDLE)
         (void)!PQresultStatus(PQexec(one->rows.conn, "ROLLBACK"));
+    struct rows live = retention_rows(one->retention, &one->retention->live);
+    if (one->side != &one->retention->live && status == OK)
+        status = rows_drop_stages(&live);
     arena_reset(one->rows.arena);
     return status;
 }
@@ -274,7 +320,7 @@ static int destroy_side(struct destruction *one, const char **keys, size_t count
     return code == CLI_FINE && one->left > 0 ? CLI_FINDINGS : code;
 }
 
-static int one_side(struct retention *retention, struct retention_side *side, struct deed *deed,
+static int one_side(struct retention *retention, struct retention_side *side, struct key *key,
                     const char *directory, size_t *due)
 {
     const char **keys = NULL;
@@ -287,20 +333,22 @@ static int one_side(struct retention *retention, struct retention_side *side, st
         printf("%s: %zu records would be destroyed\n", side->told, count);
         return CLI_FINE;
     }
-    struct destruction one = {.retention = retention,
-                              .side = side,
-                              .rows = retention_rows(retention, side),
-                              .deed = deed,
-                              .directory = directory};
+    struct destruction one = {
+        .retention = retention,
+        .side = side,
+        .rows = retention_rows(retention, side),
+        .people = arena_printf(retention->arena, "%s and %s", retention->by, retention->and_by),
+        .key = key,
+        .directory = directory};
     return destroy_side(&one, keys, count);
 }
 
-static int both_sides(struct retention *retention, struct deed *deed, const char *directory)
+static int both_sides(struct retention *retention, struct key *key, const char *directory)
 {
     size_t due = 0;
-    int code = one_side(retention, &retention->live, deed, directory, &due);
+    int code = one_side(retention, &retention->live, key, directory, &due);
     if (code <= CLI_FINDINGS && retention->archive.conn) {
-        int other = one_side(retention, &retention->archive, deed, directory, &due);
+        int other = one_side(retention, &retention->archive, key, directory, &due);
         code = other > code ? other : code;
     }
     if (!retention->apply)
@@ -308,23 +356,40 @@ static int both_sides(struct retention *retention, struct deed *deed, const char
     return code == CLI_FINE && !retention->apply && due > 0 ? CLI_FINDINGS : code;
 }
 
+/* Who tried to pass for two is on record as well. */
+static void refused(const struct retention *retention)
+{
+    struct deed *deed = NULL;
+    const char *detail = arena_printf(retention->arena, "%s and %s were not both who they said",
+                                      retention->by, retention->and_by);
+    if (deed_open(retention->command, retention->config, retention->database->name, NULL, &deed) ==
+            CLI_FINE &&
+        (deed_append(deed, "retention-refused", NULL, detail) != OK || deed_flush(deed) != OK))
+        (void)cli_fail(retention->command, CLI_CANNOT, "that is not on record");
+    deed_close(deed);
+}
+
 int retention_destroy(struct retention *retention)
 {
     const struct policy_retention *rule = retention->policy->retention;
     const char *directory = retention->certificates ? retention->certificates : "certificates";
-    struct deed *deed = NULL;
+    struct key *key = NULL;
+    if (retention->archive.conn && retention_check_archive(retention) != CLI_FINE)
+        return CLI_CANNOT;
     if (!retention->apply)
         return both_sides(retention, NULL, directory);
     int code = two_people_ask(retention->command, retention->policy, rule->destroyers,
                               rule->destroyer_count, "destroy", retention->by, retention->and_by);
-    const char *people = code == CLI_FINE ? arena_printf(retention->arena, "%s and %s",
-                                                         retention->by, retention->and_by)
-                                          : NULL;
+    if (code == CLI_FINDINGS)
+        refused(retention);
     if (code == CLI_FINE)
-        code = deed_open(retention->command, retention->config, retention->database->name, people,
-                         &deed);
+        code = retention_lock(retention);
+    if (code == CLI_FINE && key_load(retention->config->audit.key_file, &key) != OK)
+        code = cli_fail(retention->command, CLI_CANNOT,
+                        "%s is no Ed25519 private key, or cannot be read",
+                        retention->config->audit.key_file);
     if (code == CLI_FINE)
-        code = both_sides(retention, deed, directory);
-    deed_close(deed);
+        code = both_sides(retention, key, directory);
+    key_free(key);
     return code;
 }

@@ -9,6 +9,9 @@
 
 #include "proxy/catalog_load.h"
 
+#include <pgvigil/guard.h>
+#include <pgvigil/text.h>
+
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -29,7 +32,8 @@ struct rows retention_rows(struct retention *retention, struct retention_side *s
                          .policy = retention->policy,
                          .records = &side->records,
                          .arena = retention->moment,
-                         .why = &retention->why};
+                         .why = &retention->why,
+                         .state = retention->state};
 }
 
 static int load(struct retention *retention)
@@ -55,6 +59,31 @@ static int load(struct retention *retention)
     return CLI_FINE;
 }
 
+/* What these commands cannot do, and would do wrong. */
+static int check_tables(struct retention *retention, const struct retention_side *side)
+{
+    const struct catalog_relation *people = side->records.tables[side->records.people].relation;
+    if (!guard_people_unique(retention->policy, side->catalog))
+        return cli_fail(retention->command, CLI_CANNOT,
+                        "%s: the subject of %s needs a primary key or a UNIQUE constraint of its "
+                        "own: of a person who stands there twice nobody can say what is due",
+                        side->told, retention->policy->retention->table);
+    if (people->has_children && people->kind == 'r')
+        return cli_fail(retention->command, CLI_CANNOT,
+                        "%s: %s has children by inheritance, whose persons would not be found",
+                        side->told, retention->policy->retention->table);
+    for (size_t i = 0; i < side->records.count; i++) {
+        const struct catalog_relation *relation = side->records.tables[i].relation;
+        for (size_t k = 0; k < relation->column_count; k++)
+            if (strcmp(relation->columns[k].base_type, "oid") == 0)
+                return cli_fail(retention->command, CLI_CANNOT,
+                                "%s.%s: column \"%s\" is of type oid and may name a large object, "
+                                "which these commands would leave behind",
+                                relation->schema, relation->name, relation->columns[k].name);
+    }
+    return CLI_FINE;
+}
+
 static int look(struct retention *retention, struct retention_side *side)
 {
     enum status status =
@@ -67,6 +96,9 @@ static int look(struct retention *retention, struct retention_side *side)
     if (side->records.people == side->records.count)
         return cli_fail(retention->command, CLI_CANNOT, "%s has no table %s", side->told,
                         retention->policy->retention->table);
+    int code = check_tables(retention, side);
+    if (code != CLI_FINE)
+        return code;
     struct rows rows = retention_rows(retention, side);
     status = rows_run(&rows, records_settings);
     return status == OK ? CLI_FINE : retention_fail(retention, status);
@@ -121,6 +153,119 @@ static int open_archive(struct retention *retention)
     return code == CLI_FINE ? look(retention, archive) : code;
 }
 
+int retention_lock(struct retention *retention)
+{
+    PGconn *const conns[] = {retention->live.conn, retention->archive.conn};
+    for (size_t i = 0; i < sizeof conns / sizeof conns[0]; i++) {
+        if (!conns[i])
+            continue;
+        PGresult *result =
+            PQexec(conns[i], "SELECT pg_catalog.pg_try_advisory_lock(pg_catalog.hashtext('pgvigil "
+                             "retention'), 1)");
+        bool locked =
+            PQresultStatus(result) == PGRES_TUPLES_OK && PQgetvalue(result, 0, 0)[0] == 't';
+        PQclear(result);
+        if (!locked)
+            return cli_fail(retention->command, CLI_CANNOT,
+                            "another run is at these records: one at a time");
+    }
+    int code =
+        cli_connect_dba(retention->command, retention->database, retention->as, &retention->second);
+    struct rows second = retention_rows(retention, &retention->live);
+    second.conn = retention->second;
+    if (code == CLI_FINE && rows_run(&second, records_settings) != OK)
+        code = retention_fail(retention, ERR_UPSTREAM);
+    return code;
+}
+
+enum status retention_still(struct retention *retention, const char *list, size_t count,
+                            enum policy_age age)
+{
+    struct rows second = retention_rows(retention, &retention->live);
+    const struct records_table *people = &second.records->tables[second.records->people];
+    const char *reckoned =
+        policy_retention_reckoned(retention->policy->retention, NULL, second.arena);
+    const char **still = NULL;
+    size_t still_count = 0;
+    second.conn = retention->second;
+    if (reckoned == NULL)
+        return ERR_MEMORY;
+    enum status status = rows_keys(
+        &second,
+        arena_printf(second.arena,
+                     "SELECT (%s)::pg_catalog.text FROM %s WHERE (%s) = ANY (%s) AND (SELECT w.age "
+                     "FROM %s AS w) = '%s'",
+                     people->subject, people->from, people->subject, list, reckoned,
+                     policy_age_word(age)),
+        &still, &still_count);
+    if (status == OK && still_count != count) {
+        buf_printf(second.why, "a record has changed meanwhile, a hold or a consultation: nothing "
+                               "of this batch is changed; run it again");
+        return ERR_INVALID;
+    }
+    return status;
+}
+
+/* ---- whose archive it is ---- */
+
+static const char place_sql[] =
+    "SELECT system_identifier || ' ' || pg_catalog.current_database() FROM "
+    "pg_catalog.pg_control_system()";
+
+int retention_check_archive(struct retention *retention)
+{
+    const char *here = place_of(retention, retention->live.conn, place_sql);
+    const char *there = place_of(retention, retention->archive.conn,
+                                 "SELECT source FROM " ROWS_SCHEMA ".archive_of");
+    if (!there)
+        return cli_fail(retention->command, CLI_CANNOT,
+                        "--archive is no archive: \"pgvigil retention init\" makes one of an empty "
+                        "copy of the database's tables");
+    if (!here || strcmp(here, there) != 0)
+        return cli_fail(
+            retention->command, CLI_CANNOT,
+            "--archive is the archive of another database; where the database has moved "
+            "to another server, \"pgvigil retention init\" says so");
+    return CLI_FINE;
+}
+
+int retention_init(struct retention *retention)
+{
+    if (!retention->archive.conn)
+        return cli_fail(retention->command, CLI_USAGE, "--archive is missing");
+    struct rows rows = retention_rows(retention, &retention->archive);
+    const struct records_table *people = &rows.records->tables[rows.records->people];
+    const char *here = place_of(retention, retention->live.conn, place_sql);
+    const char *there = place_of(retention, retention->archive.conn,
+                                 "SELECT source FROM " ROWS_SCHEMA ".archive_of");
+    const char **found = NULL;
+    size_t count = 0;
+    enum status status = rows_keys(
+        &rows, arena_printf(rows.arena, "SELECT '' FROM %s LIMIT 1", people->name), &found, &count);
+    if (status != OK || !here)
+        return retention_fail(retention, status == OK ? ERR_UPSTREAM : status);
+    if (count > 0 && !there)
+        return cli_fail(retention->command, CLI_CANNOT,
+                        "%s holds persons already, and is no archive: nothing is changed",
+                        people->told);
+    if (!retention->apply) {
+        printf("the archive would be made that of %s%s\n", here,
+               there ? ", instead of another's" : "");
+        return CLI_FINDINGS;
+    }
+    status = rows_prepare(&rows);
+    if (status == OK)
+        status = rows_run(&rows, arena_printf(rows.arena,
+                                              "DELETE FROM " ROWS_SCHEMA
+                                              ".archive_of; INSERT INTO " ROWS_SCHEMA
+                                              ".archive_of VALUES (%s)",
+                                              text_literal(rows.arena, here)));
+    if (status != OK)
+        return retention_fail(retention, status);
+    printf("the archive is that of %s\n", here);
+    return CLI_FINE;
+}
+
 int retention_open(struct retention *retention)
 {
     retention->live.told = "the database";
@@ -150,6 +295,7 @@ static void close_side(struct retention_side *side)
 
 void retention_close(struct retention *retention)
 {
+    PQfinish(retention->second);
     close_side(&retention->live);
     close_side(&retention->archive);
     policy_unref(retention->policy);

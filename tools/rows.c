@@ -11,6 +11,17 @@
 #include <stdlib.h>
 #include <string.h>
 
+/* Classes whose messages hold no value of a row: connection, syntax and names, resources, locks,
+ * shutdown. What triggers raise may. */
+static bool is_plain(const char *state)
+{
+    static const char *const classes[] = {"08", "42", "53", "55", "57"};
+    for (size_t i = 0; i < sizeof(classes) / sizeof(classes[0]); i++)
+        if (strncmp(state, classes[i], 2) == 0)
+            return true;
+    return false;
+}
+
 static enum status failed(const struct rows *rows, const PGresult *result)
 {
     const char *state = result == NULL ? NULL : PQresultErrorField(result, PG_DIAG_SQLSTATE);
@@ -19,11 +30,16 @@ static enum status failed(const struct rows *rows, const PGresult *result)
     const char *table = result == NULL ? NULL : PQresultErrorField(result, PG_DIAG_TABLE_NAME);
     const char *constraint =
         result == NULL ? NULL : PQresultErrorField(result, PG_DIAG_CONSTRAINT_NAME);
-    buf_printf(rows->why, "%s (%s%s%s%s%s) in database %s",
-               primary == NULL ? "the connection was lost" : primary, state == NULL ? "?" : state,
+    const char *said = state == NULL      ? "the connection was lost"
+                       : !is_plain(state) ? "it was refused"
+                       : primary == NULL  ? "it failed"
+                                          : primary;
+    buf_printf(rows->why, "%s (%s%s%s%s%s) in database %s", said, state == NULL ? "?" : state,
                table == NULL ? "" : ", table ", table == NULL ? "" : table,
                constraint == NULL ? "" : ", constraint ", constraint == NULL ? "" : constraint,
                PQdb(rows->conn));
+    if (rows->state != NULL)
+        (void)snprintf(rows->state, ROWS_STATE, "%s", state == NULL ? "" : state);
     return ERR_UPSTREAM;
 }
 
@@ -63,8 +79,10 @@ enum status rows_prepare(const struct rows *rows)
                   "REVOKE ALL ON SCHEMA " ROWS_SCHEMA " FROM PUBLIC;\n"
                   "CREATE TABLE IF NOT EXISTS " ROWS_SCHEMA ".open (subject text PRIMARY KEY, "
                   "since timestamptz NOT NULL DEFAULT pg_catalog.now());\n"
+                  "CREATE TABLE IF NOT EXISTS " ROWS_SCHEMA ".archive_of (source text NOT NULL);\n"
                   "CREATE TABLE IF NOT EXISTS " ROWS_SCHEMA ".certificates (id text PRIMARY KEY, "
-                  "body text NOT NULL, at timestamptz NOT NULL DEFAULT pg_catalog.now())");
+                  "body text NOT NULL, signature text NOT NULL, at timestamptz NOT NULL DEFAULT "
+                  "pg_catalog.now())");
     return status;
 }
 
@@ -277,9 +295,34 @@ enum status rows_stage(const struct rows *from, const struct rows *to, size_t ta
     return end_copy(to, status);
 }
 
-enum status rows_unstage(const struct rows *to, size_t table)
+/* A key that stands there with another person's row: it was used again since. */
+static enum status check_keys(const struct rows *to, size_t table, const char *list)
 {
     const struct records_table *target = &to->records->tables[table];
+    const char **found = NULL;
+    size_t count = 0;
+    enum status status = rows_keys(
+        to,
+        arena_printf(to->arena,
+                     "SELECT '' FROM %s WHERE (%s) IN (SELECT %s FROM pg_temp.\"pgvigil %zu\") AND "
+                     "((%s) = ANY (%s)) IS NOT TRUE LIMIT 1",
+                     target->from, target->key, target->key, table, target->subject, list),
+        &found, &count);
+    if (status != OK || count == 0)
+        return status;
+    buf_printf(to->why,
+               "%s: the archive has another person's row under a key that is used again here: "
+               "nothing is moved; its rows cannot share a key that is not for ever",
+               target->told);
+    return ERR_INVALID;
+}
+
+enum status rows_unstage(const struct rows *to, size_t table, const char *list)
+{
+    const struct records_table *target = &to->records->tables[table];
+    enum status status = check_keys(to, table, list);
+    if (status != OK)
+        return status;
     /* A row that is the same is not touched: a trigger that notes when it was changed would make
      * it another one. */
     const char *then =

@@ -20,7 +20,9 @@ struct rows {
     const struct records *records; /* as this database has them */
     struct arena *arena;           /* of the batch: the caller resets it */
     struct buf *why;
+    char *state; /* ROWS_STATE bytes for the SQLSTATE of what failed, or NULL */
 };
+#define ROWS_STATE 6U
 
 /* What a table has of some persons. */
 struct rows_sum {
@@ -56,8 +58,8 @@ NODISCARD enum status rows_delete(const struct rows *rows, const char *list,
 NODISCARD enum status rows_stage(const struct rows *from, const struct rows *to, size_t table,
                                  size_t to_table, const char *list);
 /* From the temporary table into the table itself: a row that is there already becomes the newer
- * one. */
-NODISCARD enum status rows_unstage(const struct rows *to, size_t table);
+ * one. ERR_INVALID: one that is there is of none of the persons in `list`. */
+NODISCARD enum status rows_unstage(const struct rows *to, size_t table, const char *list);
 /* Of the rows that stand in the temporary table, as the table itself has them. */
 NODISCARD enum status rows_staged_sum(const struct rows *to, size_t table, struct rows_sum *sum);
 NODISCARD enum status rows_drop_stages(const struct rows *to);

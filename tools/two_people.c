@@ -14,6 +14,7 @@
 #include <pgvigil/buf.h>
 #include <stdio.h>
 #include <string.h>
+#include <strings.h>
 
 static bool has_one_of(const struct policy_user *user, const uint32_t *roles, size_t count)
 {
@@ -67,7 +68,10 @@ int two_people_ask(const struct cli_command *command, const struct policy *polic
         return cli_fail(command, CLI_USAGE,
                         "two people %s together: --by NAME --and-by NAME, users of the policy",
                         what);
-    if (strcmp(by, and_by) == 0)
+    const struct policy_user *one = policy_find_user(policy, by);
+    const struct policy_user *other = policy_find_user(policy, and_by);
+    if (strcasecmp(by, and_by) == 0 || (one && one == other) ||
+        (one && other && one->secret && other->secret && strcmp(one->secret, other->secret) == 0))
         return cli_fail(command, CLI_USAGE, "--by and --and-by are the same person");
     if (role_count == 0)
         return cli_fail(command, CLI_CANNOT,

@@ -65,6 +65,9 @@ NODISCARD enum status guard_subject(const struct policy *policy, const struct ca
                                     const struct catalog_relation *relation, struct arena *arena,
                                     const char **sql, const char **alias, const char **why);
 
+/* Does nobody stand twice in the table of `retention`? By a key of its own over the subject. */
+bool guard_people_unique(const struct policy *policy, const struct catalog *catalog);
+
 /* The setting that holds a mission's pseudonym key: "pgvigil.key_research". In the arena. */
 const char *guard_key_setting(const char *mission, struct arena *arena);
 

@@ -49,6 +49,7 @@ class World:
             cluster.psql(real, "-f", "-", text=text)
         for path in self.certificates.glob("*"):
             path.unlink()
+        assert self.run("init", "--apply").returncode == 0
         return self
 
     def columns(self, table):
@@ -212,11 +213,21 @@ def test_destroy_takes_two_people_and_leaves_a_certificate(world):
     content = "".join(p.read_text() for p in files)
     for name in ("Martin", "Dubois", "Durand"):
         assert name not in content
-    changed = json.loads(files[0].read_text())
-    changed["certificate"]["records"] += 1
     forged = world.stack.folder / "forged.json"
-    forged.write_text(json.dumps(changed))
-    assert world.stack.command("retention", "verify", forged, "--key", world.stack.certs.audit_public, check=False).returncode == 1
+    for change in (lambda c: c["certificate"].update(records=0), lambda c: c.update(key="0"), lambda c: c["certificate"].update(what="lift"),
+                   lambda c: c.update(signature=c["signature"][:-2] + "00")):
+        changed = json.loads(files[0].read_text())
+        change(changed)
+        forged.write_text(json.dumps(changed))
+        assert world.stack.command("retention", "verify", forged, "--key", world.stack.certs.audit_public, check=False).returncode == 1
+    # What somebody has put into the table is neither signed nor written, wherever its name points.
+    with world.stack.superuser() as c:
+        c.execute("INSERT INTO pgvigil_retention.certificates VALUES ('../evil', '{\"what\": \"destruction\", \"id\": \"x\"}', 'aa'), "
+                  "('fake', '{\"what\": \"destruction\", \"id\": \"fake\"}', 'bb')")
+    assert world.destroy().returncode == 1
+    assert not (world.stack.folder / "evil.json").exists() and not (world.certificates / "fake.json").exists()
+    refused = [r for r in world.stack.audit_records() if r.get("event") == "retention-refused"]
+    assert len(refused) >= 3 and all("guess" not in json.dumps(r) for r in refused)
     events = [r for r in world.stack.audit_records() if r.get("event") == "retention-destroy"]
     assert {e["patient"] for e in events} >= gone and all(e["person"] == "audit1 and billing1" for e in events)
 
