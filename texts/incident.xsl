@@ -43,7 +43,7 @@
   <h2><t:fr>Ce que la trace établit</t:fr><t:en>What the trail shows</t:en></h2>
   <xsl:if test="damaged = 'true'"><p class="alarm"><t:fr>Une partie de la trace n’a pas pu être lue&#160;: les nombres sont des minima.</t:fr><t:en>Part of the trail could not be read: the numbers are minima.</t:en></p></xsl:if>
   <p class="note"><t:fr>Enregistrements retenus&#160;: </t:fr><t:en>Records counted: </t:en>
-    <xsl:for-each select="filters/item"><xsl:if test="position() &gt; 1"> ; </xsl:if><xsl:value-of select="concat(name, ' = ', value)"/></xsl:for-each>.
+    <xsl:for-each select="filters/item"><xsl:if test="position() &gt; 1">, </xsl:if><xsl:value-of select="concat(name, ' = ', value)"/></xsl:for-each>.
     <t:fr> Heures en UTC.</t:fr><t:en> Times are UTC.</t:en></p>
   <table class="facts">
     <tbody>
@@ -112,11 +112,11 @@
   <xsl:apply-templates select="security" mode="list"/>
 
   <h2><t:fr>Chronologie</t:fr><t:en>Timeline</t:en></h2>
-  <table>
+  <table class="timeline">
     <thead><tr><th scope="col"><t:fr>De (UTC)</t:fr><t:en>From (UTC)</t:en></th><th scope="col"><t:fr>À</t:fr><t:en>To</t:en></th><th scope="col"><t:fr>Personne</t:fr><t:en>Person</t:en></th><th scope="col"><t:fr>Rôle, mission</t:fr><t:en>Role, mission</t:en></th><th scope="col"><t:fr>Adresse, application</t:fr><t:en>Address, application</t:en></th><th scope="col" class="number"><t:fr>Requêtes</t:fr><t:en>Statements</t:en></th><th scope="col" class="number"><t:fr>Lignes</t:fr><t:en>Rows</t:en></th><th scope="col" class="number"><t:fr>Refus</t:fr><t:en>Refused</t:en></th></tr></thead>
     <tbody>
     <xsl:for-each select="timeline/item">
-      <tr><td class="time"><xsl:value-of select="concat(substring(first, 1, 10), ' ', substring(first, 12, 8))"/></td><td class="time"><xsl:value-of select="substring(last, 12, 8)"/></td>
+      <tr><td><span class="whole"><xsl:value-of select="substring(first, 1, 10)"/></span><xsl:text> </xsl:text><span class="whole"><xsl:value-of select="substring(first, 12, 8)"/></span></td><td class="time"><xsl:value-of select="substring(last, 12, 8)"/></td>
         <td><xsl:value-of select="person"/><xsl:if test="login != person"><xsl:value-of select="concat(' (', login, ')')"/></xsl:if></td>
         <td><xsl:value-of select="role"/><xsl:if test="mission"><xsl:value-of select="concat(', ', mission)"/></xsl:if>
           <xsl:if test="glass"><strong><t:fr> – bris de glace</t:fr><t:en> – broken glass</t:en></strong></xsl:if>

@@ -347,6 +347,7 @@ footer { border-top: .5pt solid #9aa7b0; margin-top: 7mm; padding-top: 2mm; font
 .sign td { height: 16mm; }
 .sign th:nth-child(3) { width: 18%; } .sign th:nth-child(4) { width: 30%; }
 body.review table { font-size: 8.6pt; } body.review td, body.review th { overflow-wrap: break-word; }
+table.timeline { font-size: 8.2pt; } table.timeline td:nth-child(4) { min-width: 27mm; } table.timeline td:nth-child(5) { min-width: 24mm; }
 @media print { body { padding: 0; max-width: none; } a { color: inherit; } }
 body.poster { font-size: 10.8pt; line-height: 1.38; }
 body.poster h1 { font-size: 22pt; text-align: center; margin: 1mm 0 3mm; }

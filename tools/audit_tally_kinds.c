@@ -332,11 +332,11 @@ static const struct tally_kind kinds[] = {
      .add = add_user},
     {.name = "host-staff",
      .about = "what the host's people did: organisation.hosting.staff of -c",
-     .title = {"What the host's people did", "Ce qu'ont fait les personnels de l'hébergeur"},
+     .title = {"What the host's people did", "Ce qu’ont fait les personnels de l’hébergeur"},
      .note = {"Only what went through pgvigil is on record: who reaches the database's machine or "
               "files by itself is not.",
-              "Seul ce qui passe par pgvigil est tracé : un accès direct à la machine ou aux "
-              "fichiers de la base ne l'est pas."},
+              "Seul ce qui passe par pgvigil est tracé : un accès direct à la machine ou aux "
+              "fichiers de la base ne l’est pas."},
      .columns = staff_columns,
      .column_count = COUNT(staff_columns),
      .needs_staff = true,

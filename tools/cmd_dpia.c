@@ -57,7 +57,7 @@ static json_t *officer_of(const struct doc *doc)
     const json_t *dpo = json_object_get(json_object_get(doc->data, "organisation"), "dpo");
     const char *none = json_string_value(json_object_get(dpo, "not_designated"));
     if (none)
-        return json_sprintf("%s%s", doc->french ? "Non désigné : " : "Not designated: ", none);
+        return json_sprintf("%s%s", doc->french ? "Non désigné : " : "Not designated: ", none);
     return json_string(plain(doc, json_object_get(dpo, "name")));
 }
 

@@ -114,7 +114,7 @@ def test_what_no_file_says_is_marked_and_told(tmp_path):
 def test_no_officer_is_said(tmp_path):
     practice = documents.Practice(tmp_path, 'organisation = { name = "Cabinet"; dpo = { not_designated = "médecin seule"; }; };')
     file, err = dpia(practice)
-    assert file["pia"]["dpos_names"] == "Non désigné : médecin seule" and "médecin seule" in answers(file)[112] and "dpo" not in err
+    assert file["pia"]["dpos_names"] == "Non désigné\u00a0: médecin seule" and "médecin seule" in answers(file)[112] and "dpo" not in err
 
 
 @pytest.mark.parametrize("args", [["--format", "html"], ["x"], ["--lang", "de"]], ids=str)

@@ -324,3 +324,36 @@ def test_a_timeline_that_is_cut_says_so_and_the_numbers_are_whole(tmp_path):
     assert len(found["timeline"]) == 20000 and found["timeline_cut"] == 10 and found["persons"][0]["statements"] == 20009
     _, out, _ = incident(practice, "--user", "nurse1", *SAID)
     assert out.count("<tr>") < 2100 and "20 000 lignes" in out and "18000 lignes de plus" in " ".join(documents.Reader(out).lines)
+
+
+# ---- of a real server --------------------------------------------------------------------------------------------------------
+
+def test_a_session_of_the_clinics_is_told_as_postgresql_has_it(make_stack):
+    """What nurse1 reads through pgvigil, against whose rows PostgreSQL itself says these are."""
+    stack = make_stack(config=documents.ORGANISATION)
+    with stack.connect("nurse1", mission="care") as nurse:
+        rows = nurse.execute("SELECT p.id, p.family_name, o.value FROM patients p JOIN observations o ON o.patient_id = p.id WHERE p.id % 7 = 0").fetchall()
+        own = nurse.execute("SELECT id, allergies FROM patients WHERE ward_id = 2").fetchall()
+        for hidden in ("SELECT nir FROM patients", "SELECT * FROM staff_salaries"):
+            with pytest.raises(Exception):
+                nurse.execute(hidden).fetchall()
+    with stack.connect("reception1", mission="admission") as other:
+        other.execute("SELECT family_name FROM patients").fetchall()
+    with stack.cluster.superuser(stack.databases["records"]) as c:
+        joined = c.execute("SELECT p.id FROM patients p JOIN observations o ON o.patient_id = p.id WHERE p.id % 7 = 0 AND p.ward_id IN (1, 2)").fetchall()
+        second = c.execute("SELECT id FROM patients WHERE ward_id = 2").fetchall()
+    assert len(rows) == len(joined) > 10 and len(own) == len(second) > 10
+    touched = {str(i) for (i,) in joined + second}
+    done = stack.command("incident", "-c", stack.config_file, "--user", "nurse1", "--format", "json", "--lang", "fr", *SAID, stack.folder / "audit", check=False)
+    assert done.returncode == 0, done.stderr
+    found = json.loads(done.stdout)
+    assert patients([found]) == touched and found["counts"]["patients"] == len(touched) and not found["counts"]["at_least"]
+    assert found["counts"]["rows"] == len(rows) + len(own) and found["counts"]["refused"] == 2
+    assert {c["name"] for c in found["categories"]} == {"admin", "identifier", "medical"}
+    medical = next(c for c in found["categories"] if c["name"] == "medical")
+    assert medical["sensitive"] and {c["column"] for c in medical["columns"]} == {"public.observations.value", "public.patients.allergies"}
+    assert [p["person"] for p in found["persons"]] == ["nurse1"] and {t["name"] for t in found["tables"]} == {"public.patients", "public.observations"}
+    # The clinic's register and review, from the same files as the server that is running.
+    for command in (["register"], ["review", stack.folder / "audit"], ["notice"]):
+        done = stack.command(command[0], "-c", stack.config_file, "--lang", "fr", *command[1:], check=False)
+        assert done.returncode in (0, 1) and "</html>" in done.stdout, done.stderr
