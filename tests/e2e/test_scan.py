@@ -22,7 +22,7 @@ CLINIC_POLICY = harness.CLINIC / "policy"
 
 
 def pgvigil(*args, env=None):
-    done = subprocess.run([harness.binary()] + [str(a) for a in args], capture_output=True, text=True, timeout=120, env=dict(os.environ, LC_ALL="C.UTF-8", **(env or {})))
+    done = subprocess.run([harness.binary()] + [str(a) for a in args], capture_output=True, text=True, timeout=120, env={**os.environ, "LC_ALL": "C.UTF-8", **(env or {})})
     return done.returncode, done.stdout, done.stderr
 
 
@@ -193,14 +193,14 @@ SECRETS = ["284058832102532", "jeanne.secrete@courriel.example", "Secretissime",
 
 @pytest.fixture(scope="module")
 def secretive(cluster, empty):
-    """Every value that is read is a secret; one column cannot be written as text without an error that quotes it."""
+    """Every value that is read is a secret."""
     return empty("""
         CREATE TABLE patients (id int PRIMARY KEY, nir text, email text, nom text, tel text, note text, data jsonb, many text[], nir_unique text UNIQUE);
         INSERT INTO patients SELECT n, '284058832102532', 'jeanne.secrete@courriel.example', 'Secretissime', '06 98 76 54 32',
           'Vu Mme Secretissime, à rappeler au 06 98 76 54 32 dès que possible, merci', '{"nom": "Secretissime"}', '{Secretissime}', 'Secretissime' || n FROM generate_series(1, 100) n;
         CREATE SCHEMA app;
-        CREATE TABLE app.broken (v text, w text);
-        INSERT INTO app.broken SELECT 'Secretissime', 'Secretissime' FROM generate_series(1, 100);""")
+        CREATE TABLE app.other (v text, w text);
+        INSERT INTO app.other SELECT 'Secretissime', 'Secretissime' FROM generate_series(1, 100);""")
 
 
 @pytest.mark.parametrize("arguments", [["--format", f, "--lang", l] for f in ("policy", "text", "json", "csv") for l in ("en", "fr")] + [["--check", "-p", str(CLINIC_POLICY)]], ids=" ".join)
