@@ -302,23 +302,33 @@ bool detect_full_name(const char *text, size_t len, int today)
 
 /* ---- streets ---- */
 
+/* What nothing but a street is called. */
 static bool street_word(const char *word)
 {
     static const char *const words[] = {
-        "allee",    "av",        "ave",     "avenue",      "bd",     "boulevard",
-        "chaussee", "chemin",    "cite",    "cours",       "drive",  "faubourg",
-        "hameau",   "impasse",   "lane",    "lotissement", "montee", "passage",
-        "place",    "promenade", "quai",    "residence",   "road",   "rond",
-        "route",    "rue",       "ruelle",  "sentier",     "square", "st",
-        "street",   "traverse",  "venelle", "villa",       "voie",   "zone"};
+        "allee",  "avenue",  "boulevard", "chaussee",    "chemin",   "faubourg",
+        "hameau", "impasse", "lane",      "lotissement", "quai",     "road",
+        "rue",    "ruelle",  "sentier",   "street",      "traverse", "venelle"};
+    return listed(word, words, sizeof words / sizeof words[0]) || strcmp(word, "str") == 0 ||
+           (strlen(word) > 6 && strstr(word, "strasse") != NULL);
+}
+
+/* Seats, courses and zones are numbered as well: only behind a number of its own. */
+static bool street_behind_number(const char *word)
+{
+    static const char *const words[] = {"av",    "ave",    "bd",      "cite",  "cours",
+                                        "drive", "montee", "passage", "place", "promenade",
+                                        "route", "square", "st",      "villa", "voie"};
     return listed(word, words, sizeof words / sizeof words[0]);
 }
 
-/* "12 bis rue des Lilas", "Résidence du Parc", "Hauptstraße 5" and "Lange Str. 7". */
+/* "12 bis rue des Lilas", "3, place de l'Église", "Gartenstraße 5" and "Lange Str. 7". */
 bool detect_address(const char *text, size_t len, int today)
 {
     char folded[160];
     size_t words = 0;
+    size_t names = 0; /* words of letters that are not the street's kind */
+    bool numbered = len > 0 && text[0] >= '0' && text[0] <= '9';
     bool digit = false;
     bool street = false;
     (void)today;
@@ -326,14 +336,15 @@ bool detect_address(const char *text, size_t len, int today)
         return false;
     detect_fold(text, len, folded, sizeof folded);
     char *rest = NULL;
-    for (char *word = strtok_r(folded, " ,.\n-", &rest); word != NULL;
-         word = strtok_r(NULL, " ,.\n-", &rest)) {
-        size_t size = strlen(word);
+    for (char *word = strtok_r(folded, " ,.\n-'", &rest); word != NULL;
+         word = strtok_r(NULL, " ,.\n-'", &rest)) {
+        bool kind = street_word(word) || (numbered && street_behind_number(word));
         digit = digit || strspn(word, "0123456789") > 0;
-        /* Near the beginning: prose has a "route" or a "place" somewhere. */
-        street = street || (words < 4 && (street_word(word) || strcmp(word, "str") == 0 ||
-                                          (size > 6 && strstr(word, "strasse") != NULL)));
+        /* Near the beginning: prose has a "chemin" or a "road" somewhere. */
+        street = street || (words < 4 && kind);
+        names +=
+            (!kind || strstr(word, "strasse") != NULL) && word[0] >= 'a' && word[1] != '\0' ? 1 : 0;
         words++;
     }
-    return street && words >= 2 && words <= 12 && (digit || words <= 8);
+    return street && names > 0 && words >= 2 && words <= 12 && (digit || words <= 8);
 }

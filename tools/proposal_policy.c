@@ -91,8 +91,8 @@ static void put_category(const struct sampled_table *table, enum category catego
             continue;
         (void)fputs("        ", out);
         put_quoted(column->name, out);
-        (void)fprintf(out, "%s # %s %s; ", --left > 0 ? "," : "",
-                      french ? "confiance" : "confidence",
+        (void)fprintf(out, french ? "%s # confiance %s ; " : "%s # confidence %s; ",
+                      --left > 0 ? "," : "",
                       findings_confidence(column->finding.confidence, french));
         findings_evidence(column, french, out);
         (void)fputc('\n', out);
@@ -110,7 +110,7 @@ static void put_unclassified(const struct sampled_table *table, bool french, FIL
         put_quoted(column->name, out);
         (void)fputs(" (", out);
         cells_text(column->type, out);
-        (void)fputs("); ", out);
+        (void)fputs(french ? ") ; " : "); ", out);
         if (!writable_column(column))
             (void)fputs(
                 french ? "un caractère de commande dans le nom, qu’une politique ne peut écrire"
@@ -147,14 +147,14 @@ static void put_head(const struct sampled_table *table, bool french, FILE *out)
     const char *unread = findings_unread(table, french);
     (void)fputs("\n  # ", out);
     put_table_name(table, out);
-    (void)fputs(french ? " : " : ": ", out);
+    (void)fputs(" (", out);
     if (*unread != '\0')
         (void)fputs(unread, out);
     else
-        (void)fprintf(out, french ? "%zu lignes lues" : "%zu rows read", table->rows);
+        (void)fprintf(out, french ? "lignes lues : %zu" : "rows read: %zu", table->rows);
     if (table->sqlstate[0] != '\0')
-        (void)fprintf(out, " (SQLSTATE %s)", table->sqlstate);
-    (void)fputc('\n', out);
+        (void)fprintf(out, ", SQLSTATE %s", table->sqlstate);
+    (void)fputs(")\n", out);
 }
 
 static void put_table(const struct sampled_table *table, bool last, bool french, FILE *out)

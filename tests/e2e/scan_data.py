@@ -121,6 +121,7 @@ TEXTS.update({
     "milliseconds": lambda r, i: str(1700000000000 + r.randint(0, 10**11)), "day": lambda r, i: day(r, 1900, 2090), "hyphen": lambda r, i: "%d-%d" % (r.randint(100, 99999), r.randint(0, 9)),
     "path": lambda r, i: "/srv/%s/%s.dat" % (invented(r).lower(), invented(r).lower()), "at": lambda r, i: "@%s" % invented(r).lower(), "iban-like": lambda r, i: "FR" + digits(25)(r, i),
     "dashed": lambda r, i: "%02d-%02d-%02d" % tuple(r.randint(0, 99) for _ in range(3)), "decimal": lambda r, i: "%.3f" % (r.random() * 1e4), "base64": lambda r, i: "".join(r.choice("abcXYZ0189+/") for _ in range(20)),
+    "seat": lambda r, i: "Place %d" % r.randint(1, 400), "course": lambda r, i: "Cours de %s" % invented(r).lower(), "zone": lambda r, i: "Zone %d %s" % (r.randint(1, 90), r.choice(PLAIN)),
     "class": lambda r, i: "App::%s" % invented(r), "sorted-day": lambda r, i: "19%02d-%02d-%02d" % (20 + i // 10, 1 + i % 10, 1 + i % 28),
 })
 MACHINES = {"md5": lambda r, i: hashlib.md5(str(r.random()).encode()).hexdigest(), "uuid": lambda r, i: str(uuid.UUID(int=r.getrandbits(128))),

@@ -14,8 +14,8 @@ import scan_schemas
 import test_scan
 
 COST = []
-SEEDS = range(1, 2)
-RANDOM_SEEDS = range(20)
+SEEDS = range(1, 6)
+RANDOM_SEEDS = range(200)
 MARKS = ("<!-- figures: tests/e2e/scan_figures.py -->\n", "<!-- end of figures -->\n")
 
 

@@ -47,7 +47,7 @@ def locked(function):
     """Two test runs of one build do not make the same thing at a time."""
     def wrapped(*args):
         KEPT.mkdir(parents=True, exist_ok=True)
-        with open(KEPT / "lock", "w", encoding="ascii") as lock:
+        with open(KEPT / (function.__name__ + ".lock"), "w", encoding="ascii") as lock:
             fcntl.flock(lock, fcntl.LOCK_EX)
             return function(*args)
     return wrapped
@@ -200,6 +200,7 @@ def fill(connection, said, seed):
     tables = {}
     for schema, table, column, type_name, width, primary in connection.execute(COLUMNS).fetchall():
         tables.setdefault((schema, table), []).append((column, type_name, width, primary))
+    said = with_audit(said, ["%s.%s.%s" % (s, t, c[0]) for (s, t), columns in tables.items() for c in columns])
     filled = 0
     for (schema, table), columns in tables.items():
         if connection.execute('SELECT count(*) FROM (SELECT FROM ONLY "%s"."%s" LIMIT 50) x' % (schema, table)).fetchone()[0] == 50:

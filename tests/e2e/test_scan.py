@@ -22,7 +22,7 @@ CLINIC_POLICY = harness.CLINIC / "policy"
 
 
 def pgvigil(*args, env=None):
-    done = subprocess.run([harness.binary()] + [str(a) for a in args], capture_output=True, text=True, timeout=120, env=dict(os.environ, LC_ALL="C.UTF-8", **(env or {})))
+    done = subprocess.run([harness.binary()] + [str(a) for a in args], capture_output=True, text=True, timeout=120, env={**os.environ, "LC_ALL": "C.UTF-8", **(env or {})})
     return done.returncode, done.stdout, done.stderr
 
 
@@ -125,7 +125,7 @@ def test_proposal_is_a_policy(cluster, clinic, lang, tmp_path):
 # ---- other people's schemas ----
 
 @pytest.mark.parametrize("name, make", [("gnumed", scan_schemas.gnumed), ("rt", scan_schemas.rt), ("roundcube", scan_schemas.roundcube)], ids=["gnumed", "rt", "roundcube"])
-def test_other_schemas_have_few_false_positives(cluster, name, make):
+def test_other_schemas_have_few_false_positives(cluster, name, make, tmp_path):
     try:
         database = make(cluster, "scan_" + name)
     except scan_schemas.Unavailable as error:
@@ -140,14 +140,9 @@ def test_other_schemas_have_few_false_positives(cluster, name, make):
         assert not figures["wrong_high"], figures["wrong_high"]
     assert full["identifiers_found"] / full["identifiers"] > 0.6, full["missed"]
     assert full["identifiers_found"] > bare["identifiers_found"]
-    status, out, _ = pgvigil("check", "-p", proposal_file(cluster, database))
+    scan(cluster, database, "-o", tmp_path / "tables.cfg")
+    status, out, _ = pgvigil("check", "-p", tmp_path / "tables.cfg")
     assert status == 0, out
-
-
-def proposal_file(cluster, database):
-    file = harness.pathlib.Path(harness.tempfile.mkdtemp(prefix="pgvigil-scan-")) / "tables.cfg"
-    scan(cluster, database, "-o", file)
-    return file
 
 
 # ---- columns of nobody ----
@@ -193,14 +188,14 @@ SECRETS = ["284058832102532", "jeanne.secrete@courriel.example", "Secretissime",
 
 @pytest.fixture(scope="module")
 def secretive(cluster, empty):
-    """Every value that is read is a secret; one column cannot be written as text without an error that quotes it."""
+    """Every value that is read is a secret."""
     return empty("""
         CREATE TABLE patients (id int PRIMARY KEY, nir text, email text, nom text, tel text, note text, data jsonb, many text[], nir_unique text UNIQUE);
         INSERT INTO patients SELECT n, '284058832102532', 'jeanne.secrete@courriel.example', 'Secretissime', '06 98 76 54 32',
           'Vu Mme Secretissime, à rappeler au 06 98 76 54 32 dès que possible, merci', '{"nom": "Secretissime"}', '{Secretissime}', 'Secretissime' || n FROM generate_series(1, 100) n;
         CREATE SCHEMA app;
-        CREATE TABLE app.broken (v text, w text);
-        INSERT INTO app.broken SELECT 'Secretissime', 'Secretissime' FROM generate_series(1, 100);""")
+        CREATE TABLE app.other (v text, w text);
+        INSERT INTO app.other SELECT 'Secretissime', 'Secretissime' FROM generate_series(1, 100);""")
 
 
 @pytest.mark.parametrize("arguments", [["--format", f, "--lang", l] for f in ("policy", "text", "json", "csv") for l in ("en", "fr")] + [["--check", "-p", str(CLINIC_POLICY)]], ids=" ".join)
@@ -241,9 +236,9 @@ def test_big_table_is_sampled_by_pages(cluster, empty):
         assert "TABLESAMPLE SYSTEM" in log.read()
 
 
-def test_locked_table_is_left_out_and_said(cluster, empty):
+def test_locked_table_is_left_out_and_said(cluster, empty, tmp_path):
     database = empty("CREATE TABLE held (nir text); CREATE TABLE free (nir text);")
-    policy = harness.pathlib.Path(harness.tempfile.mkdtemp(prefix="pgvigil-scan-")) / "p.cfg"
+    policy = tmp_path / "p.cfg"
     policy.write_text('tables = ( { name = "public.held"; columns = { identifier = [ "nir" ]; }; }, { name = "public.free"; columns = { identifier = [ "nir" ]; }; } );\n')
     with cluster.superuser(database, autocommit=False) as c:
         c.execute("LOCK TABLE held IN ACCESS EXCLUSIVE MODE")
@@ -260,7 +255,7 @@ def test_locked_table_is_left_out_and_said(cluster, empty):
 def test_nothing_of_others_is_run(cluster, empty):
     """Traps in every place where PostgreSQL would call what an owner of a schema wrote: each would write a row, or fail."""
     database = empty("""
-        CREATE ROLE scan_mallory; CREATE SCHEMA trap AUTHORIZATION scan_mallory; GRANT CREATE ON DATABASE current_database_name TO scan_mallory;""".replace("GRANT CREATE ON DATABASE current_database_name TO scan_mallory;", "") + """
+        CREATE ROLE scan_mallory; CREATE SCHEMA trap AUTHORIZATION scan_mallory;
         SET ROLE scan_mallory;
         CREATE FUNCTION trap.spring() RETURNS boolean LANGUAGE plpgsql AS $$ BEGIN RAISE LOG 'SPRUNG as %', current_user; RETURN true; END $$;
         CREATE TYPE trap.mood AS ENUM ('good', 'bad');
@@ -309,7 +304,7 @@ def test_hostile_names_stay_names(cluster, empty, tmp_path):
         CREATE TABLE "dotted.name" (id int);
         CREATE TABLE "star*" (id int);
         CREATE TABLE plain (id int, contact text, email text, "é\x1b[31m" text);
-        CREATE TABLE nothing ();""".replace("\\x1b", "\x1b"))
+        CREATE TABLE nothing ();""")
     for lang in ("en", "fr"):
         file = tmp_path / (lang + ".cfg")
         scan(cluster, database, "--lang", lang, "-o", file)

@@ -153,7 +153,13 @@ static const struct vector vectors[] = {
     {KIND_ADDRESS, true, "12 rue des Lilas"},
     {KIND_ADDRESS, true, "3 bis, place de l'Église"},
     {KIND_ADDRESS, true, "Gartenstraße 5"},
+    {KIND_ADDRESS, true, "24 cours Lafayette"},
+    {KIND_ADDRESS, true, "rue du Général-de-Gaulle"},
     {KIND_ADDRESS, false, "Lilas"},
+    {KIND_ADDRESS, false, "Place 17"}, /* in a theatre */
+    {KIND_ADDRESS, false, "Cours de mathématiques"},
+    {KIND_ADDRESS, false, "voie orale"},
+    {KIND_ADDRESS, false, "12 rue"},
     {KIND_ADDRESS, false,
      "il est venu nous voir hier et a repris la route sans rien dire à personne"},
     {KIND_ICD10, true, "I50.0"},
