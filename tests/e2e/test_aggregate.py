@@ -688,3 +688,19 @@ def test_records_tell_what_was_withheld_and_refused(stack, direct):
     assert everybody["rows"] == 1 and everybody["patients"]
     assert withheld["rows"] == 0 and "NOT" in withheld["sql"] and "patients" not in withheld
     assert refused["decision"] == "deny" and "reading rows of patients" in refused["refused"]
+
+
+def test_without_the_guard_that_tells_patients_nothing_is_told(stack, direct):
+    """The last: it takes away a guard that was deployed."""
+    forget(stack)
+    views = direct.execute("SELECT format('%I.%I', schemaname, viewname) FROM pg_views WHERE schemaname LIKE 'pgvigil:researcher/free@%' AND viewname LIKE 'public.patients%' AND viewname LIKE '%subject%'").fetchall()
+    assert len(views) == 1
+    with Asker(stack, "free") as asker:
+        assert len(asker.ask("SELECT count(*) FROM patients")) == 1
+    direct.execute("DROP VIEW %s CASCADE" % views[0][0])
+    forget(stack)
+    with Asker(stack, "free") as asker:
+        with pytest.raises(psycopg.Error, match="cannot be told|not deployed") as refused:
+            asker.ask("SELECT count(*) FROM patients")
+        assert refused.value.sqlstate in ("0A000", "55000")
+        assert len(asker.ask("SELECT count(*) FROM stays")) == 1

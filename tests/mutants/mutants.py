@@ -311,7 +311,7 @@ MUTANTS = [
     ("aggregate-rows", "rows of patients", "policy/judge_aggregate.c", "if (status == OK && asked.aggregates == 0 && select->n_group_clause == 0)", "if (false)", "golden/test_judge", False),
     ("aggregate-having", "small groups left out by the statement", "policy/judge_aggregate_text.c", "return rewrite_edit(judge, tail, 0, text);", "carry->select->having_clause = NULL;\n    return OK;", "golden/test_judge", False),
     ("aggregate-cell", "an aggregate of few values", "policy/judge_aggregate_text.c", "if (call != NULL && !aggregate_is_star(call))", "if (false)", "e2e/test_aggregate$", False),
-    ("aggregate-told", "each table's patients are told", "policy/judge_subject.c", "judge->subjects_carried == judge->subjects_read;", "true;", "golden/test_judge", False),
+    ("aggregate-told", "each table's patients are told", "policy/judge_subject.c", "bool told = out->subjects > 0 && !out->subjects_open &&\n                judge->subjects_carried == judge->subjects_read;", "bool told = true;", "e2e/test_aggregate$", False),
     ("aggregate-few", "fewer than k in the proxy, too", "proxy/cells.c", "if (drop_untold(entries, count, k) < k)", "if (drop_untold(entries, count, k) == 0)", "unit/test_cells", False),
     ("aggregate-parts", "parts of fewer than k", "proxy/cells.c", "            if (patients_in(entries, part, part_end) < k)", "            if (false)", "unit/test_cells", False),
     ("aggregate-rests", "what is left of a cell", "proxy/cells.c", "return status == OK && rests > 0 ? check_rests(state, entries, count, k) : status;", "(void)check_rests;\n    return status;", "unit/test_cells", False),

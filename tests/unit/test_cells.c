@@ -258,6 +258,23 @@ static void answers_are_remembered_as_long_as_the_policy_says(void **state)
     cells_free(cells);
 }
 
+static void what_was_told_under_a_smaller_k_is_told_no_more(void **state)
+{
+    (void)state;
+    static const struct policy_aggregate larger = {
+        .k = K + 2, .answers_per_day = 10, .remember_days = 30};
+    struct cells *cells = cells_new(folder, false);
+    struct cells_person *person = open_person(cells, "flora");
+    struct cells_row rows[K];
+    bool fresh = false;
+    for (unsigned i = 0; i < K; i++)
+        rows[i] = row_of(i);
+    assert_int_equal(cells_admit(person, &bounds, rows, K, NOW, &fresh), OK);
+    assert_int_equal(cells_admit(person, &bounds, rows, K, NOW, &fresh), OK);
+    assert_int_equal(cells_admit(person, &larger, rows, K, NOW, &fresh), DENIED);
+    cells_free(cells);
+}
+
 static int make_folder(void **state)
 {
     (void)state;
@@ -280,6 +297,7 @@ int main(void)
         cmocka_unit_test(other_rows_of_all_patients_but_one_are_denied),
         cmocka_unit_test(budget_is_the_days_and_outlives_the_process),
         cmocka_unit_test(answers_are_remembered_as_long_as_the_policy_says),
+        cmocka_unit_test(what_was_told_under_a_smaller_k_is_told_no_more),
     };
     return cmocka_run_group_tests(tests, make_folder, remove_folder);
 }
