@@ -628,7 +628,10 @@ static enum status grant_names(struct deploy *deploy, const struct guard_plan *p
 enum status deploy_make(struct deploy *deploy, const struct guard_plan *plan)
 {
     struct present present;
-    enum status status = deploy_register(deploy);
+    enum status status = deploy_time_zone(deploy);
+    if (status == OK) {
+        status = deploy_register(deploy);
+    }
     if (status == OK) {
         status = look(deploy, plan, &present);
     }

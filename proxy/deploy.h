@@ -64,6 +64,8 @@ NODISCARD enum status deploy_again(struct deploy *deploy, const struct guard_pla
 /* The schema of pgvigil's own register of rights, where the policy has any that stand in it
  * (deploy_register.c). */
 NODISCARD enum status deploy_register(struct deploy *deploy);
+/* ERR_INVALID, told: the server does not know the time zone of `retention`. */
+NODISCARD enum status deploy_time_zone(struct deploy *deploy);
 /* Large objects of an older generation's pairs become this one's (deploy_objects.c). */
 NODISCARD enum status deploy_objects(struct deploy *deploy);
 /* A query of one parameter, a digest: the statements that leave its roles no large object and no

@@ -10,6 +10,7 @@
  */
 #include "proxy/deploy.h"
 
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -20,6 +21,16 @@ static const char is_there[] =
     "c.relname = 'active'\n"
     "CROSS JOIN pg_catalog.pg_roles o WHERE n.nspname = '" POLICY_REGISTER_SCHEMA
     "' AND o.rolname = $1";
+
+/* One that somebody has made beforehand would be somebody's to change. */
+static const char foreign_sql[] =
+    "SELECT pg_catalog.quote_ident(o.rolname) FROM (SELECT n.nspowner AS owner FROM "
+    "pg_catalog.pg_namespace n WHERE n.nspname = '" POLICY_REGISTER_SCHEMA "'\n"
+    "    UNION SELECT c.relowner FROM pg_catalog.pg_class c JOIN pg_catalog.pg_namespace n ON "
+    "n.oid "
+    "= c.relnamespace WHERE n.nspname = '" POLICY_REGISTER_SCHEMA "') w\n"
+    "JOIN pg_catalog.pg_roles o ON o.oid = w.owner WHERE o.rolname <> current_user AND NOT "
+    "o.rolsuper";
 
 static const char *const made[] = {
     "CREATE SCHEMA IF NOT EXISTS " POLICY_REGISTER_SCHEMA,
@@ -46,6 +57,24 @@ static bool is_wanted(const struct policy *policy)
     return false;
 }
 
+enum status deploy_time_zone(struct deploy *deploy)
+{
+    const struct policy_retention *retention = deploy->policy->retention;
+    PGresult *result = NULL;
+    if (retention == NULL)
+        return OK;
+    const char *values[] = {retention->time_zone};
+    enum status status = deploy_query(
+        deploy, "SELECT FROM pg_catalog.pg_timezone_names WHERE name = $1", 1, values, &result);
+    if (status == OK && PQntuples(result) == 0) {
+        (void)fprintf(stderr, "error: %s:%u: retention: PostgreSQL knows no time zone \"%s\"\n",
+                      retention->place.file, retention->place.line, retention->time_zone);
+        status = ERR_INVALID;
+    }
+    PQclear(result);
+    return status;
+}
+
 enum status deploy_register(struct deploy *deploy)
 {
     PGresult *result = NULL;
@@ -53,7 +82,20 @@ enum status deploy_register(struct deploy *deploy)
     const char *values[] = {deploy->owner};
     if (!is_wanted(deploy->policy))
         return OK;
-    enum status status = deploy_query(deploy, is_there, 1, values, &result);
+    enum status status = deploy_query(deploy, foreign_sql, 0, NULL, &result);
+    if (status != OK)
+        return status;
+    if (PQntuples(result) > 0) {
+        (void)fprintf(stderr,
+                      "error: schema " POLICY_REGISTER_SCHEMA
+                      " or a table in it belongs to %s, who could change rights there: give it to "
+                      "the role that deploys\n",
+                      PQgetvalue(result, 0, 0));
+        PQclear(result);
+        return ERR_INVALID;
+    }
+    PQclear(result);
+    status = deploy_query(deploy, is_there, 1, values, &result);
     if (status != OK)
         return status;
     bool there = PQntuples(result) == 1 && PQgetvalue(result, 0, 0)[0] == 't';

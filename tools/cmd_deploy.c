@@ -196,8 +196,9 @@ static int report(const struct deploy *deploy, enum status status)
         return CLI_FINE;
     }
     if (options.remove) {
-        printf("database \"%s\": removed, %zu roles and schemas dropped\n", deploy->database,
-               deploy->dropped);
+        printf("database \"%s\": removed, %zu roles and schemas dropped; schemas "
+               "pgvigil_rights and pgvigil_retention stay, where there are any: they are data\n",
+               deploy->database, deploy->dropped);
         return CLI_FINE;
     }
     printf("database \"%s\", generation %s: %zu guards made, %zu replaced, %zu things dropped\n",

@@ -38,6 +38,8 @@ static const struct cli_option own_options[] = {
      &options.as, NULL},
     {'p', "patient", "SUBJECT", "the person, as the policy's \"subject\" has her", &options.patient,
      NULL},
+    {0, "unknown", NULL, "set, request: of a person about whom there is no row", NULL,
+     &options.unknown},
     {0, "names", NULL, "access: name the professionals too", NULL, &options.names},
     {0, "right", "NAME", "set, lift: of the policy's \"rights\"", &options.right, NULL},
     {0, "note", "TEXT", "set, lift: why, for the register", &options.note, NULL},

@@ -124,7 +124,9 @@ static FILE *open_output(const char *path)
     if (!path)
         return stdout;
     int fd = open(path, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0600);
-    FILE *out = fd >= 0 ? fdopen(fd, "w") : NULL;
+    /* One that was there before may be open to everybody. */
+    bool closed = fd >= 0 && fchmod(fd, 0600) == 0;
+    FILE *out = closed ? fdopen(fd, "w") : NULL;
     if (!out && fd >= 0)
         (void)close(fd);
     return out;

@@ -4,6 +4,7 @@
  * Reads only. What it prints names persons by their subject alone; it is for those who keep the
  * records.
  */
+#include "tools/audit_cells.h"
 #include "tools/retention.h"
 
 #include <jansson.h>
@@ -70,16 +71,10 @@ static void print_csv(const struct retention *retention, const struct retention_
     for (int row = 0; row < PQntuples(result); row++) {
         if (!is_due(side, retention, PQgetvalue(result, row, PLAN_AGE)))
             continue;
-        printf("%s", side == &retention->live ? "database" : "archive");
-        for (int i = 0; i < PLAN_COLUMNS; i++) {
-            const char *value = PQgetvalue(result, row, i);
-            bool quote = strpbrk(value, ",\"\r\n=+-@") != NULL && i == PLAN_SUBJECT;
-            printf(quote ? ",\"" : ",");
-            for (const char *at = value; *at; at++)
-                printf(*at == '"' ? "\"\"" : "%c", *at);
-            printf(quote ? "\"" : "");
-        }
-        (void)putchar('\n');
+        cells_csv(side == &retention->live ? "database" : "archive", true, stdout);
+        for (int i = 0; i < PLAN_COLUMNS; i++)
+            cells_csv(PQgetvalue(result, row, i), false, stdout);
+        cells_csv_end(stdout);
     }
 }
 

@@ -20,6 +20,18 @@
 #define ACTIVE    POLICY_REGISTER_SCHEMA ".active"
 #define CANONICAL (JSON_COMPACT | JSON_SORT_KEYS)
 
+#define PREFIX "pgvigil right 1\n"
+
+/* What is signed; malloc'ed. */
+static char *prefixed(const char *body)
+{
+    size_t size = sizeof PREFIX + strlen(body);
+    char *text = malloc(size);
+    if (text)
+        (void)snprintf(text, size, "%s%s", PREFIX, body);
+    return text;
+}
+
 static enum status failed(PGconn *conn, const PGresult *result, struct buf *why)
 {
     const char *state = PQresultErrorField(result, PG_DIAG_SQLSTATE);
@@ -114,10 +126,10 @@ static char *body_of(const struct rights_entry *entry, uint64_t seq, const char 
     time_t now = time(NULL);
     if (!gmtime_r(&now, &tm) || strftime(at, sizeof at, "%Y-%m-%dT%H:%M:%SZ", &tm) == 0)
         return NULL;
-    json_t *body =
-        json_pack("{s:I, s:s, s:s, s:s, s:s, s:s, s:s*, s:s}", "seq", (json_int_t)seq, "at", at,
-                  "what", entry->lift ? "lift" : "set", "name", entry->name, "subject",
-                  entry->subject, "by", entry->by, "note", entry->note, "prev", prev);
+    json_t *body = json_pack("{s:I, s:s, s:s, s:s, s:s, s:s, s:s, s:s*, s:s}", "seq",
+                             (json_int_t)seq, "database", entry->database, "at", at, "what",
+                             entry->lift ? "lift" : "set", "name", entry->name, "subject",
+                             entry->subject, "by", entry->by, "note", entry->note, "prev", prev);
     char *text = body ? json_dumps(body, CANONICAL) : NULL;
     json_decref(body);
     return text;
@@ -129,7 +141,10 @@ static enum status put_entry(PGconn *conn, const struct key *key, const struct r
     unsigned char signature[KEY_SIGNATURE];
     char hex[2 * KEY_SIGNATURE + 1];
     char number[24];
-    if (key_sign(key, body, strlen(body), signature) != OK)
+    char *signed_text = prefixed(body);
+    bool made = signed_text && key_sign(key, signed_text, strlen(signed_text), signature) == OK;
+    free(signed_text);
+    if (!made)
         return ERR_MEMORY;
     text_hex(signature, sizeof signature, hex);
     if (!hash_entry(body, hex, sha256))
@@ -172,6 +187,7 @@ enum status rights_append(PGconn *conn, const struct key *key, const struct righ
 
 struct verifier {
     const struct key_ring *ring;
+    const char *database;
     rights_finding_fn *tell;
     void *context;
     struct rights_verdict *verdict;
@@ -197,7 +213,10 @@ static bool signature_fits(const struct verifier *one, const char *body, const c
         const char pair[3] = {hex[2 * i], hex[2 * i + 1], '\0'};
         signature[i] = (unsigned char)strtoul(pair, NULL, 16);
     }
-    return key_ring_verify(one->ring, body, strlen(body), signature);
+    char *text = prefixed(body);
+    bool fits = text && key_ring_verify(one->ring, text, strlen(text), signature);
+    free(text);
+    return fits;
 }
 
 /* "name\x1fsubject" */
@@ -240,6 +259,9 @@ static enum status verify_entry(struct verifier *one, uint64_t seq, const char *
         find(one, seq, "does not fit to the one before it");
     if ((uint64_t)json_integer_value(json_object_get(body, "seq")) != seq)
         find(one, seq, "stands under another number");
+    const char *database = json_string_value(json_object_get(body, "database"));
+    if (!database || strcmp(database, one->database) != 0)
+        find(one, seq, "is of another database");
     enum status status = hash_entry(text, signature, one->prev) ? replay(one, body) : ERR_MEMORY;
     json_decref(body);
     return status;
@@ -273,12 +295,47 @@ static enum status verify_active(struct verifier *one, PGconn *conn, struct buf 
     return OK;
 }
 
-enum status rights_verify(PGconn *conn, const struct key_ring *ring, rights_finding_fn *tell,
-                          void *context, struct rights_verdict *verdict, struct buf *why)
+/* What would turn rights off, or let somebody else change them, whatever the entries say. */
+static const char holes_sql[] =
+    "SELECT c.relname || CASE WHEN c.relkind <> 'r' THEN ' is no table'\n"
+    "    WHEN c.relrowsecurity THEN ' has row security, which hides rights from the guards'\n"
+    "    WHEN EXISTS (SELECT FROM pg_catalog.pg_trigger t WHERE t.tgrelid = c.oid AND NOT "
+    "t.tgisinternal) THEN ' has triggers'\n"
+    "    WHEN EXISTS (SELECT FROM pg_catalog.pg_rewrite r WHERE r.ev_class = c.oid) THEN ' has "
+    "rules'\n"
+    "    ELSE ' may be written to by others than its owner' END\n"
+    "FROM pg_catalog.pg_class c JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace\n"
+    "WHERE n.nspname = '" POLICY_REGISTER_SCHEMA "' AND c.relname IN ('entries', 'active') AND "
+    "(c.relkind <> 'r' OR c.relrowsecurity\n"
+    "    OR EXISTS (SELECT FROM pg_catalog.pg_trigger t WHERE t.tgrelid = c.oid AND NOT "
+    "t.tgisinternal)\n"
+    "    OR EXISTS (SELECT FROM pg_catalog.pg_rewrite r WHERE r.ev_class = c.oid)\n"
+    "    OR EXISTS (SELECT FROM pg_catalog.aclexplode(c.relacl) a WHERE a.grantee <> c.relowner "
+    "AND a.privilege_type <> 'SELECT'))";
+
+static enum status find_holes(struct verifier *one, PGconn *conn, struct buf *why)
 {
     PGresult *result = NULL;
-    struct verifier one = {
-        .ring = ring, .tell = tell, .context = context, .verdict = verdict, .active = map_new()};
+    enum status status = ask(conn, holes_sql, 0, NULL, &result, why);
+    for (int row = 0; status == OK && row < PQntuples(result); row++) {
+        one->verdict->findings++;
+        one->tell(PQgetvalue(result, row, 0), one->context);
+    }
+    PQclear(result);
+    return status;
+}
+
+enum status rights_verify(PGconn *conn, const struct key_ring *ring, const char *database,
+                          rights_finding_fn *tell, void *context, struct rights_verdict *verdict,
+                          struct buf *why)
+{
+    PGresult *result = NULL;
+    struct verifier one = {.ring = ring,
+                           .database = database,
+                           .tell = tell,
+                           .context = context,
+                           .verdict = verdict,
+                           .active = map_new()};
     *verdict = (struct rights_verdict){0};
     enum status status = one.active ? OK : ERR_MEMORY;
     if (status == OK)
@@ -293,6 +350,8 @@ enum status rights_verify(PGconn *conn, const struct key_ring *ring, rights_find
         verdict->entries = (uint64_t)PQntuples(result);
         status = verify_active(&one, conn, why);
     }
+    if (status == OK)
+        status = find_holes(&one, conn, why);
     PQclear(result);
     map_free(one.active);
     struct buf ignored;

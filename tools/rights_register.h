@@ -21,7 +21,8 @@ struct rights_entry {
     const char *name;
     const char *subject;
     const char *by;
-    const char *note; /* or NULL */
+    const char *database; /* the configuration's name of it */
+    const char *note;     /* or NULL */
 };
 
 /*
@@ -38,7 +39,7 @@ struct rights_verdict {
 };
 typedef void rights_finding_fn(const char *what, void *context);
 /* Is the chain what was written, and `active` what it comes to? ERR_UPSTREAM, ERR_MEMORY. */
-NODISCARD enum status rights_verify(PGconn *conn, const struct key_ring *ring,
+NODISCARD enum status rights_verify(PGconn *conn, const struct key_ring *ring, const char *database,
                                     rights_finding_fn *tell, void *context,
                                     struct rights_verdict *verdict, struct buf *why);
 

@@ -16,8 +16,9 @@ struct subject {
     struct doc_options doc_options;
     const char *database_name, *as, *patient, *right, *note, *kind, *received, *id, *outcome,
         *reason, *key_file;
-    bool names; /* of professionals, in the list of accesses */
-    bool all;   /* closed requests too */
+    bool names;   /* of professionals, in the list of accesses */
+    bool all;     /* closed requests too */
+    bool unknown; /* a person of whom there is no row is meant */
     /* Opened. */
     struct config *config;
     struct policy *policy;
@@ -32,6 +33,9 @@ struct subject {
 /* Configuration, policy, connection; with `records` the tables too. Tells what is wrong. */
 int subject_open(struct subject *subject, bool records);
 void subject_close(struct subject *subject);
+/* The patient as the database writes her ("37" of "037"): else a right would be set for nobody, and
+ * the trail be searched for nobody. CLI_FINDINGS, told: there is no row about such a person. */
+int subject_find(struct subject *subject);
 int subject_fail(struct subject *subject, enum status status);
 /* One event in the trail, about the patient (or NULL), before what it tells of is released.
  * CLI_FINE or CLI_CANNOT. */

@@ -14,41 +14,43 @@
 #include "tools/audit_reader.h"
 #include "tools/subject.h"
 
+#include <pgvigil/text.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
 /* ---- rows ---- */
 
-/* For people: what is no text of its own stands as JSON has it. */
-static json_t *shown(const json_t *value)
+/* A row as PostgreSQL writes it, each value a text: a number that JSON has no room for is not cut.
+ * For a page it is a list of { name, value }: columns may be called anything, elements may not. */
+static json_t *row_json(const struct doc *doc, const struct records_table *table,
+                        const PGresult *result, int row)
 {
-    if (json_is_null(value) || json_is_string(value))
-        return json_incref((json_t *)(uintptr_t)value);
-    char *text = json_dumps(value, JSON_ENCODE_ANY | JSON_COMPACT);
-    json_t *made = json_string(text ? text : "");
-    free(text);
-    return made;
+    bool list = doc->format != DOC_JSON;
+    json_t *all = list ? json_array() : json_object();
+    for (size_t i = 0; i < table->relation->column_count; i++) {
+        const char *name = table->relation->columns[i].name;
+        bool null = PQgetisnull(result, row, (int)i);
+        json_t *value = null ? json_null() : json_string(PQgetvalue(result, row, (int)i));
+        if (!list)
+            (void)json_object_set_new(all, name, value);
+        else if (!null)
+            (void)json_array_append_new(all, json_pack("{s:s, s:o}", "name", name, "value", value));
+    }
+    return all;
 }
 
-/* An object of columns, or, for a page, a list of { name, value }: columns may be called anything,
- * elements of a page may not. */
-static json_t *row_json(const struct doc *doc, const char *text)
+/* "alias"."a"::text, ... */
+static const char *columns_sql(struct subject *subject, const struct records_table *table)
 {
-    json_t *row = json_loads(text, JSON_DECODE_ANY, NULL);
-    if (doc->format == DOC_JSON)
-        return row;
-    json_t *list = json_array();
-    const char *name = NULL;
-    json_t *value = NULL;
-    json_object_foreach(row, name, value)
-    {
-        if (!json_is_null(value))
-            (void)json_array_append_new(
-                list, json_pack("{s:s, s:o}", "name", name, "value", shown(value)));
+    const char *all = "";
+    for (size_t i = 0; all && i < table->relation->column_count; i++) {
+        const char *name = text_ident(subject->arena, table->relation->columns[i].name);
+        all = name ? arena_printf(subject->arena, "%s%s%s.%s::pg_catalog.text", all,
+                                  i == 0 ? "" : ", ", table->alias, name)
+                   : NULL;
     }
-    json_decref(row);
-    return list;
+    return all;
 }
 
 static json_t *columns_json(const struct subject *subject, const struct records_table *table)
@@ -69,23 +71,30 @@ static int read_table(struct subject *subject, const struct doc *doc,
                       const struct records_table *table, const char *list, json_t *tables,
                       uint64_t *total)
 {
-    const char *sql = arena_printf(subject->arena,
-                                   "SELECT pg_catalog.row_to_json(%s) FROM %s WHERE (%s) = ANY "
-                                   "(%s)%s%s",
-                                   table->alias, table->from, table->subject, list,
-                                   table->key ? " ORDER BY " : "", table->key ? table->key : "");
+    const char *columns = columns_sql(subject, table);
+    const char *sql =
+        columns ? arena_printf(subject->arena, "SELECT %s FROM %s WHERE (%s) = ANY (%s)%s%s",
+                               columns, table->from, table->subject, list,
+                               table->key ? " ORDER BY " : "", table->key ? table->key : "")
+                : NULL;
     PGresult *result = sql ? PQexec(subject->conn, sql) : NULL;
     if (PQresultStatus(result) != PGRES_TUPLES_OK) {
-        const char *message = PQresultErrorField(result, PG_DIAG_MESSAGE_PRIMARY);
-        int code = cli_fail(subject->command, CLI_CANNOT, "%s: %s", table->told,
-                            message ? message : "the connection was lost");
+        const char *state = PQresultErrorField(result, PG_DIAG_SQLSTATE);
+        int code = cli_fail(subject->command, CLI_CANNOT, "%s cannot be read (%s)", table->told,
+                            state ? state : "the connection was lost");
         PQclear(result);
         return code;
     }
     json_t *rows = json_array();
     for (int row = 0; row < PQntuples(result); row++)
-        (void)json_array_append_new(rows, row_json(doc, PQgetvalue(result, row, 0)));
+        (void)json_array_append_new(rows, row_json(doc, table, result, row));
     *total += (uint64_t)PQntuples(result);
+    if (json_array_size(rows) != (size_t)PQntuples(result)) {
+        json_decref(rows);
+        PQclear(result);
+        return cli_fail(subject->command, CLI_CANNOT, "%s: a row cannot be written down",
+                        table->told);
+    }
     PQclear(result);
     if (json_array_size(rows) > 0)
         (void)json_array_append_new(tables,
@@ -263,6 +272,8 @@ static int make(struct subject *subject, const char *name, const char *event, bo
     if (!subject->patient)
         return cli_fail(subject->command, CLI_USAGE, "--patient is missing");
     int code = subject_open(subject, true);
+    if (code == CLI_FINE)
+        code = subject_find(subject);
     if (code == CLI_FINE)
         code = subject_record(subject, event, subject->patient, NULL);
     if (code != CLI_FINE)

@@ -10,6 +10,7 @@
 #include "tools/deed.h"
 #include "tools/rows.h"
 
+#include <pgvigil/text.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -60,6 +61,50 @@ int subject_open(struct subject *subject, bool records)
     if (status == OK)
         status = rows_run(&rows, records_settings);
     return status == OK ? CLI_FINE : subject_fail(subject, status);
+}
+
+/* In one table: *found is set (arena) when it has a row of hers. */
+static int find_in(struct subject *subject, const struct records_table *table, const char *list,
+                   const char **found)
+{
+    const char *sql = arena_printf(subject->arena,
+                                   "SELECT (%s)::pg_catalog.text FROM %s WHERE (%s) = ANY (%s) "
+                                   "LIMIT 1",
+                                   table->subject, table->from, table->subject, list);
+    PGresult *result = sql ? PQexec(subject->conn, sql) : NULL;
+    int code = CLI_FINE;
+    if (PQresultStatus(result) != PGRES_TUPLES_OK) {
+        const char *state = PQresultErrorField(result, PG_DIAG_SQLSTATE);
+        bool form = state && strncmp(state, "22", 2) == 0;
+        code = cli_fail(subject->command, form ? CLI_USAGE : CLI_CANNOT,
+                        form ? "--patient is nothing that the subject of %s could be"
+                             : "%s cannot be read",
+                        table->told);
+    } else if (PQntuples(result) == 1)
+        *found = arena_strdup(subject->arena, PQgetvalue(result, 0, 0));
+    PQclear(result);
+    return code;
+}
+
+int subject_find(struct subject *subject)
+{
+    const char *keys[] = {subject->patient};
+    const char *found = NULL;
+    if (strlen(subject->patient) > 1000 ||
+        !text_is_utf8(subject->patient, strlen(subject->patient)))
+        return cli_fail(subject->command, CLI_USAGE,
+                        "--patient is longer than 1000 bytes, or no UTF-8");
+    const char *list = records_list(keys, 1, subject->arena);
+    int code = list ? CLI_FINE : cli_fail(subject->command, CLI_CANNOT, "out of memory");
+    for (size_t i = subject->records.count; code == CLI_FINE && !found && i-- > 0;)
+        code = find_in(subject, &subject->records.tables[i], list, &found);
+    if (code == CLI_FINE && !found && !subject->unknown)
+        code = cli_fail(subject->command, CLI_FINDINGS,
+                        "there is nothing about patient %s (what was archived is in the archive)",
+                        subject->patient);
+    if (found)
+        subject->patient = found;
+    return code;
 }
 
 void subject_close(struct subject *subject)

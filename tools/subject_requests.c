@@ -8,11 +8,11 @@
  *
  * Trust boundary: as rights_register.c; the trail tells of every step.
  */
+#include "tools/operator.h"
 #include "tools/subject.h"
 
 #include <stdio.h>
 #include <string.h>
-#include <unistd.h>
 
 #define REQUESTS POLICY_REGISTER_SCHEMA ".requests"
 #define TODAY    "(pg_catalog.timezone('Europe/Paris', pg_catalog.now()))::pg_catalog.date"
@@ -42,8 +42,9 @@ static int ask(struct subject *subject, const char *sql, int count, const char *
                         state && strcmp(state, "42P01") == 0
                             ? "the database has no register: a right with register = true, and "
                               "pgvigil deploy, make it"
-                        : message ? message
-                                  : "the connection was lost");
+                        : state && strncmp(state, "22", 2) == 0 ? "a value is none that it could be"
+                        : message                               ? message
+                                                                : "the connection was lost");
     PQclear(*result);
     *result = NULL;
     return code;
@@ -57,10 +58,11 @@ static int step(struct subject *subject, const char *sql)
     return code;
 }
 
-static void who(char *out, size_t size)
+/* YYYY-MM-DD, and nothing else that PostgreSQL takes for a day. */
+static bool is_day(const char *text)
 {
-    if (getlogin_r(out, size) != 0)
-        (void)snprintf(out, size, "uid %lu", (unsigned long)getuid());
+    return strlen(text) == 10 && strspn(text, "0123456789-") == 10 && text[4] == '-' &&
+           text[7] == '-';
 }
 
 /* Changes one row in a transaction that holds its record too. The SQL returns id, subject, due. */
@@ -91,16 +93,20 @@ static int change(struct subject *subject, const char *event, const char *what, 
 
 int subject_request(struct subject *subject)
 {
-    char by[256] = "";
-    who(by, sizeof by);
+    struct operator by;
+    operator_find(&by);
     if (!subject->patient || !subject->kind || !is_kind(subject->kind))
         return cli_fail(subject->command, CLI_USAGE,
                         "--patient and --kind are needed: access, rectification, erasure, "
                         "restriction, portability or objection");
-    int code = subject_open(subject, false);
-    const char *values[] = {subject->patient, subject->kind, subject->received, by};
+    if (subject->received && !is_day(subject->received))
+        return cli_fail(subject->command, CLI_USAGE, "--received is a day, YYYY-MM-DD");
+    int code = subject_open(subject, true);
+    if (code == CLI_FINE)
+        code = subject_find(subject);
     if (code != CLI_FINE)
         return code;
+    const char *values[] = {subject->patient, subject->kind, subject->received, by.person};
     return change(subject, "request-received", subject->kind,
                   "INSERT INTO " REQUESTS " (subject, kind, received, due, opened_by)\n"
                   "SELECT $1, $2, r.day, (r.day + interval '1 month')::date, $4\n"
@@ -129,12 +135,12 @@ int subject_extend(struct subject *subject)
 
 int subject_settle(struct subject *subject)
 {
-    char by[256] = "";
-    who(by, sizeof by);
+    struct operator by;
+    operator_find(&by);
     if (!subject->id || !subject->outcome)
         return cli_fail(subject->command, CLI_USAGE, "--id and --outcome are needed");
     int code = subject_open(subject, false);
-    const char *values[] = {subject->id, subject->outcome, by};
+    const char *values[] = {subject->id, subject->outcome, by.person};
     if (code != CLI_FINE)
         return code;
     return change(subject, "request-settled", "settled",

@@ -4,12 +4,13 @@
  * Trust boundary: as rights_register.c. The record in the trail is written after the change is
  * ready and before it is committed: without one nothing changes.
  */
+#include "tools/operator.h"
 #include "tools/rights_register.h"
 #include "tools/subject.h"
 
+#include <pgvigil/text.h>
 #include <stdio.h>
 #include <string.h>
-#include <unistd.h>
 
 static const struct policy_right *find_right(const struct subject *subject)
 {
@@ -37,19 +38,19 @@ static int check_right(const struct subject *subject)
 
 static int append(struct subject *subject, bool lift)
 {
-    char login[256] = "";
+    struct operator operator;
     char sha256[65] = "";
     uint64_t seq = 0;
     struct key *key = NULL;
-    if (getlogin_r(login, sizeof login) != 0)
-        (void)snprintf(login, sizeof login, "uid %lu", (unsigned long)getuid());
+    operator_find(&operator);
     if (key_load(subject->config->audit.key_file, &key) != OK)
         return cli_fail(subject->command, CLI_CANNOT, "%s is no Ed25519 private key",
                         subject->config->audit.key_file);
     const struct rights_entry entry = {.lift = lift,
                                        .name = subject->right,
                                        .subject = subject->patient,
-                                       .by = login,
+                                       .by = operator.person,
+                                       .database = subject->database->name,
                                        .note = subject->note};
     enum status status = rights_append(subject->conn, key, &entry, &seq, sha256, &subject->why);
     key_free(key);
@@ -79,9 +80,13 @@ static int append(struct subject *subject, bool lift)
 
 static int change(struct subject *subject, bool lift)
 {
-    int code = subject_open(subject, false);
+    int code = subject_open(subject, true);
     if (code == CLI_FINE)
         code = check_right(subject);
+    if (code == CLI_FINE && subject->note && !text_is_utf8(subject->note, strlen(subject->note)))
+        code = cli_fail(subject->command, CLI_USAGE, "--note is no UTF-8");
+    if (code == CLI_FINE)
+        code = subject_find(subject);
     return code == CLI_FINE ? append(subject, lift) : code;
 }
 
@@ -113,7 +118,8 @@ int subject_verify(struct subject *subject)
     if (key_ring_load(subject->key_file, &ring) != OK)
         return cli_fail(subject->command, CLI_CANNOT, "%s holds no Ed25519 public key",
                         subject->key_file);
-    enum status status = rights_verify(subject->conn, ring, tell, NULL, &verdict, &subject->why);
+    enum status status = rights_verify(subject->conn, ring, subject->database->name, tell, NULL,
+                                       &verdict, &subject->why);
     key_ring_free(ring);
     if (status != OK)
         return subject_fail(subject, status);

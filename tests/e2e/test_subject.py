@@ -54,8 +54,9 @@ def test_access_has_everything_and_who_has_looked(stack):
     (person,) = next(t for t in data["tables"] if t["table"] == "public.patients")["rows"]
     with stack.superuser() as c:
         c.execute("SET TimeZone = 'Europe/Paris'")
-        (row,) = c.execute("SELECT row_to_json(p) FROM patients p WHERE id = %s", (patient,)).fetchone()
-    assert person == row and "preferences" in person  # what no category shows to any role is hers nevertheless
+        columns = [n for n, in c.execute("SELECT attname FROM pg_attribute WHERE attrelid = 'patients'::regclass AND attnum > 0 ORDER BY attnum")]
+        row = c.execute("SELECT %s FROM patients WHERE id = %d" % (", ".join('"%s"::text' % n for n in columns), patient)).fetchone()
+    assert person == dict(zip(columns, row)) and "preferences" in person  # what no category shows to any role is hers nevertheless
     accesses = {(a["role"], a["mission"]): a["count"] for a in data["accesses"]}
     assert accesses == {("receptionist", "admission"): 3, ("biller", "billing"): 1}
     assert all("person" not in a for a in data["accesses"])
@@ -74,6 +75,22 @@ def test_the_dossier_is_a_page(lang, title, stack):
     assert title in done.stdout and family in done.stdout and birth in done.stdout
     assert "<script>alert" not in done.stdout and "&lt;script&gt;alert" in done.stdout
     assert "dpo@martin.example.fr" in done.stdout
+
+
+def test_a_number_is_meant_however_it_is_written(stack):
+    """037 is 37: a right is set for the person, not for nobody, and whoever does not exist is told."""
+    sql = "SELECT count(*) FROM patients WHERE id = 59"
+    with stack.connect("reception1") as c:
+        subject(stack, "set", "--patient", "059", "--right", "restriction")
+        assert c.execute(sql).fetchone() == (0,)
+        subject(stack, "lift", "--patient", " 59", "--right", "restriction")
+        assert c.execute(sql).fetchone() == (1,)
+        done = json.loads(subject(stack, "access", "--patient", "059", "--format", "json").stdout)
+    assert done["patient"] == "59" and done["accesses"]
+    for patient, code in (("98765432", 1), ("x", 2), ("9" * 2000, 2)):
+        assert subject(stack, "set", "--patient", patient, "--right", "restriction", check=False).returncode == code
+    assert subject(stack, "set", "--patient", "98765432", "--right", "restriction", "--unknown").returncode == 0
+    subject(stack, "lift", "--patient", "98765432", "--right", "restriction", "--unknown")
 
 
 def test_nobody_is_1_and_leaves_no_document(stack):
@@ -105,7 +122,8 @@ def test_a_registered_right_holds_from_the_next_statement_on(stack):
         subject(stack, "set", "--patient", free, "--right", "objection-research")
         assert research.execute("SELECT count(*) FROM patients").fetchone()[0] == before - 1
         assert c.execute("SELECT count(*) FROM patients WHERE id = %s", (free,)).fetchone() == (1,)
-    events = [(r["event"], r["patient"]) for r in stack.audit_records() if r.get("event") in ("right-set", "right-lifted")]
+    events = [(r["event"], r["patient"]) for r in stack.audit_records() if r.get("event") in ("right-set", "right-lifted")
+              and r["patient"] in (str(patient), str(free))]
     assert events == [("right-set", str(patient)), ("right-lifted", str(patient)), ("right-set", str(free))]
 
 
@@ -120,6 +138,8 @@ TAMPERS = {
     "an entry taken out": "DELETE FROM pgvigil_rights.active; DELETE FROM pgvigil_rights.entries WHERE seq = 2",
     "a right taken away": "DELETE FROM pgvigil_rights.active",
     "a right slipped in": "INSERT INTO pgvigil_rights.active VALUES ('restriction', '77', 1)",
+    "row security": "ALTER TABLE pgvigil_rights.active ENABLE ROW LEVEL SECURITY",
+    "a right to write": "GRANT DELETE ON pgvigil_rights.active TO clinic",
     "a signature of another": "UPDATE pgvigil_rights.entries SET signature = (SELECT signature FROM pgvigil_rights.entries WHERE seq = 2) WHERE seq = 1",
 }
 
@@ -134,6 +154,7 @@ def test_tampering_with_the_register_is_found(tamper, stack):
         kept = [(t, c.execute("SELECT * FROM pgvigil_rights." + t).fetchall()) for t in ("entries", "active")]
         c.execute(TAMPERS[tamper])
         found = subject(stack, "verify", *key, check=False)
+        c.execute("ALTER TABLE pgvigil_rights.active DISABLE ROW LEVEL SECURITY; REVOKE ALL ON pgvigil_rights.active FROM clinic")
         c.execute("TRUNCATE pgvigil_rights.entries, pgvigil_rights.active")
         for table, rows in kept:
             with c.cursor() as cursor:
@@ -189,6 +210,13 @@ def test_requests_have_a_month(stack):
     assert "close le %s" % today in subject(stack, "requests", "--all", "--lang", "fr").stdout
     kinds = [r["event"] for r in stack.audit_records() if r.get("event", "").startswith("request-")]
     assert kinds.count("request-received") == 6 and kinds.count("request-extended") == 1 and kinds.count("request-settled") == 6
+
+
+def test_a_register_that_somebody_else_has_made_is_not_taken(make_stack):
+    stack = make_stack(extra_policy=[("95-rights.cfg", POLICY)], config=documents.ORGANISATION, deploy=False, serve=False,
+                       extra_sql="CREATE SCHEMA pgvigil_rights; CREATE TABLE pgvigil_rights.active (name text, subject text, seq bigint);")
+    done = stack.deploy(check=False)
+    assert done.returncode != 0 and "belongs to clinic" in done.stderr
 
 
 def test_a_second_deploy_leaves_the_register_alone(stack):
