@@ -44,6 +44,20 @@ struct capture {
     bool found;
 };
 
+/* A function in FROM without an alias: its rows are called what it is. */
+static const char *function_name(const PgQuery__RangeFunction *range)
+{
+    const PgQuery__Node *first = range->n_functions == 0 ? NULL : range->functions[0];
+    if (range->alias != NULL || first == NULL || first->node_case != PG_QUERY__NODE__NODE_LIST ||
+        first->list->n_items == 0 ||
+        first->list->items[0]->node_case != PG_QUERY__NODE__NODE_FUNC_CALL)
+        return NULL;
+    const PgQuery__FuncCall *call = first->list->items[0]->func_call;
+    const PgQuery__Node *last = call->n_funcname == 0 ? NULL : call->funcname[call->n_funcname - 1];
+    return last == NULL || last->node_case != PG_QUERY__NODE__NODE_STRING ? NULL
+                                                                          : last->string->sval;
+}
+
 static const char *name_given(const ProtobufCMessage *message)
 {
     if (guard_tree_is(message, &pg_query__range_var__descriptor)) {
@@ -54,14 +68,8 @@ static const char *name_given(const ProtobufCMessage *message)
         return ((const PgQuery__Alias *)message)->aliasname;
     if (guard_tree_is(message, &pg_query__common_table_expr__descriptor))
         return ((const PgQuery__CommonTableExpr *)message)->ctename;
-    if (guard_tree_is(message, &pg_query__func_call__descriptor)) {
-        /* In a FROM its own name is what its rows are called. */
-        const PgQuery__FuncCall *call = (const PgQuery__FuncCall *)message;
-        const PgQuery__Node *last =
-            call->n_funcname == 0 ? NULL : call->funcname[call->n_funcname - 1];
-        return last == NULL || last->node_case != PG_QUERY__NODE__NODE_STRING ? NULL
-                                                                              : last->string->sval;
-    }
+    if (guard_tree_is(message, &pg_query__range_function__descriptor))
+        return function_name((const PgQuery__RangeFunction *)message);
     return NULL;
 }
 

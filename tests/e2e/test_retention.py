@@ -28,8 +28,8 @@ SUBJECT.update(patients="t.id", lab_results="(SELECT s.patient_id FROM stays s W
 
 
 class World:
-    def __init__(self, stack):
-        self.stack, self.number = stack, 0
+    def __init__(self, stack, extra_sql=rights_schema.EXTRA_SQL):
+        self.stack, self.number, self.extra_sql = stack, 0, extra_sql
         self.archive = None
         self.certificates = stack.folder / "certificates"
 
@@ -37,7 +37,7 @@ class World:
         """The database as it was, an archive without a row."""
         cluster, real = self.stack.cluster, self.stack.databases["records"]
         self.close()
-        template = cluster.template(extra_sql=rights_schema.EXTRA_SQL)
+        template = cluster.template(extra_sql=self.extra_sql)
         self.number += 1
         self.archive = cluster.create("archive_%d" % self.number, template, "TRUNCATE %s;" % ", ".join("public." + t for t in TABLES))
         copies = "BEGIN; SET session_replication_role = replica; TRUNCATE %s;" % ", ".join("public." + t for t in TABLES)

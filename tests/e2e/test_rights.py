@@ -188,3 +188,28 @@ def test_explain_names_what_hides_rows(stack):
     assert "also      restriction, hidden-observations, retention (active)" in done.stdout, done.stdout
     other = stack.command("explain", "-c", stack.config_file, "--user", "nurse1", "SELECT id FROM wards")
     assert "also" not in other.stdout
+
+
+HEAD = "tables = ( { name = \"public.observations_2022\"; columns = { admin = [ \"id\", \"taken_on\" ]; }; } );\n" \
+       "rules = ( { roles = [ \"nurse\" ]; missions = [ \"care\" ]; tables = [ \"public.observations_2022\" ]; columns = { admin = \"show\"; }; } );\n"
+SLIPS = {
+    "a partition with an entry of its own": (HEAD + 'rights = ( { name = "r"; kind = "restriction"; hide = "EXISTS (SELECT 1 FROM public.restrictions x '
+                                             'WHERE x.patient_id = :subject)"; } );', "hides rows of public.observations, and not of public.observations_2022"),
+    "a function that captures the subject": ('rights = ( { name = "r"; kind = "restriction"; hide = "EXISTS (SELECT 1 FROM public.patients(5) WHERE id = :subject)"; } );',
+                                             "hides the table it is about"),
+    "a time zone that is none": ('retention = { table = "public.patients"; last = "patients.birth_date"; time_zone = "Europe/Pariss"; };', 'no time zone "Europe/Pariss"'),
+    "a date that is a time": ('retention = { table = "public.patients"; last = "patients.created_at"; };', "date_pli(timestamp with time zone"),
+}
+
+
+@pytest.mark.parametrize("slip", sorted(SLIPS))
+def test_a_slip_that_would_open_rows_is_not_deployed(slip, make_stack):
+    policy, told = SLIPS[slip]
+    extra = rights_schema.EXTRA_SQL + "CREATE FUNCTION public.patients(n int) RETURNS TABLE (id bigint) LANGUAGE sql STABLE AS 'SELECT n::bigint';"
+    bad = make_stack(extra_sql=extra, extra_policy=[("95-rights.cfg", policy)], deploy=False, serve=False)
+    done = bad.deploy(check=False)
+    assert done.returncode != 0 and told in done.stderr, done.stderr
+    good = policy.replace("public.observations_2022", "public.wards").replace('"id", "taken_on"', '"id"').replace("FROM public.patients(5)", "FROM public.patients(5) AS x")
+    if "capture" in slip:
+        (bad.policy / "95-rights.cfg").write_text(good.replace("WHERE id", "WHERE x.id"))
+        assert bad.deploy(check=False).returncode == 0
