@@ -529,7 +529,7 @@ def test_damaged_memory_answers_nothing(stack):
     (path,) = stack.audit_dir.glob("aggregate-*.cells")
     whole = path.read_bytes()
     assert path.stat().st_mode & 0o777 == 0o600
-    for damaged in (whole[:-1], whole[:100] + bytes([whole[100] ^ 1]) + whole[101:], b"", whole + whole):
+    for damaged in (whole[:-1], whole[:60] + bytes([whole[60] ^ 1]) + whole[61:], whole[:100] + bytes([whole[100] ^ 1]) + whole[101:], b"", whole + whole):
         path.write_bytes(damaged)
         stack.proxy.start()
         stack.wait_ready()

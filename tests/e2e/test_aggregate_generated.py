@@ -22,6 +22,7 @@ COUNT = int(os.environ.get("PGVIGIL_AGGREGATES", "300"))
 FROM = int(os.environ.get("PGVIGIL_AGGREGATES_FROM", "0"))
 SEED = int(os.environ.get("PGVIGIL_SEED", "1"))
 EACH = 10
+GROUPS_MAX = 1000  # of one statement
 MISSIONS = {"g%d" % i: "k = %d; answers_per_day = 100000;" % K for i in range(8)}
 PEOPLE = list(itertools.product(("research1", "dr.martin"), MISSIONS))
 
@@ -201,6 +202,16 @@ def forget(stack):
     stack.wait_ready()
 
 
+def answers_too_much(connection, question):
+    """Refused in the middle, so that nothing of it is read here."""
+    try:
+        connection.execute(question.sql)
+    except psycopg.errors.ProgramLimitExceeded as error:
+        assert "groups at most" in str(error)
+        return True
+    return False
+
+
 def run_batch(stack, who, direct, numbers, values, patient_of):
     notices = []
     told = Told(patient_of)
@@ -211,9 +222,13 @@ def run_batch(stack, who, direct, numbers, values, patient_of):
             question = Question(number, values)
             notices.clear()
             try:
+                truth = direct.execute(question.true).fetchall()
+                if len(truth) > GROUPS_MAX and answers_too_much(connection, question):
+                    continue
+                notices.clear()
                 rows = connection.execute(question.sql).fetchall()
                 withheld = sum(int(re.match(r"(\d+) groups? ", notice).group(1)) for notice in notices)
-                judge_answer(question, rows, withheld, direct.execute(question.true).fetchall(), told, patient_of)
+                judge_answer(question, rows, withheld, truth, told, patient_of)
             except (psycopg.Error, AssertionError, KeyError) as error:
                 raise AssertionError("statement %d of seed %d: %s" % (number, SEED, question.sql)) from error
             given += len(rows)
