@@ -56,7 +56,7 @@ MUTANTS = [
     ("retention-tied", "rows that others refer to stay", "tools/retention_archive.c", "if (status != OK || tied_count == 0)\n            return status;",
      "return status;", "e2e/test_retention", False),
     ("retention-live", "the database is asked before the archive destroys", "tools/retention_destroy.c", "status = ask_live(one, keys, &count);", "(void)ask_live;", "e2e/test_retention", False),
-    ("two-people-same", "two people are two", "tools/two_people.c", "if (strcmp(by, and_by) == 0)", "if (false)", "e2e/test_retention", False),
+    ("two-people-same", "two people are two", "tools/two_people.c", "if (strcasecmp(by, and_by) == 0 || (one && one == other) ||", "if (", "e2e/test_retention", False),
     ("two-people-password", "each knows a password", "tools/two_people.c", "!knows_password(user, password)", "(false && !knows_password(user, password))", "e2e/test_retention", False),
     ("register-chain", "an entry holds the hash of the one before", "tools/rights_register.c", "else if (!prev || strcmp(prev, one->prev) != 0)", "else if (!prev)", "e2e/test_subject", False),
     ("register-active", "rights in force are those of the entries", "tools/rights_register.c", "if (known < map_count(one->active)) {", "if (false) {", "e2e/test_subject", False),
