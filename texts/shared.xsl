@@ -346,7 +346,7 @@ ul.alarm li { font-weight: normal; }
 footer { border-top: .5pt solid #9aa7b0; margin-top: 7mm; padding-top: 2mm; font-size: 8.3pt; color: #333; break-inside: avoid; }
 .sign td { height: 16mm; }
 .sign th:nth-child(3) { width: 18%; } .sign th:nth-child(4) { width: 30%; }
-body.review table { font-size: 8.6pt; } body.review td, body.review th { overflow-wrap: break-word; }
+body.review table { font-size: 8.6pt; } body.review td, body.review th { overflow-wrap: break-word; } body.subject td { overflow-wrap: break-word; }
 table.timeline { font-size: 8.2pt; } table.timeline td:nth-child(4) { min-width: 27mm; } table.timeline td:nth-child(5) { min-width: 24mm; }
 @media print { body { padding: 0; max-width: none; } a { color: inherit; } }
 body.poster { font-size: 10.8pt; line-height: 1.38; }
