@@ -94,7 +94,7 @@ static bool uses_mask(const struct policy *policy, enum policy_mask_kind kind)
 
 static void missions(const struct policy *policy, struct lists *lists)
 {
-    bool rows = false;
+    bool rows = policy->retention != NULL || policy->right_count > 0;
     bool limited = false;
     bool when = false;
     for (size_t i = 0; i < policy->rule_count; i++)
