@@ -149,6 +149,9 @@ void view_put_config(const struct config *config, struct view_rows *rows)
     put_size(rows, "worker_fill", config->worker_fill, "16");
     put(rows, "pseudonym_key", config->pseudonym_key, NULL);
     put(rows, "log_level", levels[config->log_level], "info");
+    put(rows, "organisation.name", config->organisation.name, NULL);
+    put(rows, "organisation.dpo.name", config->organisation.dpo.name, NULL);
+    put(rows, "organisation.hosting.host", config->organisation.hosting.host, NULL);
     put_limits(&config->limits, rows);
     put_admin(&config->admin, rows);
 }
