@@ -83,7 +83,10 @@ enum status opening_read_hours(const char *text, struct policy_hours *hours)
     }
     if (!read_time(&at, &hours->from) || *at++ != '-' || !read_time(&at, &hours->to))
         return ERR_INVALID;
-    bool empty = hours->from == hours->to || hours->from == DAY_MINUTES || hours->to == 0;
+    bool empty = hours->from == hours->to || hours->from == DAY_MINUTES;
+    /* Midnight ends a day as it begins one: "20:00-00:00" is what people write. */
+    if (hours->to == 0)
+        hours->to = DAY_MINUTES;
     return *at != '\0' || empty ? ERR_INVALID : OK;
 }
 
