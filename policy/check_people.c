@@ -48,16 +48,6 @@ static void check_ages(struct loader *loader, const struct raw_names *words,
                     mission->name);
 }
 
-/* Breaking the glass is for one patient's sake, and an unrestricted role's SQL passes unchanged. */
-static void check_aggregate(struct loader *loader, const struct policy_mission *mission)
-{
-    if (mission->aggregate_only != NULL && mission->break_glass != NULL)
-        load_report(loader, mission->place,
-                    "mission \"%s\" has both \"aggregate_only\" and \"break_glass\": one is for "
-                    "groups of patients, the other for a single one; make two missions of it",
-                    mission->name);
-}
-
 static void check_missions(struct loader *loader, struct map *seen)
 {
     struct raw_mission *raw = loader->missions.items;
@@ -76,7 +66,6 @@ static void check_missions(struct loader *loader, struct map *seen)
                             mission.name, missions[k].name);
         check_break_glass(loader, &mission);
         check_ages(loader, &raw[i].ages, &mission);
-        check_aggregate(loader, &mission);
         missions[count++] = mission;
     }
     loader->policy->missions = missions;
@@ -194,18 +183,6 @@ static void check_channels(struct loader *loader, const struct raw_names *names,
             role->name);
 }
 
-static void check_aggregate_role(struct loader *loader, const struct policy_role *role)
-{
-    const struct policy_mission *missions = loader->policy->missions;
-    for (size_t i = 0; i < role->mission_count && role->unrestricted; i++)
-        if (missions[role->missions[i]].aggregate_only != NULL)
-            load_report(loader, role->place,
-                        "role \"%s\" is unrestricted, and mission \"%s\" is \"aggregate_only\": "
-                        "its statements pass unchanged, so nothing would bound them; give the role "
-                        "another mission",
-                        role->name, missions[role->missions[i]].name);
-}
-
 static void check_roles(struct loader *loader, struct map *seen)
 {
     struct policy *policy = loader->policy;
@@ -225,7 +202,6 @@ static void check_roles(struct loader *loader, struct map *seen)
             load_report(loader, raw[i].missions.place,
                         "role \"%s\" has no mission: nobody could work under it", role->name);
         check_default(loader, &raw[i], missions);
-        check_aggregate_role(loader, role);
         check_allow(loader, &raw[i].allow, role);
         check_channels(loader, &raw[i].channels, role);
         roles[count++] = *role;

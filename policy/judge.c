@@ -166,7 +166,6 @@ static enum status one_statement(struct judge *judge, const PgQuery__RawStmt *ra
     judge->foreign_type = judge->castable = false;
     judge->foreign_operator = NULL;
     judge->carried = NULL;
-    judge->aggregate = NULL;
     judge->subjects_read = judge->subjects_carried = judge->sets = 0;
     judge->subjects_mixed = false;
     judge->ties = NULL;

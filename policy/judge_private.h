@@ -188,12 +188,11 @@ struct judge {
     size_t tie_count, tie_cap, tie_work;
     struct verdict_named *named;
     size_t named_count, named_cap, named_work;
-    const struct policy_aggregate *aggregate; /* the statement asks for groups, within these */
-    size_t told;                              /* columns that stars are written out as, for that */
-    size_t sets;                              /* set operations that are written anew */
-    size_t work;                              /* names compared, see judge_work */
-    size_t copied;                            /* bytes of the client's text that are sent twice */
-    unsigned reg_casts;                       /* rewritten so far */
+    size_t told;        /* columns that stars are written out as, for that */
+    size_t sets;        /* set operations that are written anew */
+    size_t work;        /* names compared, see judge_work */
+    size_t copied;      /* bytes of the client's text that are sent twice */
+    unsigned reg_casts; /* rewritten so far */
     unsigned depth;
     const struct catalog_relation **temporary; /* the session's own, as the text has left them */
     size_t temporary_count, temporary_cap;
@@ -391,11 +390,6 @@ NODISCARD enum status judge_tie_in(struct judge *judge, struct range_item *outer
 size_t judge_tied(struct judge *judge);
 /* judge_group.c: columns that depend on a grouped primary key. */
 NODISCARD enum status judge_group(struct judge *judge, PgQuery__SelectStmt *select);
-/* judge_aggregate.c: missions that are aggregate_only. */
-/* The kind of a statement, and a SELECT that was judged. */
-NODISCARD enum status judge_aggregate_kind(struct judge *judge, const PgQuery__Node *node,
-                                           const char *tag);
-NODISCARD enum status judge_aggregate(struct judge *judge, const PgQuery__SelectStmt *select);
 /* judge_column.c */
 NODISCARD enum status judge_column_ref(struct judge *judge, PgQuery__ColumnRef *ref,
                                        PgQuery__Node *node);

@@ -143,7 +143,7 @@ static enum status select_statement(struct judge *judge, PgQuery__SelectStmt *se
     out->tag = "SELECT";
     enum status status = judge_select(judge, select, &columns);
     out->writes = judge->calls_foreign_function || judge->writes;
-    return status == OK ? judge_aggregate(judge, select) : status;
+    return status;
 }
 
 static enum status write_statement(struct judge *judge, PgQuery__Node *node,
@@ -301,9 +301,6 @@ enum status judge_statement(struct judge *judge, PgQuery__Node *node, struct ver
         return judge_no_memory(judge);
     enum status status = common(judge, node, out, &done);
     if (status != OK || done)
-        return status;
-    status = judge_aggregate_kind(judge, node, out->tag);
-    if (status != OK)
         return status;
     if (node->node_case == PG_QUERY__NODE__NODE_SELECT_STMT)
         return judge_into(node->select_stmt) == NULL

@@ -19,7 +19,7 @@
  * (judge_column.c); whole rows, stars in expressions, NATURAL JOIN and lists of column aliases,
  * which would meet it without naming it, keep their level without it.
  */
-#include "judge_aggregate.h"
+#include "judge_subject.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -138,15 +138,10 @@ enum status subject_note_write(struct judge *judge, PgQuery__Node ***returning, 
 
 /* ---- who gives subjects ---- */
 
-/* Groups of an aggregate_only mission always name some: what is told of them hangs on it. */
-#define AGGREGATE_SUBJECTS 1000
-
 uint64_t subject_bound(const struct judge *judge)
 {
     const struct judge_request *request = judge->request;
-    uint64_t bound =
-        request->mission < 0 ? 0 : request->policy->missions[request->mission].group_subjects;
-    return bound == 0 && aggregate_only(judge) != NULL ? AGGREGATE_SUBJECTS : bound;
+    return request->mission < 0 ? 0 : request->policy->missions[request->mission].group_subjects;
 }
 
 bool subject_is_exact(const struct judge *judge)
@@ -373,21 +368,6 @@ static enum status accept_open(struct judge *judge)
                  : OK;
 }
 
-/* Of a group each relation's patients are told, or none of it is. */
-static enum status accept_aggregate(struct judge *judge, struct verdict_statement *out)
-{
-    if (judge->aggregate == NULL || judge->request->sketch || out->kind != STATEMENT_SELECT)
-        return OK;
-    out->aggregate = judge->aggregate->k;
-    bool told =
-        out->subjects > 0 && !out->subjects_open && judge->subjects_carried == judge->subjects_read;
-    return told ? OK
-                : judge_unsupported(judge, "aggregate", "a group whose patients cannot be told",
-                                    "The mission is aggregate_only: a view needs a rule with a "
-                                    "\"subject\" of its own, and casts in SQL or PL/pgSQL stand in "
-                                    "the way.");
-}
-
 static void write_for_copy(struct carry *carry)
 {
     carry->copies = true;
@@ -438,7 +418,5 @@ enum status judge_subjects(struct judge *judge, struct verdict_statement *out)
                          /* Its rows are all read at COMMIT, whose error may quote one. */
                          (out->hold && judge->subjects_read > 0);
     judge_named_finish(judge, out);
-    if (status == OK)
-        status = accept_aggregate(judge, out);
     return status == OK && out->subjects_open ? accept_open(judge) : status;
 }

@@ -10,7 +10,7 @@
  * are such lists already, one behind the other; OVER where there are more than the policy's bound.
  * A text, so that it is the same in binary formats.
  */
-#include "judge_aggregate.h"
+#include "judge_subject.h"
 
 #include <pgvigil/text.h>
 #include <string.h>
@@ -227,8 +227,6 @@ static void put_made(struct writing *writing, const char *item, const char *colu
         of == NULL || what == NULL ? NULL : judge_format(judge, "%s.%s", of, what);
     if (expression != NULL && writing->carry->kind != CARRY_ROWS)
         expression = subject_collected(judge, writing->carry, expression, lists);
-    if (expression != NULL && judge->aggregate != NULL)
-        expression = aggregate_collected(judge, writing->carry, item, expression);
     if (expression != NULL && writing->carry->copies)
         expression = subject_for_copy(judge, expression);
     put_expression(writing, expression, name);
@@ -420,9 +418,7 @@ static enum status carry_level(struct judge *judge, struct carry *carry, size_t 
         status = subject_shift_numbers(judge, carry);
     if (status == OK && carry->kind == CARRY_DISTINCT && carry->count > 0)
         status = group_by_all(judge, carry, end);
-    if (status == OK)
-        status = write_targets(judge, carry, end);
-    return status == OK && judge->aggregate != NULL ? aggregate_write(judge, carry, end) : status;
+    return status == OK ? write_targets(judge, carry, end) : status;
 }
 
 enum status subject_carry_out(struct judge *judge, struct carry *carry, size_t end)

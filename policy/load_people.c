@@ -153,43 +153,6 @@ static void mission_break_glass(const struct value *value)
     (void)value_group(&group, "break_glass", KEYS(glass_keys));
 }
 
-static void aggregate_k(const struct value *value)
-{
-    (void)value_count(value, 2, 10000, &((struct policy_aggregate *)value->entry)->k);
-}
-
-static void aggregate_answers(const struct value *value)
-{
-    (void)value_count(value, 1, 100000,
-                      &((struct policy_aggregate *)value->entry)->answers_per_day);
-}
-
-static void aggregate_remember(const struct value *value)
-{
-    (void)value_count(value, 1, 36500, &((struct policy_aggregate *)value->entry)->remember_days);
-}
-
-static const struct value_key aggregate_keys[] = {
-    {"k", NULL, aggregate_k},
-    {"answers_per_day", NULL, aggregate_answers},
-    {"remember_days", NULL, aggregate_remember},
-};
-
-static void mission_aggregate_only(const struct value *value)
-{
-    struct policy_aggregate *aggregate = arena_zalloc(value->loader->arena, 1, sizeof(*aggregate));
-    struct raw_mission *raw = value->entry;
-    struct value group = *value;
-    if (aggregate == NULL)
-        return;
-    *aggregate = (struct policy_aggregate){.k = POLICY_AGGREGATE_K,
-                                           .answers_per_day = POLICY_AGGREGATE_ANSWERS,
-                                           .remember_days = POLICY_AGGREGATE_REMEMBER};
-    group.entry = aggregate;
-    raw->mission.aggregate_only = aggregate;
-    (void)value_group(&group, "aggregate_only", KEYS(aggregate_keys));
-}
-
 static const struct value_key mission_keys[] = {
     {"name", "what sessions call it, SET pgvigil.mission = '<name>'", mission_name},
     {"title", NULL, mission_title},
@@ -205,7 +168,6 @@ static const struct value_key mission_keys[] = {
     {"exact_subjects", NULL, mission_exact_subjects},
     {"group_subjects", NULL, mission_group_subjects},
     {"retention", NULL, mission_retention},
-    {"aggregate_only", NULL, mission_aggregate_only},
     {"hours", NULL, mission_hours},
     {"addresses", NULL, mission_addresses},
     {"break_glass", NULL, mission_break_glass},

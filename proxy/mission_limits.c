@@ -5,7 +5,6 @@
  */
 #include "proxy/mission_limits.h"
 
-#include "proxy/aggregate.h"
 #include "proxy/person.h"
 
 #include "proxy/break_glass.h"
@@ -145,8 +144,6 @@ enum status mission_limits_statement(struct session *session, const struct state
                                               session->identity.mission, arena, &message, &hint);
     if (status == DENIED)
         *refusal = (struct refusal){.sqlstate = "42501", .message = message, .hint = hint};
-    if (status == OK)
-        status = aggregate_may_ask(session, statement, refusal);
     const struct policy_mission *limits = row_limits(session);
     if (status != OK || limits == NULL || limits->rows_per_hour == 0)
         return status;

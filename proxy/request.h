@@ -49,9 +49,7 @@ struct request {
     bool late;    /* its error has no place in the text: it came of running it */
     bool named;   /* those that the statement names are with the subjects of its records */
     bool failed;  /* an ErrorResponse was seen */
-    bool charged; /* it has cost an answer of an aggregate_only mission */
-    size_t withheld; /* groups of such that were left out */
-    bool more;       /* QUERY: another part of the client's text follows, so no ReadyForQuery */
+    bool more;    /* QUERY: another part of the client's text follows, so no ReadyForQuery */
     bool copy_in;
     unsigned copy_stage;         /* COPY FROM: how many of its statements are complete */
     uint64_t copied;             /* COPY FROM: rows that went into the table */

@@ -7,7 +7,6 @@
  */
 #include "proxy/result.h"
 
-#include "proxy/aggregate.h"
 #include "proxy/copy.h"
 #include "proxy/ddl.h"
 #include "proxy/explain.h"
@@ -105,8 +104,6 @@ static enum status withhold(struct session *session)
 
 enum status result_cover(struct session *session, enum status audited)
 {
-    if (audited == OK)
-        audited = aggregate_save(session);
     if (audited != OK)
         return withhold(session);
     outbox_cover(&session->out);
@@ -359,18 +356,6 @@ static enum status on_turn_failed(struct session *session, struct request *ident
     return result_pump(session);
 }
 
-/* An error that rows may have made is an answer about them: not one of transactions, of the
- * administrator, of clashes or of want. */
-static bool failed_on_rows(const struct request *head, const char *sqlstate)
-{
-    static const char *const others[] = {"08", "25", "40", "53", "57"};
-    for (size_t i = 0; i < sizeof others / sizeof others[0]; i++)
-        if (strncmp(sqlstate, others[i], 2) == 0)
-            return false;
-    return head->late && (head->kind == REQUEST_QUERY || head->kind == REQUEST_EXECUTE) &&
-           aggregate_runs(head);
-}
-
 static enum status on_error(struct session *session, struct request *head,
                             const struct wire_message *message)
 {
@@ -395,8 +380,6 @@ static enum status on_error(struct session *session, struct request *head,
     char sqlstate[6];
     head->late = report.position == NULL;
     snprintf(sqlstate, sizeof sqlstate, "%s", report.sqlstate == NULL ? "XX000" : report.sqlstate);
-    if (failed_on_rows(head, sqlstate))
-        aggregate_done(session, head, true);
     enum status status = OK;
     if (head->kind == REQUEST_FAIL) {
         emit_canned(session, head);
@@ -488,13 +471,6 @@ static enum status on_command_complete(struct session *session, struct request *
         return ERR_PROTOCOL;
     char room[COPY_TAG_MAX];
     struct wire_message last = *message;
-    if (aggregate_runs(head)) {
-        aggregate_done(session, head, false);
-        (void)snprintf(room, sizeof room, "SELECT %llu", (unsigned long long)head->rows);
-        tag = room;
-        last.body = (const unsigned char *)tag;
-        last.len = strlen(tag) + 1;
-    }
     if (copy_from_runs(head)) {
         if (!copy_from_step(head, &tag, room))
             return OK; /* one of pgvigil's own */

@@ -6,7 +6,6 @@
  */
 #include "proxy/result_rows.h"
 
-#include "proxy/aggregate.h"
 #include "proxy/copy.h"
 #include "proxy/explain.h"
 #include "proxy/mission_limits.h"
@@ -94,8 +93,6 @@ bool result_subjects_are_in(const struct session *session, const unsigned char *
     enum copy_data data;
     if (statement == NULL || statement->subjects == 0)
         return true;
-    if (statement->aggregate > 0)
-        return false; /* it is told as a whole or not at all */
     const unsigned char *body = bytes + WIRE_HEADER_BYTES;
     size_t body_len = len - WIRE_HEADER_BYTES;
     if (bytes[0] == 'D')
@@ -174,28 +171,9 @@ static enum status on_plan_line(struct session *session, struct request *head,
     return status == OK ? hold_or_record(session, head) : status;
 }
 
-/* *shown: the row may be told, as far as its mission has bounds for groups. */
-static enum status look_at_group(struct session *session, struct request *head,
-                                 const struct wire_message *message, bool *shown)
-{
-    char why[200];
-    *shown = true;
-    if (message->type != 'D' || !aggregate_runs(head))
-        return OK;
-    *shown = false;
-    if (session->muted || head->over_limit)
-        return OK;
-    enum status status = aggregate_row(session, head, message, shown, why, sizeof why);
-    return status == DENIED ? over_limit(session, head, why) : status;
-}
-
 enum status result_row(struct session *session, struct request *head,
                        const struct wire_message *message)
 {
-    bool told = false;
-    enum status looked = look_at_group(session, head, message, &told);
-    if (looked != OK || !told)
-        return looked;
     struct wire_message shown = *message;
     unsigned char *body = (unsigned char *)message->body; /* in the server's own buffer */
     enum status taken = take_subjects(session, head, message->type, &body, &shown.len);
@@ -224,8 +202,7 @@ static bool rows_pass(const struct session *session, const struct request *head,
         return false;
     bool passes = type == 'D' ? !explain_runs(head)
                               : head->copy_out && head->copy_begun && !head->copy_binary;
-    return passes && !session->muted && !head->over_limit && !mission_limits_rows(session) &&
-           !aggregate_runs(head);
+    return passes && !session->muted && !head->over_limit && !mission_limits_rows(session);
 }
 
 /* Writes the header of a shortened row where the bytes before `body` are free: in the server's own
@@ -317,8 +294,6 @@ enum status result_piece(struct session *session, unsigned char type, const void
     if (!rows)
         return ERR_PROTOCOL;
     session->answer_waits = false;
-    if (aggregate_runs(head))
-        return ERR_PROTOCOL; /* longer than any that was asked for */
     /* No node's line is that long. */
     if (explain_runs(head) && !session_unrestricted(session))
         return OK;

@@ -10,7 +10,6 @@
 #include "proxy/alert.h"
 #include "proxy/break_glass.h"
 #include "proxy/cancel.h"
-#include "proxy/cells.h"
 #include "proxy/connector.h"
 #include "proxy/ddl.h"
 #include "proxy/figures.h"
@@ -83,7 +82,6 @@ static enum status open_shared(struct service *service, const struct config *con
     process->admission = admission_new(&config->limits);
     process->reasons = break_glass_registry_new();
     process->quota = quota_new();
-    process->cells = cells_new(config->audit.directory, config->audit.durability == AUDIT_SYNCED);
     process->figures = figures_new();
     process->shares = pool_shares_new(config->database_count * 2, config->workers);
     process->stats = stats_new(config);
@@ -96,7 +94,7 @@ static enum status open_shared(struct service *service, const struct config *con
     process->workers = service->workers;
     service->base = event_base_new();
     bool complete = process->cancels != NULL && process->admission != NULL &&
-                    process->reasons != NULL && process->quota != NULL && process->cells != NULL &&
+                    process->reasons != NULL && process->quota != NULL &&
                     process->figures != NULL && process->shares != NULL && process->stats != NULL &&
                     service->workers != NULL && service->base != NULL;
     return complete ? OK : ERR_MEMORY;
@@ -142,7 +140,6 @@ static void stop(struct service *service)
     alert_stop(service->process.alert);
     break_glass_registry_free(service->process.reasons);
     quota_free(service->process.quota);
-    cells_free(service->process.cells);
     figures_free(service->process.figures);
     pool_shares_free(service->process.shares);
     stats_free(service->process.stats);

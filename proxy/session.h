@@ -162,12 +162,11 @@ struct session {
         int role;
         int mission;
     } person;
-    char *shown_application;              /* what the client was told last */
-    struct break_glass *glass_entered;    /* its record is not flushed yet; a reference */
-    struct quota_portion rows_taken;      /* of the person's hour, not passed on yet */
-    const char *rows_person;              /* whose; the policy's text, as the next */
-    const char *rows_mission;             /* which mission's */
-    struct cells_person *answered_person; /* what she was told is to be saved; or NULL */
+    char *shown_application;           /* what the client was told last */
+    struct break_glass *glass_entered; /* its record is not flushed yet; a reference */
+    struct quota_portion rows_taken;   /* of the person's hour, not passed on yet */
+    const char *rows_person;           /* whose; the policy's text, as the next */
+    const char *rows_mission;          /* which mission's */
     char *glass_notice; /* what the next statement is refused with: its mission is over; or NULL */
     bool muted; /* answers are dropped up to the next ReadyForQuery: an error was given for them */
     bool poisoned; /* the client was told that its transaction failed: a T is shown as E until it is

@@ -232,8 +232,6 @@ enum status subjects_add_list(struct subjects *subjects, char *text, size_t len)
     enum status status = OK;
     while (at < len && status == OK) {
         char first = text[at++];
-        if (first == '#')
-            return OK; /* rows, see aggregate.h */
         subjects->over = subjects->over || first == '!';
         if (first != '!')
             status = first == '{' ? add_array(subjects, text, len, &at) : ERR_PROTOCOL;

@@ -35,8 +35,7 @@ void subjects_clear(struct subjects *subjects); /* what it held is not kept */
 NODISCARD enum status subjects_add(struct subjects *subjects, const void *text, size_t len);
 /*
  * A group's: PostgreSQL's text form of an array of texts ({7,"a b",NULL}), several of them one
- * behind the other, or "!" in the place of one that the policy's bound left out; "#" ends them.
- * Written over.
+ * behind the other, or "!" in the place of one that the policy's bound left out. Written over.
  * ERR_PROTOCOL: it is none. ERR_MEMORY.
  */
 NODISCARD enum status subjects_add_list(struct subjects *subjects, char *text, size_t len);

@@ -7,7 +7,6 @@
  */
 #include "proxy/use.h"
 
-#include "proxy/aggregate.h"
 #include "proxy/query.h"
 
 #include <stdlib.h>
@@ -237,10 +236,8 @@ static enum status look_up_prepared(struct session *session, struct statement *s
             statement, refusal, "26000",
             arena_printf(statement->arena, "prepared statement \"%s\" does not exist", one->target),
             "It was deallocated or prepared anew since this EXECUTE was bound.");
-    enum status status = aggregate_may_ask(session, executed, refusal);
-    if (status == OK)
-        *use = (struct use){.kind = USE_PREPARED, .statement = statement_ref(executed)};
-    return status;
+    *use = (struct use){.kind = USE_PREPARED, .statement = statement_ref(executed)};
+    return OK;
 }
 
 static enum status plan_one(struct session *session, struct statement *statement, size_t index,

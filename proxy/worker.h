@@ -36,7 +36,6 @@ struct statement_cache;
 struct admission;
 struct break_glass_registry;
 struct quota;
-struct cells;
 struct alert;
 struct figures;
 struct pool_shares;
@@ -56,7 +55,6 @@ struct process {
     struct admission *admission;
     struct break_glass_registry *reasons;
     struct quota *quota; /* rows_per_hour */
-    struct cells *cells; /* aggregate_only */
     struct alert *alert; /* NULL: none configured */
     struct figures *figures;
     struct pool_shares *shares;

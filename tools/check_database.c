@@ -417,7 +417,6 @@ static int run(struct check *check)
     check_expressions(check);
     check_rights(check);
     check_subjects(check);
-    check_aggregate(check);
     PQclear(PQexec(check->conn, "ROLLBACK"));
     catalog_unref(catalog);
     if (check->failed) {

@@ -161,38 +161,6 @@ static void compare_subjects(struct diff *diff, const struct policy_mission *old
         diff_add(diff, &groups);
 }
 
-static const char *aggregate_text(struct diff *diff, const struct policy_aggregate *aggregate)
-{
-    return aggregate == NULL
-               ? "rows"
-               : diff_format(diff, "groups of %llu; %llu answers a day; remembered %llu days",
-                             (unsigned long long)aggregate->k,
-                             (unsigned long long)aggregate->answers_per_day,
-                             (unsigned long long)aggregate->remember_days);
-}
-
-/* More where each bound is as wide or wider; a bound for a bound is for somebody to look at. */
-static void compare_aggregate(struct diff *diff, const struct policy_mission *old,
-                              const struct policy_mission *new)
-{
-    const struct policy_aggregate *was = old->aggregate_only;
-    const struct policy_aggregate *is = new->aggregate_only;
-    bool both = was != NULL && is != NULL;
-    bool wider = both && is->k <= was->k && is->answers_per_day >= was->answers_per_day &&
-                 is->remember_days <= was->remember_days;
-    bool narrower = both && is->k >= was->k && is->answers_per_day <= was->answers_per_day &&
-                    is->remember_days >= was->remember_days;
-    struct diff_item item = {.direction = wider || is == NULL       ? DIFF_GAIN
-                                          : narrower || was == NULL ? DIFF_LOSS
-                                                                    : DIFF_CHANGE,
-                             .kind = DIFF_AGGREGATE_ONLY,
-                             .mission = new->name,
-                             .from = aggregate_text(diff, was),
-                             .to = aggregate_text(diff, is)};
-    if (strcmp(item.from, item.to) != 0)
-        diff_add(diff, &item);
-}
-
 static const char *row_limit(struct diff *diff, uint64_t rows)
 {
     return rows == 0 ? "no limit" : diff_format(diff, "%llu rows", (unsigned long long)rows);
@@ -252,7 +220,6 @@ static void compare_mission(struct diff *diff, const char *name)
     compare_limit(diff, DIFF_ROWS_PER_HOUR, name, old->rows_per_hour, new->rows_per_hour);
     compare_openings(diff, old, new);
     compare_subjects(diff, old, new);
-    compare_aggregate(diff, old, new);
     compare_break_glass(diff, old, new);
 }
 

@@ -84,10 +84,6 @@ static const struct heading headings[DIFF_KINDS] = {
                              {"groups may be asked for that name their patients", NULL,
                               "groups may no longer be asked for",
                               "how many patients a row of groups names in the record"}},
-    [DIFF_AGGREGATE_ONLY] = {STYLE_CHANGE,
-                             {"rows of patients, or groups of fewer, may be read",
-                              "what bounds groups of patients",
-                              "only groups of patients, or of more, may be read", NULL}},
     [DIFF_BREAK_GLASS] = {STYLE_CHANGE,
                           {"less is asked for before the glass is broken",
                            "something else is asked for before the glass is broken",
@@ -146,7 +142,6 @@ static const char *who_of(struct diff *diff, const struct diff_item *item)
     case DIFF_ADDRESSES:
     case DIFF_EXACT_SUBJECTS:
     case DIFF_GROUP_SUBJECTS:
-    case DIFF_AGGREGATE_ONLY:
     case DIFF_BREAK_GLASS:
     case DIFF_MISSION:
         return item->mission;
@@ -189,7 +184,6 @@ static const char *thing_of(const struct diff_item *item)
     case DIFF_ADDRESSES:
     case DIFF_EXACT_SUBJECTS:
     case DIFF_GROUP_SUBJECTS:
-    case DIFF_AGGREGATE_ONLY:
     case DIFF_BREAK_GLASS:
     case DIFF_MISSION:
     case DIFF_USER:

@@ -201,8 +201,6 @@ struct verdict_statement {
     uint32_t subject_lists; /* bit by bit, which of them hold lists: rows of groups */
     bool subjects_only;     /* the client asked for no rows */
     bool subjects_open;     /* it reads rows of somebody that those columns do not tell */
-    uint64_t aggregate;     /* each row is a group of patients, of at least so many; behind the
-                               lists in front of it stand the rows it is of; 0: it is not */
     const struct verdict_named *named; /* whom it asks about, parameters behind, in order */
     size_t named_count;
     const struct verdict_named *arguments; /* EXECUTE: text NULL and parameter 0 for what is neither

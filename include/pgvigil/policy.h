@@ -106,15 +106,6 @@ enum policy_age {
     AGE_EXPIRED = 1 << 2   /* due for destruction */
 };
 #define AGE_ALL (AGE_ACTIVE | AGE_ARCHIVED | AGE_EXPIRED)
-/* A mission that gives groups of patients only, and what bounds what its answers tell together. */
-struct policy_aggregate {
-    uint64_t k;               /* the fewest patients that anything told may be about */
-    uint64_t answers_per_day; /* of one person */
-    uint64_t remember_days;   /* how long earlier answers are held against later ones */
-};
-#define POLICY_AGGREGATE_K        11
-#define POLICY_AGGREGATE_ANSWERS  50
-#define POLICY_AGGREGATE_REMEMBER 365
 
 /* What a mission's group_subjects may be: a list of as many is one value of one row. */
 #define POLICY_GROUP_SUBJECTS_MAX 100000
@@ -138,7 +129,6 @@ struct policy_mission {
     uint64_t group_subjects; /* patients that one row of groups may name; 0: none */
     unsigned ages;           /* enum policy_age: whose records it reaches; AGE_ACTIVE by default */
     bool exact_subjects;     /* statements whose patients cannot be told by rows are refused */
-    const struct policy_aggregate *aggregate_only; /* NULL: rows of patients may be read */
     struct policy_place place;
 };
 

@@ -3,7 +3,7 @@
 # a service or makes a database cluster.
 
 PACKAGES_BUILD=(gcc libc6-dev cmake ninja-build pkg-config libpq-dev libssl-dev libconfig-dev libevent-dev libjansson-dev
-    libxxhash-dev libzstd-dev libroaring-dev libprotobuf-c-dev libpg-query-dev libcmocka-dev libxslt1-dev libxml2-dev)
+    libxxhash-dev libzstd-dev libprotobuf-c-dev libpg-query-dev libcmocka-dev libxslt1-dev libxml2-dev)
 PACKAGES_RUN=(postgresql-15 postgresql-client-15 openssl)
 PACKAGES_TEST=(git python3 python3-psycopg python3-psycopg2 python3-pytest python3-sqlalchemy python3-django sqlsmith
     nodejs libpostgresql-jdbc-java default-jdk-headless pgbouncer valgrind clang-format-14 zstd rsyslog rsyslog-gnutls

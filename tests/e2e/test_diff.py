@@ -138,7 +138,6 @@ CASES = {
                             {item("loss", "hours", "/research", None, None, "always", "mon-fri 08:00-20:00; sat 09:00-12:00"), item("loss", "addresses", "/research", None, None, "everywhere", "10.0.0.0/8")}),
     "patients of groups": ([("max_rows = 100;", "max_rows = 100; group_subjects = 20;")], {item("other", "group_subjects", "/research", None, None, "none", "20 patients")}),
     "exact patients": ([("max_rows = 100;", "max_rows = 100; exact_subjects = true;")], {item("loss", "exact_subjects", "/research", None, None, "allowed", "refused")}),
-    "groups only": ([("max_rows = 100;", "max_rows = 100; aggregate_only = { };")], {item("loss", "aggregate_only", "/research", None, None, "rows", "groups of 11; 50 answers a day; remembered 365 days")}),
     "rows without a limit": ([(" max_rows = 100;", "")], {item("gain", "max_rows", "/research", None, None, "100 rows", "no limit")}),
     "a title": ([('title = "Care"', 'title = "Soins"')], {item("other", "mission", "/care", None, None, "Care, TREAT", "Soins, TREAT")}),
     "a purpose": ([('purpose = "TREAT"', 'purpose = "ETREAT"')], {item("other", "mission", "/care", None, None, "Care, TREAT", "Care, ETREAT")}),
@@ -172,14 +171,10 @@ def test_each_kind_of_difference(name, write):
     assert set(items(old, new, "--gains-only")) == {i for i in wanted if i[0] in ("gain", "change")}
 
 
-GROUPS = "groups of %d; %d answers a day; remembered %d days"
 BETWEEN = [  # what one mission's keys become
     ('hours = [ "08:00-20:00" ];', 'hours = [ "08:00-21:00" ];', item("change", "hours", "/research", None, None, "08:00-20:00", "08:00-21:00")),
     ('addresses = [ "10.0.0.0/8" ];', 'addresses = [ "10.0.0.0/16" ];', item("change", "addresses", "/research", None, None, "10.0.0.0/8", "10.0.0.0/16")),
     ("rows_per_hour = 5;", "rows_per_hour = 6;", item("gain", "rows_per_hour", "/research", None, None, "5 rows", "6 rows")),
-    ("aggregate_only = { k = 12; };", "aggregate_only = { };", item("gain", "aggregate_only", "/research", None, None, GROUPS % (12, 50, 365), GROUPS % (11, 50, 365))),
-    ("aggregate_only = { answers_per_day = 60; };", "aggregate_only = { };", item("loss", "aggregate_only", "/research", None, None, GROUPS % (11, 60, 365), GROUPS % (11, 50, 365))),
-    ("aggregate_only = { k = 12; };", "aggregate_only = { remember_days = 366; };", item("change", "aggregate_only", "/research", None, None, GROUPS % (12, 50, 365), GROUPS % (11, 50, 366))),
     ("exact_subjects = true;", "exact_subjects = true; group_subjects = 5;", item("gain", "group_subjects", "/research", None, None, "none", "5 patients")),
     ("exact_subjects = true; group_subjects = 5;", "exact_subjects = true; group_subjects = 6;", item("other", "group_subjects", "/research", None, None, "5 patients", "6 patients")),
 ]

@@ -123,11 +123,6 @@ static void dump_people(struct buf *out, const struct policy *policy)
             buf_printf(out, " exact_subjects");
         if (mission->ages != AGE_ACTIVE)
             buf_printf(out, " ages=%u", mission->ages);
-        if (mission->aggregate_only != NULL)
-            buf_printf(out, " aggregate_only=%llu/%llu/%llu",
-                       (unsigned long long)mission->aggregate_only->k,
-                       (unsigned long long)mission->aggregate_only->answers_per_day,
-                       (unsigned long long)mission->aggregate_only->remember_days);
         for (size_t k = 0; k < mission->hours_count; k++)
             buf_printf(out, " hours=%02x:%u-%u", mission->hours[k].days, mission->hours[k].from,
                        mission->hours[k].to);
