@@ -28,6 +28,10 @@ static void hours_have_a_beginning_and_an_end(void **state)
     assert_false(open_at("08:00-20:00", MON, 20, 0));
     assert_true(open_at("00:00-24:00", MON, 0, 0));
     assert_true(open_at("00:00-24:00", MON, 23, 59));
+    assert_true(open_at("20:00-00:00", MON, 23, 59));
+    assert_false(open_at("20:00-00:00", TUE, 0, 0));
+    struct policy_hours none;
+    assert_int_equal(opening_read_hours("00:00-00:00", &none), ERR_INVALID);
 }
 
 static void hours_have_days(void **state)
