@@ -21,24 +21,6 @@ static const char **table_names(struct loader *loader)
     return arena_failed(loader->arena) ? NULL : names;
 }
 
-static const char **mission_names(struct loader *loader)
-{
-    const struct policy *policy = loader->policy;
-    const char **names = arena_alloc(loader->arena, (policy->mission_count + 1) * sizeof(*names));
-    for (size_t i = 0; names != NULL && i < policy->mission_count; i++)
-        names[i] = policy->missions[i].name;
-    return names;
-}
-
-static const char **role_names(struct loader *loader)
-{
-    const struct policy *policy = loader->policy;
-    const char **names = arena_alloc(loader->arena, (policy->role_count + 1) * sizeof(*names));
-    for (size_t i = 0; names != NULL && i < policy->role_count; i++)
-        names[i] = policy->roles[i].name;
-    return names;
-}
-
 /* ---- retention ---- */
 
 static const char *expression_of(struct loader *loader, const char *key, const struct raw_name *raw)
@@ -89,7 +71,7 @@ static void check_retention(struct loader *loader, const char *const *tables)
     retention->hold = expression_of(loader, "hold", &raw->hold);
     retention->excepted = check_indexes(loader, &raw->except, "table", tables,
                                         loader->policy->table_count, &retention->excepted_count);
-    const char **roles = role_names(loader);
+    const char **roles = check_role_names(loader);
     if (roles != NULL)
         retention->destroyers =
             check_indexes(loader, &raw->destroy, "role", roles, loader->policy->role_count,
@@ -156,8 +138,8 @@ static void check_hide(struct loader *loader, const struct raw_right *raw,
 static void check_where(struct loader *loader, const struct raw_right *raw,
                         struct policy_right *right)
 {
-    const char **missions = mission_names(loader);
-    const char **roles = role_names(loader);
+    const char **missions = check_mission_names(loader);
+    const char **roles = check_role_names(loader);
     if (missions == NULL || roles == NULL)
         return;
     if (raw->missions.place.file != NULL && raw->except.place.file != NULL)

@@ -72,7 +72,7 @@ static void check_missions(struct loader *loader, struct map *seen)
     loader->policy->mission_count = count;
 }
 
-static const char **mission_names(struct loader *loader)
+const char **check_mission_names(struct loader *loader)
 {
     const struct policy *policy = loader->policy;
     const char **names = arena_alloc(loader->arena, (policy->mission_count + 1) * sizeof(*names));
@@ -81,7 +81,7 @@ static const char **mission_names(struct loader *loader)
     return names;
 }
 
-static const char **role_names(struct loader *loader)
+const char **check_role_names(struct loader *loader)
 {
     const struct policy *policy = loader->policy;
     const char **names = arena_alloc(loader->arena, (policy->role_count + 1) * sizeof(*names));
@@ -189,7 +189,7 @@ static void check_roles(struct loader *loader, struct map *seen)
     struct raw_role *raw = loader->roles.items;
     struct policy_role *roles =
         arena_alloc(loader->arena, (loader->roles.count + 1) * sizeof(*roles));
-    const char **missions = mission_names(loader);
+    const char **missions = check_mission_names(loader);
     size_t count = 0;
     for (size_t i = 0; roles != NULL && missions != NULL && i < loader->roles.count; i++) {
         struct policy_role *role = &raw[i].role;
@@ -219,8 +219,8 @@ static void check_named(struct loader *loader, const struct pile *pile, const ch
     struct policy_function *functions =
         arena_alloc(loader->arena, (pile->count + 1) * sizeof(*functions));
     const char *what = arena_printf(loader->arena, "a %s", word);
-    const char **roles = role_names(loader);
-    const char **missions = mission_names(loader);
+    const char **roles = check_role_names(loader);
+    const char **missions = check_mission_names(loader);
     size_t count = 0;
     if (functions == NULL || roles == NULL || missions == NULL || what == NULL)
         return;

@@ -249,6 +249,9 @@ bool check_duplicate(struct loader *loader, const char *what, const char *name,
 int check_find(struct loader *loader, const struct raw_name *name, const char *what,
                const char *const *names, size_t count);
 
+/* The policy's, for check_find and check_indexes; in the arena. */
+const char **check_mission_names(struct loader *loader);
+const char **check_role_names(struct loader *loader);
 /* Indexes of the names that are known; the others are reported. */
 uint32_t *check_indexes(struct loader *loader, const struct raw_names *raw, const char *what,
                         const char *const *names, size_t count, size_t *found);

@@ -23,8 +23,8 @@ struct move {
     struct retention *retention;
     struct rows from, to;
     size_t *places; /* of each table here, the index there */
-    uint64_t moved, rows, left;
-    char tied[256]; /* what held the first back */
+    uint64_t moved, rows;
+    struct rows_ties tied;
 };
 
 /* Every table has its like in the archive, with the same columns and a key. */
@@ -57,40 +57,6 @@ static int match_tables(struct move *move)
         move->places[i] = k;
     }
     return CLI_FINE;
-}
-
-/* Those of the batch that nothing holds back; the others are counted. */
-static enum status untie(struct move *move, const char **keys, size_t *count, const char **list)
-{
-    for (;;) {
-        const char **tied = NULL;
-        size_t tied_count = 0;
-        const char *told = NULL;
-        *list = records_list(keys, *count, move->from.arena);
-        if (*list == NULL)
-            return ERR_MEMORY;
-        if (*count == 0)
-            return OK;
-        enum status status = rows_tied(&move->from, *list, &tied, &tied_count, &told);
-        if (status != OK || tied_count == 0)
-            return status;
-        if (move->left == 0)
-            (void)snprintf(move->tied, sizeof move->tied, "%s", told);
-        size_t kept = 0;
-        for (size_t i = 0; i < *count; i++) {
-            bool is_tied = false;
-            for (size_t k = 0; k < tied_count && !is_tied; k++)
-                is_tied = strcmp(tied[k], keys[i]) == 0;
-            if (!is_tied)
-                keys[kept++] = keys[i];
-        }
-        if (kept == *count) {
-            buf_printf(move->from.why, "%s, and whose rows those are cannot be told", told);
-            return ERR_INVALID;
-        }
-        move->left += *count - kept;
-        *count = kept;
-    }
 }
 
 static enum status copy(struct move *move, const char *const *keys, size_t count, const char *list)
@@ -167,7 +133,8 @@ static enum status move_locked(struct move *move, const char **keys, size_t coun
     const char *list = NULL;
     struct rows_sum *sums =
         arena_zalloc(move->from.arena, move->from.records->count + 1, sizeof(*sums));
-    enum status status = sums == NULL ? ERR_MEMORY : untie(move, keys, &count, &list);
+    enum status status =
+        sums == NULL ? ERR_MEMORY : rows_untie(&move->from, keys, &count, &list, &move->tied);
     if (status != OK || count == 0)
         return status;
     status = copy(move, keys, count, list);
@@ -219,9 +186,9 @@ static enum status move_batch(struct move *move, const char *const *keys, size_t
     if (status != ERR_UPSTREAM || strcmp(move->retention->state, "23503") != 0)
         return status;
     if (count == 1) {
-        if (move->left++ == 0)
-            (void)snprintf(move->tied, sizeof move->tied, "%.*s", (int)buf_len(move->from.why),
-                           (const char *)buf_head(move->from.why));
+        if (move->tied.left++ == 0)
+            (void)snprintf(move->tied.told, sizeof move->tied.told, "%.*s",
+                           (int)buf_len(move->from.why), (const char *)buf_head(move->from.why));
         buf_clear(move->from.why);
         return OK;
     }
@@ -342,13 +309,13 @@ static int run(struct move *move, const char **keys, size_t count)
            (unsigned long long)move->rows);
     if (status != OK)
         return retention_fail(retention, status);
-    if (move->left == 0)
+    if (move->tied.left == 0)
         return CLI_FINE;
     return cli_fail(
         retention->command, CLI_FINDINGS,
         "%llu records stay, since rows that are not moved belong to theirs (%s): tables "
         "without a \"subject\", those of \"except\", and other persons' hold them",
-        (unsigned long long)move->left, move->tied);
+        (unsigned long long)move->tied.left, move->tied.told);
 }
 
 int retention_archive(struct retention *retention)

@@ -32,8 +32,8 @@ struct destruction {
     const char *people; /* "anne and paul" */
     struct key *key;
     const char *directory;
-    uint64_t persons, gone, left;
-    char tied[256];
+    uint64_t persons, gone;
+    struct rows_ties tied;
 };
 
 /* ---- the certificate ---- */
@@ -111,19 +111,6 @@ static int write_files(struct destruction *one)
 
 /* ---- who may go ---- */
 
-static size_t without(const char **keys, size_t count, const char *const *out, size_t out_count)
-{
-    size_t kept = 0;
-    for (size_t i = 0; i < count; i++) {
-        bool is_out = false;
-        for (size_t k = 0; k < out_count && !is_out; k++)
-            is_out = strcmp(out[k], keys[i]) == 0;
-        if (!is_out)
-            keys[kept++] = keys[i];
-    }
-    return kept;
-}
-
 /* Of the archive's: those of whom the database knows a hold, a later consultation, or a record.
  * They stand in the temporary table there. */
 static enum status kept_by_live(struct destruction *one, const char ***kept, size_t *kept_count)
@@ -162,7 +149,7 @@ static enum status ask_live(struct destruction *one, const char **keys, size_t *
     if (status == OK)
         status = kept_by_live(one, &kept, &kept_count);
     if (status == OK)
-        *count = without(keys, *count, kept, kept_count);
+        *count = rows_without(keys, *count, kept, kept_count);
     return status;
 }
 
@@ -183,33 +170,6 @@ static enum status ask_again(struct destruction *one, const char *const *keys, s
                 status = ERR_INVALID;
             }
     return status;
-}
-
-static enum status untie(struct destruction *one, const char **keys, size_t *count,
-                         const char **list)
-{
-    for (;;) {
-        const char **tied = NULL;
-        size_t tied_count = 0;
-        const char *told = NULL;
-        *list = records_list(keys, *count, one->rows.arena);
-        if (*list == NULL)
-            return ERR_MEMORY;
-        if (*count == 0)
-            return OK;
-        enum status status = rows_tied(&one->rows, *list, &tied, &tied_count, &told);
-        if (status != OK || tied_count == 0)
-            return status;
-        if (one->left == 0)
-            (void)snprintf(one->tied, sizeof one->tied, "%s", told);
-        size_t kept = without(keys, *count, tied, tied_count);
-        if (kept == *count) {
-            buf_printf(one->rows.why, "%s, and whose rows those are cannot be told", told);
-            return ERR_INVALID;
-        }
-        one->left += *count - kept;
-        *count = kept;
-    }
 }
 
 /* ---- a batch ---- */
@@ -242,7 +202,7 @@ static enum status destroy_locked(struct destruction *one, const char **keys, si
     if (status == OK && one->side != &one->retention->live)
         status = ask_live(one, keys, &count);
     if (status == OK)
-        status = untie(one, keys, &count, &list);
+        status = rows_untie(&one->rows, keys, &count, &list, &one->tied);
     if (status != OK || count == 0)
         return status;
     for (size_t i = 0; status == OK && i < one->rows.records->count; i++)
@@ -311,13 +271,13 @@ static int destroy_side(struct destruction *one, const char **keys, size_t count
     int written = write_files(one);
     printf("%s: %llu records destroyed, with %llu rows\n", one->side->told,
            (unsigned long long)one->persons, (unsigned long long)one->gone);
-    if (one->left > 0)
+    if (one->tied.left > 0)
         (void)cli_fail(retention->command, CLI_FINE,
                        "%llu records stay, since rows that are not theirs refer to them (%s)",
-                       (unsigned long long)one->left, one->tied);
+                       (unsigned long long)one->tied.left, one->tied.told);
     if (code == CLI_FINE)
         code = written;
-    return code == CLI_FINE && one->left > 0 ? CLI_FINDINGS : code;
+    return code == CLI_FINE && one->tied.left > 0 ? CLI_FINDINGS : code;
 }
 
 static int one_side(struct retention *retention, struct retention_side *side, struct key *key,

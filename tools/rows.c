@@ -143,8 +143,8 @@ static const char *others(const struct rows *rows, const struct records_link *li
         child->from, child->alias, child->alias, child->subject, list);
 }
 
-enum status rows_tied(const struct rows *rows, const char *list, const char ***tied,
-                      size_t *tied_count, const char **told)
+static enum status rows_tied(const struct rows *rows, const char *list, const char ***tied,
+                             size_t *tied_count, const char **told)
 {
     const struct records *records = rows->records;
     *tied = NULL;
@@ -172,6 +172,46 @@ enum status rows_tied(const struct rows *rows, const char *list, const char ***t
         }
     }
     return OK;
+}
+
+size_t rows_without(const char **keys, size_t count, const char *const *out, size_t out_count)
+{
+    size_t kept = 0;
+    for (size_t i = 0; i < count; i++) {
+        bool is_out = false;
+        for (size_t k = 0; k < out_count && !is_out; k++)
+            is_out = strcmp(out[k], keys[i]) == 0;
+        if (!is_out)
+            keys[kept++] = keys[i];
+    }
+    return kept;
+}
+
+enum status rows_untie(const struct rows *rows, const char **keys, size_t *count, const char **list,
+                       struct rows_ties *ties)
+{
+    for (;;) {
+        const char **tied = NULL;
+        size_t tied_count = 0;
+        const char *told = NULL;
+        *list = records_list(keys, *count, rows->arena);
+        if (*list == NULL)
+            return ERR_MEMORY;
+        if (*count == 0)
+            return OK;
+        enum status status = rows_tied(rows, *list, &tied, &tied_count, &told);
+        if (status != OK || tied_count == 0)
+            return status;
+        if (ties->left == 0)
+            (void)snprintf(ties->told, sizeof(ties->told), "%s", told);
+        size_t kept = rows_without(keys, *count, tied, tied_count);
+        if (kept == *count) {
+            buf_printf(rows->why, "%s, and whose rows those are cannot be told", told);
+            return ERR_INVALID;
+        }
+        ties->left += *count - kept;
+        *count = kept;
+    }
 }
 
 /* `rows_sql` gives one text a row, named t. */

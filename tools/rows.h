@@ -43,10 +43,17 @@ NODISCARD enum status rows_keys(const struct rows *rows, const char *sql, const 
 NODISCARD enum status rows_lock(const struct rows *rows, enum policy_age age,
                                 const char *const *keys, size_t count, const char ***locked,
                                 size_t *locked_count);
-/* Those whose rows something else refers to, that would be left behind or torn along: *told says
- * what of the first. */
-NODISCARD enum status rows_tied(const struct rows *rows, const char *list, const char ***tied,
-                                size_t *tied_count, const char **told);
+/* How many stay, since rows that do not go belong to theirs, and what held the first. */
+struct rows_ties {
+    uint64_t left;
+    char told[256];
+};
+/* Takes those out of `keys` whose rows something else refers to, that would be left behind or torn
+ * along; *list is of those that remain. */
+NODISCARD enum status rows_untie(const struct rows *rows, const char **keys, size_t *count,
+                                 const char **list, struct rows_ties *ties);
+/* Takes `out` out of `keys`; how many remain. */
+size_t rows_without(const char **keys, size_t count, const char *const *out, size_t out_count);
 NODISCARD enum status rows_sum(const struct rows *rows, const struct records_table *table,
                                const char *list, struct rows_sum *sum);
 /* Takes their rows away, table by table; `sums` is what must have been there: another number is an

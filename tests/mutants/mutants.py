@@ -53,7 +53,7 @@ MUTANTS = [
     ("retention-hold", "a legal hold beats every date", "policy/retention.c", "CASE WHEN w.held OR w.last IS NULL", "CASE WHEN w.last IS NULL", "e2e/test_retention|e2e/test_rights$", False),
     ("retention-compare", "the copy is read back before rows are deleted", "tools/retention_archive.c",
      "if (there.count != sums[i].count || strcmp(there.sha256, sums[i].sha256) != 0) {", "if (there.count > sums[i].count + 1000000) {", "e2e/test_retention", False),
-    ("retention-tied", "rows that others refer to stay", "tools/retention_archive.c", "if (status != OK || tied_count == 0)\n            return status;",
+    ("retention-tied", "rows that others refer to stay", "tools/rows.c", "if (status != OK || tied_count == 0)\n            return status;",
      "return status;", "e2e/test_retention", False),
     ("retention-live", "the database is asked before the archive destroys", "tools/retention_destroy.c", "status = ask_live(one, keys, &count);", "(void)ask_live;", "e2e/test_retention", False),
     ("two-people-same", "two people are two", "tools/two_people.c", "if (strcasecmp(by, and_by) == 0 || (one && one == other) ||", "if (", "e2e/test_retention", False),
