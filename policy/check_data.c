@@ -250,6 +250,47 @@ static void check_except(struct loader *loader, struct raw_table *raw)
     raw->table.except = patterns;
 }
 
+static bool stands_in(const struct raw_names *names, size_t count, const char *name)
+{
+    for (size_t i = 0; i < count; i++)
+        if (names->items[i].text != NULL && strcmp(names->items[i].text, name) == 0)
+            return true;
+    return false;
+}
+
+/* Columns by their own names: a pattern or a category would grow with the table, and each column
+ * more makes cells smaller. */
+static const char *const *check_parts(struct loader *loader, const struct raw_table *raw,
+                                      const struct raw_names *names, const struct raw_names *others,
+                                      const char *key, size_t *count)
+{
+    const char **columns = arena_alloc(loader->arena, (names->count + 1) * sizeof(*columns));
+    if (columns == NULL || names->place.file == NULL)
+        return NULL;
+    if (raw->table.pattern || raw->subject.text == NULL)
+        load_report(loader, names->place,
+                    "\"%s\" is for one table with a \"subject\": it says what an aggregate_only "
+                    "mission may ask of its patients",
+                    key);
+    for (size_t i = 0; i < names->count; i++) {
+        const char *name = names->items[i].text;
+        if (name == NULL)
+            continue;
+        if (policy_is_pattern(name))
+            load_report(loader, names->items[i].place,
+                        "\"%s\" of \"%s\" is a pattern: name the columns", name, key);
+        if (stands_in(names, i, name))
+            load_report(loader, names->items[i].place, "\"%s\" is in \"%s\" already", name, key);
+        if (others != NULL && stands_in(others, others->count, name))
+            load_report(loader, names->items[i].place,
+                        "\"%s\" is both in \"dimensions\" and in \"measures\": it can be one "
+                        "of them",
+                        name);
+        columns[(*count)++] = name;
+    }
+    return columns;
+}
+
 static void check_table(struct loader *loader, struct raw_table *raw, struct map *columns)
 {
     split_name(loader, &raw->table);
@@ -266,6 +307,10 @@ static void check_table(struct loader *loader, struct raw_table *raw, struct map
     if (raw->subject.text != NULL)
         raw->table.subject_column =
             expression_column(raw->subject.text, raw->table.name, loader->arena);
+    raw->table.dimensions =
+        check_parts(loader, raw, &raw->dimensions, NULL, "dimensions", &raw->table.dimension_count);
+    raw->table.measures = check_parts(loader, raw, &raw->measures, &raw->dimensions, "measures",
+                                      &raw->table.measure_count);
 }
 
 static void check_tables(struct loader *loader, struct map *seen, struct map *columns)

@@ -127,6 +127,11 @@ static void put_table(struct buf *out, const struct policy *policy, const void *
     put_text(out, table->subject);
     put_items(out, policy, table->categories, table->category_count, put_category);
     put_items(out, policy, table->columns_like, table->columns_like_count, put_like);
+    if (table->dimension_count > 0 ||
+        table->measure_count > 0) { /* nothing else: as for truncate */
+        put_set(out, table->dimensions, table->dimension_count);
+        put_set(out, table->measures, table->measure_count);
+    }
 }
 
 static void put_mask(struct buf *out, const struct policy *policy, const void *list, size_t index)
@@ -168,6 +173,10 @@ static void put_mission(struct buf *out, const struct policy *policy, const void
     put_text(out, mission->name);
     if (mission->ages != AGE_ACTIVE)
         buf_u32(out, mission->ages); /* nothing else: as for truncate */
+    if (mission->aggregate_only != NULL) {
+        buf_str(out, "aggregate_only");
+        buf_u32(out, (uint32_t)mission->aggregate_only->k);
+    }
 }
 
 static void put_role(struct buf *out, const struct policy *policy, const void *list, size_t index)

@@ -11,7 +11,7 @@
  *
  * Ownership: results stand in the caller's arena.
  */
-#include "guard_expr.h"
+#include "guard_cell.h"
 #include "guard_view.h"
 
 #include <pgvigil/guard.h>
@@ -91,11 +91,16 @@ static enum status rule_definition(const struct guard_expr_context *context,
         text_quote_ident(&out, context->alias);
     }
     const char *rows = "";
+    const char *cell = NULL;
     if (status == OK) {
         status = guard_expr_rows(context, &rows, why);
     }
-    if (status == OK && rows[0] != '\0') {
-        buf_printf(&out, "\nWHERE %s", rows);
+    if (status == OK) {
+        status = guard_cell(context, rows, &cell, why);
+    }
+    if (status == OK && (rows[0] != '\0' || cell != NULL)) {
+        buf_printf(&out, "\nWHERE %s%s%s", rows, rows[0] == '\0' || cell == NULL ? "" : " AND ",
+                   cell == NULL ? "" : cell);
     }
     if (status != OK) {
         buf_free(&out);
@@ -158,6 +163,10 @@ enum status guard_definition(const struct policy *policy, const struct catalog *
         return guard_view_expand(&request, relation, variant, sql, columns, column_count, why);
     }
     if (variant == GUARD_SUBJECT && table->subject == NULL) {
+        return DENIED;
+    }
+    /* A part of a cube's rows would be a cube of its own, with other cells. */
+    if (guard_is_cube(policy, mission, table) && (variant == GUARD_ONLY || relation->parent >= 0)) {
         return DENIED;
     }
     struct guard_expr_context context = {.policy = policy,

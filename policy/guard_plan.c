@@ -13,6 +13,7 @@
  */
 #include "conditions.h"
 #include "guard_catalog.h"
+#include "guard_cell.h"
 #include "guard_default.h"
 #include "guard_tree.h"
 
@@ -446,7 +447,8 @@ static void plan_view_statements(struct planner *planner, struct guard_view *vie
      * exists it would only cost indexes: a predicate then sees masked values of rows that are there
      * for everyone to read.
      */
-    bool barrier = rule != NULL && rule->rows != NULL;
+    bool barrier = rule != NULL &&
+                   (rule->rows != NULL || guard_is_cube(planner->policy, view->mission, table));
     bool check = insert != NULL || update != NULL;
     const char *options = barrier && check ? " WITH (security_barrier=true, check_option=cascaded)"
                           : barrier        ? " WITH (security_barrier=true)"
@@ -702,6 +704,21 @@ static void plan_pair_views(struct planner *planner, int role, int mission, int 
     }
 }
 
+static void check_cubes(struct planner *planner, int role, int mission)
+{
+    const char *what = NULL;
+    enum status status =
+        guard_check_cubes(planner->policy, planner->catalog, role, mission, planner->arena, &what);
+    planner->failed = planner->failed || status == ERR_MEMORY;
+    if (what != NULL)
+        add_finding(planner, true, NULL,
+                    arena_printf(planner->arena, "%s:%u: %s/%s: aggregate_only: %s",
+                                 planner->policy->missions[mission].place.file,
+                                 planner->policy->missions[mission].place.line,
+                                 planner->policy->roles[role].name,
+                                 planner->policy->missions[mission].name, what));
+}
+
 static void plan_views(struct planner *planner)
 {
     const struct policy *policy = planner->policy;
@@ -714,6 +731,7 @@ static void plan_views(struct planner *planner)
     for (size_t i = 0; i < policy->role_count; i++) {
         for (size_t j = 0; j < policy->roles[i].mission_count && !policy->roles[i].unrestricted;
              j++) {
+            check_cubes(planner, (int)i, (int)policy->roles[i].missions[j]);
             plan_pair_views(planner, (int)i, (int)policy->roles[i].missions[j], highest);
         }
     }

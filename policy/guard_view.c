@@ -823,6 +823,10 @@ enum status guard_view_expand(const struct guard_request *request,
         strcmp(relation->schema, "information_schema") == 0 || request->depth > GUARD_VIEW_DEPTH) {
         return DENIED;
     }
+    /* What it makes of its tables' rows would not be groups. */
+    if (request->policy->missions[request->mission].aggregate_only != NULL) {
+        return DENIED;
+    }
     const struct guard_known *known = known_of(request, relation, variant);
     if (known == NULL) {
         return ERR_MEMORY;

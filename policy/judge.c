@@ -6,7 +6,7 @@
  * then the edits, and last the proof that the edited text reads as what was judged. The verdict is
  * allowed only when all of it returned OK; until then it is the zeroed one that denies.
  */
-#include "judge_private.h"
+#include "judge_cube.h"
 #include "judge_write.h"
 
 #include <pgvigil/text.h>
@@ -163,6 +163,9 @@ static enum status one_statement(struct judge *judge, const PgQuery__RawStmt *ra
     judge->level = NULL;
     judge->calls_foreign_function = judge->writes = false;
     judge->sequences = judge->objects = judge->changes = false;
+    judge->cubes = false;
+    judge->changing = NULL;
+    judge->argument = (struct cube_argument){.ref = NULL};
     judge->foreign_type = judge->castable = false;
     judge->foreign_operator = NULL;
     judge->carried = NULL;
@@ -187,6 +190,8 @@ static enum status one_statement(struct judge *judge, const PgQuery__RawStmt *ra
                               "the statement has no kind");
     if (status == OK)
         status = judge_foreign_operator(judge);
+    if (status == OK)
+        status = judge_cube_statement(judge, out);
     if ((out->kind != STATEMENT_SELECT && out->kind != STATEMENT_WRITE &&
          out->kind != STATEMENT_DECLARE &&
          (out->kind != STATEMENT_COPY_TO || out->copy.format == COPY_UNKNOWN)) ||

@@ -6,7 +6,7 @@
  * function has. What is neither goes upstream and gets PostgreSQL's own "column does not exist",
  * which the proxy's hint then completes for hidden columns.
  */
-#include "judge_private.h"
+#include "judge_cube.h"
 
 #include <string.h>
 
@@ -127,6 +127,7 @@ struct reference {
     const char *item;
     const char *column; /* NULL: star */
     size_t at;
+    const PgQuery__ColumnRef *tree;
 };
 
 static enum status read_reference(struct judge *judge, const PgQuery__ColumnRef *ref,
@@ -134,7 +135,8 @@ static enum status read_reference(struct judge *judge, const PgQuery__ColumnRef 
 {
     const char *names[4] = {NULL};
     size_t count = ref->n_fields;
-    *out = (struct reference){.at = ref->location < 0 ? SIZE_MAX : (size_t)ref->location};
+    *out =
+        (struct reference){.at = ref->location < 0 ? SIZE_MAX : (size_t)ref->location, .tree = ref};
     if (count == 0 || count > 4)
         return judge_refuse(judge, DENIED, "42601", "column", "reference", out->at,
                             "improper qualified name (too many dotted names)");
@@ -202,12 +204,15 @@ static const struct range_item *hiding_item(const struct judge *judge, const cha
 }
 
 /* An aggregate below that takes the item's columns is one of the item's own level. */
-static void use_item(const struct judge *judge, struct level *level, struct range_item *item,
-                     long column)
+static enum status use_item(struct judge *judge, struct level *level, struct range_item *item,
+                            long column, const PgQuery__ColumnRef *ref)
 {
     scope_use(level, item, column);
     for (const struct level *at = judge->level; at != level; at = at->parent)
         level->aggregates = level->aggregates || at->aggregate_depth > 0;
+    /* And one that takes a column of its own level is of that level. */
+    level->told = level->told || (level == judge->level && level->aggregate_depth > 0);
+    return judge_cube_column(judge, level, item, column, ref);
 }
 
 /* `*`, alone. */
@@ -217,8 +222,11 @@ static enum status use_everything(struct judge *judge)
     enum status status = OK;
     for (size_t i = level->low; i < level->high && status == OK; i++) {
         status = judge_work(judge, level->items[i].columns.count + 1);
-        if (!level->items[i].hidden)
-            scope_use(level, &level->items[i], -1);
+        if (level->items[i].hidden)
+            continue;
+        scope_use(level, &level->items[i], -1);
+        if (status == OK)
+            status = judge_cube_column(judge, level, &level->items[i], -1, NULL);
     }
     return status;
 }
@@ -235,7 +243,9 @@ static enum status bare_column(struct judge *judge, const struct reference *ref)
                 return status;
             long column = item->hidden ? -1 : scope_column(item, ref->column);
             if (column >= 0)
-                use_item(judge, level, item, column);
+                status = use_item(judge, level, item, column, ref->tree);
+            if (status != OK)
+                return status;
             found = found || column >= 0;
             unsure = unsure || (!item->hidden && !item->columns.known);
         }
@@ -246,9 +256,9 @@ static enum status bare_column(struct judge *judge, const struct reference *ref)
     size_t matches = 0;
     struct range_item *item = scope_item(judge, NULL, ref->column, &level, &matches);
     if (item != NULL) { /* the whole row */
-        use_item(judge, level, item, -1);
-        return item->emitted == item->name
-                   ? OK
+        enum status status = use_item(judge, level, item, -1, NULL);
+        return status != OK || item->emitted == item->name
+                   ? status
                    : judge_refuse(
                          judge, DENIED, "42P09", "column", ref->column, ref->at,
                          judge_format(judge, "table reference \"%s\" is ambiguous", ref->column));
@@ -341,9 +351,9 @@ static enum status use_field(struct judge *judge, struct level *level, struct ra
 {
     bool aggregate = functions_aggregate(ref->column);
     level->aggregate_depth += aggregate ? 1 : 0;
-    use_item(judge, level, item, -1);
+    enum status status = use_item(judge, level, item, -1, NULL);
     level->aggregate_depth -= aggregate ? 1 : 0;
-    return judge_field(judge, ref->column, ref->at);
+    return status == OK ? judge_field(judge, ref->column, ref->at) : status;
 }
 
 static enum status qualified_column(struct judge *judge, PgQuery__ColumnRef *tree,
@@ -374,7 +384,7 @@ static enum status qualified_column(struct judge *judge, PgQuery__ColumnRef *tre
         !judge_is_temporary(item->use->shown.relation))
         return catalog_oid(judge, tree, node, item, ref->at);
     if (ref->column == NULL || column >= 0)
-        use_item(judge, level, item, column);
+        status = use_item(judge, level, item, column, ref->tree);
     else
         status = use_field(judge, level, item, ref);
     if (status == OK && ref->column != NULL && column < 0 && item->use != NULL &&

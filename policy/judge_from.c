@@ -5,7 +5,7 @@
  * join's two sides, LATERAL and functions what stands to the left, any other sub-query nothing.
  * An item is put together on the stack and added when it is complete, as adding moves the array.
  */
-#include "judge_private.h"
+#include "judge_cube.h"
 
 #include <string.h>
 
@@ -26,7 +26,7 @@ static enum status item_add(struct judge *judge, const struct range_item *item)
         if (place->ungrouped == NULL || place->grouped == NULL)
             return judge_no_memory(judge);
     }
-    return OK;
+    return judge_cube_item(judge, place);
 }
 
 static enum status item_alias(struct judge *judge, struct range_item *item, PgQuery__Alias *alias)
@@ -149,13 +149,18 @@ static enum status from_table_function(struct judge *judge, PgQuery__RangeTableF
 }
 
 /* USING and NATURAL read their columns on both sides. */
-static void use_joined(struct level *level, size_t start, const char *name)
+static enum status use_joined(struct judge *judge, size_t start, const char *name)
 {
-    for (size_t i = start; i < level->item_count; i++) {
+    struct level *level = judge->level;
+    enum status status = OK;
+    for (size_t i = start; i < level->item_count && status == OK; i++) {
         long column = level->items[i].hidden ? -1 : scope_column(&level->items[i], name);
-        if (column >= 0)
-            scope_use(level, &level->items[i], column);
+        if (column < 0)
+            continue;
+        scope_use(level, &level->items[i], column);
+        status = judge_cube_column(judge, level, &level->items[i], column, NULL);
     }
+    return status;
 }
 
 static bool any_has(const struct level *level, size_t start, size_t end, const char *name)
@@ -176,8 +181,8 @@ static enum status use_natural(struct judge *judge, size_t start, size_t middle)
         for (size_t k = 0; !right->hidden && k < right->columns.count && status == OK; k++) {
             status =
                 judge_work(judge, 2 * (level->item_count - start) * (right->columns.count + 1));
-            if (any_has(level, start, middle, right->columns.names[k]))
-                use_joined(level, start, right->columns.names[k]);
+            if (status == OK && any_has(level, start, middle, right->columns.names[k]))
+                status = use_joined(judge, start, right->columns.names[k]);
         }
     }
     return status;
@@ -238,9 +243,9 @@ static enum status from_join(struct judge *judge, PgQuery__JoinExpr *join)
         const char *name = tree_string(join->using_clause[i]);
         if (name == NULL)
             continue;
-        use_joined(level, start, name);
-        if (!any_has(level, start, middle, name) ||
-            !any_has(level, middle, level->item_count, name))
+        status = use_joined(judge, start, name);
+        if (status == OK && (!any_has(level, start, middle, name) ||
+                             !any_has(level, middle, level->item_count, name)))
             status = judge_unknown(judge, name, SIZE_MAX);
     }
     if (status == OK && join->quals != NULL) {

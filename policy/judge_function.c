@@ -6,7 +6,7 @@
  * replaced by the built-in guard function of that name. Everything else needs the policy's word and
  * is written with its schema: under the server's empty path nothing is found by a bare name.
  */
-#include "judge_private.h"
+#include "judge_cube.h"
 
 #include <string.h>
 
@@ -232,11 +232,16 @@ enum status judge_function(struct judge *judge, PgQuery__FuncCall *call)
     if (judge->level != NULL && call->over != NULL)
         judge->level->windows = true;
     judge->subjects_mixed = judge->subjects_mixed || (call->over != NULL && !only_counts(call));
+    struct cube_argument before;
+    status = judge_cube_call(judge, call, &before);
+    if (status != OK)
+        return status;
     if (aggregate)
         judge->level->aggregate_depth++;
     status = judge_walk_children(judge, &call->base);
     if (aggregate)
         judge->level->aggregate_depth--;
+    judge->argument = before;
     return status;
 }
 

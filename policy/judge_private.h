@@ -40,6 +40,8 @@ struct relation_use {
     size_t column_count;
     bool *used;    /* for each of them: read */
     bool *written; /* for each of them */
+    bool cube;     /* judge_cube.c: groups of its rows are all that is given */
+    bool grouped;  /* and a SELECT was judged that groups them */
 };
 
 /* Where in a query level an expression stands: PostgreSQL lets an aggregate or a grouping reach
@@ -70,6 +72,7 @@ struct range_item {
     size_t gives;                        /* hidden columns that it has */
     bool carried;                        /* its own subject is read, and carried to the top */
     bool tied;                           /* judge_tie.c: its rows are of a patient who is told */
+    bool people;                         /* judge_cube.c: its patients are counted */
 };
 
 /* How subjects leave a query level. */
@@ -132,6 +135,8 @@ struct level {
     bool natural;    /* joins by whatever names there are */
     bool merges;     /* joins by USING */
     bool overfull;   /* an INSERT may have more values than columns */
+    bool cube;       /* judge_cube.c: a table of patients stands in its FROM */
+    bool told;       /* and an aggregate that is of this level groups it */
     bool sorts;      /* a bare name may mean an output column: ORDER BY, GROUP BY, DISTINCT ON */
     const PgQuery__SelectStmt *select;
 };
@@ -152,6 +157,13 @@ struct edit {
     bool star;  /* it qualifies a star, and may be amended */
     bool first;
     size_t order;
+};
+
+/* judge_cube.c: the one column that an aggregate which adds is of. */
+struct cube_argument {
+    const PgQuery__ColumnRef *ref; /* NULL: there is none */
+    bool adds;
+    bool distinct; /* count(DISTINCT ...) */
 };
 
 struct judge {
@@ -194,6 +206,9 @@ struct judge {
     size_t copied;      /* bytes of the client's text that are sent twice */
     unsigned reg_casts; /* rewritten so far */
     unsigned depth;
+    bool cubes;           /* judge_cube.c: the statement reads a table of patients */
+    const char *changing; /* a function it calls that may answer otherwise for each row, or NULL */
+    struct cube_argument argument;             /* of the call that is being judged */
     const struct catalog_relation **temporary; /* the session's own, as the text has left them */
     size_t temporary_count, temporary_cap;
     bool stored;                 /* the expression at hand becomes part of a table */

@@ -4,6 +4,7 @@
  * Every field of SelectStmt is visited here, in PostgreSQL's own order (WITH, FROM, then the rest),
  * as the order decides which names exist when. Row locks are judge_lock.c's.
  */
+#include "judge_cube.h"
 #include "judge_lock.h"
 #include "judge_write.h"
 
@@ -250,7 +251,10 @@ static enum status plain(struct judge *judge, PgQuery__SelectStmt *select)
 /* What set operations and plain queries have in common. */
 static enum status tail(struct judge *judge, PgQuery__SelectStmt *select)
 {
-    enum status status = sorting(judge, CLAUSE_OUTPUT, select->sort_clause, select->n_sort_clause);
+    enum status status = OK;
+    for (size_t i = 0; i < select->n_sort_clause && status == OK; i++)
+        if (!judge_cube_sorts_output(judge, select->sort_clause[i]))
+            status = sorting(judge, CLAUSE_OUTPUT, &select->sort_clause[i], 1);
     if (status == OK)
         status = one(judge, CLAUSE_OUTPUT, select->limit_offset);
     if (status == OK)
@@ -279,6 +283,8 @@ enum status judge_select(struct judge *judge, PgQuery__SelectStmt *select, struc
             status = tail(judge, select);
         if (status == OK)
             status = judge_group(judge, select);
+        if (status == OK)
+            status = judge_cube_select(judge, select);
         if (status == OK)
             status = output_columns(judge, select, out);
         if (status == OK)

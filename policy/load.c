@@ -249,6 +249,7 @@ static enum status load_all(struct loader *loader, const char *path)
     check_categories(loader);
     check_rules(loader);
     check_conditions(loader);
+    check_aggregates(loader);
     if (arena_failed(loader->arena) || arena_failed(loader->errors->arena))
         return ERR_MEMORY;
     if (loader->reports.count > 0)

@@ -38,6 +38,8 @@ struct raw_table {
     struct raw_name subject;
     struct raw_names *columns; /* one for each category */
     struct raw_names except;
+    struct raw_names dimensions;
+    struct raw_names measures;
 };
 struct raw_role {
     struct policy_role role;
@@ -233,6 +235,7 @@ void check_categories(struct loader *loader);
 void check_on_behalf(struct loader *loader, struct raw_user *user, const char *const *roles);
 void check_rules(struct loader *loader);
 void check_conditions(struct loader *loader); /* retention, rights, what missions say of them */
+void check_aggregates(struct loader *loader); /* what missions that are aggregate_only may have */
 void check_rule_pairs(
     struct loader *loader); /* two rules for one relation; what depends on which wins */
 

@@ -26,6 +26,16 @@ static void table_subject(const struct value *value)
     value_name(value, &((struct raw_table *)value->entry)->subject);
 }
 
+static void table_dimensions(const struct value *value)
+{
+    (void)value_names(value, &((struct raw_table *)value->entry)->dimensions);
+}
+
+static void table_measures(const struct value *value)
+{
+    (void)value_names(value, &((struct raw_table *)value->entry)->measures);
+}
+
 static void table_columns(const struct value *value)
 {
     struct raw_table *entry = value->entry;
@@ -87,6 +97,8 @@ static const struct value_key table_keys[] = {
     {"subject", NULL, table_subject},
     {"columns", NULL, table_columns},
     {"columns_like", NULL, table_columns_like},
+    {"dimensions", NULL, table_dimensions},
+    {"measures", NULL, table_measures},
 };
 
 void load_tables(struct loader *loader, const struct document *document, config_setting_t *list)

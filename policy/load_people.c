@@ -153,6 +153,36 @@ static void mission_break_glass(const struct value *value)
     (void)value_group(&group, "break_glass", KEYS(glass_keys));
 }
 
+static void aggregate_k(const struct value *value)
+{
+    (void)value_count(value, 2, 10000, &((struct policy_aggregate *)value->entry)->k);
+}
+
+static void aggregate_statements(const struct value *value)
+{
+    (void)value_count(value, 1, 100000,
+                      &((struct policy_aggregate *)value->entry)->statements_per_day);
+}
+
+static const struct value_key aggregate_keys[] = {
+    {"k", NULL, aggregate_k},
+    {"statements_per_day", NULL, aggregate_statements},
+};
+
+static void mission_aggregate_only(const struct value *value)
+{
+    struct policy_aggregate *aggregate = arena_zalloc(value->loader->arena, 1, sizeof(*aggregate));
+    struct raw_mission *raw = value->entry;
+    struct value group = *value;
+    if (aggregate == NULL)
+        return;
+    *aggregate = (struct policy_aggregate){.k = POLICY_AGGREGATE_K,
+                                           .statements_per_day = POLICY_AGGREGATE_STATEMENTS};
+    group.entry = aggregate;
+    raw->mission.aggregate_only = aggregate;
+    (void)value_group(&group, "aggregate_only", KEYS(aggregate_keys));
+}
+
 static const struct value_key mission_keys[] = {
     {"name", "what sessions call it, SET pgvigil.mission = '<name>'", mission_name},
     {"title", NULL, mission_title},
@@ -168,6 +198,7 @@ static const struct value_key mission_keys[] = {
     {"exact_subjects", NULL, mission_exact_subjects},
     {"group_subjects", NULL, mission_group_subjects},
     {"retention", NULL, mission_retention},
+    {"aggregate_only", NULL, mission_aggregate_only},
     {"hours", NULL, mission_hours},
     {"addresses", NULL, mission_addresses},
     {"break_glass", NULL, mission_break_glass},

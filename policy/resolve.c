@@ -7,7 +7,8 @@
  * temporary table, by its schema), with the original name as alias. Guard schemas and other
  * sessions' temporary ones are never reachable by name, whatever the path says.
  */
-#include "judge_private.h"
+#include "guard_cell.h"
+#include "judge_cube.h"
 
 #include <pgvigil/text.h>
 #include <string.h>
@@ -166,6 +167,21 @@ static enum status no_guard(struct judge *judge, const struct catalog_relation *
             "the guard of relation \"%s.%s\" is not deployed for role \"%s\" in mission \"%s\"",
             relation->schema, relation->name, judge->role, judge->mission));
     judge_hint(judge, "The administrator runs `pgvigil deploy`.");
+    return status;
+}
+
+/* Its rows by themselves would be told from the others'. */
+static enum status part_of_cube(struct judge *judge, const struct catalog_relation *relation,
+                                const struct catalog_relation *as, size_t at)
+{
+    enum status status =
+        judge_deny(judge, "relation", relation->name, at,
+                   judge_format(judge, "a part of a table of patients, %s.%s, is not available",
+                                relation->schema, relation->name));
+    judge_hint(judge, judge_format(judge,
+                                   "The mission is aggregate_only: ask %s.%s, with all its "
+                                   "partitions and children.",
+                                   as->schema, as->name));
     return status;
 }
 
@@ -464,12 +480,16 @@ enum status judge_relation(struct judge *judge, PgQuery__RangeVar *var, struct r
         status = check_needs(judge, table, rule, relation, at);
     if (status != OK)
         return status;
+    if (guard == NULL && governed && guard_is_cube(request->policy, request->mission, table) &&
+        (relation->parent >= 0 || !var->inh))
+        return part_of_cube(judge, relation, as, at);
     if (guard == NULL)
         return no_guard(judge, relation, at);
     struct relation_use *use = use_of(judge, relation, guard, guard->pair, guard->view);
     if (use != NULL) {
         use->shown.rule = governed ? rule : NULL;
         use->shown.table = governed ? table : NULL;
+        judge_cube_note(judge, use);
     }
     status = item_fill(judge, item, use, relation);
     if (status != OK)

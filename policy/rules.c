@@ -251,6 +251,21 @@ bool policy_is_ambiguous(const struct policy *policy, int role, int mission, con
     return second != NULL;
 }
 
+static bool is_among(const char *const *names, size_t count, const char *name)
+{
+    for (size_t i = 0; i < count; i++)
+        if (strcmp(names[i], name) == 0)
+            return true;
+    return false;
+}
+
+enum policy_part policy_part_of(const struct policy_table *table, const char *column)
+{
+    return is_among(table->dimensions, table->dimension_count, column) ? PART_DIMENSION
+           : is_among(table->measures, table->measure_count, column)   ? PART_MEASURE
+                                                                       : PART_NONE;
+}
+
 const char *policy_category_of(const struct policy_table *table, const char *column)
 {
     for (size_t i = 0; i < table->category_count; i++)

@@ -131,6 +131,39 @@ static enum status take(struct session *session, const struct policy_mission *li
                       PORTION, session->worker->now, &session->rows_taken);
 }
 
+/* How many of its statements ask about groups of patients. */
+static uint64_t asking(const struct statement *statement)
+{
+    const struct verdict *verdict = statement == NULL ? NULL : statement->verdict;
+    uint64_t count = 0;
+    for (size_t i = 0; verdict != NULL && i < verdict->statement_count; i++)
+        count += verdict->statements[i].aggregate ? 1 : 0;
+    return count;
+}
+
+enum status mission_limits_ask(struct session *session, const struct statement *statement,
+                               struct refusal *refusal)
+{
+    const struct policy_mission *limits = row_limits(session);
+    uint64_t count = limits == NULL || limits->aggregate_only == NULL ? 0 : asking(statement);
+    if (count == 0)
+        return OK;
+    uint64_t most = limits->aggregate_only->statements_per_day;
+    enum status status = quota_take_statements(
+        session->worker->process->quota, session->identity.user->name, limits->name,
+        session->database->name, most, count, (uint64_t)time(NULL) / 86400);
+    if (status != DENIED)
+        return status;
+    snprintf(session_lost_text(session), SESSION_LOST_BYTES,
+             "mission \"%s\" of role \"%s\" gives a person %lu answers about patients at most in "
+             "a day (statements_per_day)",
+             limits->name, session->who.role, (unsigned long)most);
+    *refusal = (struct refusal){.sqlstate = "54000",
+                                .message = session_lost_text(session),
+                                .hint = "They are used up; there are more after midnight, UTC."};
+    return DENIED;
+}
+
 enum status mission_limits_statement(struct session *session, const struct statement *statement,
                                      struct refusal *refusal)
 {
@@ -144,6 +177,10 @@ enum status mission_limits_statement(struct session *session, const struct state
                                               session->identity.mission, arena, &message, &hint);
     if (status == DENIED)
         *refusal = (struct refusal){.sqlstate = "42501", .message = message, .hint = hint};
+    if (status == OK && !session->pending_asked) {
+        status = mission_limits_ask(session, statement, refusal);
+        session->pending_asked = status == OK;
+    }
     const struct policy_mission *limits = row_limits(session);
     if (status != OK || limits == NULL || limits->rows_per_hour == 0)
         return status;

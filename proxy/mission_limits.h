@@ -1,9 +1,9 @@
 /*
  * mission_limits.h: whether a mission may be used now, from here, and how much more it gives.
  *
- * The policy's hours, addresses, max_rows and rows_per_hour. Hours and addresses are asked when a
- * mission is chosen and before each statement; rows are counted as they come. Rows of unrestricted
- * roles are not limited.
+ * The policy's hours, addresses, max_rows, rows_per_hour and statements_per_day. Hours and
+ * addresses are asked when a mission is chosen and before each statement; rows are counted as they
+ * come. Rows of unrestricted roles are not limited.
  */
 #ifndef PGVIGIL_PROXY_MISSION_LIMITS_H
 #define PGVIGIL_PROXY_MISSION_LIMITS_H
@@ -21,6 +21,11 @@ NODISCARD enum status mission_limits_place(const struct session *session, int ro
 NODISCARD enum status mission_limits_statement(struct session *session,
                                                const struct statement *statement,
                                                struct refusal *refusal);
+/* An aggregate_only mission's statements of the day: those that this one holds are taken, once,
+ * when it is sent, whatever becomes of it: an error, a cancel and no answer at all are answers too.
+ */
+NODISCARD enum status mission_limits_ask(struct session *session, const struct statement *statement,
+                                         struct refusal *refusal);
 /* Does its time end, a token's, a broken glass's or the day's? What is sent under it must not wait
  * on the server behind something slow. */
 bool mission_limits_timed(const struct session *session);

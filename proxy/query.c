@@ -679,7 +679,7 @@ enum status query_next(struct session *session)
     statement_unref(session->preparing);
     session->pending = session->script = session->preparing = NULL;
     session->pending_uses = NULL;
-    session->pending_begun = session->begins = false;
+    session->pending_begun = session->pending_asked = session->begins = false;
     if (status == OK)
         return OK;
     session_fail(session, status, NULL,

@@ -18,9 +18,15 @@ struct counter {
     uint64_t counts[HOUR];
 };
 
+struct asked {
+    uint64_t day;
+    uint64_t count;
+};
+
 struct quota {
     pthread_mutex_t lock;
-    struct map *counters; /* person, a byte 1, mission */
+    struct map *counters; /* struct counter by person, a byte 1, mission */
+    struct map *asked;    /* struct asked by these, a byte 1, database */
 };
 
 struct quota *quota_new(void)
@@ -29,7 +35,10 @@ struct quota *quota_new(void)
     if (quota == NULL)
         return NULL;
     quota->counters = map_new();
-    if (quota->counters == NULL) {
+    quota->asked = map_new();
+    if (quota->counters == NULL || quota->asked == NULL) {
+        map_free(quota->counters);
+        map_free(quota->asked);
         free(quota);
         return NULL;
     }
@@ -37,17 +46,23 @@ struct quota *quota_new(void)
     return quota;
 }
 
-void quota_free(struct quota *quota)
+static void free_all(struct map *map)
 {
-    if (quota == NULL)
-        return;
     size_t cursor = 0;
     const char *key;
     size_t key_len;
     void *value;
-    while (map_next(quota->counters, &cursor, &key, &key_len, &value))
+    while (map_next(map, &cursor, &key, &key_len, &value))
         free(value);
-    map_free(quota->counters);
+    map_free(map);
+}
+
+void quota_free(struct quota *quota)
+{
+    if (quota == NULL)
+        return;
+    free_all(quota->counters);
+    free_all(quota->asked);
     pthread_mutex_destroy(&quota->lock);
     free(quota);
 }
@@ -67,24 +82,55 @@ static void advance(struct counter *counter, uint64_t minute)
     }
 }
 
-/* Under the lock. NULL: out of memory. */
+/* What stands under a key, made of zeroes where there is none. Under the lock. NULL: out of memory.
+ */
+static void *entry(struct map *map, const char *key, size_t size)
+{
+    void *found = map_get_str(map, key);
+    if (found != NULL)
+        return found;
+    void *made = calloc(1, size);
+    if (made != NULL && map_put_str(map, key, made) != OK) {
+        free(made);
+        made = NULL;
+    }
+    return made;
+}
+
 static struct counter *find(struct quota *quota, const char *person, const char *mission)
 {
-    size_t len = strlen(person) + 1 + strlen(mission);
-    char *key = malloc(len + 1);
+    size_t size = strlen(person) + strlen(mission) + 2;
+    char *key = malloc(size);
     if (key == NULL)
         return NULL;
-    snprintf(key, len + 1, "%s\001%s", person, mission);
-    struct counter *counter = map_get(quota->counters, key, len);
-    if (counter == NULL) {
-        counter = calloc(1, sizeof *counter);
-        if (counter != NULL && map_put(quota->counters, key, len, counter) != OK) {
-            free(counter);
-            counter = NULL;
-        }
-    }
+    snprintf(key, size, "%s\001%s", person, mission);
+    struct counter *counter = entry(quota->counters, key, sizeof(*counter));
     free(key);
     return counter;
+}
+
+enum status quota_take_statements(struct quota *quota, const char *person, const char *mission,
+                                  const char *database, uint64_t limit, uint64_t count,
+                                  uint64_t day)
+{
+    size_t size = strlen(person) + strlen(mission) + strlen(database) + 3;
+    char *key = malloc(size);
+    if (key == NULL)
+        return ERR_MEMORY;
+    snprintf(key, size, "%s\001%s\001%s", person, mission, database);
+    pthread_mutex_lock(&quota->lock);
+    struct asked *asked = entry(quota->asked, key, sizeof(*asked));
+    enum status status = asked == NULL ? ERR_MEMORY : OK;
+    /* A clock that is set back gives nothing back. */
+    if (asked != NULL && day > asked->day)
+        *asked = (struct asked){.day = day};
+    if (asked != NULL && (asked->count > limit || count > limit - asked->count))
+        status = DENIED;
+    if (status == OK)
+        asked->count += count;
+    pthread_mutex_unlock(&quota->lock);
+    free(key);
+    return status;
 }
 
 enum status quota_take(struct quota *quota, const char *person, const char *mission, uint64_t limit,

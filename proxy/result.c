@@ -154,7 +154,7 @@ void result_drop_pending(struct session *session)
             log_event(LOG_LEVEL_ERROR, "session=%lu event=audit-failed",
                       (unsigned long)session->id);
     }
-    session->pending_begun = false;
+    session->pending_begun = session->pending_asked = false;
     statement_unref(session->pending);
     uses_unref(session->pending_uses);
     statement_unref(session->preparing);

@@ -228,6 +228,7 @@ enum status script_step(struct session *session)
         statement_unref(session->preparing);
         session->pending = session->preparing = NULL;
         session->pending_uses = NULL;
+        session->pending_asked = false;
         session->script_next = end;
         /* Others of the same event loop get their turn: parts that pgvigil answers wait for none.
          */

@@ -178,6 +178,7 @@ struct session {
     struct statement *preparing; /* what the PREPARE at hand holds, judged already; or NULL */
     uint64_t pending_audit;      /* WAIT_AUDIT: id of its begin record */
     bool pending_begun;
+    bool pending_asked;       /* its statements of the day are taken, however often it waits */
     bool pending_failed;      /* the flush failed */
     struct statement *script; /* a text that is run in parts, see script.c; NULL: none */
     size_t script_next;       /* its next statement */

@@ -7,6 +7,7 @@
  */
 #include "proxy/use.h"
 
+#include "proxy/mission_limits.h"
 #include "proxy/query.h"
 
 #include <stdlib.h>
@@ -236,8 +237,10 @@ static enum status look_up_prepared(struct session *session, struct statement *s
             statement, refusal, "26000",
             arena_printf(statement->arena, "prepared statement \"%s\" does not exist", one->target),
             "It was deallocated or prepared anew since this EXECUTE was bound.");
-    *use = (struct use){.kind = USE_PREPARED, .statement = statement_ref(executed)};
-    return OK;
+    enum status status = mission_limits_ask(session, executed, refusal);
+    if (status == OK)
+        *use = (struct use){.kind = USE_PREPARED, .statement = statement_ref(executed)};
+    return status;
 }
 
 static enum status plan_one(struct session *session, struct statement *statement, size_t index,

@@ -201,6 +201,7 @@ struct verdict_statement {
     uint32_t subject_lists; /* bit by bit, which of them hold lists: rows of groups */
     bool subjects_only;     /* the client asked for no rows */
     bool subjects_open;     /* it reads rows of somebody that those columns do not tell */
+    bool aggregate;         /* it asks about groups of patients, in a mission that gives no rows */
     const struct verdict_named *named; /* whom it asks about, parameters behind, in order */
     size_t named_count;
     const struct verdict_named *arguments; /* EXECUTE: text NULL and parameter 0 for what is neither

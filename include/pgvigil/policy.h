@@ -53,8 +53,16 @@ struct policy_table {
     size_t category_count;
     const struct policy_columns_like *columns_like;
     size_t columns_like_count;
+    /* For missions that are aggregate_only: columns of the table's own. */
+    const char *const *dimensions; /* what groups may be made of */
+    size_t dimension_count;
+    const char *const *measures; /* what may be summed */
+    size_t measure_count;
     struct policy_place place;
 };
+
+/* What a column is to a mission that is aggregate_only. */
+enum policy_part { PART_NONE = 0, PART_DIMENSION, PART_MEASURE };
 
 enum policy_mask_kind {
     MASK_HIDE = 0, /* zero is the closed one */
@@ -107,6 +115,14 @@ enum policy_age {
 };
 #define AGE_ALL (AGE_ACTIVE | AGE_ARCHIVED | AGE_EXPIRED)
 
+/* A mission that gives groups of patients only (policy/guard_cell.c, policy/judge_cube.c). */
+struct policy_aggregate {
+    uint64_t k;                  /* the fewest patients of a cell; cells of fewer do not exist */
+    uint64_t statements_per_day; /* of one person, by days of UTC, that read tables of patients */
+};
+#define POLICY_AGGREGATE_K          11
+#define POLICY_AGGREGATE_STATEMENTS 200
+
 /* What a mission's group_subjects may be: a list of as many is one value of one row. */
 #define POLICY_GROUP_SUBJECTS_MAX 100000
 
@@ -129,6 +145,7 @@ struct policy_mission {
     uint64_t group_subjects; /* patients that one row of groups may name; 0: none */
     unsigned ages;           /* enum policy_age: whose records it reaches; AGE_ACTIVE by default */
     bool exact_subjects;     /* statements whose patients cannot be told by rows are refused */
+    const struct policy_aggregate *aggregate_only; /* NULL: rows of patients may be read */
     struct policy_place place;
 };
 
@@ -420,6 +437,7 @@ const struct policy_category_text *policy_category_text(const struct policy *pol
                                                         const char *name);
 /* The category of a column, or NULL: in none, so hidden. */
 const char *policy_category_of(const struct policy_table *table, const char *column);
+enum policy_part policy_part_of(const struct policy_table *table, const char *column);
 /* What a rule makes of a column of `table`: never NULL; masks[0] (hide) for what is not named. */
 const struct policy_mask *policy_mask_for(const struct policy *policy,
                                           const struct policy_table *table,

@@ -1,0 +1,290 @@
+/*
+ * judge_cube.c: what may be asked of tables of patients in a mission that is aggregate_only.
+ *
+ * The rule is one sentence: of such a table (a cube, guard_cell.h), dimensions are used like any
+ * value, and every other column stands only as the one argument of an aggregate that adds. Then an
+ * answer, whatever is done with it, is made of numbers about whole cells: rows of one cell cannot
+ * be told apart by dimensions, and sums do not say which row brought what.
+ *
+ * The attacks: what else tells rows of a cell apart, without naming a column. A function that
+ * answers anew for each row (random(), nextval(), one of the database's own); the order in which
+ * rows lie (LIMIT, DISTINCT ON, row_number() and array_agg before anything is grouped); whole rows
+ * and system columns; an aggregate in a sub-query that is one of an outer query. And two aggregates
+ * that do not add: min and max print one person's value, count(DISTINCT patient) over this ward,
+ * that ward and both tells how many were in both, so it stands for single cells only.
+ *
+ * Second wall: PostgreSQL leaves cells of fewer than k patients out of the guard. That a statement
+ * groups at all is looked at here only.
+ */
+#include "judge_cube.h"
+
+#include "guard_cell.h"
+
+#include <string.h>
+
+#define HINT                                                                                       \
+    "The mission is aggregate_only: a table of patients is grouped by its \"dimensions\", and of " \
+    "its \"measures\" count, sum, avg, stddev and variance are given "                             \
+    "(docs/aggregate-missions.md)."
+
+static enum status refuse(struct judge *judge, const char *what)
+{
+    return what == NULL ? judge_no_memory(judge)
+                        : judge_unsupported(judge, "aggregate", what, HINT);
+}
+
+void judge_cube_note(struct judge *judge, struct relation_use *use)
+{
+    const struct judge_request *request = judge->request;
+    use->cube = !judge->verdict->unrestricted &&
+                guard_is_cube(request->policy, request->mission, use->shown.table);
+    judge->cubes = judge->cubes || use->cube;
+}
+
+static bool is_cube(const struct range_item *item)
+{
+    return item->use != NULL && item->use->cube;
+}
+
+enum status judge_cube_item(struct judge *judge, const struct range_item *item)
+{
+    if (!is_cube(item))
+        return OK;
+    judge->level->cube = true;
+    bool only = item->var != NULL && !item->var->inh && item->use->shown.relation->has_children;
+    return only ? refuse(judge, "ONLY") : OK;
+}
+
+/* ---- columns ---- */
+
+/* An aggregate further in that takes a column of `level` is one of that level's own, however it
+ * looks: it may be any, and the inner query then groups nothing. */
+static bool reaches_out(const struct judge *judge, const struct level *level)
+{
+    for (const struct level *at = judge->level; at != level; at = at->parent)
+        if (at->aggregate_depth > 0)
+            return true;
+    return false;
+}
+
+static enum status refuse_column(struct judge *judge, const struct range_item *item,
+                                 const char *name, enum policy_part part)
+{
+    const struct relation_use *use = item->use;
+    const char *table = judge_format(judge, "%s.%s", use->shown.schema, use->shown.name);
+    if (table == NULL)
+        return judge_no_memory(judge);
+    if (part == PART_MEASURE)
+        return refuse(judge, judge_format(judge,
+                                          "column \"%s\" of %s other than in count(%s), sum(%s) "
+                                          "and their kin",
+                                          name, table, name, name));
+    enum status status = refuse(judge, judge_format(judge, "column \"%s\" of %s", name, table));
+    if (status == DENIED)
+        judge_hint(judge, judge_format(
+                              judge,
+                              "The mission is aggregate_only, and the policy has \"%s\" neither "
+                              "among the \"dimensions\" of %s nor among its \"measures\" (%s:%u).",
+                              name, table, judge_file_name(use->shown.table->place.file),
+                              use->shown.table->place.line));
+    return status;
+}
+
+enum status judge_cube_column(struct judge *judge, struct level *level, struct range_item *item,
+                              long column, const PgQuery__ColumnRef *ref)
+{
+    if (!is_cube(item))
+        return OK;
+    const struct relation_use *use = item->use;
+    if (column < 0 || (size_t)column >= use->column_count)
+        return refuse(
+            judge, judge_format(judge, "a whole row of %s.%s", use->shown.schema, use->shown.name));
+    const char *name = use->columns[column];
+    enum policy_part part = policy_part_of(use->shown.table, name);
+    bool argument = ref != NULL && ref == judge->argument.ref && level == judge->level;
+    if (reaches_out(judge, level))
+        return refuse(judge,
+                      judge_format(judge, "column \"%s\" of %s.%s in an aggregate of a sub-query",
+                                   name, use->shown.schema, use->shown.name));
+    if (part == PART_DIMENSION)
+        return OK;
+    const char *subject = use->shown.table->subject_column;
+    if (argument && judge->argument.distinct && subject != NULL && strcmp(subject, name) == 0) {
+        item->people = true;
+        return OK;
+    }
+    return argument && judge->argument.adds && part == PART_MEASURE
+               ? OK
+               : refuse_column(judge, item, name, part);
+}
+
+/* ---- calls ---- */
+
+static bool is_listed(const char *const *names, const char *name)
+{
+    for (; *names != NULL; names++)
+        if (strcmp(*names, name) == 0)
+            return true;
+    return false;
+}
+
+/* Sums of values or of their squares, and numbers of rows. */
+static const char *const adding[] = {"avg", "count",   "stddev",   "stddev_pop", "stddev_samp",
+                                     "sum", "var_pop", "var_samp", "variance",   NULL};
+/* Of dimensions, which are the same for a whole cell: whatever does not hang on the rows' order. */
+static const char *const orderless[] = {"bit_and", "bit_or", "bit_xor", "bool_and", "bool_or",
+                                        "every",   "max",    "min",     NULL};
+
+/* Its name is qualified by now; what has another schema is the database's own. */
+static const char *builtin_name(const PgQuery__FuncCall *call)
+{
+    const char *schema = call->n_funcname == 2 ? tree_string(call->funcname[0]) : NULL;
+    return schema != NULL && strcmp(schema, "pg_catalog") == 0 ? tree_string(call->funcname[1])
+                                                               : NULL;
+}
+
+/* count(*) is of the level it stands in, unless its FILTER names outer columns only. */
+static bool counts_rows(const PgQuery__FuncCall *call, const char *name)
+{
+    return call->agg_star && call->over == NULL && call->agg_filter == NULL &&
+           strcmp(name, "count") == 0;
+}
+
+static void note_argument(struct judge *judge, const PgQuery__FuncCall *call, const char *name)
+{
+    const PgQuery__Node *first = call->n_args == 1 ? call->args[0] : NULL;
+    bool plain = first != NULL && first->node_case == PG_QUERY__NODE__NODE_COLUMN_REF &&
+                 call->over == NULL && call->n_agg_order == 0 && !call->agg_within_group &&
+                 !call->func_variadic;
+    if (!plain || !is_listed(adding, name))
+        return;
+    judge->argument =
+        (struct cube_argument){.ref = first->column_ref,
+                               .adds = !call->agg_distinct,
+                               .distinct = call->agg_distinct && strcmp(name, "count") == 0};
+}
+
+enum status judge_cube_call(struct judge *judge, const PgQuery__FuncCall *call,
+                            struct cube_argument *before)
+{
+    const char *name = builtin_name(call);
+    struct level *level = judge->level;
+    *before = judge->argument;
+    judge->argument = (struct cube_argument){.ref = NULL};
+    /* How a value lies on the disk is not the same for all that are equal. */
+    if (name != NULL && (functions_volatile(name) || strcmp(name, "pg_column_size") == 0))
+        judge->changing = name;
+    if (level == NULL || name == NULL || !functions_aggregate(name))
+        return OK;
+    if (counts_rows(call, name))
+        level->told = true;
+    note_argument(judge, call, name);
+    return level->cube && call->over == NULL && !is_listed(adding, name) &&
+                   !is_listed(orderless, name)
+               ? refuse(judge, judge_format(judge, "%s() over patients", name))
+               : OK;
+}
+
+/* ---- a SELECT ---- */
+
+static bool is_plain_distinct(const PgQuery__SelectStmt *select)
+{
+    return select->n_distinct_clause == 1 && tree_content(select->distinct_clause[0]) == NULL;
+}
+
+/* Each group is one cell, or what missing values of measures make of it. */
+static enum status check_people(struct judge *judge, const PgQuery__SelectStmt *select,
+                                const struct range_item *item)
+{
+    const struct relation_use *use = item->use;
+    for (size_t i = 0; i < select->n_group_clause; i++)
+        if (select->group_clause[i]->node_case == PG_QUERY__NODE__NODE_GROUPING_SET)
+            return refuse(judge, "a number of patients in GROUPING SETS, ROLLUP or CUBE");
+    for (size_t i = 0; i < use->column_count; i++)
+        if (policy_part_of(use->shown.table, use->columns[i]) == PART_DIMENSION &&
+            !item->grouped[i])
+            return refuse(
+                judge, judge_format(judge,
+                                    "a number of patients without GROUP BY \"%s\" (and all other "
+                                    "dimensions of %s.%s; patients of several cells cannot be "
+                                    "told apart)",
+                                    use->columns[i], use->shown.schema, use->shown.name));
+    return OK;
+}
+
+enum status judge_cube_select(struct judge *judge, const PgQuery__SelectStmt *select)
+{
+    const struct level *level = judge->level;
+    if (!level->cube)
+        return OK;
+    if (level->natural)
+        return refuse(judge, "NATURAL JOIN");
+    if (select->n_locking_clause > 0)
+        return refuse(judge, "FOR UPDATE");
+    bool grouped =
+        level->told || select->n_group_clause > 0 || (is_plain_distinct(select) && !level->windows);
+    if (!grouped)
+        return refuse(judge, "reading rows of patients one by one, without an aggregate or GROUP "
+                             "BY,");
+    for (size_t i = 0; i < level->item_count; i++) {
+        const struct range_item *item = &level->items[i];
+        if (!is_cube(item))
+            continue;
+        if (item->hidden)
+            return refuse(judge, "a join with an alias of its own");
+        item->use->grouped = true;
+        enum status status = item->people ? check_people(judge, select, item) : OK;
+        if (status != OK)
+            return status;
+    }
+    return OK;
+}
+
+bool judge_cube_sorts_output(const struct judge *judge, const PgQuery__Node *node)
+{
+    const struct level *level = judge->level;
+    const PgQuery__SortBy *sort =
+        node->node_case == PG_QUERY__NODE__NODE_SORT_BY ? node->sort_by : NULL;
+    const PgQuery__Node *value = sort == NULL || sort->n_use_op > 0 ? NULL : sort->node;
+    const char *name = value != NULL && value->node_case == PG_QUERY__NODE__NODE_COLUMN_REF &&
+                               value->column_ref->n_fields == 1
+                           ? tree_string(value->column_ref->fields[0])
+                           : NULL;
+    for (size_t i = 0;
+         name != NULL && level->cube && level->select != NULL && i < level->select->n_target_list;
+         i++) {
+        const PgQuery__Node *target = level->select->target_list[i];
+        if (target->node_case == PG_QUERY__NODE__NODE_RES_TARGET &&
+            strcmp(target->res_target->name, name) == 0)
+            return true;
+    }
+    return false;
+}
+
+/* ---- the statement ---- */
+
+static bool is_asking(const struct verdict_statement *out)
+{
+    return out->kind == STATEMENT_SELECT || out->kind == STATEMENT_DECLARE ||
+           out->kind == STATEMENT_COPY_TO || out->kind == STATEMENT_PREPARE;
+}
+
+enum status judge_cube_statement(struct judge *judge, struct verdict_statement *out)
+{
+    if (!judge->cubes)
+        return OK;
+    out->aggregate = true;
+    if (!is_asking(out) || judge->writes)
+        return refuse(judge, judge_format(judge, "%s of patients", out->tag));
+    if (judge->calls_foreign_function)
+        return refuse(judge, "a function of the database's own beside patients");
+    if (judge->changing != NULL || judge->sequences || judge->objects || judge->changes)
+        return refuse(judge,
+                      judge_format(judge, "%s(), which may answer otherwise for each row,",
+                                   judge->changing == NULL ? "a function" : judge->changing));
+    /* COPY of a table and the like read without a SELECT that was looked at. */
+    for (size_t i = 0; i < judge->use_count; i++)
+        if (judge->uses[i]->cube && !judge->uses[i]->grouped)
+            return refuse(judge, "reading rows of patients one by one");
+    return OK;
+}

@@ -1,0 +1,354 @@
+"""
+Missions that are aggregate_only: cells of at least k patients and nothing else, by every way of asking; attacks by differences, which
+find nobody, though against the threshold alone they do; the day's statements; what may not be deployed.
+
+What is right is asked of PostgreSQL, over what the test made itself (aggregate_schema.py). Each refused form has its twin.
+"""
+import concurrent.futures
+import re
+import subprocess
+
+import aggregate_schema
+import harness
+import psycopg
+import pytest
+import wire
+from aggregate_schema import K
+
+
+@pytest.fixture(scope="module")
+def stack(make_stack):
+    return make_stack(extra_sql=aggregate_schema.SCHEMA + aggregate_schema.DATA, extra_policy=aggregate_schema.files(),
+                      changes={"records": aggregate_schema.tables()})
+
+
+@pytest.fixture(scope="module")
+def direct(stack):
+    with stack.superuser() as connection:
+        yield connection
+
+
+@pytest.fixture(scope="module")
+def asker(stack):
+    with stack.connect("research1", mission="stats") as connection:
+        yield connection
+
+
+S, P = "FROM epi.stays s", "FROM epi.people"
+REFUSED = [  # (what is refused, why, its twin)
+    ("SELECT * " + S, "a whole row", "SELECT sex, count(*) " + S + " GROUP BY sex"),
+    ("SELECT s " + S, "a whole row", "SELECT s.sex " + S + " GROUP BY s.sex"),
+    ("SELECT count(s) " + S, "a whole row", "SELECT count(s.ward) " + S),
+    ("SELECT count(s.*) " + S, "a whole row", "SELECT count(*) " + S),
+    ("SELECT s.count " + S, "a whole row", "SELECT count(s.days) " + S),
+    ("TABLE epi.stays", "a whole row", "TABLE epi.wards"),
+    ("SELECT ward " + S, "one by one", "SELECT DISTINCT ward " + S),
+    ("SELECT ward " + S + " LIMIT 3", "one by one", "SELECT ward " + S + " GROUP BY ward ORDER BY ward LIMIT 3"),
+    ("SELECT DISTINCT ON (ward) sex " + S, "one by one", "SELECT DISTINCT ON (ward) ward, sex " + S + " GROUP BY ward, sex ORDER BY ward, sex"),
+    ("SELECT DISTINCT row_number() OVER () " + S, "one by one", "SELECT sex, rank() OVER (ORDER BY count(*)) " + S + " GROUP BY sex"),
+    ("SELECT count(*) FROM (SELECT ward " + S + " LIMIT 9) q", "one by one", "SELECT count(*) FROM (SELECT ward " + S + " GROUP BY ward) q"),
+    ("SELECT (SELECT v.sex FROM epi.stays v LIMIT 1) FROM epi.wards", "one by one", "SELECT (SELECT count(*) FROM epi.stays v WHERE v.ward = w.id) FROM epi.wards w"),
+    ("SELECT (SELECT v.sex || count(s.ward)::text FROM epi.stays v LIMIT 1) " + S, "in an aggregate of a sub-query", "SELECT (SELECT count(*) FROM epi.wards z WHERE z.id > s.ward) " + S + " GROUP BY s.ward"),
+    ("SELECT (SELECT sum(s.days) FILTER (WHERE z.floor > 0) FROM epi.wards z) " + S, "in an aggregate of a sub-query", "SELECT sum(s.days) FILTER (WHERE s.ward > 1) " + S),
+    ("SELECT DISTINCT ward, (SELECT array_agg(s.sex) FROM epi.wards) " + S, "in an aggregate of a sub-query", "SELECT ward, (SELECT array_agg(name ORDER BY name) FROM epi.wards) " + S + " GROUP BY ward"),
+    ("SELECT id, count(*) " + S + " GROUP BY id", 'column "id"', "SELECT way, count(*) " + S + " GROUP BY way"),
+    ("SELECT count(*) " + S + " WHERE person <> 5", 'column "person"', "SELECT count(*) " + S + " WHERE ward <> 5"),
+    ("SELECT count(*) " + S + " WHERE days > 5", 'column "days"', "SELECT count(days) " + S + " WHERE ward > 1"),
+    ("SELECT count(*) " + S + " WHERE days IS NULL", 'column "days"', "SELECT count(*) - count(days) " + S),
+    ("SELECT count(*) " + S + " GROUP BY days", 'column "days"', "SELECT count(*) " + S + " GROUP BY ward"),
+    ("SELECT count(*) " + S + " HAVING max(days) > 3", 'column "days"', "SELECT count(*) " + S + " HAVING sum(days) > 3"),
+    ("SELECT ward " + S + " GROUP BY ward ORDER BY max(days)", 'column "days"', "SELECT ward " + S + " GROUP BY ward ORDER BY avg(days)"),
+    ("SELECT note " + S + " GROUP BY 1", 'column "note"', "SELECT way::text " + S + " GROUP BY 1"),
+    ("SELECT name, count(*) " + P + " GROUP BY name", 'column "name"', "SELECT city, count(*) " + P + " GROUP BY city"),
+    ("SELECT min(days) " + S, 'column "days"', "SELECT min(ward) " + S),
+    ("SELECT array_agg(days) " + S, "array_agg", "SELECT avg(days) " + S),
+    ("SELECT array_agg(ward) " + S, "array_agg", "SELECT array_agg(q.ward ORDER BY q.ward) FROM (SELECT ward " + S + " GROUP BY ward) q"),
+    ("SELECT mode() WITHIN GROUP (ORDER BY ward) " + S, "mode", "SELECT max(ward) " + S),
+    ("SELECT percentile_cont(0.5) WITHIN GROUP (ORDER BY days) " + S, "percentile_cont", "SELECT stddev(days) " + S),
+    ("SELECT sum(days + 0) " + S, 'column "days"', "SELECT sum(ward + 0) " + S),
+    ("SELECT sum(CASE WHEN days > 5 THEN 1 END) " + S, 'column "days"', "SELECT sum(CASE WHEN ward > 2 THEN 1 END) " + S),
+    ("SELECT sum(DISTINCT days) " + S, 'column "days"', "SELECT sum(DISTINCT ward) " + S),
+    ("SELECT count(DISTINCT days) " + S, 'column "days"', "SELECT count(DISTINCT ward) " + S),
+    ("SELECT count(DISTINCT person) " + S, "a number of patients", "SELECT count(DISTINCT person) " + S + " GROUP BY ward, sex, way, admitted, price"),
+    ("SELECT count(DISTINCT person) " + S + " WHERE ward = 1 GROUP BY sex", "a number of patients", "SELECT ward, count(DISTINCT person) " + S + " WHERE ward = 1 GROUP BY sex, way, price, admitted, 1"),
+    ("SELECT count(DISTINCT person) " + S + " GROUP BY ROLLUP (ward, sex, way, admitted, price)", "GROUPING SETS", "SELECT count(*) " + S + " GROUP BY ROLLUP (ward, sex)"),
+    ("SELECT sum(days) OVER () " + S, 'column "days"', "SELECT sum(sum(days)) OVER () " + S + " GROUP BY ward"),
+    ("SELECT count(*) FILTER (WHERE days > 5) " + S, 'column "days"', "SELECT count(*) FILTER (WHERE ward > 1) " + S),
+    ("SELECT count(*) " + S + " WHERE random() < 0.5", "random", "SELECT count(*) " + S + " WHERE now() > '2020-01-01'"),
+    ("SELECT count(*) " + S + " WHERE clock_timestamp() > '2020-01-01'", "clock_timestamp", "SELECT count(*) " + S + " WHERE current_date > '2020-01-01'"),
+    ("SELECT count(*) " + S + " WHERE pg_column_size(ward) > 3", "pg_column_size", "SELECT count(*) " + S + " WHERE length(ward::text) > 0"),
+    ("SELECT count(*) " + S + " WHERE epi.flip(1)", "of the database's own", "SELECT count(*) FROM epi.wards WHERE epi.flip(1) OR true"),
+    ("SELECT count(*) " + S + " WHERE s.ctid > '(0,5)'", "ctid|system column|whole row", "SELECT count(*) " + S + " WHERE s.ward::text > '2'"),
+    ("SELECT count(*) " + S + " TABLESAMPLE BERNOULLI (50)", "TABLESAMPLE", "SELECT count(*) FROM epi.wards"),
+    ("SELECT count(*) FROM ONLY epi.readings", "ONLY|a part of", "SELECT count(*) FROM epi.readings"),
+    ("SELECT count(*) FROM epi.readings_2023", "a part of", "SELECT kind, count(*) FROM epi.readings GROUP BY kind"),
+    ("SELECT count(*) FROM epi.readings WHERE year = 2023", 'column "year"', "SELECT count(*) FROM epi.readings WHERE kind = 'kind 1'"),
+    ("SELECT count(*) " + S + " NATURAL JOIN epi.wards", "NATURAL|column", "SELECT count(*) " + S + " JOIN epi.wards w ON w.id = s.ward"),
+    ("SELECT count(*) FROM epi.stays a JOIN epi.stays b USING (person)", 'column "person"', "SELECT count(*) FROM epi.stays a JOIN epi.stays b USING (sex)"),
+    ("SELECT count(*) FROM (epi.stays a JOIN epi.wards b ON true) j", "alias of its own", "SELECT count(*) FROM epi.stays a JOIN epi.wards b ON true"),
+    ("SELECT count(*) FROM epi.stays s, LATERAL (SELECT s.days) x", 'column "days"', "SELECT count(*) FROM epi.stays s, LATERAL (SELECT s.ward) x"),
+    ("SELECT sex " + S + " GROUP BY sex FOR UPDATE", "FOR UPDATE", "SELECT sex " + S + " GROUP BY sex"),
+    ("COPY epi.stays TO STDOUT", "one by one|a whole row", "COPY (SELECT sex, count(*) FROM epi.stays GROUP BY sex) TO STDOUT"),
+    ("COPY epi.stays (sex) TO STDOUT", "one by one", "COPY epi.wards (name) TO STDOUT"),
+    ("EXPLAIN SELECT count(*) " + S, "of patients|EXPLAIN", "SELECT count(*) " + S),
+    ("DELETE FROM epi.stays", "DELETE|delete", "SELECT 1"),
+    ("UPDATE epi.wards SET name = 'x' FROM epi.stays", "update|UPDATE", "SELECT 1"),
+    ("PREPARE one AS SELECT days FROM epi.stays", 'column "days"', "PREPARE two AS SELECT sum(days) FROM epi.stays"),
+    ("DECLARE c CURSOR WITH HOLD FOR SELECT ward FROM epi.stays", "one by one", "DECLARE c CURSOR WITH HOLD FOR SELECT ward FROM epi.stays GROUP BY ward"),
+]
+
+
+@pytest.mark.parametrize("refused, why, twin", REFUSED, ids=lambda value: str(value)[:60])
+def test_refused_forms_and_their_twins(stack, refused, why, twin):
+    with stack.connect("research1", mission="stats") as connection:
+        with pytest.raises(psycopg.Error) as caught:
+            run(connection, refused)
+        assert caught.value.sqlstate in ("0A000", "42501", "42703"), caught.value
+        assert re.search(why, str(caught.value)), caught.value
+        run(connection, twin)
+
+
+def run(connection, sql):
+    if sql.startswith("COPY"):
+        with connection.cursor().copy(sql) as copy:
+            return b"".join(copy)
+    cursor = connection.execute(sql)
+    return cursor.fetchall() if cursor.description else None
+
+
+def test_other_missions_read_rows_as_ever(stack):
+    """The same person, in a mission that is none of these."""
+    with stack.connect("research1", mission="research") as connection:
+        assert connection.execute("SELECT * FROM patients LIMIT 3").fetchall()
+        with pytest.raises(psycopg.errors.InsufficientPrivilege):
+            connection.execute("SELECT count(*) FROM epi.stays")
+
+
+def test_a_refusal_says_what_the_administrator_could_change(asker):
+    with pytest.raises(psycopg.Error) as caught:
+        asker.execute("SELECT note, count(*) FROM epi.stays GROUP BY note")
+    assert 'neither among the "dimensions" of epi.stays nor among its "measures" (95-aggregate.cfg:6)' in caught.value.diag.message_hint
+    with pytest.raises(psycopg.Error) as caught:
+        asker.execute("SELECT max(days) FROM epi.stays")
+    assert "count(days), sum(days)" in str(caught.value) and 'role "researcher" in mission "stats"' in str(caught.value)
+
+
+ANSWERED = [
+    "SELECT count(*) FROM {stays}",
+    "SELECT ward, count(*), sum(days), avg(cost), stddev(days), var_pop(days) FROM {stays} GROUP BY ward",
+    "SELECT sex, way, sum(cost) AS cost FROM {stays} GROUP BY sex, way ORDER BY cost DESC LIMIT 3",
+    "SELECT w.name, count(s.days) FROM {stays} s RIGHT JOIN {wards} w ON w.id = s.ward WHERE w.floor < 2 GROUP BY w.name",
+    "SELECT extract(year from admitted), price::text, count(*) FROM {stays} GROUP BY 1, 2",
+    "SELECT city, born, avg(weight) FROM {people} WHERE sex = 'M' GROUP BY city, born HAVING count(*) > 5",
+    "WITH t AS (SELECT ward, sum(days) AS d FROM {stays} GROUP BY ward) SELECT a.ward, a.d - b.d FROM t a JOIN t b ON a.ward = b.ward + 1",
+    "SELECT kind, count(*) * 100 / sum(count(*)) OVER () FROM {readings} GROUP BY kind",
+    "SELECT ward, sex, way, admitted, price, count(DISTINCT person) FROM {stays} GROUP BY 1, 2, 3, 4, 5",
+    "SELECT ward IS NULL, count(*) FROM {stays} GROUP BY CUBE (1)",
+    "SELECT s.sex, count(*) FROM {stays} s JOIN {people} p USING (sex) GROUP BY s.sex",
+]
+
+
+@pytest.mark.parametrize("sql", ANSWERED)
+def test_answers_are_postgresqls_over_cells_that_exist(sql, asker, direct):
+    told = asker.execute(sql.format(**{t: "epi." + t for t in ("stays", "people", "readings", "wards")})).fetchall()
+    own = direct.execute(sql.format(**{t: "told." + t for t in ("stays", "people", "readings", "wards")})).fetchall()
+    assert sorted(map(str, told)) == sorted(map(str, own)) and told
+    over_all = direct.execute(sql.format(**{t: "epi." + t for t in ("stays", "people", "readings", "wards")})).fetchall()
+    assert "readings" in sql or sorted(map(str, own)) != sorted(map(str, over_all)), "nothing is left out of this one"
+
+
+def test_every_driver_form_gives_the_same(stack, asker):
+    sql = "SELECT ward, count(*) FROM epi.stays WHERE sex = %s GROUP BY ward ORDER BY ward"
+    expected = asker.execute(sql, ("M",), prepare=False).fetchall()
+    assert expected == asker.execute(sql, ("M",), prepare=True).fetchall() == asker.execute(sql.replace("%s", "'M'")).fetchall()
+    asker.execute("PREPARE q(text) AS SELECT ward, count(*) FROM epi.stays WHERE sex = $1 GROUP BY ward ORDER BY ward")
+    assert asker.execute("EXECUTE q('M')").fetchall() == expected
+    with asker.transaction():
+        asker.execute("DECLARE c CURSOR FOR " + sql.replace("%s", "'M'"))
+        assert asker.execute("FETCH ALL FROM c").fetchall() == expected
+
+
+# ---- attacks ----
+
+def targets(direct):
+    """Patients who are alone by ward, sex, way, year and price among all rows of stays: the threshold alone would betray each."""
+    return direct.execute("""SELECT min(person), ward, sex, way::text, date_trunc('year', admitted)::date, price, sum(days) FROM epi.stays
+      WHERE ward IS NOT NULL GROUP BY ward, sex, way, date_trunc('year', admitted)::date, price HAVING count(DISTINCT person) = 1""").fetchall()
+
+
+def test_attacks_by_differences_find_nobody(asker, direct):
+    """Everybody, less everybody but one: it works on numbers over all rows with a threshold, and not here."""
+    found = targets(direct)
+    assert len(found) >= 3
+    for person, ward, sex, way, year, price, days in found:
+        but_one = "SELECT sum(days), count(%%s) FROM epi.stays WHERE ward IS NULL OR NOT (ward = %s AND sex = '%s' AND way = '%s' AND %%s = '%s' AND price = %s)" % (
+            ward, sex, way, year, price)
+        everybody = direct.execute("SELECT sum(days), count(DISTINCT person) FROM epi.stays").fetchone()
+        less = direct.execute(but_one % ("DISTINCT person", "date_trunc('year', admitted)")).fetchone()
+        assert everybody[0] - less[0] == (days or 0) and less[1] >= K, "the attack is none"
+        one = asker.execute("SELECT sum(days), count(*) FROM epi.stays").fetchone()
+        assert one == asker.execute(but_one % ("*", "admitted")).fetchone(), "the difference tells of patient %d" % person
+
+
+def test_no_sum_of_answers_is_about_fewer(asker, direct):
+    """Trackers: every answer is a sum over whole cells, so what cells are asked, in one statement or by adding many up, is the same."""
+    cells = {}
+    for row in asker.execute("SELECT ward, sex, way, admitted, price, count(*), sum(days) FROM epi.stays GROUP BY 1, 2, 3, 4, 5"):
+        cells[row[:5]] = row[5:]
+    patients = dict((row[:5], row[5]) for row in direct.execute(
+        "SELECT ward, sex, way, date_trunc('year', admitted)::date, price, count(DISTINCT person) FROM epi.stays GROUP BY 1, 2, 3, 4, 5"))
+    assert len(cells) > 20 and all(patients[cell] >= K for cell in cells) and len(patients) > len(cells)
+    for column, name in enumerate(("ward", "sex", "way", "admitted")):
+        for value, count, days in asker.execute("SELECT %s, count(*), sum(days) FROM epi.stays GROUP BY 1" % name).fetchall():
+            mine = [numbers for cell, numbers in cells.items() if cell[column] == value]
+            assert (count, days) == (sum(n[0] for n in mine), sum(n[1] or 0 for n in mine) if any(n[1] is not None for n in mine) else None)
+
+
+def test_errors_tell_nothing_of_what_does_not_exist(asker, direct):
+    """1 / (ward - 9) fails for rows of ward 9, of which there are some, and too few."""
+    assert 0 < direct.execute("SELECT count(DISTINCT person) FROM epi.stays WHERE ward = 9").fetchone()[0]
+    assert direct.execute("SELECT count(*) FROM told.stays WHERE ward = 9").fetchone()[0] == 0
+    assert asker.execute("SELECT count(*) FROM epi.stays WHERE 1 / (ward - 9) = 0").fetchall()
+    with pytest.raises(psycopg.errors.DivisionByZero):
+        asker.execute("SELECT count(*) FROM epi.stays WHERE 1 / (ward - 1) = 0")
+
+
+def test_equal_values_that_can_be_told_apart_are_two(asker, direct):
+    """1.0 and 1.00: cells are made of both, or the text would cut them again."""
+    rows = asker.execute("SELECT price::text, count(*) FROM epi.stays GROUP BY 1 ORDER BY 1").fetchall()
+    own = direct.execute("SELECT price::text, count(*) FROM told.stays GROUP BY 1 ORDER BY 1").fetchall()
+    assert rows == own and {"1.0", "2"} <= {price for price, _ in rows}
+    for price, _ in rows:
+        least = direct.execute("SELECT min(c) FROM (SELECT count(DISTINCT person) c FROM told.stays WHERE price::text = %s GROUP BY ward, sex, way, admitted) x", (price,))
+        assert least.fetchone()[0] >= K
+
+
+# ---- the day's statements ----
+
+@pytest.fixture
+def fresh(stack):
+    """As if nobody had asked anything today: the numbers are forgotten when pgvigil ends."""
+    stack.proxy.stop()
+    stack.proxy.start()
+    stack.wait_ready()
+
+
+def used_up(caught):
+    return caught.value.sqlstate == "54000" and "12 answers about patients at most in a day" in str(caught.value)
+
+
+def test_a_scripted_attack_runs_out_of_statements(stack, direct, fresh):
+    """A cell that is watched: each change of it would tell of whoever came. Other sessions, missions' other names and errors do not help."""
+    told = []
+    with stack.connect("research1", mission="tight") as connection:
+        with pytest.raises(psycopg.Error) as caught:
+            for number in range(100):
+                told.append(connection.execute("SELECT count(*) FROM epi.stays WHERE ward = 1").fetchone()[0])
+                direct.execute("INSERT INTO epi.stays SELECT 200000 + %s, 1 + %s, ward, sex, way, admitted, price, days, cost, '' FROM epi.stays WHERE id = 3", (number, number))
+        assert used_up(caught) and len(told) == 12
+        assert "UTC" in caught.value.diag.message_hint
+        assert connection.execute("SELECT count(*) FROM epi.wards").fetchone() == (9,), "what is about nobody costs nothing"
+    with stack.connect("research1", mission="tight") as connection:
+        with pytest.raises(psycopg.Error) as caught:
+            connection.execute("SELECT count(*) FROM epi.stays")
+        assert used_up(caught)
+    with stack.connect("research1", mission="stats") as connection:
+        assert connection.execute("SELECT count(*) FROM epi.stays").fetchall(), "another mission has its own"
+    direct.execute("DELETE FROM epi.stays WHERE id >= 200000")
+
+
+WAYS = {
+    "simple": lambda c: c.query("SELECT count(*) FROM epi.stays"),
+    "extended": lambda c: c.extended("SELECT count(*) FROM epi.stays"),
+    "two of a text": lambda c: c.query("SELECT count(*) FROM epi.stays; SELECT 1"),
+    "error": lambda c: c.query("SELECT count(*) / 0 FROM epi.stays"),
+    "copy": lambda c: c.query("COPY (SELECT count(*) FROM epi.stays) TO STDOUT"),
+    "execute": lambda c: c.query("EXECUTE q"),
+    "cursor": lambda c: c.query("BEGIN; DECLARE k CURSOR FOR SELECT count(*) FROM epi.stays; COMMIT"),
+    "cancelled": lambda c: c.query("SET statement_timeout = '1ms'; SELECT count(*) FROM epi.stays a JOIN epi.stays b USING (sex) JOIN epi.stays d USING (sex)"),
+}
+
+
+@pytest.mark.parametrize("way", WAYS)
+def test_each_way_of_asking_costs(stack, fresh, way):
+    session = wire.open_session(stack, "research1", options="-cpgvigil.mission=tight")
+    session.query("PREPARE q AS SELECT count(*) FROM epi.stays")
+    errors = [wire.error_of(WAYS[way](session)) for _ in range(14)]
+    session.close()
+    states = [error["C"] if error else None for error in errors]
+    assert "54000" not in states[:12] and states[12:] == ["54000", "54000"] or (way == "cursor" and states[12] == "54000"), states
+
+
+def test_sessions_side_by_side_have_the_day_together(stack, fresh):
+    def ask(_):
+        with stack.connect("research1", mission="tight") as connection:
+            got = 0
+            for _ in range(6):
+                try:
+                    connection.execute("SELECT count(*) FROM epi.stays")
+                    got += 1
+                except psycopg.Error as error:
+                    assert error.sqlstate == "54000"
+            return got
+
+    with concurrent.futures.ThreadPoolExecutor(8) as pool:
+        assert sum(pool.map(ask, range(8))) == 12
+
+
+def test_pipelined_statements_cost_one_by_one(stack, fresh):
+    with stack.connect("research1", mission="tight") as connection:
+        got = 0
+        with connection.pipeline():
+            cursors = []
+            for _ in range(30):
+                cursor = connection.cursor()
+                cursors.append(cursor)
+                try:
+                    cursor.execute("SELECT count(*) FROM epi.stays")
+                except psycopg.Error:
+                    break
+            for cursor in cursors:
+                try:
+                    got += cursor.fetchone() is not None
+                except psycopg.Error:
+                    break
+        assert got <= 12
+
+
+# ---- what may not be ----
+
+def broken(make_stack, policy=aggregate_schema.POLICY, sql="", missions=None, **kw):
+    """What deploy says of it."""
+    made = make_stack(extra_sql=aggregate_schema.SCHEMA + aggregate_schema.DATA + sql, deploy=False, serve=False,
+                      extra_policy=aggregate_schema.files(policy, missions), **kw)
+    name = next(iter(made.databases))
+    done = made.command("deploy", "-c", made.config_file, "--database", name, "--as", made.dba(name), check=False)
+    return done.returncode, done.stdout + done.stderr
+
+
+VIEW = """CREATE VIEW epi.joined AS SELECT s.id, s.person, s.ward, p.city FROM epi.stays s JOIN epi.people p ON p.id = s.person;
+CREATE VIEW epi.open AS SELECT s.ward, s.days FROM epi.stays s; GRANT SELECT ON epi.joined, epi.open TO pgvigil_owner;"""
+
+
+def with_table(entry, rule):
+    text = aggregate_schema.POLICY.replace("tables = (", "tables = (\n  %s," % entry, 1)
+    return text.replace("rules = (", 'rules = (\n  { roles = [ "researcher" ]; missions = [ "stats" ]; %s },' % rule, 1)
+
+
+def test_rows_may_not_be_in_two_cubes(make_stack):
+    """Of what a cell of one leaves out, the other may tell."""
+    status, said = broken(make_stack, sql=VIEW, policy=with_table(
+        '{ name = "epi.joined"; subject = "joined.person"; dimensions = [ "ward", "city" ]; columns = { fact = [ "ward", "city", "person" ]; }; }',
+        'tables = [ "epi.joined" ]; columns = { fact = "show"; };'))
+    assert status != 0 and "both show rows of epi." in said and "stats" in said
+
+
+def test_views_of_patients_say_whose_they_are(make_stack):
+    status, said = broken(make_stack, sql=VIEW, policy=with_table(
+        '{ name = "epi.open"; columns = { fact = [ "ward", "days" ]; }; }', 'tables = [ "epi.open" ]; columns = { fact = "show"; };'))
+    assert status != 0 and 'epi.open reads epi.stays, and has no "subject"' in said
+
+
+def test_a_dimension_that_is_no_column_is_said(make_stack):
+    status, said = broken(make_stack, policy=aggregate_schema.POLICY.replace('dimensions = [ "kind" ]', 'dimensions = [ "kinds" ]'))
+    assert status != 0 and 'it has no column "kinds", which is among its "dimensions"' in said
