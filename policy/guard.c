@@ -180,6 +180,28 @@ enum status guard_definition(const struct policy *policy, const struct catalog *
     return rule_definition(&context, variant, sql, columns, column_count, why);
 }
 
+enum status guard_cube_definition(const struct policy *policy, const struct catalog *catalog,
+                                  int role, int mission, const struct catalog_relation *relation,
+                                  struct arena *arena, const char **sql, const char **why)
+{
+    const struct catalog_relation *as = NULL;
+    const char *const *columns = NULL;
+    size_t count = 0;
+    struct guard_expr_context context = {.policy = policy,
+                                         .catalog = catalog,
+                                         .relation = relation,
+                                         .mission = mission,
+                                         .bare = true,
+                                         .arena = arena};
+    *sql = NULL;
+    *why = NULL;
+    if (!guard_governing(policy, catalog, role, mission, relation, &context.table, &context.rule,
+                         &as))
+        return DENIED;
+    context.alias = as->name;
+    return rule_definition(&context, GUARD_SUBJECT, sql, &columns, &count, why);
+}
+
 enum status guard_subject(const struct policy *policy, const struct catalog *catalog,
                           const struct catalog_relation *relation, struct arena *arena,
                           const char **sql, const char **alias, const char **why)

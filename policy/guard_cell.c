@@ -88,7 +88,7 @@ enum status guard_cell(const struct guard_expr_context *context, const char *row
     struct arena *arena = context->arena;
     const char *subject = NULL;
     *sql = NULL;
-    if (!guard_is_cube(context->policy, context->mission, table))
+    if (context->bare || !guard_is_cube(context->policy, context->mission, table))
         return OK;
     struct parts parts = {.context = context};
     enum status status = guard_expr_subject(context, &subject, why);

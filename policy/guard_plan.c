@@ -406,6 +406,86 @@ static void plan_reads(struct planner *planner, struct list *list, const struct 
     add(planner, list, list->items[0].about, "DO %s", literal(planner, body));
 }
 
+/*
+ * What a client may set must not change cells: a mask that cuts a timestamptz by years cuts it
+ * otherwise in another time zone, and a number before and one after tell of who was born that
+ * night. So the expressions of a cube may call nothing that PostgreSQL itself does not call
+ * immutable, but for the time and what pgvigil sets; nor turn values into texts, or back, by what a
+ * setting says. Asked of a view of them as PostgreSQL has understood it, which is gone again at
+ * once.
+ */
+static const char cube_check[] =
+    "DECLARE tree pg_catalog.text; found pg_catalog.text;\n"
+    "BEGIN\n"
+    "SELECT r.ev_action::pg_catalog.text INTO tree FROM pg_catalog.pg_rewrite r WHERE r.ev_class = "
+    "%s::pg_catalog.regclass;\n"
+    "WITH called AS (SELECT m[1]::pg_catalog.oid AS oid FROM pg_catalog.regexp_matches(tree, "
+    "':(?:funcid|opfuncid|aggfnoid|winfnoid) ([0-9]+)', 'g') m\n"
+    "    UNION SELECT o.oprcode FROM pg_catalog.regexp_matches(tree, ':opno ([0-9]+)', 'g') m "
+    "JOIN pg_catalog.pg_operator o ON o.oid = m[1]::pg_catalog.oid),\n"
+    "cast_from AS (SELECT m[1]::pg_catalog.oid AS oid FROM pg_catalog.regexp_matches(tree, "
+    "'COERCEVIAIO :arg [{](?:VAR :varno [0-9]+ :varattno -?[0-9]+ :vartype|FUNCEXPR :funcid [0-9]+ "
+    ":funcresulttype|OPEXPR :opno [0-9]+ :opfuncid [0-9]+ :opresulttype|CONST :consttype) "
+    "([0-9]+)', 'g') m),\n"
+    "cast_to AS (SELECT m[1]::pg_catalog.oid AS oid FROM pg_catalog.regexp_matches(tree, "
+    "':resulttype ([0-9]+) :resultcollid [0-9]+ :coerceformat', 'g') m),\n"
+    "types AS (SELECT c.oid, e.typoutput AS via, e.typname, e.typtype FROM cast_from c JOIN "
+    "pg_catalog.pg_type t ON t.oid = c.oid JOIN pg_catalog.pg_type e ON e.oid = CASE WHEN "
+    "t.typcategory = 'A' THEN t.typelem ELSE t.oid END\n"
+    "    UNION SELECT c.oid, e.typinput, e.typname, e.typtype FROM cast_to c JOIN "
+    "pg_catalog.pg_type t ON t.oid = c.oid JOIN pg_catalog.pg_type e ON e.oid = CASE WHEN "
+    "t.typcategory = 'A' THEN t.typelem ELSE t.oid END)\n"
+    "SELECT pg_catalog.string_agg(what, ', ') INTO found FROM (\n"
+    "    SELECT p.oid::pg_catalog.regprocedure::pg_catalog.text AS what FROM called c JOIN "
+    "pg_catalog.pg_proc p ON p.oid = c.oid WHERE p.provolatile <> 'i' AND NOT (p.pronamespace = "
+    "'pg_catalog'::pg_catalog.regnamespace AND p.proname IN ('current_setting', 'now', "
+    "'transaction_timestamp', 'statement_timestamp'))\n"
+    "    UNION SELECT 'a cast by the text of ' || t.oid::pg_catalog.regtype::pg_catalog.text FROM "
+    "types t JOIN pg_catalog.pg_proc p ON p.oid = t.via WHERE t.typtype <> 'e' AND (p.provolatile "
+    "<> 'i' OR t.typname IN ('float4', 'float8', 'interval', 'bytea', 'money'))\n"
+    "    UNION SELECT 'a cast by a text' WHERE (SELECT count(*) FROM "
+    "pg_catalog.regexp_matches(tree, 'COERCEVIAIO', 'g')) > (SELECT count(*) FROM "
+    "cast_from)) f;\n"
+    "IF found IS NOT NULL THEN RAISE EXCEPTION USING MESSAGE = %s || found, HINT = %s; END IF;\n"
+    "END";
+
+static void plan_cube_check(struct planner *planner, struct list *list,
+                            const struct guard_view *view)
+{
+    struct arena *arena = planner->arena;
+    const struct catalog_relation *relation = view->relation;
+    const char *body = NULL;
+    const char *why = NULL;
+    enum status status = guard_cube_definition(planner->policy, planner->catalog, view->role,
+                                               view->mission, relation, arena, &body, &why);
+    if (status != OK) { /* of the guard itself it was said */
+        planner->failed = planner->failed || status == ERR_MEMORY;
+        return;
+    }
+    const char *name = kept(
+        planner, text_qualified(arena, view->pair,
+                                kept(planner, arena_printf(arena, "%s!cells", relation->name))));
+    const char *about = list->items[0].about;
+    const char *message =
+        kept(planner,
+             arena_printf(
+                 arena,
+                 "%s.%s is read in mission \"%s\", which is aggregate_only, and what is said of "
+                 "it follows settings that a client can change: ",
+                 relation->schema, relation->name, planner->policy->missions[view->mission].name));
+    add(planner, list, about, "CREATE VIEW %s AS\n%s", name, body);
+    add(planner, list, about, "DO %s",
+        literal(planner,
+                kept(planner,
+                     arena_printf(
+                         arena, cube_check, literal(planner, name), literal(planner, message),
+                         literal(planner, "Say in the masks, filters and rights of the mission "
+                                          "which time zone and which format are meant: (:col AT "
+                                          "TIME ZONE 'Europe/Paris'), extract(year from ...), "
+                                          "make_date(...).")))));
+    add(planner, list, about, "DROP VIEW %s", name);
+}
+
 static const char *const variant_abouts[] = {
     [GUARD_PLAIN] = "", [GUARD_ONLY] = " (only)", [GUARD_SUBJECT] = " (subject)"};
 static const char *const variant_comments[] = {
@@ -461,6 +541,8 @@ static void plan_view_statements(struct planner *planner, struct guard_view *vie
     add(planner, &list, about, "COMMENT ON VIEW %s.%s IS %s", pair, name,
         literal(planner, comment == NULL ? "" : comment));
     plan_reads(planner, &list, view);
+    if (rule != NULL && !twin && guard_is_cube(planner->policy, view->mission, table))
+        plan_cube_check(planner, &list, view);
     add(planner, &list, about, "REVOKE ALL ON %s.%s FROM PUBLIC", pair, name);
     add(planner, &list, about, "GRANT SELECT ON %s.%s TO %s", pair, name, pair);
     if (insert != NULL) {

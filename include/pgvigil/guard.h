@@ -86,6 +86,14 @@ NODISCARD enum status guard_definition(const struct policy *policy, const struct
                                        const char **sql, const char *const **columns,
                                        size_t *column_count, const char **why);
 
+/* The same of a table of patients in a mission that is aggregate_only, all rows and whose they are:
+ * what cells are made of. For deploy to look at the expressions in it. */
+NODISCARD enum status guard_cube_definition(const struct policy *policy,
+                                            const struct catalog *catalog, int role, int mission,
+                                            const struct catalog_relation *relation,
+                                            struct arena *arena, const char **sql,
+                                            const char **why);
+
 /*
  * What the guard that is `r` (pg_rewrite) reads, by the names of the moment, as an MD5: everything
  * that its rule depends on, with the labels of enums. PostgreSQL's views follow renames silently: a

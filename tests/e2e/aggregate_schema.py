@@ -62,7 +62,7 @@ tables = (
   { name = "epi.readings"; subject = "readings.person"; dimensions = [ "kind" ]; measures = [ "value" ];
     columns = { key = [ "id", "person" ]; fact = [ "kind", "year", "value" ]; }; }
 );
-masks = { year_only = "date_trunc('year', :col)::date"; generation = "make_date(extract(year from :col)::int / 40 * 40, 1, 1)"; };
+masks = { year_only = "make_date(extract(year from :col)::int, 1, 1)"; generation = "make_date(extract(year from :col)::int / 40 * 40, 1, 1)"; };
 rules = (
   { roles = [ "researcher" ]; missions = [ "stats", "tight" ]; tables = [ "epi.wards" ]; columns = { place = "show"; }; },
   { roles = [ "researcher" ]; missions = [ "stats", "tight" ]; tables = [ "epi.people" ]; columns = { key = "show"; fact = "show"; identity = "show"; born = "generation"; }; },

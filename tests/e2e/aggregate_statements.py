@@ -173,7 +173,7 @@ class Generator:
         return self.random.choice([
             "max(%s)" % m, "min(%s)" % m, "array_agg(%s)" % m, "sum(%s + 0)" % m, "sum(CASE WHEN %s > 5 THEN 1 END)" % m, "count(DISTINCT %s)" % m, "sum(DISTINCT %s)" % m,
             "string_agg(%s::text, ',')" % dimension, "array_agg(%s)" % dimension, "json_agg(%s)" % dimension, "mode() WITHIN GROUP (ORDER BY %s)" % dimension,
-            "percentile_disc(0.5) WITHIN GROUP (ORDER BY %s)" % m, "count(%s)" % alias, "count(%s.*)" % alias, "count(DISTINCT %s)" % person, "%s" % m, "%s.id" % alias,
+            "percentile_disc(0.5) WITHIN GROUP (ORDER BY %s)" % m, "count(%s)" % alias, "count(%s.*)" % alias, "%s" % m, "%s.id" % alias,
             "count(%s)" % person, "sum(%s)" % person, "sum(%s) OVER ()" % m,
             "(SELECT sum(%s) FROM epi.wards)" % m, "(SELECT sum(%s) FILTER (WHERE z.floor > 0) FROM epi.wards z)" % m, "(SELECT array_agg(%s) FROM epi.wards)" % dimension,
             "(SELECT %s || count(%s)::text FROM epi.stays v LIMIT 1)" % ("v.sex", dimension), "(SELECT v.sex FROM epi.stays v LIMIT 1)",

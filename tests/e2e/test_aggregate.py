@@ -349,6 +349,35 @@ def test_views_of_patients_say_whose_they_are(make_stack):
     assert status != 0 and 'epi.open reads epi.stays, and has no "subject"' in said
 
 
+TURNED = {
+    "a mask by the time zone": ("date_trunc('year', :col)::date", "extract(year from :col)", "date_trunc"),
+    "a mask by the format of dates": ("make_date(left(:col::text, 4)::int, 1, 1)", "date_trunc('year', :col::timestamp)::date", "a cast by the text of date"),
+    "a mask that is a function of the database's": ("epi.turn(:col)", "date_trunc('year', :col::timestamp)::date", "epi.turn"),
+}
+TURN = "CREATE FUNCTION epi.turn(d date) RETURNS date LANGUAGE sql STABLE AS 'SELECT date_trunc(''year'', d)::date';"
+
+
+@pytest.mark.parametrize("what", TURNED)
+def test_cells_do_not_follow_what_a_client_sets(make_stack, what):
+    turned, steady, said = TURNED[what]
+    old = 'year_only = "make_date(extract(year from :col)::int, 1, 1)"'
+    assert old in aggregate_schema.POLICY
+    steady = steady if "date" in steady else "make_date(%s::int, 1, 1)" % steady
+    status, out = broken(make_stack, sql=TURN, policy=aggregate_schema.POLICY.replace(old, 'year_only = "%s"' % turned))
+    assert status != 0 and said in out and "epi.stays" in out and "aggregate_only" in out, out
+    status, out = broken(make_stack, sql=TURN, policy=aggregate_schema.POLICY.replace(old, 'year_only = "%s"' % steady))
+    assert status == 0, out
+
+
+def test_filters_do_not_follow_it_either(make_stack):
+    rule = 'tables = [ "epi.stays" ]; columns'
+    assert aggregate_schema.POLICY.count(rule) == 1
+    for rows, fine in (("stays.admitted < current_date", True), ("stays.admitted + interval '1 day' < now()", False),
+                       ("stays.admitted < (now() AT TIME ZONE 'Europe/Paris')", True)):
+        status, out = broken(make_stack, policy=aggregate_schema.POLICY.replace(rule, 'tables = [ "epi.stays" ]; rows = "%s"; columns' % rows))
+        assert (status == 0) == fine, (rows, out)
+
+
 def test_a_dimension_that_is_no_column_is_said(make_stack):
     status, said = broken(make_stack, policy=aggregate_schema.POLICY.replace('dimensions = [ "kind" ]', 'dimensions = [ "kinds" ]'))
     assert status != 0 and 'it has no column "kinds", which is among its "dimensions"' in said
