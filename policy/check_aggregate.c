@@ -3,7 +3,8 @@
  *
  * Such a mission's answers hang on nothing but the cells of a table (guard_cell.c). So nothing may
  * cut the cells that somebody can turn as she likes between two questions: a filter that follows a
- * setting of the session's would give a large cell with one patient, and then without.
+ * setting of the session's would give a large cell with one patient, and then without. Masks see
+ * nothing of the session anyhow.
  *
  * Comes last: it needs missions, rules and rights.
  */
@@ -62,12 +63,6 @@ static void check_rule(struct loader *loader, const struct policy_rule *rule)
                     "such a mission only reads; give writing a mission of its own",
                     mission->name);
     check_turnable(loader, rule->place, "\"rows\" of this rule", rule->rows, mission);
-    for (size_t i = 0; i < rule->column_count; i++) {
-        const struct policy_mask *mask = &loader->policy->masks[rule->columns[i].mask];
-        const char *about = arena_printf(loader->arena, "mask \"%s\"", mask->name);
-        if (about != NULL)
-            check_turnable(loader, rule->columns[i].place, about, mask->expression, mission);
-    }
 }
 
 static void check_right(struct loader *loader, const struct policy_right *right)

@@ -279,8 +279,6 @@ static const char *const *check_parts(struct loader *loader, const struct raw_ta
         if (policy_is_pattern(name))
             load_report(loader, names->items[i].place,
                         "\"%s\" of \"%s\" is a pattern: name the columns", name, key);
-        if (stands_in(names, i, name))
-            load_report(loader, names->items[i].place, "\"%s\" is in \"%s\" already", name, key);
         if (others != NULL && stands_in(others, others->count, name))
             load_report(loader, names->items[i].place,
                         "\"%s\" is both in \"dimensions\" and in \"measures\": it can be one "

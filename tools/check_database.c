@@ -417,6 +417,7 @@ static int run(struct check *check)
     check_expressions(check);
     check_rights(check);
     check_subjects(check);
+    check_aggregate(check);
     PQclear(PQexec(check->conn, "ROLLBACK"));
     catalog_unref(catalog);
     if (check->failed) {

@@ -52,5 +52,7 @@ bool check_governed(const struct check *check, const struct catalog_relation *re
 void check_rights(struct check *check);
 /* check_subjects.c: views of patients that do not say of whom. */
 void check_subjects(struct check *check);
+/* check_aggregate.c: what is read row by row where only groups should be. */
+void check_aggregate(struct check *check);
 
 #endif

@@ -13,12 +13,12 @@
 #include <string.h>
 
 static const char *const kind_names[DIFF_KINDS] = {
-    "unrestricted",  "role",    "role_mission", "relation",       "column",
-    "rows",          "insert",  "update",       "delete",         "truncate",
-    "channel",       "allow",   "function",     "sequence",       "max_rows",
-    "rows_per_hour", "hours",   "addresses",    "exact_subjects", "group_subjects",
-    "break_glass",   "user",    "user_role",    "user_attribute", "user_login",
-    "attribute",     "mission", "default",      "subject"};
+    "unrestricted",   "role",           "role_mission",   "relation",      "column",  "rows",
+    "insert",         "update",         "delete",         "truncate",      "channel", "allow",
+    "function",       "sequence",       "max_rows",       "rows_per_hour", "hours",   "addresses",
+    "exact_subjects", "group_subjects", "aggregate_only", "break_glass",   "user",    "user_role",
+    "user_attribute", "user_login",     "attribute",      "mission",       "default", "subject",
+    "cells"};
 static const char *const direction_names[DIFF_DIRECTIONS] = {"gain", "change", "loss", "other"};
 
 const char *diff_kind_name(enum diff_kind kind)

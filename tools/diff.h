@@ -53,6 +53,7 @@ enum diff_kind {
     DIFF_ADDRESSES,
     DIFF_EXACT_SUBJECTS,
     DIFF_GROUP_SUBJECTS,
+    DIFF_AGGREGATE_ONLY,
     DIFF_BREAK_GLASS,
     DIFF_USER,
     DIFF_USER_ROLE,
@@ -62,6 +63,7 @@ enum diff_kind {
     DIFF_MISSION,    /* title, purpose */
     DIFF_DEFAULT,    /* role of a user, mission of a role */
     DIFF_SUBJECT,    /* of a relation */
+    DIFF_CELLS,      /* its dimensions and measures */
     DIFF_KINDS
 };
 

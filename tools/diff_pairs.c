@@ -417,6 +417,36 @@ static void compare_subject(struct diff *diff, const struct relation *relation)
     diff_add(diff, &item);
 }
 
+static const char *list(struct diff *diff, const char *const *names, size_t count)
+{
+    const char *all = "none";
+    for (size_t i = 0; i < count && all != NULL; i++)
+        all = i == 0 ? names[0] : diff_format(diff, "%s, %s", all, names[i]);
+    return all;
+}
+
+static const char *cells_text(struct diff *diff, const struct policy_table *table)
+{
+    return diff_format(diff, "by %s; of %s", list(diff, table->dimensions, table->dimension_count),
+                       list(diff, table->measures, table->measure_count));
+}
+
+/* More dimensions are finer groups of fewer rows, and so neither more nor less. */
+static void compare_cells(struct diff *diff, const struct relation *relation)
+{
+    const struct policy_table *old = policy_table_for(diff->old, relation->schema, relation->name);
+    const struct policy_table *new = policy_table_for(diff->new, relation->schema, relation->name);
+    if (old == NULL || new == NULL)
+        return;
+    struct diff_item item = {.direction = DIFF_CHANGE,
+                             .kind = DIFF_CELLS,
+                             .object = relation->full,
+                             .from = cells_text(diff, old),
+                             .to = cells_text(diff, new)};
+    if (item.from != NULL && item.to != NULL && strcmp(item.from, item.to) != 0)
+        diff_add(diff, &item);
+}
+
 /* ---- writes ---- */
 
 static bool may_write(const struct relation *relation, const struct view *view, enum diff_kind kind,
@@ -644,8 +674,10 @@ void diff_pairs(struct diff *diff)
     struct relations relations = all_relations(diff);
     struct diff_names roles = {0};
     struct diff_names missions = {0};
-    for (size_t i = 0; i < relations.count; i++)
+    for (size_t i = 0; i < relations.count; i++) {
         compare_subject(diff, &relations.items[i]);
+        compare_cells(diff, &relations.items[i]);
+    }
     pairs_of(diff, diff->old, &roles, &missions);
     pairs_of(diff, diff->new, &roles, &missions);
     diff_names_sort(&roles);

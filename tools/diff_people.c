@@ -161,6 +161,34 @@ static void compare_subjects(struct diff *diff, const struct policy_mission *old
         diff_add(diff, &groups);
 }
 
+static const char *aggregate_text(struct diff *diff, const struct policy_aggregate *aggregate)
+{
+    return aggregate == NULL ? "rows"
+                             : diff_format(diff, "cells of %llu; %llu statements a day",
+                                           (unsigned long long)aggregate->k,
+                                           (unsigned long long)aggregate->statements_per_day);
+}
+
+/* More where each bound is as wide or wider; a bound for a bound is for somebody to look at. */
+static void compare_aggregate(struct diff *diff, const struct policy_mission *old,
+                              const struct policy_mission *new)
+{
+    const struct policy_aggregate *was = old->aggregate_only;
+    const struct policy_aggregate *is = new->aggregate_only;
+    bool both = was != NULL && is != NULL;
+    bool wider = both && is->k <= was->k && is->statements_per_day >= was->statements_per_day;
+    bool narrower = both && is->k >= was->k && is->statements_per_day <= was->statements_per_day;
+    struct diff_item item = {.direction = wider || is == NULL       ? DIFF_GAIN
+                                          : narrower || was == NULL ? DIFF_LOSS
+                                                                    : DIFF_CHANGE,
+                             .kind = DIFF_AGGREGATE_ONLY,
+                             .mission = new->name,
+                             .from = aggregate_text(diff, was),
+                             .to = aggregate_text(diff, is)};
+    if (item.from != NULL && item.to != NULL && strcmp(item.from, item.to) != 0)
+        diff_add(diff, &item);
+}
+
 static const char *row_limit(struct diff *diff, uint64_t rows)
 {
     return rows == 0 ? "no limit" : diff_format(diff, "%llu rows", (unsigned long long)rows);
@@ -220,6 +248,7 @@ static void compare_mission(struct diff *diff, const char *name)
     compare_limit(diff, DIFF_ROWS_PER_HOUR, name, old->rows_per_hour, new->rows_per_hour);
     compare_openings(diff, old, new);
     compare_subjects(diff, old, new);
+    compare_aggregate(diff, old, new);
     compare_break_glass(diff, old, new);
 }
 

@@ -84,6 +84,10 @@ static const struct heading headings[DIFF_KINDS] = {
                              {"groups may be asked for that name their patients", NULL,
                               "groups may no longer be asked for",
                               "how many patients a row of groups names in the record"}},
+    [DIFF_AGGREGATE_ONLY] = {STYLE_CHANGE,
+                             {"rows of patients, or groups of fewer, may be read",
+                              "what bounds groups of patients",
+                              "only groups of patients, or of more, may be read", NULL}},
     [DIFF_BREAK_GLASS] = {STYLE_CHANGE,
                           {"less is asked for before the glass is broken",
                            "something else is asked for before the glass is broken",
@@ -99,6 +103,7 @@ static const struct heading headings[DIFF_KINDS] = {
     [DIFF_MISSION] = {STYLE_CHANGE, {NULL, NULL, NULL, "missions"}},
     [DIFF_DEFAULT] = {STYLE_CHANGE, {NULL, NULL, NULL, "what a session begins with"}},
     [DIFF_SUBJECT] = {STYLE_CHANGE, {NULL, NULL, NULL, "which patient a row is about"}},
+    [DIFF_CELLS] = {STYLE_CHANGE, {NULL, "what groups of patients are made of", NULL, NULL}},
 };
 
 struct line {
@@ -130,6 +135,7 @@ static const char *who_of(struct diff *diff, const struct diff_item *item)
     case DIFF_UNRESTRICTED:
     case DIFF_ROLE:
     case DIFF_SUBJECT:
+    case DIFF_CELLS:
     case DIFF_ATTRIBUTE:
         return "";
     case DIFF_ROLE_MISSION:
@@ -142,6 +148,7 @@ static const char *who_of(struct diff *diff, const struct diff_item *item)
     case DIFF_ADDRESSES:
     case DIFF_EXACT_SUBJECTS:
     case DIFF_GROUP_SUBJECTS:
+    case DIFF_AGGREGATE_ONLY:
     case DIFF_BREAK_GLASS:
     case DIFF_MISSION:
         return item->mission;
@@ -184,6 +191,7 @@ static const char *thing_of(const struct diff_item *item)
     case DIFF_ADDRESSES:
     case DIFF_EXACT_SUBJECTS:
     case DIFF_GROUP_SUBJECTS:
+    case DIFF_AGGREGATE_ONLY:
     case DIFF_BREAK_GLASS:
     case DIFF_MISSION:
     case DIFF_USER:
@@ -204,6 +212,7 @@ static const char *thing_of(const struct diff_item *item)
     case DIFF_USER_ATTRIBUTE:
     case DIFF_ATTRIBUTE:
     case DIFF_SUBJECT:
+    case DIFF_CELLS:
         return item->object;
     case DIFF_KINDS:
         break;

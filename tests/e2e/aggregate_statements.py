@@ -225,7 +225,7 @@ class Generator:
         return self.random.choice([
             "SELECT * FROM epi.%(c)s", "TABLE epi.%(c)s", "SELECT %(d)s FROM epi.%(c)s WHERE %(w)s", "SELECT %(d)s FROM epi.%(c)s LIMIT 3", "SELECT 1 FROM epi.%(c)s",
             "SELECT DISTINCT ON (%(d)s) %(d)s FROM epi.%(c)s", "SELECT count(*) FROM (SELECT %(d)s FROM epi.%(c)s LIMIT 10) q", "SELECT DISTINCT row_number() OVER () FROM epi.%(c)s",
-            "SELECT count(*) FROM epi.%(c)s TABLESAMPLE BERNOULLI (50)", "SELECT count(*) FROM ONLY epi.%(c)s", "COPY epi.%(c)s TO STDOUT", "COPY epi.%(c)s (%(d)s) TO STDOUT",
+            "SELECT count(*) FROM epi.%(c)s TABLESAMPLE BERNOULLI (50)", "SELECT count(*) FROM ONLY epi.readings", "COPY epi.%(c)s TO STDOUT", "COPY epi.%(c)s (%(d)s) TO STDOUT",
             "EXPLAIN SELECT count(*) FROM epi.%(c)s WHERE %(w)s", "EXPLAIN ANALYZE SELECT count(*) FROM epi.%(c)s", "SELECT count(*) FROM epi.%(c)s GROUP BY %(m)s",
             "SELECT %(d)s FROM epi.%(c)s GROUP BY 1 ORDER BY max(%(m)s)", "SELECT count(*) FROM epi.%(c)s HAVING max(%(m)s) > 3", "SELECT count(*) FROM epi.%(c)s GROUP BY %(p)s",
             "SELECT count(DISTINCT %(p)s) FROM epi.%(c)s WHERE %(w)s", "SELECT %(d)s, count(DISTINCT %(p)s) FROM epi.%(c)s GROUP BY ROLLUP (%(d)s)",

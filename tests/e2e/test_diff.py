@@ -102,6 +102,7 @@ def item(direction, kind, who="", object_=None, column=None, was=None, now=None)
 
 
 MINE = "patients.ward_id = ANY(:user.wards)"
+CELLS = "cells of %d; %d statements a day"
 CASES = {
     "a column shown": ([('nir = "null"; }', 'nir = "show"; }')], {item("gain", "column", "nurse/care", "public.patients", "nir", "null", "shown")}),
     "a column hidden": ([('nir = "null"; }', 'nir = "hide"; }')], {item("loss", "column", "nurse/care", "public.patients", "nir", "null", "hidden")}),
@@ -121,6 +122,8 @@ CASES = {
     "a pattern's columns": ([('match = "*_nir"', 'match = "*_number"')], {item("loss", "column", "clerk/care", "ehr.*", "*_nir", "pseudonym", "hidden"), item("gain", "column", "clerk/care", "ehr.*", "*_number", "hidden", "pseudonym")}),
     "a condition taken away": ([('tables = [ "public.patients" ]; filter = "mine";', 'tables = [ "public.patients" ];')], {item("gain", "rows", "nurse/care", "public.patients", None, MINE, "every row")}),
     "another condition": ([("= ANY(:user.wards)", "<> ALL(:user.wards)")], {item("change", "rows", "nurse/care", "public.patients", None, MINE, "patients.ward_id <> ALL(:user.wards)")}),
+    "other cells": ([('subject = "stays.patient_id";', 'subject = "stays.patient_id"; dimensions = [ "reason" ]; measures = [ "id" ];')],
+                    {item("change", "cells", "", "public.stays", None, "by none; of none", "by reason; of id")}),
     "another subject": ([('subject = "stays.patient_id"', 'subject = "stays.id"')], {item("other", "subject", "", "public.stays", None, "stays.patient_id", "stays.id"),
                         item("change", "rows", "nurse/care", "public.stays", None, "EXISTS (SELECT 1 FROM public.patients p WHERE p.id = (stays.patient_id) )", "EXISTS (SELECT 1 FROM public.patients p WHERE p.id = (stays.id) )")}),
     "a write more": ([('update = [ "name" ]', 'update = [ "name", "ward_id" ]; insert = [ "admin" ]; delete = true')],
@@ -138,6 +141,7 @@ CASES = {
                             {item("loss", "hours", "/research", None, None, "always", "mon-fri 08:00-20:00; sat 09:00-12:00"), item("loss", "addresses", "/research", None, None, "everywhere", "10.0.0.0/8")}),
     "patients of groups": ([("max_rows = 100;", "max_rows = 100; group_subjects = 20;")], {item("other", "group_subjects", "/research", None, None, "none", "20 patients")}),
     "exact patients": ([("max_rows = 100;", "max_rows = 100; exact_subjects = true;")], {item("loss", "exact_subjects", "/research", None, None, "allowed", "refused")}),
+    "groups only": ([("max_rows = 100;", "max_rows = 100; aggregate_only = { };")], {item("loss", "aggregate_only", "/research", None, None, "rows", CELLS % (11, 200))}),
     "rows without a limit": ([(" max_rows = 100;", "")], {item("gain", "max_rows", "/research", None, None, "100 rows", "no limit")}),
     "a title": ([('title = "Care"', 'title = "Soins"')], {item("other", "mission", "/care", None, None, "Care, TREAT", "Soins, TREAT")}),
     "a purpose": ([('purpose = "TREAT"', 'purpose = "ETREAT"')], {item("other", "mission", "/care", None, None, "Care, TREAT", "Care, ETREAT")}),
@@ -175,6 +179,9 @@ BETWEEN = [  # what one mission's keys become
     ('hours = [ "08:00-20:00" ];', 'hours = [ "08:00-21:00" ];', item("change", "hours", "/research", None, None, "08:00-20:00", "08:00-21:00")),
     ('addresses = [ "10.0.0.0/8" ];', 'addresses = [ "10.0.0.0/16" ];', item("change", "addresses", "/research", None, None, "10.0.0.0/8", "10.0.0.0/16")),
     ("rows_per_hour = 5;", "rows_per_hour = 6;", item("gain", "rows_per_hour", "/research", None, None, "5 rows", "6 rows")),
+    ("aggregate_only = { k = 12; };", "aggregate_only = { };", item("gain", "aggregate_only", "/research", None, None, CELLS % (12, 200), CELLS % (11, 200))),
+    ("aggregate_only = { statements_per_day = 300; };", "aggregate_only = { };", item("loss", "aggregate_only", "/research", None, None, CELLS % (11, 300), CELLS % (11, 200))),
+    ("aggregate_only = { k = 12; };", "aggregate_only = { statements_per_day = 100; };", item("change", "aggregate_only", "/research", None, None, CELLS % (12, 200), CELLS % (11, 100))),
     ("exact_subjects = true;", "exact_subjects = true; group_subjects = 5;", item("gain", "group_subjects", "/research", None, None, "none", "5 patients")),
     ("exact_subjects = true; group_subjects = 5;", "exact_subjects = true; group_subjects = 6;", item("other", "group_subjects", "/research", None, None, "5 patients", "6 patients")),
 ]

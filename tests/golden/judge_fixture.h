@@ -214,7 +214,8 @@ static int fixture_setup(void **state)
     int analyst = policy_find_role(fixture_policy, "analyst");
     int doctor = policy_find_role(fixture_policy, "doctor");
     const int doctors[] = {0, policy_find_mission(fixture_policy, "groups"),
-                           policy_find_mission(fixture_policy, "exact")};
+                           policy_find_mission(fixture_policy, "exact"),
+                           policy_find_mission(fixture_policy, "stats")};
     for (size_t i = 0; i < fixture_catalog->relation_count; i++) {
         fixture_guard(builder, analyst, 0, &fixture_catalog->relations[i], GUARD_PLAIN);
         for (size_t k = 0; k < sizeof(doctors) / sizeof(doctors[0]); k++) {

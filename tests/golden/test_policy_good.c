@@ -45,6 +45,13 @@ static void dump_table(struct buf *out, const struct policy_table *table)
                table->pattern ? " (pattern)" : "", text(table->subject));
     dump_names(out, "except", table->except, table->except_count);
     dump_place(out, table->place);
+    for (size_t i = 0; i < table->dimension_count + table->measure_count; i++) {
+        bool measure = i >= table->dimension_count;
+        const char *name =
+            measure ? table->measures[i - table->dimension_count] : table->dimensions[i];
+        assert_int_equal(policy_part_of(table, name), measure ? PART_MEASURE : PART_DIMENSION);
+        buf_printf(out, " %s %s\n", measure ? "measure" : "dimension", name);
+    }
     for (size_t i = 0; i < table->category_count; i++) {
         dump_names(out, table->categories[i].name, table->categories[i].columns,
                    table->categories[i].column_count);
@@ -123,6 +130,10 @@ static void dump_people(struct buf *out, const struct policy *policy)
             buf_printf(out, " exact_subjects");
         if (mission->ages != AGE_ACTIVE)
             buf_printf(out, " ages=%u", mission->ages);
+        if (mission->aggregate_only != NULL)
+            buf_printf(out, " aggregate_only=%llu/%llu",
+                       (unsigned long long)mission->aggregate_only->k,
+                       (unsigned long long)mission->aggregate_only->statements_per_day);
         for (size_t k = 0; k < mission->hours_count; k++)
             buf_printf(out, " hours=%02x:%u-%u", mission->hours[k].days, mission->hours[k].from,
                        mission->hours[k].to);
@@ -267,6 +278,7 @@ static void good_policies_become_what_they_say(void **state)
         {FOLDER "directory", FOLDER "directory.dump"},
         {FOLDER "crlf.cfg", FOLDER "crlf.dump"},
         {FOLDER "limits.cfg", FOLDER "limits.dump"},
+        {FOLDER "aggregate.cfg", FOLDER "aggregate.dump"},
         {FOLDER "sequences.cfg", FOLDER "sequences.dump"},
         {FOLDER "expressions.cfg", FOLDER "expressions.dump"},
         {FOLDER "empty.cfg", FOLDER "empty.dump"},
