@@ -53,6 +53,22 @@
 
   <part id="215"><p><xsl:apply-templates select="retention" mode="value"/></p></part>
 
+  <xsl:if test="rights/persons = 'true'">
+    <part id="223"><p><t:fr>Les demandes se font auprès du responsable du traitement (<xsl:apply-templates select="organisation/name" mode="value"/>) et sont inscrites dans un registre, avec leur délai d’un mois. Pour y répondre, un outil réunit tout ce que la base contient sur la personne, avec la liste de ceux qui ont consulté son dossier, et lui remet ses données dans un format réutilisable (JSON).</t:fr><t:en>Requests go to the controller (<xsl:apply-templates select="organisation/name" mode="value"/>) and are kept in a register, with their term of one month. A tool answers them: it gathers everything that the database holds about the person, with the list of those who have looked at the file, and gives the data in a form that can be used elsewhere (JSON).</t:en></p></part>
+  </xsl:if>
+
+  <xsl:if test="rights/held/item">
+    <part id="225">
+      <p><t:fr>La base applique elle-même les choix suivants, dès la requête qui suit leur inscription&#160;:</t:fr><t:en>The database itself applies these choices, from the first query after they are entered:</t:en></p>
+      <ul><xsl:for-each select="rights/held/item"><li><strong><xsl:value-of select="name"/></strong><t:fr>&#160;: </t:fr><t:en>: </t:en>
+        <xsl:choose>
+          <xsl:when test="kind = 'objection'"><t:fr>opposition (article 21 du RGPD)</t:fr><t:en>objection (article 21 of the GDPR)</t:en></xsl:when>
+          <xsl:when test="kind = 'restriction'"><t:fr>limitation du traitement (article 18 du RGPD)</t:fr><t:en>restriction of processing (article 18 of the GDPR)</t:en></xsl:when>
+          <xsl:otherwise><t:fr>documents masqués à certaines personnes</t:fr><t:en>documents hidden from certain people</t:en></xsl:otherwise>
+        </xsl:choose></li></xsl:for-each></ul>
+    </part>
+  </xsl:if>
+
   <part id="226">
     <p><xsl:apply-templates select="hosting/host" mode="value"/><t:fr>&#160;: </t:fr><t:en>: </t:en><xsl:apply-templates select="hosting/contract" mode="value"/>.</p>
   </part>
@@ -87,6 +103,7 @@
     <xsl:when test="name = 'masks'"><t:fr>Réduction des valeurs montrées</t:fr><t:en>Reduced values</t:en></xsl:when>
     <xsl:when test="name = 'limits'"><t:fr>Limitation des volumes lus</t:fr><t:en>Limits on what is read</t:en></xsl:when>
     <xsl:when test="name = 'hours'"><t:fr>Limitation des heures et des lieux</t:fr><t:en>Limits on hours and places</t:en></xsl:when>
+    <xsl:when test="name = 'aggregate'"><t:fr>Statistiques sans accès aux dossiers («&#160;<xsl:value-of select="mission"/>&#160;»)</t:fr><t:en>Statistics without access to records (“<xsl:value-of select="mission"/>”)</t:en></xsl:when>
     <xsl:when test="name = 'break-glass'"><t:fr>Bris de glace</t:fr><t:en>Breaking the glass</t:en></xsl:when>
     <xsl:when test="name = 'trail'"><t:fr>Traçabilité des accès</t:fr><t:en>Trail of access</t:en></xsl:when>
     <xsl:when test="name = 'trail-retention'"><t:fr>Conservation des traces</t:fr><t:en>Retention of the trail</t:en></xsl:when>

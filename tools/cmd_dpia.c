@@ -35,6 +35,7 @@ static void fill(struct doc *doc)
     doc_set(doc, "categories", doc_categories(doc));
     doc_set(doc, "hosting", doc_hosting(doc));
     doc_set(doc, "retention", doc_retention(doc));
+    doc_set(doc, "rights", doc_rights(doc));
     doc_set(doc, "security", doc_measures(doc));
     doc_set(doc, "databases", json_integer((json_int_t)doc->config->database_count));
 }

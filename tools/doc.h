@@ -79,5 +79,7 @@ json_t *doc_activities(const struct doc *doc);
 json_t *doc_categories(const struct doc *doc);
 json_t *doc_category(const struct doc *doc, const char *name);
 json_t *doc_retention(const struct doc *doc);
+/* What may be asked for: do tables say whose rows are, and the rights that the policy holds. */
+json_t *doc_rights(const struct doc *doc);
 
 #endif

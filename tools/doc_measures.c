@@ -103,6 +103,11 @@ static void missions(const struct policy *policy, struct lists *lists)
         const struct policy_mission *mission = &policy->missions[i];
         limited = limited || mission->max_rows || mission->rows_per_hour;
         when = when || mission->hours_count || mission->address_count;
+        if (mission->aggregate_only)
+            put(lists->measures, "aggregate",
+                json_pack("{s:s, s:I, s:I}", "mission", mission->name, "k",
+                          (json_int_t)mission->aggregate_only->k, "statements_per_day",
+                          (json_int_t)mission->aggregate_only->statements_per_day));
         if (mission->break_glass)
             put(lists->measures, "break-glass",
                 json_pack("{s:s, s:I, s:I}", "mission", mission->name, "minutes",

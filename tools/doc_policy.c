@@ -217,6 +217,23 @@ json_t *doc_retention(const struct doc *doc)
     return data;
 }
 
+json_t *doc_rights(const struct doc *doc)
+{
+    static const char *const kinds[] = {[RIGHT_NONE] = "none",
+                                        [RIGHT_OBJECTION] = "objection",
+                                        [RIGHT_RESTRICTION] = "restriction",
+                                        [RIGHT_HIDDEN] = "hidden"};
+    bool persons = false;
+    for (size_t i = 0; i < doc->policy->table_count; i++)
+        persons = persons || doc->policy->tables[i].subject;
+    json_t *held = json_array();
+    for (size_t i = 0; i < doc->policy->right_count; i++)
+        (void)json_array_append_new(held,
+                                    json_pack("{s:s, s:s}", "name", doc->policy->rights[i].name,
+                                              "kind", kinds[doc->policy->rights[i].kind]));
+    return json_pack("{s:b, s:o}", "persons", persons, "held", held);
+}
+
 static json_t *limits_of(const struct policy_mission *mission)
 {
     return json_pack("{s:I, s:I, s:b, s:b, s:b}", "max_rows", (json_int_t)mission->max_rows,

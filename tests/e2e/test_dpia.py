@@ -10,8 +10,8 @@ import jsonschema
 import pytest
 
 SCHEMA = json.loads((documents.harness.ROOT / "tests" / "e2e" / "pia_schema.json").read_text(encoding="utf-8"))
-JUDGED = {122, 214, 221, 222, 223, 224, 225} | {hundreds + n for hundreds in (320, 330, 340) for n in range(1, 7)}
-KNOWN = {111, 112, 113, 121, 123, 211, 212, 213, 215, 226, 227}
+JUDGED = {122, 214, 221, 222, 224} | {hundreds + n for hundreds in (320, 330, 340) for n in range(1, 7)}
+KNOWN = {111, 112, 113, 121, 123, 211, 212, 213, 215, 223, 226, 227}  # and 225, where the policy has rights
 
 
 def dpia(practice, lang="fr", code=1):
@@ -88,6 +88,38 @@ def test_an_edit_changes_the_answers_that_it_should(tmp_path):
     practice.edit('description    = "Exploiter et réparer la base des dossiers."', 'description    = "Exploiter la base."')
     after = answers(dpia(practice)[0])
     assert {key for key in before if before[key] != after[key]} == {111, 211}
+
+
+RIGHTS = """
+rights = (
+  { name = "recherche"; kind = "objection"; tables = [ "public.stays" ]; hide = "false"; },
+  { name = "gel"; kind = "restriction"; tables = [ "public.stays" ]; hide = "false"; }
+);
+"""
+
+
+@pytest.mark.parametrize("lang, words", [("fr", ("opposition (article 21", "limitation du traitement (article 18")), ("en", ("objection (article 21", "restriction of processing (article 18"))])
+def test_rights_of_the_policy_are_an_answer_of_their_own(tmp_path, lang, words):
+    practice = documents.Practice(tmp_path)
+    before = answers(dpia(practice, lang)[0])
+    (tmp_path / "policy" / "95-rights.cfg").write_text(RIGHTS, encoding="utf-8")
+    after = answers(valid(dpia(practice, lang)[0]))
+    assert set(after) - set(before) == {225} and 225 not in before
+    said = after[225]
+    assert "recherche" in said and "gel" in said and all(word in said for word in words), said
+    assert ("documents" in said) is False
+    assert all(before[key] == after[key] for key in before if key not in ("Cloisonnement des dossiers", "Separation of files"))
+
+
+def test_a_mission_of_groups_is_a_measure(tmp_path):
+    practice = documents.Practice(tmp_path)
+    before = answers(dpia(practice)[0])
+    practice.edit('purpose = "HRESCH"; max_rows = 10000;', 'purpose = "HRESCH"; max_rows = 10000; aggregate_only = { k = 12; statements_per_day = 34; };')
+    after = answers(valid(dpia(practice)[0]))
+    added = set(after) - set(before)
+    assert len(added) == 1 and "research" in added.copy().pop()
+    text = after[added.pop()]
+    assert "au moins 12 patients" in text and "34 questions" in text
 
 
 def test_names_with_markup_are_text_in_the_tools_html(tmp_path):
