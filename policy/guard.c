@@ -37,6 +37,18 @@ static enum status put_subject(const struct guard_expr_context *context, struct 
     return OK;
 }
 
+/* Of a cube the guard shows what may be asked by, and no more: were a statement let through that
+ * groups nothing, there would be less to read. */
+static bool is_shown(const struct policy *policy, int mission, const struct policy_table *table,
+                     const struct policy_rule *rule, const char *column)
+{
+    if (policy_mask_for(policy, table, rule, column)->kind == MASK_HIDE) {
+        return false;
+    }
+    return !guard_is_cube(policy, mission, table) || policy_part_of(table, column) != PART_NONE ||
+           (table->subject_column != NULL && strcmp(table->subject_column, column) == 0);
+}
+
 /* A rule's SELECT over `relation`, which stands under the name `alias` that the rule's expressions
  * use. */
 static enum status rule_definition(const struct guard_expr_context *context,
@@ -57,7 +69,8 @@ static enum status rule_definition(const struct guard_expr_context *context,
         const struct catalog_column *column = &relation->columns[i];
         const struct policy_mask *mask =
             policy_mask_for(context->policy, context->table, context->rule, column->name);
-        if (mask->kind == MASK_HIDE) {
+        if (!is_shown(context->policy, context->mission, context->table, context->rule,
+                      column->name)) {
             continue;
         }
         const char *expression = NULL;
@@ -132,7 +145,7 @@ enum status guard_visible_columns(const struct guard_request *request,
     }
     for (size_t i = 0; i < relation->column_count; i++) {
         const char *name = relation->columns[i].name;
-        if (policy_mask_for(request->policy, table, rule, name)->kind != MASK_HIDE) {
+        if (is_shown(request->policy, request->mission, table, rule, name)) {
             names[(*count)++] = name;
         }
     }

@@ -268,10 +268,13 @@ static enum status bare_column(struct judge *judge, const struct reference *ref)
     if (system_column(ref->column))
         return refuse_system(judge, ref->column, ref->at);
     const struct range_item *hiding = hiding_item(judge, ref->column);
-    if (hiding != NULL)
-        return judge_hidden_column(
-            judge, hiding->use->shown.relation, ref->column, ref->at,
-            judge_format(judge, "column \"%s\" does not exist", ref->column));
+    if (hiding != NULL) {
+        enum status status =
+            judge_hidden_column(judge, hiding->use->shown.relation, ref->column, ref->at,
+                                judge_format(judge, "column \"%s\" does not exist", ref->column));
+        judge_cube_hint(judge, hiding, ref->column);
+        return status;
+    }
     level = judge->level;
     return level != NULL && level->sorts && is_output(level, ref->column)
                ? OK
@@ -388,10 +391,13 @@ static enum status qualified_column(struct judge *judge, PgQuery__ColumnRef *tre
     else
         status = use_field(judge, level, item, ref);
     if (status == OK && ref->column != NULL && column < 0 && item->use != NULL &&
-        hides(item, ref->column))
-        return judge_hidden_column(
+        hides(item, ref->column)) {
+        status = judge_hidden_column(
             judge, item->use->shown.relation, ref->column, ref->at,
             judge_format(judge, "column %s.%s does not exist", ref->item, ref->column));
+        judge_cube_hint(judge, item, ref->column);
+        return status;
+    }
     if (status == OK && ref->column != NULL && column < 0)
         status = judge_unknown(judge, ref->column, ref->at);
     bool renamed = ref->schema != NULL || item->emitted != item->name;

@@ -67,27 +67,33 @@ static bool reaches_out(const struct judge *judge, const struct level *level)
     return false;
 }
 
+void judge_cube_hint(struct judge *judge, const struct range_item *item, const char *name)
+{
+    const struct relation_use *use = item->use;
+    const struct policy *policy = judge->request->policy;
+    if (!is_cube(item) || catalog_column(use->shown.relation, name) == NULL ||
+        policy_mask_for(policy, use->shown.table, use->shown.rule, name)->kind == MASK_HIDE)
+        return;
+    judge_hint(
+        judge,
+        judge_format(judge,
+                     "The mission is aggregate_only, and the policy has \"%s\" neither among "
+                     "the \"dimensions\" of %s.%s nor among its \"measures\" (%s:%u).",
+                     name, use->shown.schema, use->shown.name,
+                     judge_file_name(use->shown.table->place.file), use->shown.table->place.line));
+}
+
 static enum status refuse_column(struct judge *judge, const struct range_item *item,
                                  const char *name, enum policy_part part)
 {
     const struct relation_use *use = item->use;
-    const char *table = judge_format(judge, "%s.%s", use->shown.schema, use->shown.name);
-    if (table == NULL)
-        return judge_no_memory(judge);
     if (part == PART_MEASURE)
         return refuse(judge, judge_format(judge,
-                                          "column \"%s\" of %s other than in count(%s), sum(%s) "
+                                          "column \"%s\" of %s.%s other than in count(%s), sum(%s) "
                                           "and their kin",
-                                          name, table, name, name));
-    enum status status = refuse(judge, judge_format(judge, "column \"%s\" of %s", name, table));
-    if (status == DENIED)
-        judge_hint(judge, judge_format(
-                              judge,
-                              "The mission is aggregate_only, and the policy has \"%s\" neither "
-                              "among the \"dimensions\" of %s nor among its \"measures\" (%s:%u).",
-                              name, table, judge_file_name(use->shown.table->place.file),
-                              use->shown.table->place.line));
-    return status;
+                                          name, use->shown.schema, use->shown.name, name, name));
+    return refuse(judge, judge_format(judge, "column \"%s\" of %s.%s", name, use->shown.schema,
+                                      use->shown.name));
 }
 
 enum status judge_cube_column(struct judge *judge, struct level *level, struct range_item *item,

@@ -16,6 +16,8 @@ NODISCARD enum status judge_cube_item(struct judge *judge, const struct range_it
 NODISCARD enum status judge_cube_column(struct judge *judge, struct level *level,
                                         struct range_item *item, long column,
                                         const PgQuery__ColumnRef *ref);
+/* A column that its guard does not show was refused: says so where the mission is why. */
+void judge_cube_hint(struct judge *judge, const struct range_item *item, const char *name);
 /* A call, before its arguments are judged; `before` is to be put back afterwards. */
 NODISCARD enum status judge_cube_call(struct judge *judge, const PgQuery__FuncCall *call,
                                       struct cube_argument *before);

@@ -378,6 +378,17 @@ def test_filters_do_not_follow_it_either(make_stack):
         assert (status == 0) == fine, (rows, out)
 
 
+def test_the_guard_shows_what_may_be_asked_by(stack, direct):
+    """The second wall: were a statement let through that groups nothing, it would read dimensions and measures of rows in cells."""
+    shown = direct.execute("""SELECT c.relname, array_agg(a.attname::text ORDER BY a.attname) FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace
+      JOIN pg_attribute a ON a.attrelid = c.oid AND a.attnum > 0 WHERE n.nspname LIKE 'pgvigil:researcher/stats@%' AND c.relkind = 'v' GROUP BY 1""").fetchall()
+    shown = {name: set(columns) for name, columns in shown}
+    assert not [name for name in shown if "!cells" in name or "!only" in name or "readings_2" in name]
+    for cube, (_, dimensions, measures) in aggregate_schema.CUBES.items():
+        assert shown["epi." + cube] == set(dimensions) | set(measures) | {aggregate_schema.SUBJECTS[cube]}
+    assert shown["epi.wards"] == {"id", "name", "floor"}
+
+
 def test_a_dimension_that_is_no_column_is_said(make_stack):
     status, said = broken(make_stack, policy=aggregate_schema.POLICY.replace('dimensions = [ "kind" ]', 'dimensions = [ "kinds" ]'))
     assert status != 0 and 'it has no column "kinds", which is among its "dimensions"' in said
