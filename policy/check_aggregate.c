@@ -3,8 +3,7 @@
  *
  * Such a mission's answers hang on nothing but the cells of a table (guard_cell.c). So nothing may
  * cut the cells that somebody can turn as she likes between two questions: a filter that follows a
- * setting of the session's would give a large cell with one patient, and then without. Masks see
- * nothing of the session anyhow.
+ * setting of the session's would give a large cell with one patient, and then without.
  *
  * Comes last: it needs missions, rules and rights.
  */
@@ -24,6 +23,8 @@ static const struct policy_mission *aggregate_mission(const struct loader *loade
 /* What the person can turn: a setting, or the address she comes from. NULL: nothing. */
 static const char *turnable(struct loader *loader, const char *expression)
 {
+    if (expression != NULL && strcasestr(expression, "current_setting") != NULL)
+        return "current_setting()";
     struct policy_placeholder *list = NULL;
     size_t count = 0;
     const char *what = NULL;
@@ -63,6 +64,12 @@ static void check_rule(struct loader *loader, const struct policy_rule *rule)
                     "such a mission only reads; give writing a mission of its own",
                     mission->name);
     check_turnable(loader, rule->place, "\"rows\" of this rule", rule->rows, mission);
+    for (size_t i = 0; i < rule->column_count; i++) {
+        const struct policy_mask *mask = &loader->policy->masks[rule->columns[i].mask];
+        const char *about = arena_printf(loader->arena, "mask \"%s\"", mask->name);
+        if (about != NULL)
+            check_turnable(loader, rule->columns[i].place, about, mask->expression, mission);
+    }
 }
 
 static void check_right(struct loader *loader, const struct policy_right *right)
@@ -79,6 +86,25 @@ static void check_right(struct loader *loader, const struct policy_right *right)
         if (about != NULL)
             check_turnable(loader, right->place, about, right->hide, &policy->missions[i]);
         return;
+    }
+}
+
+/* Of whom a number is cannot be on record by name: rows are made of many. */
+static void check_mission(struct loader *loader, const struct policy_mission *mission)
+{
+    if (mission->aggregate_only == NULL)
+        return;
+    if (mission->exact_subjects || mission->group_subjects > 0)
+        load_report(loader, mission->place,
+                    "mission \"%s\" is \"aggregate_only\", and has \"%s\": its records say that "
+                    "groups were asked for, and name nobody; leave it out",
+                    mission->name, mission->exact_subjects ? "exact_subjects" : "group_subjects");
+    for (size_t i = 0; i < loader->policy->table_count; i++) {
+        const struct policy_table *table = &loader->policy->tables[i];
+        const char *about =
+            arena_printf(loader->arena, "subject of %s.%s", table->schema, table->name);
+        if (about != NULL)
+            check_turnable(loader, table->place, about, table->subject, mission);
     }
 }
 
@@ -108,4 +134,6 @@ void check_aggregates(struct loader *loader)
         check_rule(loader, &policy->rules[i]);
     for (size_t i = 0; i < policy->right_count; i++)
         check_right(loader, &policy->rights[i]);
+    for (size_t i = 0; i < policy->mission_count; i++)
+        check_mission(loader, &policy->missions[i]);
 }

@@ -104,16 +104,11 @@ static enum status rule_definition(const struct guard_expr_context *context,
         text_quote_ident(&out, context->alias);
     }
     const char *rows = "";
-    const char *cell = NULL;
     if (status == OK) {
         status = guard_expr_rows(context, &rows, why);
     }
-    if (status == OK) {
-        status = guard_cell(context, rows, &cell, why);
-    }
-    if (status == OK && (rows[0] != '\0' || cell != NULL)) {
-        buf_printf(&out, "\nWHERE %s%s%s", rows, rows[0] == '\0' || cell == NULL ? "" : " AND ",
-                   cell == NULL ? "" : cell);
+    if (status == OK && rows[0] != '\0') {
+        buf_printf(&out, "\nWHERE %s", rows);
     }
     if (status != OK) {
         buf_free(&out);
@@ -122,6 +117,28 @@ static enum status rule_definition(const struct guard_expr_context *context,
     *columns = names;
     *sql = text_take(&out, context->arena);
     return *sql == NULL ? ERR_MEMORY : OK;
+}
+
+/* A table of patients in a mission that gives groups only: what is made of its cells. */
+static enum status cube_definition(const struct guard_expr_context *context, const char **sql,
+                                   const char *const **columns, size_t *count, const char **why)
+{
+    const struct catalog_relation *relation = context->relation;
+    const char **names = arena_zalloc(context->arena, relation->column_count + 1, sizeof(*names));
+    const char *rows = "";
+    if (names == NULL) {
+        return ERR_MEMORY;
+    }
+    *count = 0;
+    for (size_t i = 0; i < relation->column_count; i++) {
+        const char *name = relation->columns[i].name;
+        if (is_shown(context->policy, context->mission, context->table, context->rule, name)) {
+            names[(*count)++] = name;
+        }
+    }
+    *columns = names;
+    enum status status = guard_expr_rows(context, &rows, why);
+    return status == OK ? guard_cell(context, rows, names, *count, sql, why) : status;
 }
 
 enum status guard_visible_columns(const struct guard_request *request,
@@ -178,8 +195,10 @@ enum status guard_definition(const struct policy *policy, const struct catalog *
     if (variant == GUARD_SUBJECT && table->subject == NULL) {
         return DENIED;
     }
-    /* A part of a cube's rows would be a cube of its own, with other cells. */
-    if (guard_is_cube(policy, mission, table) && (variant == GUARD_ONLY || relation->parent >= 0)) {
+    /* A part of a cube's rows would be a cube of its own, with other cells; and of whom a row is
+     * that was made of many, nobody can tell. */
+    bool cube = guard_is_cube(policy, mission, table);
+    if (cube && (variant != GUARD_PLAIN || relation->parent >= 0)) {
         return DENIED;
     }
     struct guard_expr_context context = {.policy = policy,
@@ -190,7 +209,8 @@ enum status guard_definition(const struct policy *policy, const struct catalog *
                                          .rule = rule,
                                          .mission = mission,
                                          .arena = arena};
-    return rule_definition(&context, variant, sql, columns, column_count, why);
+    return cube ? cube_definition(&context, sql, columns, column_count, why)
+                : rule_definition(&context, variant, sql, columns, column_count, why);
 }
 
 enum status guard_cube_definition(const struct policy *policy, const struct catalog *catalog,
@@ -204,7 +224,6 @@ enum status guard_cube_definition(const struct policy *policy, const struct cata
                                          .catalog = catalog,
                                          .relation = relation,
                                          .mission = mission,
-                                         .bare = true,
                                          .arena = arena};
     *sql = NULL;
     *why = NULL;

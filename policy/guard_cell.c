@@ -1,13 +1,12 @@
 /*
- * guard_cell.c: which cells of a table of patients exist (see guard_cell.h).
- *
- * The condition stands in the guard, so PostgreSQL holds to it whatever a statement says, and
- * behind the guard's barrier, so that no expression of a client's sees a row that is left out.
+ * guard_cell.c: what stands in for the rows of a table of patients (see guard_cell.h).
  *
  * The attacks: two questions whose answers differ by one patient, or many that do when put together
  * (trackers); values that count as equal and can be told apart all the same (1.0 and 1.00, letters
- * under a collation), by which a cell could be cut once more; a missing value, which is told by
- * count(x) beside count(*); the same rows through a view or a partition, cut otherwise.
+ * under a collation, blanks), by which a cell could be cut once more; a missing value, which is
+ * told by count(x) beside count(*); the order in which rows lie, which is the order in which they
+ * came; how many digits a value has; patients who are in several cells; the same rows through a
+ * view or a partition, cut otherwise; and whatever the judge of statements overlooks.
  */
 #include "guard_cell.h"
 
@@ -23,101 +22,203 @@ bool guard_is_cube(const struct policy *policy, int mission, const struct policy
            table->subject != NULL;
 }
 
-/* ---- the condition ---- */
+/* ---- the rows that are shown ---- */
 
-struct parts {
+struct cells {
     const struct guard_expr_context *context;
-    const char *list;   /* with commas between; NULL: none yet */
-    const char *places; /* "1, 2, 3" */
-    size_t count;
+    const char *subject;
+    struct buf keys;  /* what makes a cell, with commas between */
+    struct buf inner; /* columns of the SELECT that makes cells */
+    struct buf outer; /* and of the one that makes rows of them */
+    size_t key_count;
+    const char **why;
 };
 
-static enum status add_part(struct parts *parts, const char *part)
+static void add_key(struct cells *cells, const char *before, const char *value, const char *behind)
 {
-    struct arena *arena = parts->context->arena;
-    if (part == NULL)
+    buf_printf(&cells->keys, "%s%s%s%s", cells->key_count++ == 0 ? "" : ",\n        ", before,
+               value, behind);
+}
+
+/* By its text as well, blanks and all: what is equal only, or under a collation, is one value here
+ * and two to whoever asks. */
+static void add_dimension(struct cells *cells, const char *name, const char *value)
+{
+    add_key(cells, "", value, "");
+    add_key(cells, "pg_catalog.concat(", value, ") COLLATE pg_catalog.\"C\"");
+    buf_printf(&cells->inner, ",\n        %s AS %s", value, name);
+    buf_printf(&cells->outer, "c.%s AS %s", name, name);
+}
+
+enum number { NUMBER_NONE = 0, NUMBER_INTEGER, NUMBER_NUMERIC, NUMBER_FLOAT };
+
+static enum number number_of(const char *type)
+{
+    static const struct {
+        const char *type;
+        enum number number;
+    } numbers[] = {{"smallint", NUMBER_INTEGER}, {"integer", NUMBER_INTEGER},
+                   {"bigint", NUMBER_INTEGER},   {"numeric", NUMBER_NUMERIC},
+                   {"real", NUMBER_FLOAT},       {"double precision", NUMBER_FLOAT}};
+    for (size_t i = 0; i < sizeof(numbers) / sizeof(numbers[0]); i++) {
+        size_t len = strlen(numbers[i].type);
+        if (strncmp(numbers[i].type, type, len) == 0 && (type[len] == '\0' || type[len] == '('))
+            return numbers[i].number;
+    }
+    return NUMBER_NONE;
+}
+
+/*
+ * Whole numbers are dealt out evenly, so that each is one of the type; of others the first row gets
+ * all. Sums are of numerics, whose order does not matter, and have no digits that are zero: how
+ * many some value has is not told.
+ */
+static enum status add_measure(struct cells *cells, const struct catalog_column *column,
+                               const char *name, const char *value)
+{
+    struct arena *arena = cells->context->arena;
+    enum number number = number_of(column->base_type);
+    if (number == NUMBER_NONE) {
+        *cells->why = arena_printf(arena,
+                                   "\"%s\" is among its \"measures\" and of type %s: only numbers "
+                                   "(smallint, integer, bigint, numeric, real, double precision) "
+                                   "can be summed",
+                                   column->name, column->base_type);
+        return *cells->why == NULL ? ERR_MEMORY : ERR_INVALID;
+    }
+    const char *sum = arena_printf(arena, "c.%s", name);
+    if (sum == NULL)
         return ERR_MEMORY;
-    parts->count++;
-    parts->list =
-        parts->list == NULL ? part : arena_printf(arena, "%s,\n    %s", parts->list, part);
-    parts->places =
-        parts->places == NULL ? "1" : arena_printf(arena, "%s, %zu", parts->places, parts->count);
-    return parts->list == NULL || parts->places == NULL ? ERR_MEMORY : OK;
+    add_key(cells, "(", value, ") IS NULL");
+    buf_printf(&cells->inner,
+               ",\n        pg_catalog.trim_scale(pg_catalog.sum((%s)::pg_catalog.numeric)) AS %s",
+               value, name);
+    if (number == NUMBER_INTEGER)
+        buf_printf(&cells->outer,
+                   "(pg_catalog.div(%s, c.\"pgvigil rows\") + CASE WHEN i.i <= "
+                   "pg_catalog.abs(pg_catalog.mod(%s, c.\"pgvigil rows\")) THEN "
+                   "pg_catalog.sign(%s) ELSE 0 END)::%s AS %s",
+                   sum, sum, sum, column->base_type, name);
+    else
+        buf_printf(&cells->outer,
+                   "(CASE WHEN %s IS NOT NULL THEN CASE WHEN i.i = 1 THEN %s ELSE 0 "
+                   "END END)::%s AS %s",
+                   sum, sum, number == NUMBER_FLOAT ? "pg_catalog.float8" : "pg_catalog.numeric",
+                   name);
+    return OK;
 }
 
-/* In an array NULL equals NULL. And as the bytes of its text: what is equal only, or under a
- * collation, is one value here and two to whoever asks. */
-static enum status add_dimension(struct parts *parts, const char *value)
+/* As many as the cell has, and no others' in another cell: of whom they are is not told. */
+static void add_patient(struct cells *cells, const char *name)
 {
-    struct arena *arena = parts->context->arena;
-    enum status status = add_part(parts, arena_printf(arena, "ARRAY[%s]", value));
-    return status == OK ? add_part(parts, arena_printf(arena,
-                                                       "ARRAY[(%s)::pg_catalog.text COLLATE "
-                                                       "pg_catalog.\"C\"]",
-                                                       value))
-                        : status;
+    buf_printf(&cells->outer,
+               "pg_catalog.concat(c.\"pgvigil cell\", '.', 1 + (i.i - 1) %% c.\"pgvigil "
+               "patients\") AS %s",
+               name);
 }
 
-static enum status add_column(struct parts *parts, const char *name, const char **why)
+static enum status add_column(struct cells *cells, const char *column_name)
 {
-    const struct guard_expr_context *context = parts->context;
-    const struct catalog_column *column = catalog_column(context->relation, name);
-    enum policy_part part = policy_part_of(context->table, name);
-    if (column == NULL) {
-        *why = arena_printf(context->arena, "it has no column \"%s\", which is among its %s", name,
-                            part == PART_DIMENSION ? "\"dimensions\"" : "\"measures\"");
+    const struct guard_expr_context *context = cells->context;
+    const struct catalog_column *column = catalog_column(context->relation, column_name);
+    const struct policy_mask *mask =
+        policy_mask_for(context->policy, context->table, context->rule, column_name);
+    const char *name = text_ident(context->arena, column_name);
+    const char *value = NULL;
+    if (name == NULL)
+        return ERR_MEMORY;
+    if (policy_part_of(context->table, column_name) == PART_NONE) {
+        add_patient(cells, name);
+        return OK;
+    }
+    enum status status = guard_expr_column(context, column, mask, &value, cells->why);
+    if (status != OK)
+        return status;
+    if (policy_part_of(context->table, column_name) == PART_MEASURE)
+        return add_measure(cells, column, name, value);
+    add_dimension(cells, name, value);
+    return OK;
+}
+
+/* Names that are no columns. */
+static enum status check_names(const struct guard_expr_context *context, const char *const *names,
+                               size_t count, const char *key, const char **why)
+{
+    for (size_t i = 0; i < count; i++) {
+        if (catalog_column(context->relation, names[i]) != NULL)
+            continue;
+        *why = arena_printf(context->arena, "it has no column \"%s\", which is among its \"%s\"",
+                            names[i], key);
         return *why == NULL ? ERR_MEMORY : ERR_INVALID;
     }
-    const struct policy_mask *mask =
-        policy_mask_for(context->policy, context->table, context->rule, name);
-    if (mask->kind == MASK_HIDE || mask->kind == MASK_NULL)
-        return OK; /* nothing can be asked by it */
-    const char *value = NULL;
-    enum status status = guard_expr_column(context, column, mask, &value, why);
-    if (status != OK)
-        return status;
-    return part == PART_DIMENSION
-               ? add_dimension(parts, value)
-               : add_part(parts, arena_printf(context->arena, "(%s) IS NULL", value));
+    return OK;
 }
 
-enum status guard_cell(const struct guard_expr_context *context, const char *rows, const char **sql,
-                       const char **why)
+static enum status add_columns(struct cells *cells, const char *const *columns, size_t count)
 {
-    const struct policy_table *table = context->table;
+    const struct policy_table *table = cells->context->table;
+    enum status status = check_names(cells->context, table->dimensions, table->dimension_count,
+                                     "dimensions", cells->why);
+    if (status == OK)
+        status = check_names(cells->context, table->measures, table->measure_count, "measures",
+                             cells->why);
+    for (size_t i = 0; i < count && status == OK; i++) {
+        buf_str(&cells->outer, i == 0 ? "\n    " : ",\n    ");
+        status = add_column(cells, columns[i]);
+    }
+    return status;
+}
+
+/* Cells in the order of what makes them: nothing hangs on how the table's rows lie. */
+static const char *whole(struct cells *cells, const char *rows)
+{
+    const struct guard_expr_context *context = cells->context;
     struct arena *arena = context->arena;
-    const char *subject = NULL;
-    *sql = NULL;
-    if (context->bare || !guard_is_cube(context->policy, context->mission, table))
-        return OK;
-    struct parts parts = {.context = context};
-    enum status status = guard_expr_subject(context, &subject, why);
-    for (size_t i = 0; i < table->dimension_count && status == OK; i++)
-        status = add_column(&parts, table->dimensions[i], why);
-    for (size_t i = 0; i < table->measure_count && status == OK; i++)
-        status = add_column(&parts, table->measures[i], why);
-    if (status != OK)
-        return status;
-    const struct policy_aggregate *aggregate =
-        context->policy->missions[context->mission].aggregate_only;
     const char *from = text_qualified(arena, context->relation->schema, context->relation->name);
     const char *alias = text_ident(arena, context->alias);
-    if (from == NULL || alias == NULL)
-        return ERR_MEMORY;
+    const char *keys = text_take(&cells->keys, arena);
+    const char *inner = text_take(&cells->inner, arena);
+    const char *outer = text_take(&cells->outer, arena);
+    if (from == NULL || alias == NULL || keys == NULL || inner == NULL || outer == NULL)
+        return NULL;
     bool renamed = strcmp(context->alias, context->relation->name) != 0;
-    from = arena_printf(arena, "\nFROM %s%s%s%s%s", from, renamed ? " AS " : "",
-                        renamed ? alias : "", rows[0] == '\0' ? "" : "\nWHERE ", rows);
-    const char *enough = arena_printf(arena, "pg_catalog.count(DISTINCT %s) >= %llu", subject,
-                                      (unsigned long long)aggregate->k);
-    if (from == NULL || enough == NULL)
-        return ERR_MEMORY;
-    /* Rows of nobody are in no cell: of whom they are, nobody could count. */
-    *sql = parts.count == 0
-               ? arena_printf(arena, "%s IS NOT NULL AND (SELECT %s%s)", subject, enough, from)
-               : arena_printf(arena,
-                              "%s IS NOT NULL AND\n(%s) IN (SELECT %s%s\nGROUP BY %s\nHAVING %s)",
-                              subject, parts.list, parts.list, from, parts.places, enough);
-    return *sql == NULL ? ERR_MEMORY : OK;
+    const char *order = cells->key_count == 0 ? "" : arena_printf(arena, "ORDER BY %s", keys);
+    unsigned long long k =
+        (unsigned long long)context->policy->missions[context->mission].aggregate_only->k;
+    return order == NULL
+               ? NULL
+               : arena_printf(
+                     arena,
+                     "SELECT%s\nFROM (SELECT pg_catalog.row_number() OVER (%s) AS "
+                     "\"pgvigil cell\",\n        pg_catalog.count(*) AS \"pgvigil rows\", "
+                     "pg_catalog.count(DISTINCT %s) AS \"pgvigil patients\"%s\n    FROM "
+                     "%s%s%s\n    WHERE %s%s%s IS NOT NULL\n    GROUP BY %s\n    HAVING "
+                     "pg_catalog.count(DISTINCT %s) >= %llu\n    %s) c\nCROSS JOIN LATERAL "
+                     "pg_catalog.generate_series(1, c.\"pgvigil rows\") i(i)",
+                     outer, order, cells->subject, inner, from, renamed ? " AS " : "",
+                     renamed ? alias : "", rows, rows[0] == '\0' ? "" : " AND ", cells->subject,
+                     cells->key_count == 0 ? "()" : keys, cells->subject, k, order);
+}
+
+enum status guard_cell(const struct guard_expr_context *context, const char *rows,
+                       const char *const *columns, size_t count, const char **sql, const char **why)
+{
+    struct cells cells = {.context = context, .why = why};
+    *sql = NULL;
+    buf_init(&cells.keys, 0);
+    buf_init(&cells.inner, 0);
+    buf_init(&cells.outer, 0);
+    enum status status = guard_expr_subject(context, &cells.subject, why);
+    if (status == OK)
+        status = add_columns(&cells, columns, count);
+    if (status == OK) {
+        *sql = whole(&cells, rows);
+        status = *sql == NULL ? ERR_MEMORY : OK;
+    }
+    buf_free(&cells.keys);
+    buf_free(&cells.inner);
+    buf_free(&cells.outer);
+    return status;
 }
 
 /* ---- whose rows a relation shows ---- */

@@ -22,7 +22,6 @@ struct guard_expr_context {
     const struct policy_table *table;
     const struct policy_rule *rule;
     int mission;
-    bool bare; /* without the condition of cells (guard_cell.h) */
     struct arena *arena;
 };
 

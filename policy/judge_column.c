@@ -98,6 +98,9 @@ enum status judge_field(struct judge *judge, const char *name, size_t at)
                          "\"%s\" could be a call of the function of that name, which is not "
                          "available",
                          name));
+    if (functions_aggregate(name) || functions_volatile(name) ||
+        strcmp(name, "pg_column_size") == 0)
+        judge->changing = name;
     /* x.count is count(x), of the level that x is of. */
     for (struct level *level = judge->level; level != NULL && functions_aggregate(name);
          level = level->parent)
@@ -353,9 +356,11 @@ static enum status use_field(struct judge *judge, struct level *level, struct ra
                              const struct reference *ref)
 {
     bool aggregate = functions_aggregate(ref->column);
+    bool told = level->told; /* it may be a column that is called so */
     level->aggregate_depth += aggregate ? 1 : 0;
     enum status status = use_item(judge, level, item, -1, NULL);
     level->aggregate_depth -= aggregate ? 1 : 0;
+    level->told = told;
     return status == OK ? judge_field(judge, ref->column, ref->at) : status;
 }
 

@@ -1,20 +1,17 @@
 /*
  * judge_cube.c: what may be asked of tables of patients in a mission that is aggregate_only.
  *
- * The rule is one sentence: of such a table (a cube, guard_cell.h), dimensions are used like any
- * value, and every other column stands only as the one argument of an aggregate that adds. Then an
- * answer, whatever is done with it, is made of numbers about whole cells: rows of one cell cannot
- * be told apart by dimensions, and sums do not say which row brought what.
+ * What stands behind such a table (a cube, guard_cell.h) are no rows of it: whatever a statement
+ * does, it computes from numbers about whole cells. What is left to do here is that the answers are
+ * what they say: groups only, sums that are those of the table's rows, and no single value, which
+ * would be none of anybody's. So dimensions are used like any value, and every other column stands
+ * only as the one argument of an aggregate that adds.
  *
- * The attacks: what else tells rows of a cell apart, without naming a column. A function that
- * answers anew for each row (random(), nextval(), one of the database's own); the order in which
- * rows lie (LIMIT, DISTINCT ON, row_number() and array_agg before anything is grouped); whole rows
- * and system columns; an aggregate in a sub-query that is one of an outer query. And two aggregates
- * that do not add: min and max print one person's value, count(DISTINCT patient) over this ward,
- * that ward and both tells how many were in both, so it stands for single cells only.
- *
- * Second wall: PostgreSQL leaves cells of fewer than k patients out of the guard. That a statement
- * groups at all is looked at here only.
+ * It is the first wall, too. The attacks: whole rows and system columns; what tells rows apart
+ * without naming a column, as random() or the order in which they come (LIMIT, DISTINCT ON,
+ * row_number() and array_agg before anything is grouped); an aggregate in a sub-query that is one
+ * of an outer query, by a call or by its name behind a dot; min and max, which print one person's
+ * value; count(DISTINCT patient) over this ward, that ward and both.
  */
 #include "judge_cube.h"
 
@@ -24,7 +21,7 @@
 
 #define HINT                                                                                       \
     "The mission is aggregate_only: a table of patients is grouped by its \"dimensions\", and of " \
-    "its \"measures\" count, sum, avg, stddev and variance are given "                             \
+    "its \"measures\" count, sum and avg are given "                                               \
     "(docs/aggregate-missions.md)."
 
 static enum status refuse(struct judge *judge, const char *what)
@@ -99,6 +96,8 @@ static enum status refuse_column(struct judge *judge, const struct range_item *i
 enum status judge_cube_column(struct judge *judge, struct level *level, struct range_item *item,
                               long column, const PgQuery__ColumnRef *ref)
 {
+    if (level->cube && reaches_out(judge, level))
+        return refuse(judge, "an aggregate of a sub-query that takes columns of an outer one");
     if (!is_cube(item))
         return OK;
     const struct relation_use *use = item->use;
@@ -108,10 +107,6 @@ enum status judge_cube_column(struct judge *judge, struct level *level, struct r
     const char *name = use->columns[column];
     enum policy_part part = policy_part_of(use->shown.table, name);
     bool argument = ref != NULL && ref == judge->argument.ref && level == judge->level;
-    if (reaches_out(judge, level))
-        return refuse(judge,
-                      judge_format(judge, "column \"%s\" of %s.%s in an aggregate of a sub-query",
-                                   name, use->shown.schema, use->shown.name));
     if (part == PART_DIMENSION)
         return OK;
     const char *subject = use->shown.table->subject_column;
@@ -134,9 +129,8 @@ static bool is_listed(const char *const *names, const char *name)
     return false;
 }
 
-/* Sums of values or of their squares, and numbers of rows. */
-static const char *const adding[] = {"avg", "count",   "stddev",   "stddev_pop", "stddev_samp",
-                                     "sum", "var_pop", "var_samp", "variance",   NULL};
+/* What rows of a cell have together, and how many they are. */
+static const char *const adding[] = {"avg", "count", "sum", NULL};
 /* Of dimensions, which are the same for a whole cell: whatever does not hang on the rows' order. */
 static const char *const orderless[] = {"bit_and", "bit_or", "bit_xor", "bool_and", "bool_or",
                                         "every",   "max",    "min",     NULL};
@@ -149,11 +143,12 @@ static const char *builtin_name(const PgQuery__FuncCall *call)
                                                                : NULL;
 }
 
-/* count(*) is of the level it stands in, unless its FILTER names outer columns only. */
-static bool counts_rows(const PgQuery__FuncCall *call, const char *name)
+/* count(*), count(1) and sum(1) are of the level they stand in, unless a FILTER names outer columns
+ * only. */
+static bool counts_rows(const PgQuery__FuncCall *call)
 {
-    return call->agg_star && call->over == NULL && call->agg_filter == NULL &&
-           strcmp(name, "count") == 0;
+    bool constant = call->n_args == 1 && call->args[0]->node_case == PG_QUERY__NODE__NODE_A_CONST;
+    return (call->agg_star || constant) && call->over == NULL && call->agg_filter == NULL;
 }
 
 static void note_argument(struct judge *judge, const PgQuery__FuncCall *call, const char *name)
@@ -182,7 +177,7 @@ enum status judge_cube_call(struct judge *judge, const PgQuery__FuncCall *call,
         judge->changing = name;
     if (level == NULL || name == NULL || !functions_aggregate(name))
         return OK;
-    if (counts_rows(call, name))
+    if (counts_rows(call))
         level->told = true;
     note_argument(judge, call, name);
     return level->cube && call->over == NULL && !is_listed(adding, name) &&

@@ -102,6 +102,15 @@ static enum status star_columns(struct judge *judge, const PgQuery__ColumnRef *r
         list->partly = true;
         list->known = false;
     }
+    /*
+     * USING and NATURAL have a column once that both sides have, and what `AS` calls it is none.
+     * The attack: a list of aliases takes the first names away, and those that are left over here
+     * would be columns that PostgreSQL does not have, and looks for further out.
+     */
+    if (qualifier == NULL && (judge->level->merges || judge->level->natural)) {
+        list->partly = true;
+        list->known = false;
+    }
     for (size_t i = 0; i < judge->level->item_count; i++) {
         const struct range_item *item = &judge->level->items[i];
         if (item->hidden ||

@@ -36,7 +36,7 @@ INSERT INTO epi.people SELECT n, CASE WHEN n % 37 = 0 THEN 'Rare ' || n % 4 WHEN
 INSERT INTO epi.stays SELECT n, 1 + (n * 7919) % 320, CASE WHEN n % 211 = 0 THEN 9 WHEN n % 43 = 0 THEN NULL WHEN n % 41 = 0 THEN 8 ELSE 1 + (n / 3) % 3 END,
   CASE WHEN (1 + (n * 7919) % 320) % 4 = 0 THEN 'F' ELSE 'M' END, (enum_range(NULL::epi.way))[1 + (n / 7) % 3],
   date '2022-01-01' + (n * 17) % 700, CASE WHEN n % 25 = 0 THEN 1.00 WHEN n % 6 = 0 THEN 2 ELSE 1.0 END, CASE WHEN n % 6 > 0 THEN 1 + n % 23 END,
-  CASE WHEN n % 7 > 0 THEN n % 1000 + 0.5 END, 'note ' || n
+  CASE WHEN n % 7 > 0 THEN n % 1000 END, 'note ' || n
   FROM generate_series(1, 1000) n;
 INSERT INTO epi.readings SELECT n, CASE WHEN n % 61 = 0 THEN NULL ELSE 1 + (n * 31) % 320 END, 'kind ' || n % 4 + (n % 157 = 0)::int * 10, 2023 + n % 2,
   CASE WHEN n % 3 > 0 THEN n % 500 END FROM generate_series(1, 600) n;

@@ -55,6 +55,17 @@ def test_the_twins_are_what_they_are_said_to_be(direct):
         assert one.execute(least).fetchone()[0] >= aggregate_schema.K
 
 
+def test_guards_show_the_same_rows_in_the_same_order(direct):
+    """The second wall: there is nothing else to read, whatever a statement that is let through does."""
+    for cube in aggregate_schema.CUBES:
+        rows = []
+        for connection in direct:
+            name, = connection.execute("SELECT format('%%I.%%I', n.nspname, c.relname) FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace "
+                                       "WHERE n.nspname LIKE 'pgvigil:researcher/stats@%%' AND c.relname = %s", ("epi." + cube,)).fetchone()
+            rows.append(connection.execute("SELECT g::text, g.* FROM %s g" % name).fetchall())
+        assert rows[0] == rows[1] and len(rows[0]) == direct[0].execute("SELECT count(*) FROM told.%s" % cube).fetchone()[0]
+
+
 def own_answer(connection, sql):
     """PostgreSQL's, over the cells that exist; None: an error."""
     connection.execute("BEGIN")

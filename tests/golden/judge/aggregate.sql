@@ -185,13 +185,13 @@ SELECT count(*) FROM patients JOIN stays USING (id)
 => refused 0A000 aggregate: column "id" of public.patients is not supported for role "doctor" in mission "stats"
 
 SELECT (SELECT sum(p.phone) FROM marks) FROM patients p
-=> refused 0A000 aggregate: column "phone" of public.patients in an aggregate of a sub-query is not supported for role "doctor" in mission "stats"
+=> refused 0A000 aggregate: an aggregate of a sub-query that takes columns of an outer one is not supported for role "doctor" in mission "stats"
 
 SELECT (SELECT sum(p.phone) FILTER (WHERE m.id > 0) FROM marks m) FROM patients p GROUP BY p.ward_id
-=> refused 0A000 aggregate: column "phone" of public.patients in an aggregate of a sub-query is not supported for role "doctor" in mission "stats"
+=> refused 0A000 aggregate: an aggregate of a sub-query that takes columns of an outer one is not supported for role "doctor" in mission "stats"
 
 SELECT (SELECT array_agg(p.ward_id) FROM marks) FROM patients p
-=> refused 0A000 aggregate: column "ward_id" of public.patients in an aggregate of a sub-query is not supported for role "doctor" in mission "stats"
+=> refused 0A000 aggregate: an aggregate of a sub-query that takes columns of an outer one is not supported for role "doctor" in mission "stats"
 
 SELECT (SELECT q.ward_id FROM patients q LIMIT 1)
 => refused 0A000 aggregate: reading rows of patients one by one, without an aggregate or GROUP BY, is not supported for role "doctor" in mission "stats"

@@ -378,3 +378,34 @@ SELECT 1 FROM patients, ehr.patients, public.patients
 SELECT 1 FROM (patients JOIN stays USING (id)) AS j, patients
 => SELECT 1 FROM ("G:"."public.patients" AS "patients" JOIN "G:"."public.stays" AS "stays" USING (id)) AS j, "G:"."public.patients" AS "patients"
 -- public.patients(id ward_id family_name* phone diagnosis notes) public.stays(id patient_id admitted_at reason)
+
+# doctor care
+SELECT (SELECT phone FROM (SELECT * FROM (SELECT 1 AS id) a JOIN (SELECT 1 AS id, 2 AS phone) b USING (id)) AS q(x, y)) FROM patients
+=> SELECT "patients"."pgvigil subject" AS "pgvigil subject 1", (SELECT phone FROM (SELECT * FROM (SELECT 1 AS id) a JOIN (SELECT 1 AS id, 2 AS phone) b USING (id)) AS q(x, y)) FROM "G:"."public.patients!subject" AS "patients"
+-- public.patients(phone)
+-- subjects: 1
+
+SELECT (SELECT phone FROM (SELECT * FROM (SELECT 1 AS id) a NATURAL JOIN (SELECT 1 AS id, 2 AS phone) b) AS q(x, y)) FROM patients
+=> SELECT "patients"."pgvigil subject" AS "pgvigil subject 1", (SELECT phone FROM (SELECT * FROM (SELECT 1 AS id) a NATURAL JOIN (SELECT 1 AS id, 2 AS phone) b) AS q(x, y)) FROM "G:"."public.patients!subject" AS "patients"
+-- public.patients(phone)
+-- subjects: 1
+
+SELECT (SELECT phone FROM (SELECT * FROM (SELECT 1 AS phone) a JOIN (SELECT 1 AS phone) b USING (phone) AS j) AS q(x)) FROM patients
+=> SELECT "patients"."pgvigil subject" AS "pgvigil subject 1", (SELECT phone FROM (SELECT * FROM (SELECT 1 AS phone) a JOIN (SELECT 1 AS phone) b USING (phone) AS j) AS q(x)) FROM "G:"."public.patients!subject" AS "patients"
+-- public.patients(phone)
+-- subjects: 1
+
+WITH q(x, y) AS (SELECT * FROM (SELECT 1 AS id) a JOIN (SELECT 1 AS id, 2 AS phone) b USING (id)) SELECT (SELECT phone FROM q) FROM patients
+=> WITH q(x, y) AS (SELECT * FROM (SELECT 1 AS id) a JOIN (SELECT 1 AS id, 2 AS phone) b USING (id)) SELECT "patients"."pgvigil subject" AS "pgvigil subject 1", (SELECT phone FROM q) FROM "G:"."public.patients!subject" AS "patients"
+-- public.patients(phone)
+-- subjects: 1
+
+SELECT (SELECT phone FROM (SELECT * FROM (SELECT 1 AS id) a JOIN (SELECT 1 AS id, 2 AS phone) b USING (id) UNION SELECT 3, 4) AS q(x, y)) FROM patients
+=> SELECT "patients"."pgvigil subject" AS "pgvigil subject 1", (SELECT phone FROM (SELECT * FROM (SELECT 1 AS id) a JOIN (SELECT 1 AS id, 2 AS phone) b USING (id) UNION SELECT 3, 4) AS q(x, y)) FROM "G:"."public.patients!subject" AS "patients"
+-- public.patients(phone)
+-- subjects: 1
+
+SELECT (SELECT phone FROM (SELECT j.* FROM (SELECT 1 AS id) a JOIN (SELECT 1 AS id, 2 AS phone) b USING (id) AS j) AS q(x)) FROM patients
+=> SELECT "patients"."pgvigil subject" AS "pgvigil subject 1", (SELECT phone FROM (SELECT j.* FROM (SELECT 1 AS id) a JOIN (SELECT 1 AS id, 2 AS phone) b USING (id) AS j) AS q(x)) FROM "G:"."public.patients!subject" AS "patients"
+-- public.patients(phone)
+-- subjects: 1
