@@ -266,6 +266,10 @@ static void check_table(struct loader *loader, struct raw_table *raw, struct map
     if (raw->subject.text != NULL)
         raw->table.subject_column =
             expression_column(raw->subject.text, raw->table.name, loader->arena);
+    if (raw->table.erasable && raw->subject.text == NULL)
+        load_report(loader, raw->erasable_place,
+                    "%s.%s is erasable, but has no \"subject\": say which patient a row is about",
+                    raw->table.schema, raw->table.name);
 }
 
 static void check_tables(struct loader *loader, struct map *seen, struct map *columns)

@@ -36,6 +36,7 @@ struct raw_names {
 struct raw_table {
     struct policy_table table;
     struct raw_name subject;
+    struct policy_place erasable_place;
     struct raw_names *columns; /* one for each category */
     struct raw_names except;
 };

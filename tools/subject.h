@@ -16,6 +16,8 @@ struct subject {
     struct doc_options doc_options;
     const char *database_name, *as, *patient, *right, *note, *kind, *received, *id, *outcome,
         *reason, *key_file;
+    const char *archive_as, *by, *and_by, *certificates, *request;
+    bool apply;
     bool names;   /* of professionals, in the list of accesses */
     bool all;     /* closed requests too */
     bool unknown; /* a person of whom there is no row is meant */
@@ -36,6 +38,9 @@ void subject_close(struct subject *subject);
 /* The patient as the database writes her ("37" of "037"): else a right would be set for nobody, and
  * the trail be searched for nobody. CLI_FINDINGS, told: there is no row about such a person. */
 int subject_find(struct subject *subject);
+/* In one of the databases: *found (arena) is how it writes her, or NULL. CLI_FINE, or told. */
+int subject_look(struct subject *subject, PGconn *conn, const struct records *records,
+                 const char **found);
 int subject_fail(struct subject *subject, enum status status);
 /* One event in the trail, about the patient (or NULL), before what it tells of is released.
  * CLI_FINE or CLI_CANNOT. */
@@ -51,5 +56,11 @@ int subject_request(struct subject *subject);
 int subject_requests(struct subject *subject);
 int subject_extend(struct subject *subject);
 int subject_settle(struct subject *subject);
+int subject_erase(struct subject *subject);
+
+/* subject_requests.c, for what answers a request. --request is one of this kind, of the patient;
+ * *open: it is not settled yet. CLI_FINE, or told. */
+int subject_check_request(struct subject *subject, const char *kind, bool *open);
+int subject_settle_request(struct subject *subject, const char *outcome);
 
 #endif

@@ -64,14 +64,14 @@ int subject_open(struct subject *subject, bool records)
 }
 
 /* In one table: *found is set (arena) when it has a row of hers. */
-static int find_in(struct subject *subject, const struct records_table *table, const char *list,
-                   const char **found)
+static int find_in(struct subject *subject, PGconn *conn, const struct records_table *table,
+                   const char *list, const char **found)
 {
     const char *sql = arena_printf(subject->arena,
                                    "SELECT (%s)::pg_catalog.text FROM %s WHERE (%s) = ANY (%s) "
                                    "LIMIT 1",
                                    table->subject, table->from, table->subject, list);
-    PGresult *result = sql ? PQexec(subject->conn, sql) : NULL;
+    PGresult *result = sql ? PQexec(conn, sql) : NULL;
     int code = CLI_FINE;
     if (PQresultStatus(result) != PGRES_TUPLES_OK) {
         const char *state = PQresultErrorField(result, PG_DIAG_SQLSTATE);
@@ -86,18 +86,26 @@ static int find_in(struct subject *subject, const struct records_table *table, c
     return code;
 }
 
-int subject_find(struct subject *subject)
+int subject_look(struct subject *subject, PGconn *conn, const struct records *records,
+                 const char **found)
 {
     const char *keys[] = {subject->patient};
-    const char *found = NULL;
+    *found = NULL;
     if (strlen(subject->patient) > 1000 ||
         !text_is_utf8(subject->patient, strlen(subject->patient)))
         return cli_fail(subject->command, CLI_USAGE,
                         "--patient is longer than 1000 bytes, or no UTF-8");
     const char *list = records_list(keys, 1, subject->arena);
     int code = list ? CLI_FINE : cli_fail(subject->command, CLI_CANNOT, "out of memory");
-    for (size_t i = subject->records.count; code == CLI_FINE && !found && i-- > 0;)
-        code = find_in(subject, &subject->records.tables[i], list, &found);
+    for (size_t i = records->count; code == CLI_FINE && !*found && i-- > 0;)
+        code = find_in(subject, conn, &records->tables[i], list, found);
+    return code;
+}
+
+int subject_find(struct subject *subject)
+{
+    const char *found = NULL;
+    int code = subject_look(subject, subject->conn, &subject->records, &found);
     if (code == CLI_FINE && !found && !subject->unknown)
         code = cli_fail(subject->command, CLI_FINDINGS,
                         "there is nothing about patient %s (what was archived is in the archive)",

@@ -49,6 +49,7 @@ struct policy_table {
     size_t except_count;
     const char *subject;        /* SQL expression, or NULL */
     const char *subject_column; /* of the table's own, when it is nothing else; or NULL */
+    bool erasable; /* nothing that the law keeps: a person's rows may go when she asks for it */
     const struct policy_category *categories;
     size_t category_count;
     const struct policy_columns_like *columns_like;

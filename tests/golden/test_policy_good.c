@@ -41,8 +41,9 @@ static void dump_place(struct buf *out, struct policy_place place)
 
 static void dump_table(struct buf *out, const struct policy_table *table)
 {
-    buf_printf(out, "table %s . %s%s subject=%s", table->schema, table->name,
-               table->pattern ? " (pattern)" : "", text(table->subject));
+    buf_printf(out, "table %s . %s%s%s subject=%s", table->schema, table->name,
+               table->pattern ? " (pattern)" : "", table->erasable ? " (erasable)" : "",
+               text(table->subject));
     dump_names(out, "except", table->except, table->except_count);
     dump_place(out, table->place);
     for (size_t i = 0; i < table->category_count; i++) {
