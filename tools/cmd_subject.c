@@ -13,6 +13,9 @@ static const char about[] =
     "\n"
     "  access       everything about her, and who has accessed it: HTML or JSON (--patient)\n"
     "  portability  the same data for another system: JSON (--patient)\n"
+    "  rectify      a wrong value: before and after; with --apply and --seen it is changed "
+    "(--patient,\n"
+    "               --table, --key, --column, --value; or --changes; --reason)\n"
     "  erase        what she may have erased, what the law keeps and why; with --apply it goes, by "
     "two\n"
     "               people, with a signed certificate (--patient, --by, --and-by, --reason)\n"
@@ -26,7 +29,7 @@ static const char about[] =
     "  extend       two months more, with the reason that the person is told (--id, --reason)\n"
     "  settle       it is answered (--id, --outcome)\n"
     "\n"
-    "erase only says what it would do, unless --apply.\n"
+    "rectify and erase only say what they would do, unless --apply.\n"
     "Every step is in the trail before it shows or changes anything.";
 
 static const char exits[] =
@@ -54,18 +57,28 @@ static const struct cli_option own_options[] = {
     {0, "received", "DATE", "request: when it came, YYYY-MM-DD; default: today", &options.received,
      NULL},
     {0, "id", "N", "extend, settle: which request", &options.id, NULL},
-    {0, "reason", "TEXT", "extend, erase: why", &options.reason, NULL},
+    {0, "table", "NAME", "rectify: schema.name", &options.table, NULL},
+    {0, "column", "NAME", "rectify: which value of the row is wrong", &options.column, NULL},
+    {0, "value", "TEXT", "rectify: the right one, as PostgreSQL takes it", &options.value, NULL},
+    {0, "null", NULL, "rectify: instead of --value: none", NULL, &options.null},
+    {0, "changes", "FILE", "rectify: JSON, a list of {\"table\", \"key\", \"column\", \"value\"}",
+     &options.changes, NULL},
+    {0, "seen", "WORD", "rectify: what stands below what was shown", &options.seen, NULL},
+    {0, "reason", "TEXT", "extend, rectify, erase: why", &options.reason, NULL},
     {0, "archive", "CONNINFO", "erase: the same as --as, for the archive database",
      &options.archive_as, NULL},
-    {0, "apply", NULL, "erase: do it", NULL, &options.apply},
+    {0, "apply", NULL, "rectify, erase: do it", NULL, &options.apply},
     {0, "by", "NAME", "erase: one of two people, who give their passwords", &options.by, NULL},
     {0, "and-by", "NAME", "erase: the other", &options.and_by, NULL},
     {0, "certificates", "DIRECTORY", "erase: where certificates go, default ./certificates",
      &options.certificates, NULL},
-    {0, "request", "N", "erase: the request that it answers, and settles", &options.request, NULL},
+    {0, "request", "N", "rectify, erase: the request that it answers, and settles",
+     &options.request, NULL},
     {0, "outcome", "TEXT", "settle: what was answered", &options.outcome, NULL},
     {0, "all", NULL, "requests: those that are settled too", NULL, &options.all},
-    {0, "key", "FILE", "verify: the public key, the trail's public.pem", &options.key_file, NULL},
+    {0, "key", "FILE",
+     "verify: the public key, the trail's public.pem; rectify: the row's primary key",
+     &options.key_file, NULL},
     {0, NULL, NULL, NULL, NULL, NULL},
 };
 #define OWN (sizeof own_options / sizeof own_options[0])
@@ -81,6 +94,7 @@ static const struct subcommand subcommands[] = {
     {"verify", subject_verify},     {"request", subject_request},
     {"requests", subject_requests}, {"extend", subject_extend},
     {"settle", subject_settle},     {"erase", subject_erase},
+    {"rectify", subject_rectify},
 };
 
 int cmd_subject(int argc, char **argv)
@@ -91,8 +105,8 @@ int cmd_subject(int argc, char **argv)
     memcpy(table + 1 + DOC_OPTIONS, own_options, sizeof own_options);
     const struct cli_command command = {
         .name = "subject",
-        .operands =
-            "access|portability|erase|set|lift|verify [FILE]|request|requests|extend|settle",
+        .operands = "access|portability|rectify|erase|set|lift|verify "
+                    "[FILE]|request|requests|extend|settle",
         .about = about,
         .exits = exits,
         .options = table,

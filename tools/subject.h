@@ -15,9 +15,10 @@ struct subject {
     /* Of the command line. */
     struct doc_options doc_options;
     const char *database_name, *as, *patient, *right, *note, *kind, *received, *id, *outcome,
-        *reason, *key_file;
+        *reason, *key_file /* rectify: the row's key */;
     const char *archive_as, *by, *and_by, *certificates, *request;
-    bool apply;
+    const char *table, *column, *value, *changes, *seen;
+    bool apply, null;
     bool names;   /* of professionals, in the list of accesses */
     bool all;     /* closed requests too */
     bool unknown; /* a person of whom there is no row is meant */
@@ -57,6 +58,7 @@ int subject_requests(struct subject *subject);
 int subject_extend(struct subject *subject);
 int subject_settle(struct subject *subject);
 int subject_erase(struct subject *subject);
+int subject_rectify(struct subject *subject);
 
 /* subject_requests.c, for what answers a request. --request is one of this kind, of the patient;
  * *open: it is not settled yet. CLI_FINE, or told. */

@@ -65,12 +65,14 @@ static bool is_day(const char *text)
            text[7] == '-';
 }
 
-/* Changes one row in a transaction that holds its record too. The SQL returns id, subject, due. */
+/* Changes one row in a transaction that holds its record too: one of its own, or the caller's, who
+ * commits. The SQL returns id, subject, due. */
 static int change(struct subject *subject, const char *event, const char *what, const char *sql,
                   int count, const char *const *values, const char *none)
 {
     PGresult *result = NULL;
-    int code = step(subject, "BEGIN");
+    bool own = PQtransactionStatus(subject->conn) == PQTRANS_IDLE;
+    int code = own ? step(subject, "BEGIN") : CLI_FINE;
     if (code == CLI_FINE)
         code = ask(subject, sql, count, values, &result);
     if (code != CLI_FINE)
@@ -83,9 +85,9 @@ static int change(struct subject *subject, const char *event, const char *what, 
                                       PQgetvalue(result, 0, 0), what, PQgetvalue(result, 0, 2));
     code = detail ? subject_record(subject, event, PQgetvalue(result, 0, 1), detail)
                   : cli_fail(subject->command, CLI_CANNOT, "out of memory");
-    if (code == CLI_FINE)
+    if (code == CLI_FINE && own)
         code = step(subject, "COMMIT");
-    if (code == CLI_FINE)
+    if (code == CLI_FINE && own)
         printf("%s\n", detail);
     PQclear(result);
     return code;
