@@ -11,8 +11,12 @@
 static const char about[] =
     "What a person may ask of those who keep her records (RGPD, articles 15 to 21):\n"
     "\n"
-    "  access       everything about her, and who has accessed it: HTML or JSON (--patient)\n"
-    "  portability  the same data for another system: JSON (--patient)\n"
+    "  access       everything about her, and who has accessed it: HTML or JSON, with a FHIR "
+    "Patient where the policy says of\n"
+    "               what (--patient)\n"
+    "  portability  the same data for another system: JSON, and a FHIR Patient where the policy "
+    "says\n"
+    "               what it is made of (--patient)\n"
     "  rectify      a wrong value: before and after; with --apply and --seen it is changed "
     "(--patient,\n"
     "               --table, --key, --column, --value; or --changes; --reason)\n"
@@ -101,7 +105,9 @@ int cmd_subject(int argc, char **argv)
 {
     struct cli_option table[1 + DOC_OPTIONS + OWN] = {DOC_CONFIG_OPTION(options.doc_options)};
     doc_options(&options.doc_options,
-                "access: html (default) or json; erase: text (default) or json", table + 1);
+                "access: html (default) or json; portability: json (default) or fhir; erase: text "
+                "(default) or json",
+                table + 1);
     memcpy(table + 1 + DOC_OPTIONS, own_options, sizeof own_options);
     const struct cli_command command = {
         .name = "subject",

@@ -18,7 +18,7 @@ struct subject {
         *reason, *key_file /* rectify: the row's key */;
     const char *archive_as, *by, *and_by, *certificates, *request;
     const char *table, *column, *value, *changes, *seen;
-    bool apply, null;
+    bool apply, null, fhir;
     bool names;   /* of professionals, in the list of accesses */
     bool all;     /* closed requests too */
     bool unknown; /* a person of whom there is no row is meant */
@@ -50,6 +50,9 @@ int subject_record(struct subject *subject, const char *event, const char *patie
 
 int subject_access(struct subject *subject);
 int subject_portability(struct subject *subject);
+/* A Bundle of what fhir_patient makes of her, inside a transaction of the caller's; *bundle is NULL
+ * where nothing does. CLI_FINDINGS, told: a value is left out, or there is no row. */
+int subject_fhir(struct subject *subject, const char *list, time_t made, json_t **bundle);
 int subject_set(struct subject *subject);
 int subject_lift(struct subject *subject);
 int subject_verify(struct subject *subject);

@@ -105,9 +105,11 @@ static int read_table(struct subject *subject, const struct doc *doc,
     return CLI_FINE;
 }
 
+/* `fhir`: as a FHIR Bundle too; *fhir is NULL where the policy has no mapping. */
 static int read_tables(struct subject *subject, const struct doc *doc, json_t *tables,
-                       uint64_t *total)
+                       uint64_t *total, json_t **fhir)
 {
+    int left_out = CLI_FINE;
     const char *keys[] = {subject->patient};
     const char *list = records_list(keys, 1, subject->arena);
     if (!list)
@@ -126,8 +128,10 @@ static int read_tables(struct subject *subject, const struct doc *doc, json_t *t
     /* The person first, then what refers to her. */
     for (size_t i = subject->records.count; code == CLI_FINE && i-- > 0;)
         code = read_table(subject, doc, &subject->records.tables[i], list, tables, total);
+    if (code == CLI_FINE && fhir)
+        left_out = subject_fhir(subject, list, doc->made, fhir);
     PQclear(PQexec(subject->conn, "ROLLBACK"));
-    return code;
+    return code == CLI_FINE ? left_out : code;
 }
 
 /* ---- accesses ---- */
@@ -247,55 +251,84 @@ static int read_trail(struct subject *subject, json_t **accesses)
 
 /* ---- documents ---- */
 
-static int fill(struct subject *subject, struct doc *doc, bool with_trail)
+static int fill_access(struct subject *subject, struct doc *doc)
 {
     json_t *tables = json_array();
     json_t *accesses = NULL;
     uint64_t total = 0;
-    int code = read_tables(subject, doc, tables, &total);
+    int code = read_tables(subject, doc, tables, &total, NULL);
     doc_set(doc, "patient", json_string(subject->patient));
     doc_set(doc, "tables", tables);
     doc_set(doc, "rows", json_integer((json_int_t)total));
-    if (code == CLI_FINE && with_trail) {
-        code = read_trail(subject, &accesses);
-        doc_set(doc, "accesses", accesses ? accesses : json_array());
-    }
-    if (code == CLI_FINE && total == 0)
-        code = cli_fail(subject->command, CLI_FINDINGS, "there is nothing about patient %s",
-                        subject->patient);
+    if (code != CLI_FINE)
+        return code;
+    code = read_trail(subject, &accesses);
+    doc_set(doc, "accesses", accesses ? accesses : json_array());
     return code;
 }
 
-static int make(struct subject *subject, const char *name, const char *event, bool with_trail)
+/* What a FHIR system takes stands beside the whole, or, with --format fhir, alone. */
+static int fill_portability(struct subject *subject, struct doc *doc)
+{
+    json_t *tables = json_array();
+    json_t *bundle = NULL;
+    uint64_t total = 0;
+    int code = read_tables(subject, doc, tables, &total, &bundle);
+    doc_set(doc, "patient", json_string(subject->patient));
+    doc_set(doc, "tables", tables);
+    doc_set(doc, "rows", json_integer((json_int_t)total));
+    if (subject->fhir)
+        doc->printed = json_incref(bundle);
+    if (bundle)
+        doc_set(doc, "fhir", bundle);
+    if (code <= CLI_FINDINGS && subject->fhir && !bundle)
+        return cli_fail(subject->command, CLI_CANNOT, "no document is made");
+    return code;
+}
+
+static int make(struct subject *subject, const char *name,
+                int (*fill)(struct subject *subject, struct doc *doc))
 {
     struct doc doc;
     if (!subject->patient)
         return cli_fail(subject->command, CLI_USAGE, "--patient is missing");
     int code = subject_open(subject, true);
+    if (code == CLI_FINE && subject->fhir && !subject->policy->fhir_patient)
+        code = cli_fail(subject->command, CLI_USAGE,
+                        "the policy has no \"fhir_patient\": it says what a FHIR Patient is made "
+                        "of");
     if (code == CLI_FINE)
         code = subject_find(subject);
     if (code == CLI_FINE)
-        code = subject_record(subject, event, subject->patient, NULL);
+        code = subject_record(subject, name, subject->patient, NULL);
     if (code != CLI_FINE)
         return code;
     code = doc_begin(subject->command, &subject->doc_options, name, false, &doc);
     if (code == CLI_FINE)
-        code = fill(subject, &doc, with_trail);
-    if (code == CLI_FINE)
-        code = doc_end(subject->command, &subject->doc_options, &doc, "subject", NULL);
+        code = fill(subject, &doc);
+    if (code <= CLI_FINDINGS && json_integer_value(json_object_get(doc.data, "rows")) == 0)
+        code = cli_fail(subject->command, CLI_FINDINGS, "there is nothing about patient %s",
+                        subject->patient);
+    else if (code <= CLI_FINDINGS) {
+        int end = doc_end(subject->command, &subject->doc_options, &doc, "subject", NULL);
+        code = end > code ? end : code;
+    }
     doc_free(&doc);
     return code;
 }
 
 int subject_access(struct subject *subject)
 {
-    return make(subject, "subject-access", "subject-access", true);
+    return make(subject, "subject-access", fill_access);
 }
 
 int subject_portability(struct subject *subject)
 {
-    if (subject->doc_options.format && strcmp(subject->doc_options.format, "json") != 0)
-        return cli_fail(subject->command, CLI_USAGE, "portability is JSON: it is for machines");
+    const char *format = subject->doc_options.format;
+    subject->fhir = format && strcmp(format, "fhir") == 0;
+    if (format && !subject->fhir && strcmp(format, "json") != 0)
+        return cli_fail(subject->command, CLI_USAGE,
+                        "portability is JSON, or fhir: it is for machines");
     subject->doc_options.format = "json";
-    return make(subject, "subject-portability", "subject-portability", false);
+    return make(subject, "subject-portability", fill_portability);
 }
