@@ -10,6 +10,8 @@
 
 #include <pgvigil/arena.h>
 
+struct retention;
+
 struct subject {
     const struct cli_command *command;
     /* Of the command line. */
@@ -28,7 +30,8 @@ struct subject {
     const struct config_database *database;
     PGconn *conn;
     struct catalog *catalog;
-    struct records records; /* of every table with a subject */
+    struct records records;    /* of every table with a subject */
+    struct retention *archive; /* access, portability: where --archive is given; or NULL */
     struct arena *arena;
     struct buf why;
 };
@@ -36,6 +39,8 @@ struct subject {
 /* Configuration, policy, connection; with `records` the tables too. Tells what is wrong. */
 int subject_open(struct subject *subject, bool records);
 void subject_close(struct subject *subject);
+/* --archive, if it is given: another database, and the archive of this one. */
+int subject_open_archive(struct subject *subject);
 /* The patient as the database writes her ("37" of "037"): else a right would be set for nobody, and
  * the trail be searched for nobody. CLI_FINDINGS, told: there is no row about such a person. */
 int subject_find(struct subject *subject);
@@ -50,9 +55,16 @@ int subject_record(struct subject *subject, const char *event, const char *patie
 
 int subject_access(struct subject *subject);
 int subject_portability(struct subject *subject);
-/* A Bundle of what fhir_patient makes of her, inside a transaction of the caller's; *bundle is NULL
- * where nothing does. CLI_FINDINGS, told: a value is left out, or there is no row. */
-int subject_fhir(struct subject *subject, const char *list, time_t made, json_t **bundle);
+/* One of the databases that hold what is about her. */
+struct subject_side {
+    PGconn *conn;
+    const struct records *records;
+    const char *stands; /* "archive"; NULL: in the database that applications use */
+};
+/* A Bundle of what fhir_patient makes of her row there, inside a transaction of the caller's;
+ * *bundle is NULL where there is none. CLI_FINDINGS, told: a value is left out. */
+int subject_fhir(struct subject *subject, const struct subject_side *side, const char *list,
+                 time_t made, json_t **bundle);
 int subject_set(struct subject *subject);
 int subject_lift(struct subject *subject);
 int subject_verify(struct subject *subject);

@@ -12,6 +12,7 @@
 #include "audit/search.h"
 #include "tools/audit_filter.h"
 #include "tools/audit_reader.h"
+#include "tools/retention.h"
 #include "tools/subject.h"
 
 #include <pgvigil/text.h>
@@ -67,9 +68,9 @@ static json_t *columns_json(const struct subject *subject, const struct records_
     return columns;
 }
 
-static int read_table(struct subject *subject, const struct doc *doc,
-                      const struct records_table *table, const char *list, json_t *tables,
-                      uint64_t *total)
+static int read_table(struct subject *subject, const struct subject_side *side,
+                      const struct doc *doc, const struct records_table *table, const char *list,
+                      json_t *tables, uint64_t *total)
 {
     const char *columns = columns_sql(subject, table);
     const char *sql =
@@ -77,7 +78,7 @@ static int read_table(struct subject *subject, const struct doc *doc,
                                columns, table->from, table->subject, list,
                                table->key ? " ORDER BY " : "", table->key ? table->key : "")
                 : NULL;
-    PGresult *result = sql ? PQexec(subject->conn, sql) : NULL;
+    PGresult *result = sql ? PQexec(side->conn, sql) : NULL;
     if (PQresultStatus(result) != PGRES_TUPLES_OK) {
         const char *state = PQresultErrorField(result, PG_DIAG_SQLSTATE);
         int code = cli_fail(subject->command, CLI_CANNOT, "%s cannot be read (%s)", table->told,
@@ -97,21 +98,21 @@ static int read_table(struct subject *subject, const struct doc *doc,
     }
     PQclear(result);
     if (json_array_size(rows) > 0)
-        (void)json_array_append_new(tables,
-                                    json_pack("{s:s, s:o, s:o}", "table", table->told, "columns",
-                                              columns_json(subject, table), "rows", rows));
+        (void)json_array_append_new(tables, json_pack("{s:s, s:s*, s:o, s:o}", "table", table->told,
+                                                      "stands", side->stands, "columns",
+                                                      columns_json(subject, table), "rows", rows));
     else
         json_decref(rows);
     return CLI_FINE;
 }
 
-/* `fhir`: as a FHIR Bundle too; *fhir is NULL where the policy has no mapping. */
-static int read_tables(struct subject *subject, const struct doc *doc, json_t *tables,
-                       uint64_t *total, json_t **fhir)
+/* `fhir`: as a FHIR Bundle too; what stands there already stays. */
+static int read_side(struct subject *subject, const struct subject_side *side,
+                     const struct doc *doc, json_t *tables, uint64_t *total, json_t **fhir)
 {
-    int left_out = CLI_FINE;
     const char *keys[] = {subject->patient};
     const char *list = records_list(keys, 1, subject->arena);
+    int left_out = CLI_FINE;
     if (!list)
         return cli_fail(subject->command, CLI_CANNOT, "out of memory");
     /* For a person to read: times of her own country. */
@@ -120,18 +121,33 @@ static int read_tables(struct subject *subject, const struct doc *doc, json_t *t
                                      "BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY; SET LOCAL "
                                      "TimeZone = '%s'",
                                      retention ? retention->time_zone : "Europe/Paris");
-    PGresult *result = begin ? PQexec(subject->conn, begin) : NULL;
+    PGresult *result = begin ? PQexec(side->conn, begin) : NULL;
     int code = PQresultStatus(result) == PGRES_COMMAND_OK
                    ? CLI_FINE
                    : cli_fail(subject->command, CLI_CANNOT, "the connection was lost");
     PQclear(result);
     /* The person first, then what refers to her. */
-    for (size_t i = subject->records.count; code == CLI_FINE && i-- > 0;)
-        code = read_table(subject, doc, &subject->records.tables[i], list, tables, total);
-    if (code == CLI_FINE && fhir)
-        left_out = subject_fhir(subject, list, doc->made, fhir);
-    PQclear(PQexec(subject->conn, "ROLLBACK"));
+    for (size_t i = side->records->count; code == CLI_FINE && i-- > 0;)
+        code = read_table(subject, side, doc, &side->records->tables[i], list, tables, total);
+    if (code == CLI_FINE && fhir && !*fhir)
+        left_out = subject_fhir(subject, side, list, doc->made, fhir);
+    PQclear(PQexec(side->conn, "ROLLBACK"));
     return code == CLI_FINE ? left_out : code;
+}
+
+/* What was moved last is the older: the database comes first. */
+static int read_tables(struct subject *subject, const struct doc *doc, json_t *tables,
+                       uint64_t *total, json_t **fhir)
+{
+    const struct subject_side here = {.conn = subject->conn, .records = &subject->records};
+    int code = read_side(subject, &here, doc, tables, total, fhir);
+    if (code > CLI_FINDINGS || !subject->archive)
+        return code;
+    const struct subject_side there = {.conn = subject->archive->archive.conn,
+                                       .records = &subject->archive->archive.records,
+                                       .stands = "archive"};
+    int other = read_side(subject, &there, doc, tables, total, fhir);
+    return other > code ? other : code;
 }
 
 /* ---- accesses ---- */
@@ -281,8 +297,10 @@ static int fill_portability(struct subject *subject, struct doc *doc)
         doc->printed = json_incref(bundle);
     if (bundle)
         doc_set(doc, "fhir", bundle);
-    if (code <= CLI_FINDINGS && subject->fhir && !bundle)
-        return cli_fail(subject->command, CLI_CANNOT, "no document is made");
+    if (code == CLI_FINE && subject->policy->fhir_patient && !bundle)
+        code = cli_fail(subject->command, subject->fhir ? CLI_CANNOT : CLI_FINDINGS,
+                        "%s has no row of patient %s: there is no FHIR Patient",
+                        subject->policy->fhir_patient->table, subject->patient);
     return code;
 }
 
@@ -293,6 +311,8 @@ static int make(struct subject *subject, const char *name,
     if (!subject->patient)
         return cli_fail(subject->command, CLI_USAGE, "--patient is missing");
     int code = subject_open(subject, true);
+    if (code == CLI_FINE)
+        code = subject_open_archive(subject);
     if (code == CLI_FINE && subject->fhir && !subject->policy->fhir_patient)
         code = cli_fail(subject->command, CLI_USAGE,
                         "the policy has no \"fhir_patient\": it says what a FHIR Patient is made "

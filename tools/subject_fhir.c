@@ -266,7 +266,8 @@ static const char *sql_of(const struct maker *maker, const struct records_table 
                : NULL;
 }
 
-int subject_fhir(struct subject *subject, const char *list, time_t made, json_t **bundle)
+int subject_fhir(struct subject *subject, const struct subject_side *side, const char *list,
+                 time_t made, json_t **bundle)
 {
     struct maker maker = {.subject = subject, .map = subject->policy->fhir_patient};
     const struct records_table *table = NULL;
@@ -274,14 +275,15 @@ int subject_fhir(struct subject *subject, const char *list, time_t made, json_t 
     *bundle = NULL;
     if (!maker.map)
         return CLI_FINE;
-    for (size_t i = 0; i < subject->records.count; i++)
-        if (strcmp(subject->records.tables[i].told, maker.map->table) == 0)
-            table = &subject->records.tables[i];
+    for (size_t i = 0; i < side->records->count; i++)
+        if (strcmp(side->records->tables[i].told, maker.map->table) == 0)
+            table = &side->records->tables[i];
     if (!table)
-        return cli_fail(command, CLI_CANNOT, "%s:%u: the database has no table %s",
-                        maker.map->place.file, maker.map->place.line, maker.map->table);
+        return cli_fail(command, CLI_CANNOT, "%s:%u: the %s has no table %s", maker.map->place.file,
+                        maker.map->place.line, side->stands ? side->stands : "database",
+                        maker.map->table);
     const char *sql = sql_of(&maker, table, list);
-    PGresult *result = sql ? PQexec(subject->conn, sql) : NULL;
+    PGresult *result = sql ? PQexec(side->conn, sql) : NULL;
     maker.result = result;
     int code = CLI_FINE;
     if (PQresultStatus(result) != PGRES_TUPLES_OK) {
@@ -291,11 +293,7 @@ int subject_fhir(struct subject *subject, const char *list, time_t made, json_t 
                         maker.map->place.line,
                         state && strncmp(state, "42", 2) == 0 && primary ? primary
                                                                          : "it cannot be read");
-    } else if (PQntuples(result) == 0) {
-        code =
-            cli_fail(command, CLI_FINDINGS, "%s has no row of patient %s: there is no FHIR Patient",
-                     maker.map->table, subject->patient);
-    } else {
+    } else if (PQntuples(result) > 0) {
         *bundle = bundle_of(&maker, made);
         code = !*bundle         ? cli_fail(command, CLI_CANNOT, "a row cannot be written down")
                : maker.left_out ? CLI_FINDINGS
