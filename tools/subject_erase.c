@@ -341,8 +341,8 @@ static int print_end(struct errand *errand, bool done)
                     : "Nothing is changed without --apply. Tables without a \"subject\" are not "
                       "looked at.");
     } else if (errand->goes > 0) {
-        printf(french ? "%llu lignes effacées ; certificats : %s\n"
-                      : "%llu rows erased; certificates: %s\n",
+        printf(french ? "%llu ligne(s) effacée(s) ; certificats : %s\n"
+                      : "%llu row(s) erased; certificates: %s\n",
                (unsigned long long)errand->goes, errand->directory);
     } else {
         puts(french ? "Rien ne peut (plus) être effacé." : "Nothing (more) may be erased.");
@@ -354,6 +354,20 @@ static int print_end(struct errand *errand, bool done)
     return errand->goes > 0 ? CLI_FINDINGS : CLI_FINE;
 }
 
+/* Notices of PostgreSQL's are nobody's to read here. */
+static int quiet(struct retention *retention)
+{
+    const struct retention_side *sides[] = {&retention->live, &retention->archive};
+    enum status status = OK;
+    for (size_t i = 0; status == OK && i < 2; i++) {
+        const struct rows rows = {
+            .conn = sides[i]->conn, .arena = retention->moment, .why = &retention->why};
+        if (rows.conn)
+            status = rows_run(&rows, "SET client_min_messages = warning");
+    }
+    return status == OK ? CLI_FINE : retention_fail(retention, status);
+}
+
 static int run(struct errand *errand)
 {
     struct retention *retention = &errand->retention;
@@ -361,6 +375,8 @@ static int run(struct errand *errand)
     bool open = false;
     bool done = false;
     int code = retention->archive.conn ? retention_check_archive(retention) : CLI_FINE;
+    if (code == CLI_FINE)
+        code = quiet(retention);
     if (code == CLI_FINE)
         code = find(errand, &found);
     if (code == CLI_FINE && retention->apply)

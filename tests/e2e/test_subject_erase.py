@@ -293,6 +293,21 @@ def test_a_policy_without_retention_erases_nothing(make_stack):
     assert refused.returncode == 3 and 'no "retention"' in refused.stderr and read(stack) == before
 
 
+def test_check_warns_of_medical_data_that_are_erasable(stack):
+    folder = stack.folder / "medical"
+    folder.mkdir()
+    for path in stack.policy.glob("*.cfg"):
+        (folder / path.name).write_text(path.read_text(encoding="utf-8"), encoding="utf-8")
+    text = (folder / "10-tables.cfg").read_text(encoding="utf-8")
+    old = '{ name = "public.documents";'
+    assert text.count(old) == 1
+    (folder / "10-tables.cfg").write_text(text.replace(old, old + " erasable = true;"), encoding="utf-8")
+    done = stack.command("check", "--policy", folder, "-c", stack.config_file, check=False)
+    warnings = [line for line in done.stdout.splitlines() if "is erasable" in line]
+    assert done.returncode == 0 and len(warnings) == 1 and 'public.documents is erasable, and its category "medical"' in warnings[0]
+    assert "is erasable" not in stack.command("check", "-c", stack.config_file, check=False).stdout
+
+
 def start(stack, patient, *more, name="erase"):
     words = arguments(stack, patient, "--apply", "--by", "audit1", "--and-by", "billing1", "--certificates", stack.folder / "certificates",
                       "--reason", "x", *more)
@@ -472,7 +487,9 @@ def test_what_was_archived_is_erased_there(stack, moved):
     live, archive = both(stack, name)
     alone = erase(stack, patient)
     assert alone.returncode == 1 and "--archive" in alone.stdout and both(stack, name) == (live, archive)
-    dry = json.loads(plan(stack, patient, "--archive", conninfo, "--format", "json").stdout)
+    shown = plan(stack, patient, "--archive", conninfo, "--format", "json")
+    assert "NOTICE" not in shown.stderr, shown.stderr
+    dry = json.loads(shown.stdout)
     assert [s["where"] for s in dry["sides"]] == ["database", "archive"]
     done = erase(stack, patient, "--archive", conninfo)
     assert done.returncode == 0, done.stderr
