@@ -324,6 +324,21 @@ static int begin(struct errand *errand)
     return code == CLI_FINE ? write_files(errand) : code;
 }
 
+/* What the list above does not speak of. */
+static void print_limits(const struct errand *errand)
+{
+    bool french = errand->french;
+    puts(french ? "Ne sont pas examinées : les tables sans « subject », les sauvegardes"
+                : "Not looked at: tables without a \"subject\", backups");
+    if (!errand->retention.archive.conn)
+        puts(french ? "  et les archives (--archive)." : "  and the archive (--archive).");
+    puts(french ? "Sont gardés comme preuve (RGPD, art. 5.2 et 17.3) : le journal d’audit, le "
+                  "registre des droits et des demandes, qui ont le numéro du dossier."
+                : "Kept as proof (GDPR, articles 5.2 and 17.3): the trail, the register of rights "
+                  "and requests, which have the record's number.");
+    puts(french ? "Rien n’est modifié sans --apply." : "Nothing is changed without --apply.");
+}
+
 static int print_end(struct errand *errand, bool done)
 {
     const struct retention *retention = &errand->retention;
@@ -336,10 +351,7 @@ static int print_end(struct errand *errand, bool done)
         (void)putchar('\n');
         json_decref(all);
     } else if (!retention->apply) {
-        puts(french ? "Rien n’est modifié sans --apply. Les tables sans « subject » ne sont pas "
-                      "examinées."
-                    : "Nothing is changed without --apply. Tables without a \"subject\" are not "
-                      "looked at.");
+        print_limits(errand);
     } else if (errand->goes > 0) {
         printf(french ? "%llu ligne(s) effacée(s) ; certificats : %s\n"
                       : "%llu row(s) erased; certificates: %s\n",

@@ -112,8 +112,10 @@ def test_a_plan_is_for_people_in_both_languages(stack, take):
     patient = take("active", with_invoices=True)
     english = plan(stack, patient).stdout
     french = plan(stack, patient, "--lang", "fr").stdout
-    assert "the policy declares it erasable" in english and "R. 1112-7" in english and "kept for another time" in english
-    assert "la politique la déclare effaçable" in french and "20 ans après la dernière consultation" in french and "28e anniversaire" in french
+    assert "to be erased: the policy declares it erasable" in english and "R. 1112-7" in english and "kept for another time" in english
+    assert "à effacer : la politique le déclare effaçable" in french and "20 ans après la dernière consultation" in french and "28e anniversaire" in french
+    until = json.loads(plan(stack, patient, "--format", "json").stdout)["sides"][0]["until"]
+    assert "up to and with %s," % until in english and "jusqu’au %s inclus" % "/".join(reversed(until.split("-"))) in french
     assert plan(stack, patient, "--format", "html").returncode == 2
 
 
@@ -226,7 +228,7 @@ def test_a_row_that_anothers_row_refers_to_stays(stack, take):
     assert account == {"table": "public.portal_accounts", "goes": 0, "stays": 1, "why_stays": "referred",
                        "needed_by": "public.portal_proxies"}, account
     done = erase(stack, patient)
-    assert done.returncode == 0 and "a row that stays needs it: public.portal_proxies" in done.stdout
+    assert done.returncode == 0 and "since a row that stays needs it" in done.stdout and "public.portal_accounts (by public.portal_proxies)" in done.stdout
     assert read(stack) == without(before, patient, ("reminders", "contacts"))
     with stack.superuser() as c:
         c.execute("DELETE FROM portal_proxies")
