@@ -57,6 +57,23 @@ static void check_people_table(struct loader *loader, const struct raw_name *raw
                     tables[index], table->name);
 }
 
+/* Erased on request, and kept for a time: one of them. */
+static void check_erasable(struct loader *loader, const struct policy_retention *retention)
+{
+    const struct policy_table *tables = loader->policy->tables;
+    if (retention->people != NULL && retention->people->erasable)
+        load_report(loader, retention->people->place,
+                    "%s is the table of \"retention\", whose rows are kept until their term: it "
+                    "cannot be erasable",
+                    retention->table);
+    for (size_t i = 0; i < retention->excepted_count; i++)
+        if (tables[retention->excepted[i]].erasable)
+            load_report(loader, tables[retention->excepted[i]].place,
+                        "%s.%s is erasable, and stands in \"except\" of retention, since it keeps "
+                        "another time: one of them",
+                        tables[retention->excepted[i]].schema, tables[retention->excepted[i]].name);
+}
+
 static void check_retention(struct loader *loader, const char *const *tables)
 {
     struct raw_retention *raw = loader->retention.items;
@@ -71,6 +88,7 @@ static void check_retention(struct loader *loader, const char *const *tables)
     retention->hold = expression_of(loader, "hold", &raw->hold);
     retention->excepted = check_indexes(loader, &raw->except, "table", tables,
                                         loader->policy->table_count, &retention->excepted_count);
+    check_erasable(loader, retention);
     const char **roles = check_role_names(loader);
     if (roles != NULL)
         retention->destroyers =

@@ -309,6 +309,10 @@ static void check_table(struct loader *loader, struct raw_table *raw, struct map
         check_parts(loader, raw, &raw->dimensions, NULL, "dimensions", &raw->table.dimension_count);
     raw->table.measures = check_parts(loader, raw, &raw->measures, &raw->dimensions, "measures",
                                       &raw->table.measure_count);
+    if (raw->table.erasable && raw->subject.text == NULL)
+        load_report(loader, raw->erasable_place,
+                    "%s.%s is erasable, but has no \"subject\": say which patient a row is about",
+                    raw->table.schema, raw->table.name);
 }
 
 static void check_tables(struct loader *loader, struct map *seen, struct map *columns)

@@ -77,11 +77,13 @@ struct top_key {
 };
 
 static const struct top_key top_keys[] = {
-    {"tables", load_tables},         {"masks", load_masks},         {"attributes", load_attributes},
-    {"missions", load_missions},     {"roles", load_roles},         {"filters", load_filters},
-    {"rules", load_rules},           {"functions", load_functions}, {"sequences", load_sequences},
-    {"users", load_users},           {"retention", load_retention}, {"rights", load_rights},
-    {"categories", load_categories},
+    {"tables", load_tables},         {"masks", load_masks},
+    {"attributes", load_attributes}, {"missions", load_missions},
+    {"roles", load_roles},           {"filters", load_filters},
+    {"rules", load_rules},           {"functions", load_functions},
+    {"sequences", load_sequences},   {"users", load_users},
+    {"retention", load_retention},   {"rights", load_rights},
+    {"categories", load_categories}, {"fhir_patient", load_fhir_patient},
 };
 #define TOP_KEY_COUNT (sizeof(top_keys) / sizeof(top_keys[0]))
 
@@ -108,7 +110,8 @@ void load_document(struct loader *loader, const struct document *document, confi
             load_report(
                 loader, place,
                 "unknown key \"%s\"; known are: tables, masks, attributes, missions, roles, "
-                "filters, rules, functions, sequences, users, retention, rights, categories",
+                "filters, rules, functions, sequences, users, retention, rights, categories, "
+                "fhir_patient",
                 name);
     }
 }
@@ -250,6 +253,7 @@ static enum status load_all(struct loader *loader, const char *path)
     check_rules(loader);
     check_conditions(loader);
     check_aggregates(loader);
+    check_fhir(loader);
     if (arena_failed(loader->arena) || arena_failed(loader->errors->arena))
         return ERR_MEMORY;
     if (loader->reports.count > 0)

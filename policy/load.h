@@ -36,6 +36,7 @@ struct raw_names {
 struct raw_table {
     struct policy_table table;
     struct raw_name subject;
+    struct policy_place erasable_place;
     struct raw_names *columns; /* one for each category */
     struct raw_names except;
     struct raw_names dimensions;
@@ -71,6 +72,26 @@ struct raw_right {
     struct raw_names except;
     struct raw_names roles;
     struct raw_names tables;
+};
+struct raw_fhir_part {
+    struct policy_fhir_part part;
+    struct raw_name system;
+    struct raw_name use;
+    struct raw_name value;
+};
+struct raw_fhir_code {
+    struct policy_place place;
+    struct raw_name from;
+    struct raw_name to;
+};
+struct raw_fhir {
+    struct policy_fhir_patient patient;
+    struct raw_name table;
+    struct raw_name values[FHIR_ELEMENTS];
+    struct raw_name address_use;
+    struct pile genders;     /* struct raw_fhir_code */
+    struct pile identifiers; /* struct raw_fhir_part */
+    struct pile telecoms;    /* struct raw_fhir_part */
 };
 struct raw_column {
     struct raw_name name;
@@ -162,6 +183,7 @@ struct loader {
     struct pile users;      /* struct raw_user */
     struct pile retention;  /* struct raw_retention; one at most is right */
     struct pile rights;     /* struct raw_right */
+    struct pile fhir;       /* struct raw_fhir; one at most is right */
     struct pile categories; /* struct policy_category_text */
     struct pile known;      /* struct policy_table: every exact relation named, for the checks */
 };
@@ -226,6 +248,10 @@ void load_retention(struct loader *loader, const struct document *document,
                     config_setting_t *group);
 void load_rights(struct loader *loader, const struct document *document, config_setting_t *list);
 
+/* load_fhir.c */
+void load_fhir_patient(struct loader *loader, const struct document *document,
+                       config_setting_t *group);
+
 /* check_*.c: each fills its part of the policy. The order is that of this list. */
 void check_data(struct loader *loader);   /* attributes, masks, filters, tables */
 void check_people(struct loader *loader); /* missions, roles, functions, sequences */
@@ -236,6 +262,7 @@ void check_on_behalf(struct loader *loader, struct raw_user *user, const char *c
 void check_rules(struct loader *loader);
 void check_conditions(struct loader *loader); /* retention, rights, what missions say of them */
 void check_aggregates(struct loader *loader); /* what missions that are aggregate_only may have */
+void check_fhir(struct loader *loader);       /* fhir_patient */
 void check_rule_pairs(
     struct loader *loader); /* two rules for one relation; what depends on which wins */
 

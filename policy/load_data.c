@@ -36,6 +36,13 @@ static void table_measures(const struct value *value)
     (void)value_names(value, &((struct raw_table *)value->entry)->measures);
 }
 
+static void table_erasable(const struct value *value)
+{
+    struct raw_table *entry = value->entry;
+    entry->erasable_place = value_place(value);
+    (void)value_bool(value, &entry->table.erasable);
+}
+
 static void table_columns(const struct value *value)
 {
     struct raw_table *entry = value->entry;
@@ -95,6 +102,7 @@ static const struct value_key table_keys[] = {
     {"name", "\"schema.table\", or a pattern like \"schema.*\"", table_name},
     {"except", NULL, table_except},
     {"subject", NULL, table_subject},
+    {"erasable", NULL, table_erasable},
     {"columns", NULL, table_columns},
     {"columns_like", NULL, table_columns_like},
     {"dimensions", NULL, table_dimensions},

@@ -44,7 +44,7 @@
   </xsl:choose>
   <h2><t:fr>Vos données</t:fr><t:en>Your data</t:en></h2>
   <xsl:for-each select="tables/item">
-    <h3><xsl:value-of select="table"/></h3>
+    <h3><xsl:value-of select="table"/><xsl:if test="stands = 'archive'"><t:fr> (archives)</t:fr><t:en> (archive)</t:en></xsl:if></h3>
     <xsl:for-each select="rows/item">
       <table class="facts"><tbody>
         <xsl:for-each select="item">

@@ -1,5 +1,5 @@
 /*
- * certificate.c: what was destroyed, signed (certificate.h).
+ * certificate.c: what was destroyed or erased, signed (certificate.h).
  *
  * Trust boundary: a file that is verified comes from anywhere: Jansson parses it, and what is not
  * exactly a certificate is refused.
@@ -7,15 +7,19 @@
 #include "tools/certificate.h"
 
 #include "audit/key.h"
+#include "tools/rows.h"
 
 #include <errno.h>
 #include <fcntl.h>
 #include <jansson.h>
+#include <openssl/rand.h>
+#include <openssl/sha.h>
 #include <pgvigil/text.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
+#include <time.h>
 #include <unistd.h>
 
 #define CANONICAL (JSON_COMPACT | JSON_SORT_KEYS)
@@ -40,6 +44,48 @@ bool certificate_sign(const struct key *key, const char *body,
     bool fine = text && key_sign(key, text, strlen(text), bytes) == OK;
     if (fine)
         text_hex(bytes, sizeof bytes, signature);
+    free(text);
+    return fine;
+}
+
+bool certificate_now(char time_text[CERTIFICATE_TIME])
+{
+    struct tm tm;
+    time_t now = time(NULL);
+    return gmtime_r(&now, &tm) &&
+           strftime(time_text, CERTIFICATE_TIME, "%Y-%m-%dT%H:%M:%SZ", &tm) > 0;
+}
+
+bool certificate_new_id(char id[CERTIFICATE_ID])
+{
+    unsigned char random[8];
+    char hex[17];
+    char day[16];
+    struct tm tm;
+    time_t now = time(NULL);
+    if (RAND_bytes(random, sizeof random) != 1 || !gmtime_r(&now, &tm) ||
+        strftime(day, sizeof day, "%Y%m%dT%H%M%S", &tm) == 0)
+        return false;
+    text_hex(random, sizeof random, hex);
+    (void)snprintf(id, CERTIFICATE_ID, "%s-%s", day, hex);
+    return true;
+}
+
+bool certificate_seal(const struct key *key, const char *id, const char *what, const char *sha256,
+                      char out[65])
+{
+    static const char prefix[] = "pgvigil seal 1";
+    unsigned char signature[KEY_SIGNATURE];
+    unsigned char hash[SHA256_DIGEST_LENGTH];
+    size_t size = sizeof prefix + strlen(id) + strlen(what) + strlen(sha256) + 3;
+    char *text = malloc(size);
+    if (!text)
+        return false;
+    (void)snprintf(text, size, "%s\n%s\n%s\n%s", prefix, id, what, sha256);
+    bool fine = key_sign(key, text, strlen(text), signature) == OK &&
+                SHA256(signature, sizeof signature, hash) != NULL;
+    if (fine)
+        text_hex(hash, sizeof hash, out);
     free(text);
     return fine;
 }
@@ -123,6 +169,23 @@ int certificate_write(const struct cli_command *command, const struct key *key,
     return code;
 }
 
+int certificate_write_all(const struct cli_command *command, const struct key *key,
+                          const char *directory, PGconn *conn)
+{
+    PGresult *result = PQexec(conn, "SELECT id, body, signature FROM " ROWS_SCHEMA
+                                    ".certificates ORDER BY at, id");
+    int code = CLI_FINE;
+    if (PQresultStatus(result) != PGRES_TUPLES_OK)
+        code = cli_fail(command, CLI_CANNOT, "%s", PQerrorMessage(conn));
+    for (int row = 0; code < CLI_USAGE && row < PQntuples(result); row++) {
+        int written = certificate_write(command, key, directory, PQgetvalue(result, row, 0),
+                                        PQgetvalue(result, row, 1), PQgetvalue(result, row, 2));
+        code = written > code ? written : code;
+    }
+    PQclear(result);
+    return code;
+}
+
 static bool from_hex(const char *hex, unsigned char *out, size_t size)
 {
     if (strlen(hex) != 2 * size || strspn(hex, "0123456789abcdef") != 2 * size)
@@ -154,9 +217,10 @@ int certificate_verify(const struct cli_command *command, const char *public_key
     else if (json_unpack(all, "{s:o, s:s !}", "certificate", &certificate, "signature", &hex) !=
                  0 ||
              json_unpack(certificate, "{s:s, s:s}", "what", &what, "id", &id) != 0 ||
-             strcmp(what, "destruction") != 0 || !is_id(id) ||
+             (strcmp(what, "destruction") != 0 && strcmp(what, "erasure") != 0) || !is_id(id) ||
              !from_hex(hex, signature, sizeof signature))
-        code = cli_fail(command, CLI_FINDINGS, "%s is no certificate of destruction", file);
+        code =
+            cli_fail(command, CLI_FINDINGS, "%s is no certificate of destruction or erasure", file);
     if (code == CLI_FINE) {
         char *canonical = json_dumps(certificate, CANONICAL);
         char *text = canonical ? prefixed(canonical) : NULL;

@@ -1,5 +1,5 @@
 /*
- * certificate.h: what was destroyed, signed.
+ * certificate.h: what was destroyed or erased, signed.
  *
  * A file {"certificate": {...}, "signature": HEX}: Ed25519, with the trail's key, over
  * "pgvigil certificate 1\n" and the certificate as Jansson writes it compact and with sorted keys.
@@ -11,7 +11,23 @@
 #include "audit/key.h"
 #include "tools/cli.h"
 
+#include <libpq-fe.h>
+
 #define CERTIFICATE_SIGNATURE 129U /* hex and a NUL */
+#define CERTIFICATE_ID        64U
+#define CERTIFICATE_TIME      32U
+
+/* A new name, that sorts by time. False: no randomness. */
+bool certificate_new_id(char id[CERTIFICATE_ID]);
+/* Now, in UTC. */
+bool certificate_now(char time_text[CERTIFICATE_TIME]);
+/*
+ * A hash of rows that nobody can guess back: of one person's few rows a plain SHA-256 would let
+ * whoever has a suspicion confirm it. `out` is the SHA-256 of a signature, which only the holder of
+ * the key can make, over "pgvigil seal 1\n", id, what and the plain hash, a line each.
+ */
+bool certificate_seal(const struct key *key, const char *id, const char *what, const char *sha256,
+                      char out[65]);
 
 /* Signs JSON text that is compact and sorted. False: no memory. */
 bool certificate_sign(const struct key *key, const char *body,
@@ -21,6 +37,9 @@ bool certificate_sign(const struct key *key, const char *body,
 int certificate_write(const struct cli_command *command, const struct key *key,
                       const char *directory, const char *id, const char *body,
                       const char *signature);
+/* Those that stand in a database (rows.h) and are no files yet. As certificate_write. */
+int certificate_write_all(const struct cli_command *command, const struct key *key,
+                          const char *directory, PGconn *conn);
 /* Says whether it is what was signed; CLI_FINE, CLI_FINDINGS, CLI_CANNOT. */
 int certificate_verify(const struct cli_command *command, const char *public_key_file,
                        const char *file);

@@ -148,11 +148,32 @@ static int check_admin(const struct config *config, const struct policy *policy)
     return code;
 }
 
+/* A part of the medical record that somebody has declared erasable would go on request. Told, not
+ * counted: a table may hold health data and be no part of it. */
+static void advise_erasable(const struct policy *policy, const struct policy_table *table)
+{
+    for (size_t i = 0; table->erasable && i < table->category_count + table->columns_like_count;
+         i++) {
+        const char *name = i < table->category_count
+                               ? table->categories[i].name
+                               : table->columns_like[i - table->category_count].category;
+        const struct policy_category_text *text = policy_category_text(policy, name);
+        if (text == NULL || !text->sensitive)
+            continue;
+        printf("%s:%u: warning: %s.%s is erasable, and its category \"%s\" is sensitive: what is "
+               "part of the medical record is kept by law, whoever asks\n",
+               table->place.file, table->place.line, table->schema, table->name, name);
+        return;
+    }
+}
+
 static int check_policy(const char *path, struct policy **policy)
 {
     int code = cli_load_policy(path, policy, stdout);
     if (code == CLI_FINE)
         code = check_token_keys(*policy);
+    for (size_t i = 0; code == CLI_FINE && i < (*policy)->table_count; i++)
+        advise_erasable(*policy, &(*policy)->tables[i]);
     if (code == CLI_FINE)
         printf("policy %s: fine; generation %s, %zu tables, %zu roles, %zu missions, %zu rules, "
                "%zu users\n",

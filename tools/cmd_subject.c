@@ -3,6 +3,7 @@
  *
  * Trust boundary: as of `deploy`: a DBA's conninfo, for one run.
  */
+#include "tools/certificate.h"
 #include "tools/subject.h"
 
 #include <string.h>
@@ -10,18 +11,29 @@
 static const char about[] =
     "What a person may ask of those who keep her records (RGPD, articles 15 to 21):\n"
     "\n"
-    "  access       everything about her, and who has accessed it: HTML or JSON (--patient)\n"
-    "  portability  the same data for another system: JSON (--patient)\n"
+    "  access       everything about her, and who has accessed it: HTML or JSON, with a FHIR "
+    "Patient where the policy says of\n"
+    "               what (--patient)\n"
+    "  portability  the same data for another system: JSON, and a FHIR Patient where the policy "
+    "says\n"
+    "               what it is made of (--patient)\n"
+    "  rectify      a wrong value: before and after; with --apply and --seen it is changed "
+    "(--patient,\n"
+    "               --table, --key, --column, --value; or --changes; --reason)\n"
+    "  erase        what she may have erased, what the law keeps and why; with --apply it goes, by "
+    "two\n"
+    "               people, with a signed certificate (--patient, --by, --and-by, --reason)\n"
     "  set          an objection or restriction, in force from the next statement on: a right "
     "that\n"
     "               pgvigil keeps itself (--patient, --right, --note)\n"
     "  lift         takes it back (--patient, --right)\n"
-    "  verify       is that register what was signed (--key)\n"
+    "  verify       is that register what was signed (--key); with FILE: is that certificate\n"
     "  request      somebody has asked for something: its month begins (--patient, --kind)\n"
     "  requests     what is open, and how many days are left\n"
     "  extend       two months more, with the reason that the person is told (--id, --reason)\n"
     "  settle       it is answered (--id, --outcome)\n"
     "\n"
+    "rectify and erase only say what they would do, unless --apply.\n"
     "Every step is in the trail before it shows or changes anything.";
 
 static const char exits[] =
@@ -49,10 +61,29 @@ static const struct cli_option own_options[] = {
     {0, "received", "DATE", "request: when it came, YYYY-MM-DD; default: today", &options.received,
      NULL},
     {0, "id", "N", "extend, settle: which request", &options.id, NULL},
-    {0, "reason", "TEXT", "extend: why", &options.reason, NULL},
+    {0, "table", "NAME", "rectify: schema.name", &options.table, NULL},
+    {0, "column", "NAME", "rectify: which value of the row is wrong", &options.column, NULL},
+    {0, "value", "TEXT", "rectify: the right one, as PostgreSQL takes it", &options.value, NULL},
+    {0, "null", NULL, "rectify: instead of --value: none", NULL, &options.null},
+    {0, "changes", "FILE", "rectify: JSON, a list of {\"table\", \"key\", \"column\", \"value\"}",
+     &options.changes, NULL},
+    {0, "seen", "WORD", "rectify: what stands below what was shown", &options.seen, NULL},
+    {0, "reason", "TEXT", "extend, rectify, erase: why", &options.reason, NULL},
+    {0, "archive", "CONNINFO",
+     "access, portability, erase: the same as --as, for the archive database", &options.archive_as,
+     NULL},
+    {0, "apply", NULL, "rectify, erase: do it", NULL, &options.apply},
+    {0, "by", "NAME", "erase: one of two people, who give their passwords", &options.by, NULL},
+    {0, "and-by", "NAME", "erase: the other", &options.and_by, NULL},
+    {0, "certificates", "DIRECTORY", "erase: where certificates go, default ./certificates",
+     &options.certificates, NULL},
+    {0, "request", "N", "rectify, erase: the request that it answers, and settles",
+     &options.request, NULL},
     {0, "outcome", "TEXT", "settle: what was answered", &options.outcome, NULL},
     {0, "all", NULL, "requests: those that are settled too", NULL, &options.all},
-    {0, "key", "FILE", "verify: the public key, the trail's public.pem", &options.key_file, NULL},
+    {0, "key", "FILE",
+     "verify: the public key, the trail's public.pem; rectify: the row's primary key",
+     &options.key_file, NULL},
     {0, NULL, NULL, NULL, NULL, NULL},
 };
 #define OWN (sizeof own_options / sizeof own_options[0])
@@ -67,28 +98,39 @@ static const struct subcommand subcommands[] = {
     {"set", subject_set},           {"lift", subject_lift},
     {"verify", subject_verify},     {"request", subject_request},
     {"requests", subject_requests}, {"extend", subject_extend},
-    {"settle", subject_settle},
+    {"settle", subject_settle},     {"erase", subject_erase},
+    {"rectify", subject_rectify},
 };
 
 int cmd_subject(int argc, char **argv)
 {
     struct cli_option table[1 + DOC_OPTIONS + OWN] = {DOC_CONFIG_OPTION(options.doc_options)};
-    doc_options(&options.doc_options, "access: html (default) or json", table + 1);
+    doc_options(&options.doc_options,
+                "access: html (default) or json; portability: json (default) or fhir; erase: text "
+                "(default) or json",
+                table + 1);
     memcpy(table + 1 + DOC_OPTIONS, own_options, sizeof own_options);
     const struct cli_command command = {
         .name = "subject",
-        .operands = "access|portability|set|lift|verify|request|requests|extend|settle",
+        .operands = "access|portability|rectify|erase|set|lift|verify "
+                    "[FILE]|request|requests|extend|settle",
         .about = about,
         .exits = exits,
         .options = table,
         .min_operands = 1,
-        .max_operands = 1,
+        .max_operands = 2,
     };
     char **operands = NULL;
     size_t count = 0;
     int code = cli_parse(&command, argc, argv, &operands, &count);
     if (code != CLI_CONTINUE)
         return code;
+    if (count == 2 && strcmp(operands[0], "verify") == 0)
+        return options.key_file
+                   ? certificate_verify(&command, options.key_file, operands[1])
+                   : cli_fail(&command, CLI_USAGE, "subject verify FILE --key public.pem");
+    if (count == 2)
+        return cli_fail(&command, CLI_USAGE, "%s takes no '%s'", operands[0], operands[1]);
     options.command = &command;
     for (size_t i = 0; i < sizeof subcommands / sizeof subcommands[0]; i++) {
         if (strcmp(subcommands[i].name, operands[0]) != 0)

@@ -22,6 +22,7 @@ struct deed {
     struct operator operator;
     const char *people;
     const char *database;
+    const char *reason;
     uid_t before;
 };
 
@@ -61,6 +62,11 @@ int deed_open(const struct cli_command *command, const struct config *config, co
                     why ? why : "the trail cannot be opened");
 }
 
+void deed_because(struct deed *deed, const char *reason)
+{
+    deed->reason = reason;
+}
+
 enum status deed_append(struct deed *deed, const char *event, const char *subject,
                         const char *detail)
 {
@@ -68,6 +74,7 @@ enum status deed_append(struct deed *deed, const char *event, const char *subjec
                                               deed->people ? deed->people : deed->operator.person,
                                           .login = deed->operator.login,
                                           .database = deed->database,
+                                          .reason = deed->reason,
                                           .patient = subject};
     return audit_event(deed->audit, event, &session, detail);
 }

@@ -15,6 +15,8 @@ struct deed;
  * who gave their passwords), or NULL. CLI_FINE or CLI_CANNOT, told. */
 int deed_open(const struct cli_command *command, const struct config *config, const char *database,
               const char *people, struct deed **deed);
+/* The reason that every record from here on has; borrowed. */
+void deed_because(struct deed *deed, const char *reason);
 /* One record, about one person or (subject NULL) none. Appended only. */
 NODISCARD enum status deed_append(struct deed *deed, const char *event, const char *subject,
                                   const char *detail);

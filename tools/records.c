@@ -118,6 +118,33 @@ static bool list_columns(struct finder *finder, struct records_table *table, con
            table->row != NULL;
 }
 
+static bool is_below(const struct catalog *catalog, const struct catalog_relation *relation,
+                     const struct catalog_relation *above)
+{
+    for (size_t step = 0; relation->parent >= 0 && step < catalog->relation_count; step++) {
+        relation = &catalog->relations[relation->parent];
+        if (relation == above)
+            return true;
+    }
+    return false;
+}
+
+/* A partition may have an entry of its own, which says no: then the rows that are found through the
+ * parent are not erasable. */
+static bool is_erasable(const struct finder *finder, const struct catalog_relation *relation)
+{
+    const struct policy_table *own = guard_table(finder->policy, finder->catalog, relation);
+    bool erasable = own != NULL && own->erasable;
+    for (size_t i = 0; erasable && i < finder->catalog->relation_count; i++) {
+        const struct catalog_relation *other = &finder->catalog->relations[i];
+        if (!other->partition || !is_below(finder->catalog, other, relation))
+            continue;
+        const struct policy_table *table = guard_table(finder->policy, finder->catalog, other);
+        erasable = table != NULL && table->erasable;
+    }
+    return erasable;
+}
+
 static enum status add_table(struct finder *finder, const struct catalog_relation *relation)
 {
     struct arena *arena = finder->arena;
@@ -125,7 +152,12 @@ static enum status add_table(struct finder *finder, const struct catalog_relatio
     const struct policy_retention *retention = finder->policy->retention;
     const char *alias = NULL;
     const char *why = NULL;
-    struct records_table table = {.relation = relation, .found = records->count};
+    struct records_table table = {
+        .relation = relation,
+        .found = records->count,
+        .erasable = is_erasable(finder, relation),
+        .excepted =
+            is_excepted(finder->policy, guard_table(finder->policy, finder->catalog, relation))};
     enum status status = guard_subject(finder->policy, finder->catalog, relation, arena,
                                        &table.subject, &alias, &why);
     if (status == ERR_INVALID)

@@ -11,6 +11,7 @@
 #include <pgvigil/buf.h>
 #include <pgvigil/catalog.h>
 #include <pgvigil/policy.h>
+#include <stdbool.h>
 
 /* A table of persons' rows. All texts are SQL, names quoted. */
 struct records_table {
@@ -25,6 +26,8 @@ struct records_table {
     const char *changed; /* ON CONFLICT: is the row that is there another one? */
     const char *row;     /* every column as one text, over `from` */
     const char *key;     /* of the primary key, as a list; NULL: it has none */
+    bool erasable;       /* the policy says so, of its partitions too */
+    bool excepted;       /* keeps another time: retention->excepted */
     size_t rank;         /* a table that refers to another has a lower one */
     size_t found;        /* in which place of the catalog's order, while they are sorted */
 };

@@ -18,12 +18,10 @@
 #include "tools/two_people.h"
 
 #include <jansson.h>
-#include <openssl/rand.h>
 #include <pgvigil/text.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <time.h>
 
 struct destruction {
     struct retention *retention;
@@ -37,21 +35,6 @@ struct destruction {
 };
 
 /* ---- the certificate ---- */
-
-static bool new_id(char id[64])
-{
-    unsigned char random[8];
-    char hex[17];
-    char day[16];
-    struct tm tm;
-    time_t now = time(NULL);
-    if (RAND_bytes(random, sizeof random) != 1 || !gmtime_r(&now, &tm) ||
-        strftime(day, sizeof day, "%Y%m%dT%H%M%S", &tm) == 0)
-        return false;
-    text_hex(random, sizeof random, hex);
-    (void)snprintf(id, 64, "%s-%s", day, hex);
-    return true;
-}
 
 static json_t *tables_json(const struct destruction *one, const struct rows_sum *sums)
 {
@@ -70,11 +53,8 @@ static const char *body_of(const struct destruction *one, const char *id, size_t
 {
     const struct retention *retention = one->retention;
     const struct policy_retention *rule = retention->policy->retention;
-    char time_text[32];
-    struct tm tm;
-    time_t now = time(NULL);
-    if (!gmtime_r(&now, &tm) ||
-        strftime(time_text, sizeof time_text, "%Y-%m-%dT%H:%M:%SZ", &tm) == 0)
+    char time_text[CERTIFICATE_TIME];
+    if (!certificate_now(time_text))
         return NULL;
     json_t *body = json_pack(
         "{s:s, s:s, s:s, s:s, s:s, s:[s, s], s:I, s:o, s:{s:i, s:i, s:i, s:i}, s:s}", "id", id,
@@ -89,24 +69,6 @@ static const char *body_of(const struct destruction *one, const char *id, size_t
     free(text);
     json_decref(body);
     return kept;
-}
-
-/* Files of certificates that stand in the database. */
-static int write_files(struct destruction *one)
-{
-    PGresult *result = PQexec(one->rows.conn, "SELECT id, body, signature FROM " ROWS_SCHEMA
-                                              ".certificates ORDER BY at, id");
-    int code = CLI_FINE;
-    if (PQresultStatus(result) != PGRES_TUPLES_OK)
-        code = cli_fail(one->retention->command, CLI_CANNOT, "%s", PQerrorMessage(one->rows.conn));
-    for (int row = 0; code < CLI_USAGE && row < PQntuples(result); row++) {
-        int written = certificate_write(one->retention->command, one->key, one->directory,
-                                        PQgetvalue(result, row, 0), PQgetvalue(result, row, 1),
-                                        PQgetvalue(result, row, 2));
-        code = written > code ? written : code;
-    }
-    PQclear(result);
-    return code;
 }
 
 /* ---- who may go ---- */
@@ -194,7 +156,7 @@ static enum status record(struct destruction *one, const char *const *keys, size
 
 static enum status destroy_locked(struct destruction *one, const char **keys, size_t count)
 {
-    char id[64] = "";
+    char id[CERTIFICATE_ID] = "";
     const char *list = NULL;
     struct arena *arena = one->rows.arena;
     struct rows_sum *sums = arena_zalloc(arena, one->rows.records->count + 1, sizeof(*sums));
@@ -209,20 +171,15 @@ static enum status destroy_locked(struct destruction *one, const char **keys, si
         status = rows_sum(&one->rows, &one->rows.records->tables[i], list, &sums[i]);
     if (status != OK)
         return status;
-    const char *body = new_id(id) ? body_of(one, id, count, sums) : NULL;
-    const char *literal = body == NULL ? NULL : text_literal(arena, body);
+    const char *body = certificate_new_id(id) ? body_of(one, id, count, sums) : NULL;
     char signature[CERTIFICATE_SIGNATURE] = "";
-    status = literal == NULL || !certificate_sign(one->key, body, signature)
+    status = body == NULL || !certificate_sign(one->key, body, signature)
                  ? ERR_MEMORY
                  : record(one, keys, count, id);
     if (status == OK)
         status = rows_delete(&one->rows, list, sums);
     if (status == OK)
-        status = rows_run(
-            &one->rows, arena_printf(arena,
-                                     "INSERT INTO " ROWS_SCHEMA
-                                     ".certificates (id, body, signature) VALUES ('%s', %s, '%s')",
-                                     id, literal, signature));
+        status = rows_certify(&one->rows, id, body, signature);
     if (status == OK)
         status = ask_again(one, keys, count, list);
     if (status == OK)
@@ -259,7 +216,9 @@ static int destroy_side(struct destruction *one, const char **keys, size_t count
 {
     struct retention *retention = one->retention;
     enum status status = rows_prepare(&one->rows);
-    int code = status == OK ? write_files(one) : retention_fail(retention, status);
+    int code = status == OK ? certificate_write_all(retention->command, one->key, one->directory,
+                                                    one->rows.conn)
+                            : retention_fail(retention, status);
     for (size_t done = 0; code == CLI_FINE && status == OK && done < count;
          done += retention->batch) {
         size_t most = count - done < retention->batch ? count - done : retention->batch;
@@ -268,7 +227,8 @@ static int destroy_side(struct destruction *one, const char **keys, size_t count
             code = retention_fail(retention, status);
     }
     /* What was committed has its certificate, whatever came after it. */
-    int written = write_files(one);
+    int written =
+        certificate_write_all(retention->command, one->key, one->directory, one->rows.conn);
     printf("%s: %llu records destroyed, with %llu rows\n", one->side->told,
            (unsigned long long)one->persons, (unsigned long long)one->gone);
     if (one->tied.left > 0)

@@ -45,7 +45,7 @@ static int load(struct retention *retention)
         code = cli_load_policy(retention->config->policy, &retention->policy, stderr);
     if (code != CLI_FINE)
         return CLI_CANNOT;
-    if (retention->policy->retention == NULL)
+    if (retention->policy->retention == NULL && !retention->all)
         return cli_fail(command, CLI_CANNOT,
                         "the policy has no \"retention\": it says for how long records are kept");
     retention->database = cli_database(command, retention->config, retention->database_name);
@@ -59,9 +59,11 @@ static int load(struct retention *retention)
     return CLI_FINE;
 }
 
-/* What these commands cannot do, and would do wrong. */
-static int check_tables(struct retention *retention, const struct retention_side *side)
+static int check_people(struct retention *retention, const struct retention_side *side)
 {
+    if (side->records.people == side->records.count)
+        return cli_fail(retention->command, CLI_CANNOT, "%s has no table %s", side->told,
+                        retention->policy->retention->table);
     const struct catalog_relation *people = side->records.tables[side->records.people].relation;
     if (!guard_people_unique(retention->policy, side->catalog))
         return cli_fail(retention->command, CLI_CANNOT,
@@ -72,6 +74,15 @@ static int check_tables(struct retention *retention, const struct retention_side
         return cli_fail(retention->command, CLI_CANNOT,
                         "%s: %s has children by inheritance, whose persons would not be found",
                         side->told, retention->policy->retention->table);
+    return CLI_FINE;
+}
+
+/* What these commands cannot do, and would do wrong. */
+static int check_tables(struct retention *retention, const struct retention_side *side)
+{
+    int code = retention->policy->retention ? check_people(retention, side) : CLI_FINE;
+    if (code != CLI_FINE)
+        return code;
     for (size_t i = 0; i < side->records.count; i++) {
         const struct catalog_relation *relation = side->records.tables[i].relation;
         for (size_t k = 0; k < relation->column_count; k++)
@@ -89,14 +100,11 @@ static int look(struct retention *retention, struct retention_side *side)
     enum status status =
         catalog_load_conn(side->conn, retention->policy, &side->catalog, &retention->why);
     if (status == OK)
-        status = records_find(retention->policy, side->catalog, side->conn, false, retention->arena,
-                              &side->records, &retention->why);
+        status = records_find(retention->policy, side->catalog, side->conn, retention->all,
+                              retention->arena, &side->records, &retention->why);
     if (status != OK)
         return retention_fail(retention, status);
-    if (side->records.people == side->records.count)
-        return cli_fail(retention->command, CLI_CANNOT, "%s has no table %s", side->told,
-                        retention->policy->retention->table);
-    int code = check_tables(retention, side);
+    int code = retention->reading ? CLI_FINE : check_tables(retention, side);
     if (code != CLI_FINE)
         return code;
     struct rows rows = retention_rows(retention, side);
@@ -131,6 +139,8 @@ static int compare_places(struct retention *retention)
         return cli_fail(retention->command, CLI_USAGE,
                         "--archive is the database itself: records would be copied onto themselves "
                         "and deleted");
+    if (retention->reading)
+        return CLI_FINE;
     one = place_of(retention, retention->live.conn, server);
     other = place_of(retention, retention->archive.conn, server);
     if (one && other && strcmp(one, other) == 0)

@@ -191,6 +191,7 @@ struct verifier {
     rights_finding_fn *tell;
     void *context;
     struct rights_verdict *verdict;
+    const struct rights_listener *listener;
     struct map *active; /* "name\x1fsubject" -> not NULL */
     uint64_t seq;
     char prev[65];
@@ -263,6 +264,8 @@ static enum status verify_entry(struct verifier *one, uint64_t seq, const char *
     if (!database || strcmp(database, one->database) != 0)
         find(one, seq, "is of another database");
     enum status status = hash_entry(text, signature, one->prev) ? replay(one, body) : ERR_MEMORY;
+    if (status == OK)
+        one->listener->entry(seq, one->prev, one->listener->context);
     json_decref(body);
     return status;
 }
@@ -326,7 +329,8 @@ static enum status find_holes(struct verifier *one, PGconn *conn, struct buf *wh
 }
 
 enum status rights_verify(PGconn *conn, const struct key_ring *ring, const char *database,
-                          rights_finding_fn *tell, void *context, struct rights_verdict *verdict,
+                          rights_finding_fn *tell, void *context,
+                          const struct rights_listener *listener, struct rights_verdict *verdict,
                           struct buf *why)
 {
     PGresult *result = NULL;
@@ -334,6 +338,7 @@ enum status rights_verify(PGconn *conn, const struct key_ring *ring, const char 
                            .database = database,
                            .tell = tell,
                            .context = context,
+                           .listener = listener,
                            .verdict = verdict,
                            .active = map_new()};
     *verdict = (struct rights_verdict){0};

@@ -38,9 +38,15 @@ struct rights_verdict {
     uint64_t entries, active, findings;
 };
 typedef void rights_finding_fn(const char *what, void *context);
+/* Each entry that is there; its own context. */
+struct rights_listener {
+    void (*entry)(uint64_t seq, const char *sha256, void *context);
+    void *context;
+};
 /* Is the chain what was written, and `active` what it comes to? ERR_UPSTREAM, ERR_MEMORY. */
 NODISCARD enum status rights_verify(PGconn *conn, const struct key_ring *ring, const char *database,
                                     rights_finding_fn *tell, void *context,
+                                    const struct rights_listener *listener,
                                     struct rights_verdict *verdict, struct buf *why);
 
 #endif

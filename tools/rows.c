@@ -68,6 +68,28 @@ enum status rows_run(const struct rows *rows, const char *sql)
     return status;
 }
 
+enum status rows_change(const struct rows *rows, const char *sql, uint64_t *count)
+{
+    PGresult *result = NULL;
+    enum status status = ask(rows, sql, PGRES_COMMAND_OK, &result);
+    *count = status == OK ? strtoull(PQcmdTuples(result), NULL, 10) : 0;
+    PQclear(result);
+    return status;
+}
+
+enum status rows_certify(const struct rows *rows, const char *id, const char *body,
+                         const char *signature)
+{
+    const char *literal = text_literal(rows->arena, body);
+    return literal == NULL
+               ? ERR_MEMORY
+               : rows_run(rows, arena_printf(rows->arena,
+                                             "INSERT INTO " ROWS_SCHEMA
+                                             ".certificates (id, body, signature) VALUES ('%s', "
+                                             "%s, '%s')",
+                                             id, literal, signature));
+}
+
 enum status rows_prepare(const struct rows *rows)
 {
     enum status status = rows_run(rows, "SET client_min_messages = warning");
@@ -236,28 +258,46 @@ static enum status sum_of(const struct rows *rows, const char *rows_sql, struct 
     return OK;
 }
 
+/* Which rows are meant, as a condition over table->from. By ctid twice: the first finds the row,
+ * the second tells partitions apart. */
+static const char *meant(const struct rows *rows, const struct records_table *table,
+                         const char *list)
+{
+    size_t n = (size_t)(table - rows->records->tables);
+    if (!rows->picked)
+        return arena_printf(rows->arena, "(%s) = ANY (%s)", table->subject, list);
+    return arena_printf(rows->arena,
+                        "%s.ctid = ANY (ARRAY(SELECT c FROM " ROWS_PICKED " WHERE n = %zu)) AND "
+                        "(%s.tableoid, %s.ctid) IN (SELECT t, c FROM " ROWS_PICKED
+                        " WHERE n = %zu)",
+                        table->alias, n, table->alias, table->alias, n);
+}
+
 enum status rows_sum(const struct rows *rows, const struct records_table *table, const char *list,
                      struct rows_sum *sum)
 {
-    return sum_of(rows,
-                  arena_printf(rows->arena, "SELECT %s FROM %s WHERE (%s) = ANY (%s)", table->row,
-                               table->from, table->subject, list),
-                  sum);
+    const char *which = meant(rows, table, list);
+    return which == NULL ? ERR_MEMORY
+                         : sum_of(rows,
+                                  arena_printf(rows->arena, "SELECT %s FROM %s WHERE %s",
+                                               table->row, table->from, which),
+                                  sum);
 }
 
 enum status rows_delete(const struct rows *rows, const char *list, const struct rows_sum *sums)
 {
     for (size_t i = 0; i < rows->records->count; i++) {
         const struct records_table *table = &rows->records->tables[i];
-        PGresult *result = NULL;
-        enum status status = ask(rows,
-                                 arena_printf(rows->arena, "DELETE FROM %s WHERE (%s) = ANY (%s)",
-                                              table->from, table->subject, list),
-                                 PGRES_COMMAND_OK, &result);
+        const char *which = meant(rows, table, list);
+        uint64_t gone = 0;
+        enum status status = which == NULL
+                                 ? ERR_MEMORY
+                                 : rows_change(rows,
+                                               arena_printf(rows->arena, "DELETE FROM %s WHERE %s",
+                                                            table->from, which),
+                                               &gone);
         if (status != OK)
             return status;
-        uint64_t gone = strtoull(PQcmdTuples(result), NULL, 10);
-        PQclear(result);
         /* A trigger or a cascade did something that nobody reckoned with. */
         if (gone != sums[i].count) {
             buf_printf(rows->why,

@@ -21,8 +21,12 @@ struct rows {
     struct arena *arena;           /* of the batch: the caller resets it */
     struct buf *why;
     char *state; /* ROWS_STATE bytes for the SQLSTATE of what failed, or NULL */
+    bool picked; /* rows_sum and rows_delete: of the rows that ROWS_PICKED names, whatever the list
+                  */
 };
-#define ROWS_STATE 6U
+/* (n, t, c): index of the table, and where the row stands, in this transaction. */
+#define ROWS_PICKED "pg_temp.\"pgvigil picked\""
+#define ROWS_STATE  6U
 
 /* What a table has of some persons. */
 struct rows_sum {
@@ -35,6 +39,11 @@ struct rows_sum {
 /* Settings, and ROWS_SCHEMA with its tables. */
 NODISCARD enum status rows_prepare(const struct rows *rows);
 NODISCARD enum status rows_run(const struct rows *rows, const char *sql);
+/* The same; how many rows that was. */
+NODISCARD enum status rows_change(const struct rows *rows, const char *sql, uint64_t *count);
+/* Puts a signed certificate beside what it is of, in one transaction with it. */
+NODISCARD enum status rows_certify(const struct rows *rows, const char *id, const char *body,
+                                   const char *signature);
 /* One column of text; *keys in the arena. */
 NODISCARD enum status rows_keys(const struct rows *rows, const char *sql, const char ***keys,
                                 size_t *count);

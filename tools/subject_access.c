@@ -12,6 +12,7 @@
 #include "audit/search.h"
 #include "tools/audit_filter.h"
 #include "tools/audit_reader.h"
+#include "tools/retention.h"
 #include "tools/subject.h"
 
 #include <pgvigil/text.h>
@@ -67,9 +68,9 @@ static json_t *columns_json(const struct subject *subject, const struct records_
     return columns;
 }
 
-static int read_table(struct subject *subject, const struct doc *doc,
-                      const struct records_table *table, const char *list, json_t *tables,
-                      uint64_t *total)
+static int read_table(struct subject *subject, const struct subject_side *side,
+                      const struct doc *doc, const struct records_table *table, const char *list,
+                      json_t *tables, uint64_t *total)
 {
     const char *columns = columns_sql(subject, table);
     const char *sql =
@@ -77,7 +78,7 @@ static int read_table(struct subject *subject, const struct doc *doc,
                                columns, table->from, table->subject, list,
                                table->key ? " ORDER BY " : "", table->key ? table->key : "")
                 : NULL;
-    PGresult *result = sql ? PQexec(subject->conn, sql) : NULL;
+    PGresult *result = sql ? PQexec(side->conn, sql) : NULL;
     if (PQresultStatus(result) != PGRES_TUPLES_OK) {
         const char *state = PQresultErrorField(result, PG_DIAG_SQLSTATE);
         int code = cli_fail(subject->command, CLI_CANNOT, "%s cannot be read (%s)", table->told,
@@ -97,19 +98,21 @@ static int read_table(struct subject *subject, const struct doc *doc,
     }
     PQclear(result);
     if (json_array_size(rows) > 0)
-        (void)json_array_append_new(tables,
-                                    json_pack("{s:s, s:o, s:o}", "table", table->told, "columns",
-                                              columns_json(subject, table), "rows", rows));
+        (void)json_array_append_new(tables, json_pack("{s:s, s:s*, s:o, s:o}", "table", table->told,
+                                                      "stands", side->stands, "columns",
+                                                      columns_json(subject, table), "rows", rows));
     else
         json_decref(rows);
     return CLI_FINE;
 }
 
-static int read_tables(struct subject *subject, const struct doc *doc, json_t *tables,
-                       uint64_t *total)
+/* `fhir`: as a FHIR Bundle too; what stands there already stays. */
+static int read_side(struct subject *subject, const struct subject_side *side,
+                     const struct doc *doc, json_t *tables, uint64_t *total, json_t **fhir)
 {
     const char *keys[] = {subject->patient};
     const char *list = records_list(keys, 1, subject->arena);
+    int left_out = CLI_FINE;
     if (!list)
         return cli_fail(subject->command, CLI_CANNOT, "out of memory");
     /* For a person to read: times of her own country. */
@@ -118,16 +121,33 @@ static int read_tables(struct subject *subject, const struct doc *doc, json_t *t
                                      "BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY; SET LOCAL "
                                      "TimeZone = '%s'",
                                      retention ? retention->time_zone : "Europe/Paris");
-    PGresult *result = begin ? PQexec(subject->conn, begin) : NULL;
+    PGresult *result = begin ? PQexec(side->conn, begin) : NULL;
     int code = PQresultStatus(result) == PGRES_COMMAND_OK
                    ? CLI_FINE
                    : cli_fail(subject->command, CLI_CANNOT, "the connection was lost");
     PQclear(result);
     /* The person first, then what refers to her. */
-    for (size_t i = subject->records.count; code == CLI_FINE && i-- > 0;)
-        code = read_table(subject, doc, &subject->records.tables[i], list, tables, total);
-    PQclear(PQexec(subject->conn, "ROLLBACK"));
-    return code;
+    for (size_t i = side->records->count; code == CLI_FINE && i-- > 0;)
+        code = read_table(subject, side, doc, &side->records->tables[i], list, tables, total);
+    if (code == CLI_FINE && fhir && !*fhir)
+        left_out = subject_fhir(subject, side, list, doc->made, fhir);
+    PQclear(PQexec(side->conn, "ROLLBACK"));
+    return code == CLI_FINE ? left_out : code;
+}
+
+/* What was moved last is the older: the database comes first. */
+static int read_tables(struct subject *subject, const struct doc *doc, json_t *tables,
+                       uint64_t *total, json_t **fhir)
+{
+    const struct subject_side here = {.conn = subject->conn, .records = &subject->records};
+    int code = read_side(subject, &here, doc, tables, total, fhir);
+    if (code > CLI_FINDINGS || !subject->archive)
+        return code;
+    const struct subject_side there = {.conn = subject->archive->archive.conn,
+                                       .records = &subject->archive->archive.records,
+                                       .stands = "archive"};
+    int other = read_side(subject, &there, doc, tables, total, fhir);
+    return other > code ? other : code;
 }
 
 /* ---- accesses ---- */
@@ -247,55 +267,88 @@ static int read_trail(struct subject *subject, json_t **accesses)
 
 /* ---- documents ---- */
 
-static int fill(struct subject *subject, struct doc *doc, bool with_trail)
+static int fill_access(struct subject *subject, struct doc *doc)
 {
     json_t *tables = json_array();
     json_t *accesses = NULL;
     uint64_t total = 0;
-    int code = read_tables(subject, doc, tables, &total);
+    int code = read_tables(subject, doc, tables, &total, NULL);
     doc_set(doc, "patient", json_string(subject->patient));
     doc_set(doc, "tables", tables);
     doc_set(doc, "rows", json_integer((json_int_t)total));
-    if (code == CLI_FINE && with_trail) {
-        code = read_trail(subject, &accesses);
-        doc_set(doc, "accesses", accesses ? accesses : json_array());
-    }
-    if (code == CLI_FINE && total == 0)
-        code = cli_fail(subject->command, CLI_FINDINGS, "there is nothing about patient %s",
-                        subject->patient);
+    if (code != CLI_FINE)
+        return code;
+    code = read_trail(subject, &accesses);
+    doc_set(doc, "accesses", accesses ? accesses : json_array());
     return code;
 }
 
-static int make(struct subject *subject, const char *name, const char *event, bool with_trail)
+/* What a FHIR system takes stands beside the whole, or, with --format fhir, alone. */
+static int fill_portability(struct subject *subject, struct doc *doc)
+{
+    json_t *tables = json_array();
+    json_t *bundle = NULL;
+    uint64_t total = 0;
+    int code = read_tables(subject, doc, tables, &total, &bundle);
+    doc_set(doc, "patient", json_string(subject->patient));
+    doc_set(doc, "tables", tables);
+    doc_set(doc, "rows", json_integer((json_int_t)total));
+    if (subject->fhir)
+        doc->printed = json_incref(bundle);
+    if (bundle)
+        doc_set(doc, "fhir", bundle);
+    if (code == CLI_FINE && subject->policy->fhir_patient && !bundle)
+        code = cli_fail(subject->command, subject->fhir ? CLI_CANNOT : CLI_FINDINGS,
+                        "%s has no row of patient %s: there is no FHIR Patient",
+                        subject->policy->fhir_patient->table, subject->patient);
+    return code;
+}
+
+static int make(struct subject *subject, const char *name,
+                int (*fill)(struct subject *subject, struct doc *doc))
 {
     struct doc doc;
     if (!subject->patient)
         return cli_fail(subject->command, CLI_USAGE, "--patient is missing");
     int code = subject_open(subject, true);
     if (code == CLI_FINE)
+        code = subject_open_archive(subject);
+    if (code == CLI_FINE && subject->fhir && !subject->policy->fhir_patient)
+        code = cli_fail(subject->command, CLI_USAGE,
+                        "the policy has no \"fhir_patient\": it says what a FHIR Patient is made "
+                        "of");
+    if (code == CLI_FINE)
         code = subject_find(subject);
     if (code == CLI_FINE)
-        code = subject_record(subject, event, subject->patient, NULL);
+        code = subject_record(subject, name, subject->patient, NULL);
     if (code != CLI_FINE)
         return code;
     code = doc_begin(subject->command, &subject->doc_options, name, false, &doc);
     if (code == CLI_FINE)
-        code = fill(subject, &doc, with_trail);
-    if (code == CLI_FINE)
-        code = doc_end(subject->command, &subject->doc_options, &doc, "subject", NULL);
+        code = fill(subject, &doc);
+    if (code <= CLI_FINDINGS && json_integer_value(json_object_get(doc.data, "rows")) == 0)
+        code = cli_fail(subject->command, CLI_FINDINGS, "there is nothing about patient %s",
+                        subject->patient);
+    else if (code <= CLI_FINDINGS) {
+        int end = doc_end(subject->command, &subject->doc_options, &doc, "subject", NULL);
+        code = end > code ? end : code;
+    }
     doc_free(&doc);
     return code;
 }
 
 int subject_access(struct subject *subject)
 {
-    return make(subject, "subject-access", "subject-access", true);
+    return make(subject, "subject-access", fill_access);
 }
 
 int subject_portability(struct subject *subject)
 {
-    if (subject->doc_options.format && strcmp(subject->doc_options.format, "json") != 0)
-        return cli_fail(subject->command, CLI_USAGE, "portability is JSON: it is for machines");
+    const char *format = subject->doc_options.format;
+    subject->fhir = format && strcmp(format, "fhir") == 0;
+    if (format && !subject->fhir && strcmp(format, "json") != 0)
+        return cli_fail(subject->command, CLI_USAGE,
+                        "portability is JSON, or fhir: it is for machines");
     subject->doc_options.format = "json";
-    return make(subject, "subject-portability", "subject-portability", false);
+    return make(subject, "subject-portability", fill_portability);
 }

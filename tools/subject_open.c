@@ -8,7 +8,7 @@
 
 #include "proxy/catalog_load.h"
 #include "tools/deed.h"
-#include "tools/rows.h"
+#include "tools/retention.h"
 
 #include <pgvigil/text.h>
 #include <stdio.h>
@@ -63,15 +63,33 @@ int subject_open(struct subject *subject, bool records)
     return status == OK ? CLI_FINE : subject_fail(subject, status);
 }
 
+int subject_open_archive(struct subject *subject)
+{
+    if (!subject->archive_as)
+        return CLI_FINE;
+    subject->archive = arena_zalloc(subject->arena, 1, sizeof(*subject->archive));
+    if (!subject->archive)
+        return cli_fail(subject->command, CLI_CANNOT, "out of memory");
+    *subject->archive = (struct retention){.command = subject->command,
+                                           .config_file = subject->doc_options.config_file,
+                                           .database_name = subject->database_name,
+                                           .as = subject->as,
+                                           .archive_as = subject->archive_as,
+                                           .reading = true,
+                                           .all = true};
+    int code = retention_open(subject->archive);
+    return code == CLI_FINE ? retention_check_archive(subject->archive) : code;
+}
+
 /* In one table: *found is set (arena) when it has a row of hers. */
-static int find_in(struct subject *subject, const struct records_table *table, const char *list,
-                   const char **found)
+static int find_in(struct subject *subject, PGconn *conn, const struct records_table *table,
+                   const char *list, const char **found)
 {
     const char *sql = arena_printf(subject->arena,
                                    "SELECT (%s)::pg_catalog.text FROM %s WHERE (%s) = ANY (%s) "
                                    "LIMIT 1",
                                    table->subject, table->from, table->subject, list);
-    PGresult *result = sql ? PQexec(subject->conn, sql) : NULL;
+    PGresult *result = sql ? PQexec(conn, sql) : NULL;
     int code = CLI_FINE;
     if (PQresultStatus(result) != PGRES_TUPLES_OK) {
         const char *state = PQresultErrorField(result, PG_DIAG_SQLSTATE);
@@ -86,22 +104,33 @@ static int find_in(struct subject *subject, const struct records_table *table, c
     return code;
 }
 
-int subject_find(struct subject *subject)
+int subject_look(struct subject *subject, PGconn *conn, const struct records *records,
+                 const char **found)
 {
     const char *keys[] = {subject->patient};
-    const char *found = NULL;
+    *found = NULL;
     if (strlen(subject->patient) > 1000 ||
         !text_is_utf8(subject->patient, strlen(subject->patient)))
         return cli_fail(subject->command, CLI_USAGE,
                         "--patient is longer than 1000 bytes, or no UTF-8");
     const char *list = records_list(keys, 1, subject->arena);
     int code = list ? CLI_FINE : cli_fail(subject->command, CLI_CANNOT, "out of memory");
-    for (size_t i = subject->records.count; code == CLI_FINE && !found && i-- > 0;)
-        code = find_in(subject, &subject->records.tables[i], list, &found);
+    for (size_t i = records->count; code == CLI_FINE && !*found && i-- > 0;)
+        code = find_in(subject, conn, &records->tables[i], list, found);
+    return code;
+}
+
+int subject_find(struct subject *subject)
+{
+    const char *found = NULL;
+    int code = subject_look(subject, subject->conn, &subject->records, &found);
+    if (code == CLI_FINE && !found && subject->archive)
+        code = subject_look(subject, subject->archive->archive.conn,
+                            &subject->archive->archive.records, &found);
     if (code == CLI_FINE && !found && !subject->unknown)
-        code = cli_fail(subject->command, CLI_FINDINGS,
-                        "there is nothing about patient %s (what was archived is in the archive)",
-                        subject->patient);
+        code = cli_fail(subject->command, CLI_FINDINGS, "there is nothing about patient %s%s",
+                        subject->patient,
+                        subject->archive ? "" : " (what was archived is in the archive)");
     if (found)
         subject->patient = found;
     return code;
@@ -109,6 +138,8 @@ int subject_find(struct subject *subject)
 
 void subject_close(struct subject *subject)
 {
+    if (subject->archive)
+        retention_close(subject->archive);
     PQfinish(subject->conn);
     catalog_unref(subject->catalog);
     policy_unref(subject->policy);

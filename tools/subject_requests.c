@@ -65,12 +65,14 @@ static bool is_day(const char *text)
            text[7] == '-';
 }
 
-/* Changes one row in a transaction that holds its record too. The SQL returns id, subject, due. */
+/* Changes one row in a transaction that holds its record too: one of its own, or the caller's, who
+ * commits. The SQL returns id, subject, due. */
 static int change(struct subject *subject, const char *event, const char *what, const char *sql,
                   int count, const char *const *values, const char *none)
 {
     PGresult *result = NULL;
-    int code = step(subject, "BEGIN");
+    bool own = PQtransactionStatus(subject->conn) == PQTRANS_IDLE;
+    int code = own ? step(subject, "BEGIN") : CLI_FINE;
     if (code == CLI_FINE)
         code = ask(subject, sql, count, values, &result);
     if (code != CLI_FINE)
@@ -83,9 +85,9 @@ static int change(struct subject *subject, const char *event, const char *what, 
                                       PQgetvalue(result, 0, 0), what, PQgetvalue(result, 0, 2));
     code = detail ? subject_record(subject, event, PQgetvalue(result, 0, 1), detail)
                   : cli_fail(subject->command, CLI_CANNOT, "out of memory");
-    if (code == CLI_FINE)
+    if (code == CLI_FINE && own)
         code = step(subject, "COMMIT");
-    if (code == CLI_FINE)
+    if (code == CLI_FINE && own)
         printf("%s\n", detail);
     PQclear(result);
     return code;
@@ -133,6 +135,11 @@ int subject_extend(struct subject *subject)
                   "there is no such open request, or it was extended before, or its month is over");
 }
 
+static const char settle_sql[] =
+    "UPDATE " REQUESTS " SET closed = " TODAY ", outcome = $2, closed_by = $3\n"
+    "WHERE id = $1::bigint AND closed IS NULL RETURNING id, subject, "
+    "due";
+
 int subject_settle(struct subject *subject)
 {
     struct operator by;
@@ -143,10 +150,42 @@ int subject_settle(struct subject *subject)
     const char *values[] = {subject->id, subject->outcome, by.person};
     if (code != CLI_FINE)
         return code;
-    return change(subject, "request-settled", "settled",
-                  "UPDATE " REQUESTS " SET closed = " TODAY ", outcome = $2, closed_by = $3\n"
-                  "WHERE id = $1::bigint AND closed IS NULL RETURNING id, subject, due",
-                  3, values, "there is no such open request");
+    return change(subject, "request-settled", "settled", settle_sql, 3, values,
+                  "there is no such open request");
+}
+
+int subject_check_request(struct subject *subject, const char *kind, bool *open)
+{
+    PGresult *result = NULL;
+    const char *values[] = {subject->request};
+    int code = ask(
+        subject, "SELECT subject, kind, closed IS NULL, id FROM " REQUESTS " WHERE id = $1::bigint",
+        1, values, &result);
+    if (code != CLI_FINE)
+        return code;
+    if (PQntuples(result) != 1)
+        code = cli_fail(subject->command, CLI_USAGE, "there is no request %s", subject->request);
+    else if (strcmp(PQgetvalue(result, 0, 0), subject->patient) != 0 ||
+             strcmp(PQgetvalue(result, 0, 1), kind) != 0)
+        code = cli_fail(subject->command, CLI_USAGE,
+                        "request %s is one of %s, for patient %s: not what is done here",
+                        subject->request, PQgetvalue(result, 0, 1), PQgetvalue(result, 0, 0));
+    /* As the register writes it: certificates are searched for it. */
+    else if ((subject->request = arena_strdup(subject->arena, PQgetvalue(result, 0, 3))) == NULL)
+        code = cli_fail(subject->command, CLI_CANNOT, "out of memory");
+    else
+        *open = PQgetvalue(result, 0, 2)[0] == 't';
+    PQclear(result);
+    return code;
+}
+
+int subject_settle_request(struct subject *subject, const char *outcome)
+{
+    struct operator by;
+    operator_find(&by);
+    const char *values[] = {subject->request, outcome, by.person};
+    return change(subject, "request-settled", "settled", settle_sql, 3, values,
+                  "the request is settled already");
 }
 
 enum list_column {

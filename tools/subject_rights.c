@@ -6,6 +6,7 @@
  */
 #include "tools/operator.h"
 #include "tools/rights_register.h"
+#include "tools/rights_trail.h"
 #include "tools/subject.h"
 
 #include <pgvigil/text.h>
@@ -69,10 +70,14 @@ static int append(struct subject *subject, bool lift)
     PGresult *result = PQexec(subject->conn, "COMMIT");
     bool fine = PQresultStatus(result) == PGRES_COMMAND_OK;
     PQclear(result);
-    if (!fine)
+    if (!fine) {
+        /* Of a commit whose answer was lost nobody knows. */
+        if (PQstatus(subject->conn) == CONNECTION_OK)
+            (void)subject_record(subject, "right-undone", subject->patient, detail);
         return cli_fail(subject->command, CLI_CANNOT,
                         "the change could not be committed; the trail's entry %llu tells of none",
                         (unsigned long long)seq);
+    }
     printf("entry %llu: right %s %s\n", (unsigned long long)seq, subject->right,
            lift ? "lifted" : "set");
     return CLI_FINE;
@@ -106,23 +111,43 @@ static void tell(const char *what, void *context)
     puts(what);
 }
 
+/* The trail first, then whoever was at it, then the register: what the trail knows is committed by
+ * then, or never. */
+static enum status verify_all(struct subject *subject, const struct key_ring *ring,
+                              struct rights_trail *trail, struct rights_verdict *verdict)
+{
+    const struct rights_listener listener = {.entry = rights_trail_entry, .context = trail};
+    enum status status = rights_trail_wait(subject->conn, &subject->why);
+    if (status == OK)
+        status = rights_verify(subject->conn, ring, subject->database->name, tell, NULL, &listener,
+                               verdict, &subject->why);
+    if (status == OK)
+        verdict->findings += rights_trail_compare(trail, tell, NULL);
+    return status;
+}
+
 int subject_verify(struct subject *subject)
 {
     struct key_ring *ring = NULL;
+    struct rights_trail *trail = NULL;
     struct rights_verdict verdict;
     if (!subject->key_file)
         return cli_fail(subject->command, CLI_USAGE, "--key is missing: the trail's public.pem");
     int code = subject_open(subject, false);
+    if (code == CLI_FINE)
+        code = rights_trail_read(subject->command, subject->config, subject->database->name,
+                                 subject->arena, &trail);
     if (code != CLI_FINE)
         return code;
     if (key_ring_load(subject->key_file, &ring) != OK)
         return cli_fail(subject->command, CLI_CANNOT, "%s holds no Ed25519 public key",
                         subject->key_file);
-    enum status status = rights_verify(subject->conn, ring, subject->database->name, tell, NULL,
-                                       &verdict, &subject->why);
+    enum status status = verify_all(subject, ring, trail, &verdict);
     key_ring_free(ring);
     if (status != OK)
         return subject_fail(subject, status);
+    if (verdict.entries > 0 && !rights_trail_knows(trail))
+        puts("the trail tells of no entry: whether the register's end was cut off cannot be said");
     printf("%llu entries, %llu rights in force, %llu findings\n",
            (unsigned long long)verdict.entries, (unsigned long long)verdict.active,
            (unsigned long long)verdict.findings);

@@ -49,6 +49,7 @@ struct policy_table {
     size_t except_count;
     const char *subject;        /* SQL expression, or NULL */
     const char *subject_column; /* of the table's own, when it is nothing else; or NULL */
+    bool erasable; /* nothing that the law keeps: a person's rows may go when she asks for it */
     const struct policy_category *categories;
     size_t category_count;
     const struct policy_columns_like *columns_like;
@@ -254,6 +255,45 @@ enum policy_right_kind {
     RIGHT_HIDDEN       /* a document that some may not see: a professional, a representative */
 };
 
+/* Which columns, or SQL over the table, a FHIR R4 Patient is made of. */
+enum policy_fhir_element {
+    FHIR_FAMILY = 0,
+    FHIR_GIVEN, /* a text, or a list of them */
+    FHIR_BIRTH_DATE,
+    FHIR_GENDER,
+    FHIR_LINE, /* of the address, as given */
+    FHIR_CITY,
+    FHIR_POSTAL_CODE,
+    FHIR_COUNTRY,
+    FHIR_ELEMENTS
+};
+
+struct policy_fhir_part { /* an identifier, a telecom */
+    const char *system;   /* a URI; "phone", "email" */
+    const char *use;      /* or NULL */
+    const char *value;
+    struct policy_place place;
+};
+
+struct policy_fhir_code {
+    const char *from; /* as the database has it */
+    const char *to;   /* FHIR's word */
+};
+
+struct policy_fhir_patient {
+    const char *table; /* "public.patients", as `tables` has it */
+    const char *values[FHIR_ELEMENTS];
+    struct policy_place places[FHIR_ELEMENTS];
+    const struct policy_fhir_code *genders; /* count 0: the value is FHIR's word already */
+    size_t gender_count;
+    const struct policy_fhir_part *identifiers;
+    size_t identifier_count;
+    const struct policy_fhir_part *telecoms;
+    size_t telecom_count;
+    const char *address_use; /* or NULL */
+    struct policy_place place;
+};
+
 /*
  * Where a database has no table for it, pgvigil keeps who has which right itself: in a schema of
  * its own, which deploy makes (proxy/deploy_register.c says of what) and `pgvigil subject` writes
@@ -355,7 +395,8 @@ struct policy {
     size_t filter_count;
     const struct policy_rule *rules; /* as written: policy_rule_for adds retention and rights */
     size_t rule_count;
-    const struct policy_retention *retention; /* NULL: nothing is said */
+    const struct policy_retention *retention;       /* NULL: nothing is said */
+    const struct policy_fhir_patient *fhir_patient; /* NULL: nothing is said */
     const struct policy_right *rights;
     size_t right_count;
     const struct policy_function *functions;

@@ -163,6 +163,98 @@ def test_tampering_with_the_register_is_found(tamper, stack):
     assert subject(stack, "verify", *key).returncode == 0
 
 
+def cut_last(c):
+    """The newest entry and what it set, as if it had never been: what is left is a whole chain."""
+    (seq,) = c.execute("SELECT max(seq) FROM pgvigil_rights.entries").fetchone()
+    c.execute("DELETE FROM pgvigil_rights.active WHERE seq = %s", (seq,))
+    c.execute("DELETE FROM pgvigil_rights.entries WHERE seq = %s", (seq,))
+    return seq
+
+
+class Kept:
+    """The register is afterwards what it was before."""
+
+    def __init__(self, stack):
+        self.stack = stack
+
+    def __enter__(self):
+        self.c = self.stack.superuser()
+        self.rows = [(t, self.c.execute("SELECT * FROM pgvigil_rights." + t).fetchall()) for t in ("entries", "active")]
+        return self.c
+
+    def __exit__(self, *_):
+        self.c.execute("TRUNCATE pgvigil_rights.entries, pgvigil_rights.active")
+        for table, rows in self.rows:
+            with self.c.cursor() as cursor:
+                cursor.executemany("INSERT INTO pgvigil_rights.%s VALUES (%%s, %%s, %%s)" % table, rows)
+        self.c.close()
+
+
+def test_an_end_that_was_cut_off_is_found_by_the_trail(stack):
+    key = ("--key", stack.certs.audit_public)
+    for patient in ("141", "143", "147"):
+        subject(stack, "set", "--patient", patient, "--right", "restriction")
+    assert subject(stack, "verify", *key).returncode == 0
+    with Kept(stack) as c:
+        seq = cut_last(c)
+        done = subject(stack, "verify", *key, check=False)
+        assert done.returncode == 1 and "entry %d " % seq in done.stdout and done.stdout.endswith(" 1 findings\n"), done.stdout
+        assert cut_last(c) == seq - 1
+        done = subject(stack, "verify", *key, check=False)
+        assert done.returncode == 1 and "entry %d " % (seq - 1) in done.stdout and done.stdout.endswith(" 2 findings\n")
+    assert subject(stack, "verify", *key).returncode == 0
+    with Kept(stack) as c:
+        c.execute("TRUNCATE pgvigil_rights.entries, pgvigil_rights.active")
+        done = subject(stack, "verify", *key, check=False)
+        assert done.returncode == 1 and "entry 1 " in done.stdout and done.stdout.endswith(" %d findings\n" % seq)
+    assert subject(stack, "verify", *key).returncode == 0
+
+
+def other_trail(stack):
+    """The same configuration, whose records go elsewhere: what it does the trail does not know."""
+    config = stack.folder / "elsewhere.cfg"
+    config.write_text(stack.config_file.read_text().replace(str(stack.audit_dir), str(stack.folder / "elsewhere")))
+    return config
+
+
+def test_an_entry_that_took_the_place_of_another_is_found(make_stack):
+    """Cut off, and another one made with the key, signed and chained: the trail has the hash of the first."""
+    stack = make_stack(extra_policy=[("95-rights.cfg", POLICY)], config=documents.ORGANISATION, serve=False)
+    key = ("--key", stack.certs.audit_public)
+    for patient in ("149", "151"):
+        subject(stack, "set", "--patient", patient, "--right", "restriction")
+    with stack.superuser() as c:
+        assert cut_last(c) == 2
+        stack.command("subject", "set", "-c", other_trail(stack), "--as", stack.dba(), "--patient", "153", "--right", "restriction")
+        done = subject(stack, "verify", *key, check=False)
+        assert done.returncode == 1 and "entry 2 is not in the trail" in done.stdout and done.stdout.endswith(" 2 findings\n")
+        assert cut_last(c) == 2
+        subject(stack, "set", "--patient", "153", "--right", "restriction")
+        done = subject(stack, "verify", *key, check=False)
+        assert done.returncode == 1 and done.stdout.endswith(" 1 findings\n") and "cut off or replaced" in done.stdout
+
+
+def test_a_change_that_was_not_committed_is_not_missed(make_stack):
+    stack = make_stack(extra_policy=[("95-rights.cfg", POLICY)], config=documents.ORGANISATION, serve=False)
+    key = ("--key", stack.certs.audit_public)
+    subject(stack, "set", "--patient", "5", "--right", "restriction")
+    with stack.superuser() as c:
+        c.execute("CREATE FUNCTION refuse() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN RAISE 'no'; END $$")
+        c.execute("CREATE CONSTRAINT TRIGGER refuse AFTER INSERT ON pgvigil_rights.entries DEFERRABLE INITIALLY DEFERRED FOR EACH ROW EXECUTE FUNCTION refuse()")
+        assert subject(stack, "set", "--patient", "7", "--right", "restriction", check=False).returncode == 3
+        c.execute("DROP TRIGGER refuse ON pgvigil_rights.entries; DROP FUNCTION refuse()")
+    (undone,) = [r for r in stack.audit_records() if r.get("event") == "right-undone"]
+    assert undone["patient"] == "7" and "entry 2" in undone["detail"]
+    assert subject(stack, "verify", *key).stdout.endswith("1 entries, 1 rights in force, 0 findings\n")
+    subject(stack, "set", "--patient", "7", "--right", "restriction")
+    assert subject(stack, "verify", *key).returncode == 0
+    with stack.superuser() as c:
+        cut_last(c)
+    assert subject(stack, "verify", *key, check=False).returncode == 1
+    none = stack.command("subject", "verify", "-c", other_trail(stack), "--as", stack.dba(), *key, check=False)
+    assert none.returncode == 3 and none.stdout == ""
+
+
 def test_no_session_reaches_the_register(stack):
     for user in ("nurse1", "reception1", "audit1"):
         with stack.connect(user) as c:

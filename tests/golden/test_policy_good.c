@@ -41,8 +41,9 @@ static void dump_place(struct buf *out, struct policy_place place)
 
 static void dump_table(struct buf *out, const struct policy_table *table)
 {
-    buf_printf(out, "table %s . %s%s subject=%s", table->schema, table->name,
-               table->pattern ? " (pattern)" : "", text(table->subject));
+    buf_printf(out, "table %s . %s%s%s subject=%s", table->schema, table->name,
+               table->pattern ? " (pattern)" : "", table->erasable ? " (erasable)" : "",
+               text(table->subject));
     dump_names(out, "except", table->except, table->except_count);
     dump_place(out, table->place);
     for (size_t i = 0; i < table->dimension_count + table->measure_count; i++) {
@@ -190,6 +191,31 @@ static void dump_retention(struct buf *out, const struct policy *policy)
                text(retention->birth), text(retention->death), text(retention->hold));
 }
 
+static void dump_parts(struct buf *out, const char *what, const struct policy_fhir_part *parts,
+                       size_t count)
+{
+    for (size_t i = 0; i < count; i++) {
+        buf_printf(out, " %s %s use=%s: %s", what, parts[i].system, text(parts[i].use),
+                   parts[i].value);
+        dump_place(out, parts[i].place);
+    }
+}
+
+static void dump_fhir(struct buf *out, const struct policy_fhir_patient *patient)
+{
+    buf_printf(out, "fhir patient of %s address=%s", patient->table, text(patient->address_use));
+    dump_place(out, patient->place);
+    for (size_t i = 0; i < FHIR_ELEMENTS; i++)
+        if (patient->values[i] != NULL) {
+            buf_printf(out, " %zu: %s", i, patient->values[i]);
+            dump_place(out, patient->places[i]);
+        }
+    for (size_t i = 0; i < patient->gender_count; i++)
+        buf_printf(out, " %s is %s\n", patient->genders[i].from, patient->genders[i].to);
+    dump_parts(out, "identifier", patient->identifiers, patient->identifier_count);
+    dump_parts(out, "telecom", patient->telecoms, patient->telecom_count);
+}
+
 /* What a rule becomes for a relation: the first one of each pair. */
 static void dump_conditioned(struct buf *out, const struct policy *policy)
 {
@@ -245,6 +271,8 @@ static void dump_policy(struct buf *out, const struct policy *policy)
         dump_right(out, policy, &policy->rights[i]);
     if (policy->retention != NULL)
         dump_retention(out, policy);
+    if (policy->fhir_patient != NULL)
+        dump_fhir(out, policy->fhir_patient);
     dump_conditioned(out, policy);
     buf_printf(out, "digest %s\n", policy->digest);
     buf_byte(out, '\0');
@@ -285,6 +313,7 @@ static void good_policies_become_what_they_say(void **state)
         {FOLDER "allow.cfg", FOLDER "allow.dump"},
         {FOLDER "on-behalf.cfg", FOLDER "on-behalf.dump"},
         {FOLDER "rights.cfg", FOLDER "rights.dump"},
+        {FOLDER "fhir.cfg", FOLDER "fhir.dump"},
     };
     for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
         struct policy *policy = NULL;

@@ -1,0 +1,186 @@
+"""
+`pgvigil subject erase` where a database is not as one would have made it: keys that go round, children by inheritance, partitions with
+an entry of their own, tables without a key, rows that refer to a partition, row security, deferred constraints, large objects, rows
+that come in meanwhile, a trail that cannot be written. What cannot be told stays, and nothing is half done.
+"""
+import json
+
+import documents
+import erase_schema
+import psycopg
+import pytest
+from test_subject_erase import blocked, erase, events, plan, start
+
+SQL = erase_schema.SQL + """
+CREATE TABLE public.friends (id bigint PRIMARY KEY, patient_id bigint NOT NULL, best bigint REFERENCES public.friends);
+CREATE TABLE public.base (id bigint, patient_id bigint);
+CREATE TABLE public.derived (more text) INHERITS (public.base);
+CREATE TABLE public.mixed (id bigint, patient_id bigint, kind text) PARTITION BY LIST (kind);
+CREATE TABLE public.mixed_legal PARTITION OF public.mixed FOR VALUES IN ('legal');
+CREATE TABLE public.mixed_other PARTITION OF public.mixed DEFAULT;
+CREATE TABLE public.nokey (patient_id bigint, word text);
+GRANT SELECT ON public.friends, public.base, public.derived, public.mixed, public.nokey TO pgvigil_owner;
+"""
+MORE = """
+tables = (
+  { name = "public.friends"; subject = "friends.patient_id"; erasable = true; columns = { admin = [ "id", "patient_id", "best" ]; }; },
+  { name = "public.base"; subject = "base.patient_id"; erasable = true; columns = { admin = [ "id", "patient_id" ]; }; },
+  { name = "public.derived"; subject = "derived.patient_id"; columns = { admin = [ "id", "patient_id", "more" ]; }; },
+  { name = "public.mixed"; subject = "mixed.patient_id"; erasable = true; columns = { admin = [ "id", "patient_id", "kind" ]; }; },
+  { name = "public.mixed_legal"; subject = "mixed_legal.patient_id"; columns = { admin = [ "id", "patient_id", "kind" ]; }; },
+  { name = "public.nokey"; subject = "nokey.patient_id"; erasable = true; columns = { admin = [ "patient_id", "word" ]; }; }
+);
+"""
+ONE, OTHER = 401, 402
+
+
+@pytest.fixture(scope="module")
+def stack(make_stack):
+    made = make_stack(extra_sql=SQL, extra_policy=erase_schema.FILES + [("96-odd.cfg", MORE)], config=documents.ORGANISATION, serve=False)
+    with made.superuser() as c:
+        c.execute("DELETE FROM legal_holds; DELETE FROM deaths; UPDATE stays SET admitted_at = now() - interval '1 year', discharged_at = NULL")
+    return made
+
+
+@pytest.fixture(autouse=True)
+def fresh(stack):
+    with stack.superuser() as c:
+        for table in ("friends", "base", "derived", "mixed", "nokey", "portal_proxies", "reminders"):
+            c.execute("DELETE FROM " + table)
+        c.execute("INSERT INTO reminders VALUES (1, 1, %s, 'sms'), (2, 1, %s, 'sms')", (ONE, OTHER))
+        c.execute("INSERT INTO contacts VALUES (%s, %s, 'mail', 'a'), (%s, %s, 'phone', 'b') ON CONFLICT DO NOTHING", (ONE,) * 4)
+        c.execute("INSERT INTO portal_accounts VALUES (%s, %s, 'x') ON CONFLICT DO NOTHING", (1000 + ONE, ONE))
+        yield
+
+
+def all_of(stack, table):
+    with stack.superuser() as c:
+        return sorted(t for t, in c.execute("SELECT t::text FROM %s t" % table))
+
+
+def test_rows_that_refer_to_each_other_in_a_circle_go_together(stack):
+    with stack.superuser() as c:
+        c.execute("INSERT INTO friends VALUES (1, %s, NULL), (2, %s, 1), (3, %s, 2), (4, %s, NULL)", (ONE, ONE, ONE, OTHER))
+        c.execute("UPDATE friends SET best = 3 WHERE id = 1")
+    assert erase(stack, ONE).returncode == 0 and all_of(stack, "friends") == ["(4,402,)"]
+
+
+def test_a_chain_that_ends_in_anothers_row_stays_as_far_as_it_reaches(stack):
+    """4 is another's and refers to 3, which refers to 2: these stay; 1 goes, to which nobody refers."""
+    with stack.superuser() as c:
+        c.execute("INSERT INTO friends VALUES (2, %s, NULL), (3, %s, 2), (4, %s, 3), (1, %s, 3)", (ONE, ONE, OTHER, ONE))
+    done = erase(stack, ONE)
+    assert done.returncode == 0 and all_of(stack, "friends") == ["(2,401,)", "(3,401,2)", "(4,402,3)"], done.stderr
+
+
+def test_children_by_inheritance_are_tables_of_their_own(stack):
+    with stack.superuser() as c:
+        c.execute("INSERT INTO base VALUES (1, %s), (2, %s)", (ONE, OTHER))
+        c.execute("INSERT INTO derived VALUES (1, %s, 'kept')", (ONE,))
+    assert erase(stack, ONE).returncode == 0
+    assert all_of(stack, "base") == ["(1,401)", "(2,402)"] and all_of(stack, "ONLY base") == ["(2,402)"] and all_of(stack, "derived") == ["(1,401,kept)"]
+
+
+def test_a_partition_that_is_not_erasable_keeps_its_parent(stack):
+    with stack.superuser() as c:
+        c.execute("INSERT INTO mixed VALUES (1, %s, 'legal'), (2, %s, 'x')", (ONE, ONE))
+    side = json.loads(plan(stack, ONE, "--format", "json").stdout)["sides"][0]
+    assert {t["table"]: t["stays"] for t in side["tables"]}["public.mixed"] == 2
+    assert erase(stack, ONE).returncode == 0 and len(all_of(stack, "mixed")) == 2
+
+
+def test_equal_rows_without_a_key_go_by_whose_they_are(stack):
+    with stack.superuser() as c:
+        c.execute("INSERT INTO nokey VALUES (%s, 'a'), (%s, 'a'), (%s, 'a'), (NULL, 'a')", (ONE, ONE, OTHER))
+    assert erase(stack, ONE).returncode == 0 and all_of(stack, "nokey") == ["(,a)", "(402,a)"]
+
+
+def test_a_reference_to_a_partition_keeps_the_row(stack):
+    with stack.superuser() as c:
+        c.execute("ALTER TABLE contacts_mail ADD UNIQUE (id)")
+        c.execute("CREATE TABLE letters (n int, contact bigint REFERENCES contacts_mail (id) ON DELETE CASCADE)")
+        try:
+            c.execute("INSERT INTO letters VALUES (1, %s)", (ONE,))
+            assert erase(stack, ONE).returncode == 0
+            assert c.execute("SELECT kind FROM contacts WHERE patient_id = %s", (ONE,)).fetchall() in ([("mail",)], [("mail",), ("phone",)])
+            assert c.execute("SELECT count(*) FROM letters").fetchone() == (1,)
+        finally:
+            c.execute("DROP TABLE letters")
+
+
+def test_rows_that_row_security_hides_from_the_dba_are_an_error(stack):
+    name = stack.databases["records"]
+    with stack.superuser() as c:
+        c.execute("DROP ROLE IF EXISTS junior")
+        c.execute("CREATE ROLE junior LOGIN PASSWORD 'junior-test'; GRANT CREATE, TEMPORARY ON DATABASE \"%s\" TO junior; GRANT USAGE ON SCHEMA public TO junior;"
+                  "GRANT ALL ON ALL TABLES IN SCHEMA public TO junior" % name)
+        c.execute("ALTER TABLE reminders ENABLE ROW LEVEL SECURITY")
+        try:
+            done = stack.command("subject", "erase", "-c", stack.config_file, "--as", stack.cluster.conninfo(name, "junior", "junior-test"), "--patient", ONE, check=False)
+            assert done.returncode == 3 and "to go" not in done.stdout, done.stdout
+        finally:
+            c.execute("ALTER TABLE reminders DISABLE ROW LEVEL SECURITY; DROP OWNED BY junior; DROP ROLE junior")
+
+
+def test_a_constraint_that_is_checked_at_the_commit_undoes_it_all(stack):
+    with stack.superuser() as c:
+        c.execute("CREATE FUNCTION refuse() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN RAISE 'no'; END $$")
+        c.execute("CREATE CONSTRAINT TRIGGER refuse AFTER DELETE ON reminders DEFERRABLE INITIALLY DEFERRED FOR EACH ROW EXECUTE FUNCTION refuse()")
+        try:
+            before = all_of(stack, "reminders")
+            count = c.execute("SELECT count(*) FROM pgvigil_retention.certificates").fetchone()
+            done = erase(stack, ONE)
+            assert done.returncode == 3 and all_of(stack, "reminders") == before
+            assert c.execute("SELECT count(*) FROM pgvigil_retention.certificates").fetchone() == count
+        finally:
+            c.execute("DROP TRIGGER refuse ON reminders; DROP FUNCTION refuse()")
+    assert erase(stack, ONE).returncode == 0
+
+
+def test_a_row_that_comes_in_meanwhile_and_refers_to_hers_is_not_torn_along(stack):
+    """Another patient's proxy, with a cascade, is written while the erasure waits: it comes through, or waits and finds nothing."""
+    with stack.superuser() as c, stack.superuser(autocommit=False) as locker:
+        locker.execute("SELECT FROM reminders WHERE patient_id = %s FOR UPDATE", (ONE,))
+        process = start(stack, ONE)
+        blocked(c)
+        c.execute("SET lock_timeout = '500ms'")
+        try:
+            c.execute("INSERT INTO portal_proxies VALUES (1, %s, %s)", (1000 + ONE, OTHER))
+            came = True
+        except psycopg.errors.LockNotAvailable:
+            came = False
+        locker.rollback()
+        _, told = process.communicate(timeout=60)
+        there = c.execute("SELECT count(*) FROM portal_accounts WHERE patient_id = %s", (ONE,)).fetchone()[0]
+        proxies = c.execute("SELECT count(*) FROM portal_proxies").fetchone()[0]
+        assert proxies == came and (there == 1 if came else process.returncode == 0 and there == 0), told
+
+
+def test_without_its_record_nothing_goes(stack):
+    before = all_of(stack, "reminders")
+    config = stack.folder / "broken.cfg"
+    config.write_text(stack.config_file.read_text().replace(str(stack.audit_dir), "/proc/nowhere"))
+    words = ["subject", "erase", "-c", config, "--as", stack.dba(), "--patient", ONE]
+    assert stack.command(*words, check=False).returncode == 3
+    done = stack.command(*words, "--apply", "--by", "audit1", "--and-by", "billing1", "--reason", "x", "--certificates", stack.folder / "c", check=False,
+                         text="audit1-demo\nbilling1-demo\n")
+    assert done.returncode == 3 and all_of(stack, "reminders") == before
+
+
+def test_a_column_that_may_name_a_large_object_stops_it(stack):
+    with stack.superuser() as c:
+        c.execute("ALTER TABLE reminders ADD COLUMN picture oid")
+        try:
+            done = erase(stack, ONE)
+            assert done.returncode == 3 and "large object" in done.stderr and len(all_of(stack, "reminders")) == 2
+        finally:
+            c.execute("ALTER TABLE reminders DROP COLUMN picture")
+
+
+def test_a_patient_who_is_in_no_people_table_keeps_what_a_hold_could_be_about(stack):
+    with stack.superuser() as c:
+        c.execute("INSERT INTO reminders VALUES (3, 1, 987654, 'sms')")
+    side = json.loads(plan(stack, 987654, "--format", "json").stdout)["sides"][0]
+    assert [(t["table"], t["stays"], t["why_stays"]) for t in side["tables"]] == [("public.reminders", 1, "unknown")]
+    assert erase(stack, 987654).returncode == 1 and len(all_of(stack, "reminders")) == 3
+    assert not events(stack, 987654, "subject-erase")

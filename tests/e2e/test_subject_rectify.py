@@ -1,0 +1,282 @@
+"""
+`pgvigil subject rectify`: a wrong value of a patient's row is put right, that value and no other, in the state in which it was shown;
+rows of others, keys, and what says whose a row is, are not for it to change.
+
+Compared are whole tables, read beside pgvigil before and after.
+"""
+import hashlib
+import json
+import re
+import subprocess
+
+import documents
+import pytest
+import rights_schema
+from test_retention import SUBJECT, TABLES
+
+REGISTERED = 'rights = ( { name = "registered"; kind = "restriction"; except = [ "audit" ]; register = true; } );\n'
+SQL = rights_schema.EXTRA_SQL + """
+CREATE TABLE public.notes (code text, n int, patient_id bigint NOT NULL REFERENCES public.patients, body text, PRIMARY KEY (code, n));
+CREATE TABLE public.cards (number text PRIMARY KEY, patient_id bigint NOT NULL, state text NOT NULL DEFAULT 'x');
+INSERT INTO public.notes SELECT 'a', n, n, 'body ' || n FROM generate_series(1, 600) AS n;
+INSERT INTO public.cards SELECT 'card-' || n, n FROM generate_series(1, 600) AS n;
+GRANT SELECT ON public.notes, public.cards TO pgvigil_owner;
+"""
+TABLES_MORE = """
+tables = (
+  { name = "public.notes"; subject = "notes.patient_id"; columns = { admin = [ "code", "n", "patient_id" ]; medical = [ "body" ]; }; },
+  { name = "public.cards"; subject = "cards.patient_id"; columns = { admin = [ "number", "patient_id", "state" ]; }; }
+);
+"""
+ALL = dict({t: SUBJECT[t] for t in TABLES}, notes="t.patient_id", cards="t.patient_id")
+
+
+@pytest.fixture(scope="module")
+def stack(make_stack):
+    return make_stack(extra_sql=SQL, extra_policy=[("95-more.cfg", TABLES_MORE + REGISTERED)], config=documents.ORGANISATION)
+
+
+def rectify(stack, patient, *more):
+    return stack.command("subject", "rectify", "-c", stack.config_file, "--as", stack.dba(), "--lang", "en", "--patient", patient, *more, check=False)
+
+
+def seen(done):
+    return re.search(r"--apply --seen ([0-9a-f]{16})$", done.stdout.strip()).group(1)
+
+
+def apply(stack, patient, *more):
+    shown = rectify(stack, patient, *more)
+    assert shown.returncode == 1, shown.stderr
+    return rectify(stack, patient, *more, "--apply", "--seen", seen(shown), "--reason", "demande du 3 mars")
+
+
+def tables(stack):
+    """{table: {primary key and all else: ...}}: every row of every table, as text."""
+    with stack.superuser() as c:
+        return {t: sorted(r[0] for r in c.execute("SELECT to_jsonb(t)::text FROM public.%s t" % t)) for t in ALL}
+
+
+def changed(before, after):
+    """[(table, {column: (before, after)})] of what differs."""
+    found = []
+    for table in before:
+        old, new = set(before[table]) - set(after[table]), set(after[table]) - set(before[table])
+        assert len(old) == len(new)
+        for one, other in zip(sorted(old), sorted(new)):
+            one, other = json.loads(one), json.loads(other)
+            found.append((table, {k: (one[k], other[k]) for k in one if one[k] != other[k] and k != "updated_at"}))
+    return found
+
+
+def events(stack, patient, name):
+    return [r for r in stack.audit_records() if r.get("event") == name and r.get("patient") == str(patient)]
+
+
+def test_before_and_after_are_shown_and_nothing_is_changed(stack):
+    before = tables(stack)
+    with stack.superuser() as c:
+        (old,) = c.execute("SELECT city FROM patients WHERE id = 11").fetchone()
+    words = ("--table", "public.patients", "--key", "11", "--column", "city", "--value", "Saint-Étienne")
+    done = rectify(stack, 11, *words)
+    assert done.returncode == 1 and "before: %s\n" % old in done.stdout and "after:  Saint-Étienne\n" in done.stdout
+    assert tables(stack) == before
+    french = rectify(stack, 11, *words, "--lang", "fr")
+    assert "avant : " in french.stdout and "Rien n’est modifié" in french.stdout and seen(french) == seen(done)
+    plans = events(stack, 11, "subject-rectify-plan")
+    assert len(plans) == 2 and "public.patients (id=11) city" in plans[0]["detail"]
+    assert "Étienne" not in json.dumps(plans, ensure_ascii=False) and old not in json.dumps(plans, ensure_ascii=False)
+
+
+def test_one_value_is_changed_and_no_other(stack):
+    before = tables(stack)
+    done = apply(stack, 12, "--table", "public.patients", "--key", "12", "--column", "birth_date", "--value", "1951-02-03")
+    assert done.returncode == 0, done.stderr
+    assert [(t, list(d)) for t, d in changed(before, tables(stack))] == [("patients", ["birth_date"])]
+    with stack.superuser() as c:
+        assert c.execute("SELECT birth_date::text FROM patients WHERE id = 12").fetchone() == ("1951-02-03",)
+
+
+def test_the_trail_has_row_and_column_and_what_only_the_keys_holder_can_check(stack):
+    with stack.superuser() as c:
+        (old,) = c.execute("SELECT sex::text FROM patients WHERE id = 13").fetchone()
+    new = "F" if old == "M" else "M"
+    assert apply(stack, 13, "--table", "public.patients", "--key", "13", "--column", "sex", "--value", new).returncode == 0
+    (event,) = events(stack, 13, "subject-rectify")
+    assert event["reason"] == "demande du 3 mars"
+    number, before, after = re.fullmatch(r"public\.patients \(id=13\) sex, rectification (\S+), before ([0-9a-f]{64}), after ([0-9a-f]{64})",
+                                         event["detail"]).groups()
+    for word, value, seal in (("before", old, before), ("after", new, after)):
+        plain = hashlib.sha256(value.encode()).hexdigest()
+        assert seal != plain
+        path = stack.folder / "text"
+        path.write_text("pgvigil seal 1\n%s\n%s\n%s" % (number, word, plain))
+        signature = subprocess.run(["openssl", "pkeyutl", "-sign", "-rawin", "-inkey", str(stack.certs.audit_key), "-in", str(path)],
+                                   check=True, stdout=subprocess.PIPE).stdout
+        assert seal == hashlib.sha256(signature).hexdigest()
+
+
+def test_no_value_is_a_value_and_differs_from_an_empty_one(stack):
+    with stack.superuser() as c:
+        c.execute("UPDATE patients SET phone = '' WHERE id = 14")
+        empty = rectify(stack, 14, "--table", "public.patients", "--key", "14", "--column", "phone", "--null")
+        c.execute("UPDATE patients SET phone = NULL WHERE id = 14")
+        none = rectify(stack, 14, "--table", "public.patients", "--key", "14", "--column", "phone", "--null")
+        assert seen(empty) != seen(none)
+        c.execute("UPDATE patients SET phone = '0600000000' WHERE id = 14")
+        assert apply(stack, 14, "--table", "public.patients", "--key", "14", "--column", "phone", "--null").returncode == 0
+        assert c.execute("SELECT phone FROM patients WHERE id = 14").fetchone() == (None,)
+        assert apply(stack, 14, "--table", "public.patients", "--key", "14", "--column", "phone", "--value", "").returncode == 0
+        assert c.execute("SELECT phone FROM patients WHERE id = 14").fetchone() == ("",)
+
+
+def test_what_has_changed_since_it_was_shown_is_not_overwritten(stack):
+    words = ("--table", "public.patients", "--key", "15", "--column", "city", "--value", "Brest")
+    word = seen(rectify(stack, 15, *words))
+    with stack.superuser() as c:
+        c.execute("UPDATE patients SET city = 'Quimper' WHERE id = 15")
+        before = tables(stack)
+        for given in (["--seen", word], [], ["--seen", word[:8]], ["--seen", ""]):
+            done = rectify(stack, 15, *words, "--apply", "--reason", "x", *given)
+            assert done.returncode == 1 and "nothing is changed" in done.stderr, given
+        # The word of one change is not one of another.
+        other = seen(rectify(stack, 15, *words[:-1], "Morlaix"))
+        assert rectify(stack, 15, *words, "--apply", "--reason", "x", "--seen", other).returncode == 1
+        assert tables(stack) == before and not events(stack, 15, "subject-rectify")
+    assert apply(stack, 15, *words).returncode == 0
+    assert rectify(stack, 15, *words[:-1], "Brest", "--apply", "--seen", word).returncode == 2  # without a reason
+
+
+WRONG = {
+    "another patient's row": (16, ["--table", "public.patients", "--key", "17", "--column", "city", "--value", "x"], 1, "no row of patient 16"),
+    "no row": (16, ["--table", "public.patients", "--key", "999999", "--column", "city", "--value", "x"], 1, "no row of patient 16"),
+    "a patient who does not exist": (987654, ["--table", "public.patients", "--key", "16", "--column", "city", "--value", "x"], 1, "nothing about"),
+    "half a key": (16, ["--table", "public.notes", "--key", "x", "--column", "patient_id", "--value", "17"], 2, "primary key"),
+    "the subject itself": (16, ["--table", "public.cards", "--key", "card-16", "--column", "patient_id", "--value", "17"], 2, '"subject"'),
+    "the primary key": (16, ["--table", "public.cards", "--key", "card-16", "--column", "number", "--value", "x"], 2, "part of a key"),
+    "a foreign key": (16, ["--table", "public.patients", "--key", "16", "--column", "ward_id", "--value", "2"], 2, "part of a key"),
+    "a table without a subject": (16, ["--table", "public.wards", "--key", "1", "--column", "name", "--value", "x"], 2, "no table whose rows"),
+    "a partition": (16, ["--table", "public.observations_2024", "--key", "1", "--column", "value", "--value", "1"], 2, "through its parent"),
+    "no such column": (16, ["--table", "public.patients", "--key", "16", "--column", "town", "--value", "x"], 2, 'no column "town"'),
+    "a name that is SQL": (16, ["--table", "public.patients", "--key", "16", "--column", "city = 'x', phone", "--value", "x"], 2, "no column"),
+    "no date": (16, ["--table", "public.patients", "--key", "16", "--column", "birth_date", "--value", "yesterday-ish"], 2, "invalid input syntax for type date"),
+    "no key": (16, ["--table", "public.patients", "--key", "1 OR true", "--column", "city", "--value", "x"], 2, "invalid input syntax"),
+    "against a constraint": (16, ["--table", "public.patients", "--key", "16", "--column", "nir", "--value", "295109912611199"], 2, "nir_key"),
+    "none where one must be": (16, ["--table", "public.patients", "--key", "16", "--column", "city", "--null"], 2, "not-null"),
+    "an enum's word": (16, ["--table", "public.patients", "--key", "16", "--column", "sex", "--value", "X"], 2, "invalid input value for enum"),
+    "value and null": (16, ["--table", "public.patients", "--key", "16", "--column", "city", "--value", "x", "--null"], 2, "--null"),
+    "nothing": (16, [], 2, "are needed"),
+}
+
+
+@pytest.mark.parametrize("what", sorted(WRONG))
+def test_what_is_not_its_to_change_is_refused(what, stack):
+    patient, words, code, told = WRONG[what]
+    before = tables(stack)
+    for more in ([], ["--apply", "--seen", "0" * 16, "--reason", "x"]):
+        done = rectify(stack, patient, *words, *more)
+        assert done.returncode == code and told in done.stderr, done.stderr
+        assert "Failing row" not in done.stderr
+    assert tables(stack) == before and not events(stack, patient, "subject-rectify")
+
+
+def test_a_generated_column_is_made_of_others(stack):
+    with stack.superuser() as c:
+        number, patient = c.execute("SELECT l.id, s.patient_id FROM lab_results l JOIN stays s ON s.id = l.stay_id LIMIT 1").fetchone()
+    done = rectify(stack, patient, "--table", "public.lab_results", "--key", number, "--column", "abnormal", "--value", "true")
+    assert done.returncode == 2 and "made by the database" in done.stderr
+    moved = rectify(stack, patient, "--table", "public.lab_results", "--key", number, "--column", "stay_id", "--value", "1")
+    assert moved.returncode == 2 and "part of a key" in moved.stderr
+    before = tables(stack)
+    assert apply(stack, patient, "--table", "public.lab_results", "--key", number, "--column", "value", "--value", "9999.5").returncode == 0
+    assert {t for t, _ in changed(before, tables(stack))} == {"lab_results"}
+
+
+def test_a_row_that_would_become_anothers_stays(stack):
+    """The subject is read through a column that is no foreign key: nothing but the row's new subject tells."""
+    with stack.superuser() as c:
+        c.execute("ALTER TABLE lab_results DROP CONSTRAINT lab_results_stay_id_fkey")
+        number, patient = c.execute("SELECT l.id, s.patient_id FROM lab_results l JOIN stays s ON s.id = l.stay_id LIMIT 1").fetchone()
+        (other,) = c.execute("SELECT id FROM stays WHERE patient_id <> %s LIMIT 1", (patient,)).fetchone()
+        try:
+            done = rectify(stack, patient, "--table", "public.lab_results", "--key", number, "--column", "stay_id", "--value", other)
+            assert done.returncode == 2 and "would be another person's" in done.stderr, done.stderr
+        finally:
+            c.execute("ALTER TABLE lab_results ADD CONSTRAINT lab_results_stay_id_fkey FOREIGN KEY (stay_id) REFERENCES stays")
+
+
+def test_many_changes_are_all_made_or_none(stack):
+    path = stack.folder / "changes.json"
+    changes = [{"table": "public.patients", "key": 18, "column": "city", "value": "Nantes"},
+               {"table": "public.notes", "key": {"n": 18, "code": "a"}, "column": "body", "value": "juste"},
+               {"table": "public.cards", "key": "card-18", "column": "state", "value": "y"},
+               {"table": "public.patients", "key": "18", "column": "email", "value": None}]
+    with stack.superuser() as c:
+        c.execute("UPDATE patients SET email = 'a@b.fr' WHERE id = 18")
+    before = tables(stack)
+    path.write_text(json.dumps(changes + [{"table": "public.notes", "key": {"n": 19, "code": "a"}, "column": "body", "value": "x"}]))
+    done = rectify(stack, 18, "--changes", path)
+    assert done.returncode == 1 and "no row of patient 18" in done.stderr
+    path.write_text(json.dumps(changes))
+    done = apply(stack, 18, "--changes", path)
+    assert done.returncode == 0, done.stderr
+    assert {(t, c): d[c][1] for t, d in changed(before, tables(stack)) for c in d} == {
+        ("patients", "city"): "Nantes", ("patients", "email"): None, ("notes", "body"): "juste", ("cards", "state"): "y"}
+    details = [e["detail"] for e in events(stack, 18, "subject-rectify")]
+    assert len(details) == 4 and "card-18" not in " ".join(details) and "juste" not in " ".join(details)
+    for bad in ("[", "{}", "[]", "[1]", '[{"table": "t", "key": 1, "column": "c", "value": 1.5}]', '[{"table": "t", "key": {}, "column": "c", "value": "x"}]',
+                '[{"table": "t", "key": 1, "column": "c", "value": "x", "more": 1}]', '[{"table": "t", "key": 1, "column": "c"}]'):
+        path.write_text(bad)
+        done = rectify(stack, 18, "--changes", path)
+        assert done.returncode == 2 and str(path) in done.stderr, bad
+    assert rectify(stack, 18, "--changes", path, "--value", "x").returncode == 2
+
+
+def test_what_a_trigger_makes_of_a_value_is_what_is_shown(stack):
+    words = ("--table", "public.cards", "--key", "card-20", "--column", "state", "--value", "lost")
+    with stack.superuser() as c:
+        plain = seen(rectify(stack, 20, *words))
+        c.execute("CREATE FUNCTION shout() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN NEW.state := upper(NEW.state); RETURN NEW; END $$")
+        c.execute("CREATE TRIGGER shout BEFORE UPDATE ON cards FOR EACH ROW EXECUTE FUNCTION shout()")
+        shown = rectify(stack, 20, *words)
+        assert "after:  LOST\n" in shown.stdout
+        assert rectify(stack, 20, *words, "--apply", "--seen", plain, "--reason", "x").returncode == 1
+        assert rectify(stack, 20, *words, "--apply", "--seen", seen(shown), "--reason", "x").returncode == 0
+        c.execute("CREATE OR REPLACE FUNCTION shout() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN RETURN NULL; END $$")
+        kept = rectify(stack, 20, *words)
+        assert kept.returncode == 3 and "a trigger keeps the row" in kept.stderr
+        c.execute("DROP TRIGGER shout ON cards; DROP FUNCTION shout()")
+        assert c.execute("SELECT state FROM cards WHERE patient_id = 20").fetchone() == ("LOST",)
+
+
+def test_a_terminal_is_not_written_to_by_values(stack):
+    with stack.superuser() as c:
+        c.execute("UPDATE cards SET state = E'\\x1b[2Jx' WHERE patient_id = 21")
+    done = rectify(stack, 21, "--table", "public.cards", "--key", "card-21", "--column", "state", "--value", "y")
+    assert "\x1b" not in done.stdout and "\\u{1b}[2Jx" in done.stdout
+
+
+def test_it_settles_the_request_that_it_answers(stack):
+    def ask(patient, kind):
+        done = stack.command("subject", "request", "-c", stack.config_file, "--as", stack.dba(), "--patient", patient, "--kind", kind)
+        return done.stdout.split()[1]
+
+    words = ["--table", "public.patients", "--key", "22", "--column", "city", "--value", "Lorient"]
+    number, erasure, other = ask(22, "rectification"), ask(22, "erasure"), ask(23, "rectification")
+    word = seen(rectify(stack, 22, *words))
+    before = tables(stack)
+    for wrong in (erasure, other, "77777"):
+        assert rectify(stack, 22, *words, "--apply", "--seen", word, "--request", wrong).returncode == 2
+    assert tables(stack) == before
+    assert rectify(stack, 22, *words, "--apply", "--seen", word, "--request", number).returncode == 0
+    with stack.superuser() as c:
+        assert c.execute("SELECT id::text FROM pgvigil_rights.requests WHERE closed IS NOT NULL").fetchall() == [(number,)]
+    assert events(stack, 22, "request-settled")
+
+
+def test_without_its_record_nothing_is_changed(stack):
+    words = ("--table", "public.patients", "--key", "24", "--column", "city", "--value", "Vannes")
+    word, before = seen(rectify(stack, 24, *words)), tables(stack)
+    config = stack.folder / "broken.cfg"
+    config.write_text(stack.config_file.read_text().replace(str(stack.audit_dir), "/proc/nowhere"))
+    done = stack.command("subject", "rectify", "-c", config, "--as", stack.dba(), "--patient", 24, *words, "--apply", "--seen", word, "--reason", "x", check=False)
+    assert done.returncode == 3 and tables(stack) == before

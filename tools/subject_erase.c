@@ -1,0 +1,452 @@
+/*
+ * subject_erase.c: `pgvigil subject erase`: what a person may have erased, and what is kept and why
+ * (RGPD, article 17).
+ *
+ * Each database is one transaction: rows, the certificate's text and signature, nothing in between;
+ * the file of a certificate and the request's answer are made after it, and by the next run when
+ * this one died. The database that applications use goes first: it knows of holds.
+ *
+ * Trust boundary: as retention_destroy.c. A certificate names nobody; of one person's few rows even
+ * a hash would let a suspicion be confirmed, so it is sealed (certificate.h).
+ */
+#include "tools/certificate.h"
+#include "tools/deed.h"
+#include "tools/erasure.h"
+#include "tools/subject.h"
+#include "tools/two_people.h"
+
+#include <jansson.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+struct errand {
+    struct subject subject;     /* with what retention has opened: never closed */
+    struct retention retention; /* owns */
+    const char *people;         /* "anne and paul" */
+    const char *directory;
+    struct key *key;
+    bool french;
+    uint64_t goes; /* of both databases: would go, or has gone */
+    json_t *sides;
+};
+
+/* ---- the certificate ---- */
+
+static json_t *gone_json(const struct errand *errand, const struct erasure *erasure, const char *id)
+{
+    json_t *tables = json_array();
+    for (size_t i = 0; i < erasure->rows.records->count; i++) {
+        const struct erasure_table *one = &erasure->tables[i];
+        const char *told = erasure->rows.records->tables[i].told;
+        char seal[65] = "";
+        if (one->goes > 0 && !certificate_seal(errand->key, id, told, one->sum.sha256, seal)) {
+            json_decref(tables);
+            return NULL;
+        }
+        if (one->goes > 0)
+            (void)json_array_append_new(tables,
+                                        json_pack("{s:s, s:I, s:s, s:s}", "table", told, "rows",
+                                                  (json_int_t)one->goes, "why",
+                                                  erasure_word(one->why_goes), "seal", seal));
+    }
+    return tables;
+}
+
+static json_t *kept_json(const struct erasure *erasure)
+{
+    json_t *tables = json_array();
+    for (size_t i = 0; i < erasure->rows.records->count; i++) {
+        const struct erasure_table *one = &erasure->tables[i];
+        if (one->stays > 0)
+            (void)json_array_append_new(tables, json_pack("{s:s, s:I, s:s}", "table",
+                                                          erasure->rows.records->tables[i].told,
+                                                          "rows", (json_int_t)one->stays, "why",
+                                                          erasure_word(one->why_stays)));
+    }
+    return tables;
+}
+
+/* In the arena; NULL: no memory. */
+static const char *body_of(const struct errand *errand, const struct erasure *erasure,
+                           const char *id)
+{
+    const struct retention *retention = &errand->retention;
+    char now[CERTIFICATE_TIME];
+    json_t *tables = certificate_now(now) ? gone_json(errand, erasure, id) : NULL;
+    json_t *body =
+        tables ? json_pack("{s:s, s:s, s:s, s:s, s:s, s:[s, s], s:o, s:o, s:s, s:s*}", "id", id,
+                           "what", "erasure", "time", now, "database", retention->database->name,
+                           "where", erasure->side == &retention->live ? "database" : "archive",
+                           "by", retention->by, retention->and_by, "tables", tables, "kept",
+                           kept_json(erasure), "policy", retention->policy->digest, "request",
+                           errand->subject.request)
+               : NULL;
+    char *text = body ? json_dumps(body, JSON_COMPACT | JSON_SORT_KEYS) : NULL;
+    const char *kept = text ? arena_strdup(retention->arena, text) : NULL;
+    free(text);
+    json_decref(body);
+    return kept;
+}
+
+/* ---- the trail ---- */
+
+/* "database: 3 of public.a, 1 of public.b; 12 are kept" */
+static const char *counts_of(const struct erasure *erasure)
+{
+    struct arena *arena = erasure->retention->arena;
+    const char *all = "";
+    for (size_t i = 0; all && i < erasure->rows.records->count; i++)
+        if (erasure->tables[i].goes > 0)
+            all = arena_printf(arena, "%s%s%llu of %s", all, *all ? ", " : "",
+                               (unsigned long long)erasure->tables[i].goes,
+                               erasure->rows.records->tables[i].told);
+    return all ? arena_printf(arena, "%s: %s; %llu are kept",
+                              erasure->side == &erasure->retention->live ? "database" : "archive",
+                              *all ? all : "nothing", (unsigned long long)erasure->stays)
+               : NULL;
+}
+
+static enum status record(const struct errand *errand, const char *event, const char *people,
+                          const char *detail)
+{
+    const struct retention *retention = &errand->retention;
+    struct deed *deed = NULL;
+    if (!detail || deed_open(retention->command, retention->config, retention->database->name,
+                             people, &deed) != CLI_FINE)
+        return ERR_AUDIT;
+    deed_because(deed, errand->subject.reason);
+    enum status status = deed_append(deed, event, errand->subject.patient, detail);
+    if (status == OK)
+        status = deed_flush(deed);
+    deed_close(deed);
+    return status;
+}
+
+/* ---- one database ---- */
+
+static enum status take_away(struct erasure *erasure, const char *id, const char *body,
+                             const char *signature)
+{
+    enum status status = erasure_delete(erasure);
+    if (status == OK)
+        status = rows_certify(&erasure->rows, id, body, signature);
+    if (status == OK)
+        status = erasure_still(erasure);
+    if (status == OK)
+        status = rows_run(&erasure->rows, "COMMIT");
+    return status;
+}
+
+static enum status erase_locked(struct errand *errand, struct erasure *erasure)
+{
+    char id[CERTIFICATE_ID] = "";
+    char signature[CERTIFICATE_SIGNATURE] = "";
+    struct arena *arena = errand->retention.arena;
+    enum status status = erasure_sum(erasure);
+    if (status != OK)
+        return status;
+    const char *body = certificate_new_id(id) ? body_of(errand, erasure, id) : NULL;
+    if (!body || !certificate_sign(errand->key, body, signature))
+        return ERR_MEMORY;
+    status = record(errand, "subject-erase", errand->people,
+                    arena_printf(arena, "%s; certificate %s%s%s", counts_of(erasure), id,
+                                 errand->subject.request ? ", request " : "",
+                                 errand->subject.request ? errand->subject.request : ""));
+    if (status != OK)
+        return status;
+    status = take_away(erasure, id, body, signature);
+    /* Of a commit whose answer was lost nobody knows; the certificate tells. */
+    PGTransactionStatusType now = PQtransactionStatus(erasure->rows.conn);
+    if (status != OK && (now == PQTRANS_INTRANS || now == PQTRANS_INERROR) &&
+        record(errand, "subject-erase-undone", errand->people,
+               arena_printf(arena, "nothing was erased, there is no certificate %s", id)) != OK)
+        (void)cli_fail(errand->retention.command, CLI_CANNOT, "that is not on record");
+    return status;
+}
+
+/* Told only when it is on record, and, with --apply, done. */
+static enum status work_on(struct errand *errand, struct retention_side *side)
+{
+    struct retention *retention = &errand->retention;
+    struct erasure erasure;
+    struct rows rows = retention_rows(retention, side);
+    enum status status = rows_run(&rows, "BEGIN ISOLATION LEVEL REPEATABLE READ");
+    if (status == OK)
+        status =
+            erasure_decide(retention, side, errand->subject.patient, retention->apply, &erasure);
+    if (status == OK && !retention->apply)
+        status = record(errand, "subject-erase-plan", NULL, counts_of(&erasure));
+    if (status == OK && retention->apply && erasure.goes > 0)
+        status = erase_locked(errand, &erasure);
+    if (PQtransactionStatus(side->conn) != PQTRANS_IDLE)
+        PQclear(PQexec(side->conn, "ROLLBACK"));
+    if (status == OK) {
+        errand->goes += erasure.goes;
+        if (errand->sides)
+            (void)json_array_append_new(errand->sides, erasure_json(&erasure));
+        else
+            erasure_print(&erasure, errand->french);
+    }
+    arena_reset(retention->moment);
+    return status;
+}
+
+/* ---- the request that it answers ---- */
+
+/* Certificates that name the request: this run's, or those of one that died after its commit. */
+static enum status certificates_of(struct errand *errand, const char **all)
+{
+    struct retention *retention = &errand->retention;
+    const struct retention_side *sides[] = {&retention->live, &retention->archive};
+    *all = "";
+    for (size_t i = 0; i < 2; i++) {
+        struct rows rows = {
+            .conn = sides[i]->conn, .arena = retention->arena, .why = &retention->why};
+        const char **ids = NULL;
+        size_t count = 0;
+        if (!sides[i]->conn)
+            continue;
+        enum status status = rows_keys(
+            &rows,
+            arena_printf(retention->arena,
+                         "SELECT id FROM " ROWS_SCHEMA
+                         ".certificates WHERE pg_catalog.strpos(body, '\"request\":\"%s\"') > 0 "
+                         "AND pg_catalog.strpos(body, '\"what\":\"erasure\"') > 0 ORDER BY at",
+                         errand->subject.request),
+            &ids, &count);
+        if (status != OK)
+            return status;
+        for (size_t k = 0; *all && k < count; k++)
+            *all = arena_printf(retention->arena, "%s%s%s", *all, **all ? ", " : "", ids[k]);
+    }
+    return *all ? OK : ERR_MEMORY;
+}
+
+/* *done: it is answered, now or before. */
+static int answer(struct errand *errand, bool open, bool *done)
+{
+    const char *all = NULL;
+    *done = !open;
+    if (!open)
+        return CLI_FINE;
+    enum status status = certificates_of(errand, &all);
+    if (status != OK)
+        return retention_fail(&errand->retention, status);
+    if (!*all)
+        return CLI_FINE;
+    const char *outcome = arena_printf(errand->retention.arena,
+                                       "erased what the law does not keep, certificate %s", all);
+    *done = true;
+    return outcome ? subject_settle_request(&errand->subject, outcome)
+                   : cli_fail(errand->retention.command, CLI_CANNOT, "out of memory");
+}
+
+/* ---- the whole ---- */
+
+/* As one of the databases writes her; nobody: *found is false. */
+static int find(struct errand *errand, bool *found)
+{
+    struct retention *retention = &errand->retention;
+    const char *told = NULL;
+    int code =
+        subject_look(&errand->subject, retention->live.conn, &retention->live.records, &told);
+    if (code == CLI_FINE && !told && retention->archive.conn)
+        code = subject_look(&errand->subject, retention->archive.conn, &retention->archive.records,
+                            &told);
+    *found = told != NULL;
+    if (told)
+        errand->subject.patient = told;
+    return code;
+}
+
+static int both(struct errand *errand)
+{
+    struct retention *retention = &errand->retention;
+    enum status status = work_on(errand, &retention->live);
+    if (status == OK && retention->archive.conn)
+        status = work_on(errand, &retention->archive);
+    return status == OK ? CLI_FINE : retention_fail(retention, status);
+}
+
+static int write_files(struct errand *errand)
+{
+    const struct retention *retention = &errand->retention;
+    int code = certificate_write_all(retention->command, errand->key, errand->directory,
+                                     retention->live.conn);
+    if (code <= CLI_FINDINGS && retention->archive.conn) {
+        int other = certificate_write_all(retention->command, errand->key, errand->directory,
+                                          retention->archive.conn);
+        code = other > code ? other : code;
+    }
+    return code;
+}
+
+/* Who tried to pass for two is on record as well. */
+static void refused(const struct errand *errand)
+{
+    const struct retention *retention = &errand->retention;
+    const char *detail = arena_printf(retention->arena, "%s and %s were not both who they said",
+                                      retention->by, retention->and_by);
+    if (record(errand, "subject-erase-refused", NULL, detail) != OK)
+        (void)cli_fail(retention->command, CLI_CANNOT, "that is not on record");
+}
+
+/* Two people, nobody else at it, and what an earlier run has left to do. */
+static int begin(struct errand *errand)
+{
+    struct retention *retention = &errand->retention;
+    const struct policy_retention *rule = retention->policy->retention;
+    if (!errand->subject.reason && !errand->subject.request)
+        return cli_fail(retention->command, CLI_USAGE,
+                        "--reason or --request is missing: the trail tells why rows went");
+    if (!rule)
+        return cli_fail(retention->command, CLI_CANNOT,
+                        "the policy has no \"retention\": it says what the law keeps, whether "
+                        "there is a legal hold, and whose people erase (its key \"destroy\")");
+    int code = two_people_ask(retention->command, retention->policy, rule->destroyers,
+                              rule->destroyer_count, "erase", retention->by, retention->and_by);
+    if (code == CLI_FINDINGS)
+        refused(errand);
+    if (code == CLI_FINE)
+        code = retention_lock(retention);
+    if (code == CLI_FINE && key_load(retention->config->audit.key_file, &errand->key) != OK)
+        code = cli_fail(retention->command, CLI_CANNOT,
+                        "%s is no Ed25519 private key, or cannot be read",
+                        retention->config->audit.key_file);
+    struct rows rows = retention_rows(retention, &retention->live);
+    enum status status = code == CLI_FINE ? rows_prepare(&rows) : OK;
+    rows = retention_rows(retention, &retention->archive);
+    if (code == CLI_FINE && status == OK && rows.conn)
+        status = rows_prepare(&rows);
+    if (status != OK)
+        code = retention_fail(retention, status);
+    return code == CLI_FINE ? write_files(errand) : code;
+}
+
+/* What the list above does not speak of. */
+static void print_limits(const struct errand *errand)
+{
+    bool french = errand->french;
+    puts(french ? "Ne sont pas examinées : les tables sans « subject », les sauvegardes"
+                : "Not looked at: tables without a \"subject\", backups");
+    if (!errand->retention.archive.conn)
+        puts(french ? "  et les archives (--archive)." : "  and the archive (--archive).");
+    puts(french ? "Sont gardés comme preuve (RGPD, art. 5.2 et 17.3) : le journal d’audit, le "
+                  "registre des droits et des demandes, qui ont le numéro du dossier."
+                : "Kept as proof (GDPR, articles 5.2 and 17.3): the trail, the register of rights "
+                  "and requests, which have the record's number.");
+    puts(french ? "Rien n’est modifié sans --apply." : "Nothing is changed without --apply.");
+}
+
+static int print_end(struct errand *errand, bool done)
+{
+    const struct retention *retention = &errand->retention;
+    bool french = errand->french;
+    if (errand->sides) {
+        json_t *all = json_pack("{s:s, s:b, s:O}", "patient", errand->subject.patient, "applied",
+                                retention->apply ? 1 : 0, "sides", errand->sides);
+        if (!all || json_dumpf(all, stdout, JSON_INDENT(1)) != 0)
+            return cli_fail(retention->command, CLI_CANNOT, "cannot write");
+        (void)putchar('\n');
+        json_decref(all);
+    } else if (!retention->apply) {
+        print_limits(errand);
+    } else if (errand->goes > 0) {
+        printf(french ? "%llu ligne(s) effacée(s) ; certificats : %s\n"
+                      : "%llu row(s) erased; certificates: %s\n",
+               (unsigned long long)errand->goes, errand->directory);
+    } else {
+        puts(french ? "Rien ne peut (plus) être effacé." : "Nothing (more) may be erased.");
+    }
+    if (fflush(stdout) != 0)
+        return cli_fail(retention->command, CLI_CANNOT, "cannot write");
+    if (retention->apply)
+        return errand->goes > 0 || done ? CLI_FINE : CLI_FINDINGS;
+    return errand->goes > 0 ? CLI_FINDINGS : CLI_FINE;
+}
+
+/* Notices of PostgreSQL's are nobody's to read here. */
+static int quiet(struct retention *retention)
+{
+    const struct retention_side *sides[] = {&retention->live, &retention->archive};
+    enum status status = OK;
+    for (size_t i = 0; status == OK && i < 2; i++) {
+        const struct rows rows = {
+            .conn = sides[i]->conn, .arena = retention->moment, .why = &retention->why};
+        if (rows.conn)
+            status = rows_run(&rows, "SET client_min_messages = warning");
+    }
+    return status == OK ? CLI_FINE : retention_fail(retention, status);
+}
+
+static int run(struct errand *errand)
+{
+    struct retention *retention = &errand->retention;
+    bool found = false;
+    bool open = false;
+    bool done = false;
+    int code = retention->archive.conn ? retention_check_archive(retention) : CLI_FINE;
+    if (code == CLI_FINE)
+        code = quiet(retention);
+    if (code == CLI_FINE)
+        code = find(errand, &found);
+    if (code == CLI_FINE && retention->apply)
+        code = begin(errand);
+    if (code == CLI_FINE && errand->subject.request)
+        code = subject_check_request(&errand->subject, "erasure", &open);
+    if (code == CLI_FINE && found)
+        code = both(errand);
+    /* What was committed has its certificate, whatever came after it. */
+    int written = errand->key ? write_files(errand) : CLI_FINE;
+    if (code == CLI_FINE && retention->apply && errand->subject.request)
+        code = answer(errand, open, &done);
+    if (code == CLI_FINE && !found && !done)
+        return cli_fail(retention->command, CLI_FINDINGS, "there is nothing about patient %s%s",
+                        errand->subject.patient,
+                        retention->archive.conn ? "" : " (what was archived: --archive)");
+    if (code == CLI_FINE)
+        code = print_end(errand, done);
+    return code == CLI_FINE ? written : code;
+}
+
+int subject_erase(struct subject *subject)
+{
+    const char *format = subject->doc_options.format;
+    struct errand errand = {.subject = *subject,
+                            .directory =
+                                subject->certificates ? subject->certificates : "certificates",
+                            .retention = {.command = subject->command,
+                                          .config_file = subject->doc_options.config_file,
+                                          .database_name = subject->database_name,
+                                          .as = subject->as,
+                                          .archive_as = subject->archive_as,
+                                          .by = subject->by,
+                                          .and_by = subject->and_by,
+                                          .apply = subject->apply,
+                                          .all = true}};
+    struct retention *retention = &errand.retention;
+    if (!subject->patient)
+        return cli_fail(subject->command, CLI_USAGE, "--patient is missing");
+    if (format && strcmp(format, "json") != 0 && strcmp(format, "text") != 0)
+        return cli_fail(subject->command, CLI_USAGE, "--format is text or json, not '%s'", format);
+    int code = cli_read_lang(subject->command, subject->doc_options.lang, &errand.french);
+    if (code != CLI_CONTINUE)
+        return code;
+    code = retention_open(retention);
+    if (code == CLI_FINE) {
+        errand.subject.arena = retention->arena;
+        errand.subject.conn = retention->live.conn;
+        errand.subject.config = retention->config;
+        errand.subject.database = retention->database;
+        errand.people =
+            arena_printf(retention->arena, "%s and %s", retention->by ? retention->by : "",
+                         retention->and_by ? retention->and_by : "");
+        errand.sides = format && strcmp(format, "json") == 0 ? json_array() : NULL;
+        code = run(&errand);
+    }
+    json_decref(errand.sides);
+    key_free(errand.key);
+    retention_close(retention);
+    return code;
+}

@@ -1,0 +1,179 @@
+/*
+ * subject_rectify.c: `pgvigil subject rectify`: wrong values of a person's rows put right (RGPD,
+ * article 16).
+ *
+ * Without --apply the changes are made, shown and undone: what PostgreSQL, and the table's
+ * triggers, make of a value is known only then. What is shown has a word; --apply takes that word
+ * and changes nothing when what it would do is anything else.
+ *
+ * Trust boundary: as subject_open.c. The terminal sees values; the trail sees which row and column,
+ * and seals (certificate.h) of before and after.
+ */
+#include "tools/audit_cells.h"
+#include "tools/certificate.h"
+#include "tools/deed.h"
+#include "tools/rectification.h"
+
+#include <openssl/sha.h>
+#include <pgvigil/text.h>
+#include <stdio.h>
+#include <string.h>
+
+static void print_value(const char *label, const char *value, bool french)
+{
+    printf("  %s ", label);
+    if (value)
+        cells_text(value, stdout);
+    else
+        (void)fputs(french ? "(aucune valeur)" : "(no value)", stdout);
+    (void)putchar('\n');
+}
+
+static void print_changes(const struct rectification *all, bool french)
+{
+    for (size_t i = 0; i < all->count; i++) {
+        const struct rectification_change *one = &all->changes[i];
+        printf("%s (%s), %s\n", one->table, one->row, one->column);
+        print_value(french ? "avant :" : "before:", one->before, french);
+        print_value(french ? "après :" : "after: ", one->after, french);
+    }
+}
+
+/* ---- the trail ---- */
+
+static bool seal_value(const struct key *key, const char *id, const char *what, const char *value,
+                       char out[65])
+{
+    unsigned char hash[SHA256_DIGEST_LENGTH];
+    char hex[2 * SHA256_DIGEST_LENGTH + 1] = "";
+    if (value && !SHA256((const unsigned char *)value, strlen(value), hash))
+        return false;
+    if (value)
+        text_hex(hash, sizeof hash, hex);
+    return certificate_seal(key, id, what, hex, out);
+}
+
+/* "public.patients (id=37) phone, before <seal>, after <seal>"; NULL: it cannot be made. */
+static const char *detail_of(struct subject *subject, const struct key *key, const char *id,
+                             const struct rectification_change *one)
+{
+    char before[65] = "";
+    char after[65] = "";
+    if (!seal_value(key, id, "before", one->before, before) ||
+        !seal_value(key, id, "after", one->after, after))
+        return NULL;
+    return arena_printf(subject->arena, "%s (%s) %s, rectification %s, before %s, after %s%s%s",
+                        one->table, one->row, one->column, id, before, after,
+                        subject->request ? ", request " : "",
+                        subject->request ? subject->request : "");
+}
+
+/* One record a value, before any is changed or shown. */
+static int record(struct subject *subject, const struct rectification *all, const char *event)
+{
+    char id[CERTIFICATE_ID] = "";
+    struct key *key = NULL;
+    struct deed *deed = NULL;
+    if (key_load(subject->config->audit.key_file, &key) != OK)
+        return cli_fail(subject->command, CLI_CANNOT, "%s is no Ed25519 private key",
+                        subject->config->audit.key_file);
+    int code = deed_open(subject->command, subject->config, subject->database->name, NULL, &deed);
+    enum status status = code == CLI_FINE ? OK : ERR_AUDIT;
+    if (status == OK)
+        deed_because(deed, subject->reason);
+    for (size_t i = 0; status == OK && i < all->count; i++) {
+        const char *detail =
+            certificate_new_id(id) ? detail_of(subject, key, id, &all->changes[i]) : NULL;
+        status = detail ? deed_append(deed, event, subject->patient, detail) : ERR_MEMORY;
+    }
+    if (status == OK)
+        status = deed_flush(deed);
+    if (status != OK && code == CLI_FINE)
+        code = cli_fail(subject->command, CLI_CANNOT,
+                        "nothing is done, since it would leave no record");
+    deed_close(deed);
+    key_free(key);
+    return code;
+}
+
+/* ---- the whole ---- */
+
+static int step(const struct subject *subject, const char *sql)
+{
+    PGresult *result = PQexec(subject->conn, sql);
+    bool fine = PQresultStatus(result) == PGRES_COMMAND_OK;
+    /* What a deferred constraint says comes with the commit. */
+    const char *primary = PQresultErrorField(result, PG_DIAG_MESSAGE_PRIMARY);
+    int code = fine ? CLI_FINE
+                    : cli_fail(subject->command, CLI_CANNOT, "%s: nothing is changed",
+                               primary ? primary : "the connection was lost");
+    PQclear(result);
+    return code;
+}
+
+static int apply(struct subject *subject, const struct rectification *all, bool open)
+{
+    if (!subject->seen || strcmp(subject->seen, all->seen) != 0)
+        return cli_fail(subject->command, CLI_FINDINGS,
+                        "%s: nothing is changed; look again without --apply",
+                        subject->seen ? "that is not what was shown: the row, or what the database "
+                                        "makes of the value, has changed since"
+                                      : "--seen is missing, the word that stands below what was "
+                                        "shown");
+    int code = record(subject, all, "subject-rectify");
+    if (code == CLI_FINE && open)
+        code = subject_settle_request(subject, "rectified");
+    return code == CLI_FINE ? step(subject, "COMMIT") : code;
+}
+
+static int show(struct subject *subject, const struct rectification *all, bool french)
+{
+    int code = step(subject, "ROLLBACK");
+    if (code == CLI_FINE)
+        code = record(subject, all, "subject-rectify-plan");
+    if (code != CLI_FINE)
+        return code;
+    print_changes(all, french);
+    printf(french ? "Rien n’est modifié sans --apply --seen %s\n"
+                  : "Nothing is changed without --apply --seen %s\n",
+           all->seen);
+    return CLI_FINDINGS;
+}
+
+static int work(struct subject *subject, bool french)
+{
+    struct rectification all = {0};
+    bool open = false;
+    int code = rectification_read(subject, &all);
+    if (code == CLI_FINE)
+        code = subject_find(subject);
+    if (code == CLI_FINE && subject->request)
+        code = subject_check_request(subject, "rectification", &open);
+    if (code == CLI_FINE)
+        code = rectification_resolve(subject, &all);
+    if (code == CLI_FINE)
+        code = step(subject, "BEGIN");
+    if (code == CLI_FINE)
+        code = rectification_make(subject, &all);
+    if (code != CLI_FINE || !subject->apply)
+        return code == CLI_FINE ? show(subject, &all, french) : code;
+    code = apply(subject, &all, open);
+    if (code == CLI_FINE)
+        printf(french ? "%zu valeur(s) rectifiée(s)\n" : "%zu value(s) rectified\n", all.count);
+    return code;
+}
+
+int subject_rectify(struct subject *subject)
+{
+    bool french = false;
+    if (!subject->patient)
+        return cli_fail(subject->command, CLI_USAGE, "--patient is missing");
+    if (subject->apply && !subject->reason && !subject->request)
+        return cli_fail(subject->command, CLI_USAGE,
+                        "--reason or --request is missing: the trail tells why it was changed");
+    int code = cli_read_lang(subject->command, subject->doc_options.lang, &french);
+    if (code != CLI_CONTINUE)
+        return code;
+    code = subject_open(subject, true);
+    return code == CLI_FINE ? work(subject, french) : code;
+}
