@@ -161,7 +161,10 @@ static enum use_how plain(const char *kind, const char *sql)
     if (strcmp(kind, "DELETE") == 0)
         return locks + words.insert + words.update == 0 && words.delete_rows == 1 ? USE_DELETE
                                                                                   : USE_ALL;
-    if (strcmp(kind, "COPY") == 0 || strcmp(kind, "SELECT") == 0)
+    /* A FETCH names what its cursor reads; whether that locks stands in the cursor's own record. */
+    if (strcmp(kind, "COPY") == 0 || strcmp(kind, "SELECT") == 0 ||
+        strcmp(kind, "DECLARE CURSOR") == 0 || strcmp(kind, "FETCH") == 0 ||
+        strcmp(kind, "MOVE") == 0)
         return locks + words.insert + words.update + words.delete_rows == 0
                    ? (*kind == 'C' ? USE_INSERT : USE_READ)
                    : USE_ALL;
@@ -279,7 +282,8 @@ static enum status add_statement(struct minimise *minimise, struct pair_use *pai
     bool whole = sql != NULL && json_object_get(answer, "sql_bytes") == NULL && !observed;
     enum use_how how = whole ? plain(kind, sql) : USE_ALL;
     enum status status = add_patients(pair, answer);
-    if (status == OK && whole && json_array_size(relations) > 0)
+    /* Those without a relation, too: a type is there as long as a column of it is. */
+    if (status == OK && whole)
         status = remember(minimise, pair, sql);
     for (size_t i = 0; i < json_array_size(relations) && status == OK; i++)
         status = add_relation(minimise, pair, json_array_get(relations, i), how,

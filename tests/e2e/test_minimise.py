@@ -240,8 +240,8 @@ def test_what_the_older_policy_did_not_give_is_too_young(scene, tmp_path):
 
 @pytest.mark.parametrize("sql, why", [
     ("SELECT id FROM observations WHERE id = 1 FOR UPDATE", "SELECT"), ("LOCK TABLE observations IN ACCESS SHARE MODE", None),
-    ("DECLARE c CURSOR WITH HOLD FOR SELECT value FROM observations", "DECLARE CURSOR"),
-    ("WITH gone AS (DELETE FROM observations WHERE id = -1 RETURNING id) SELECT id FROM gone", "SELECT")], ids=["for update", "lock", "cursor", "with"])
+    ("PREPARE p AS SELECT value FROM observations; EXECUTE p", "EXECUTE"),
+    ("WITH gone AS (DELETE FROM observations WHERE id = -1 RETURNING id) SELECT id FROM gone", "SELECT")], ids=["for update", "lock", "execute", "with"])
 def test_what_needs_more_than_it_names_keeps_the_relation_whole(make_stack, tmp_path, sql, why):
     policy = odd.make(tmp_path)
     stack = make_stack(policy_dir=policy, changes={"records": RIGHTS})
@@ -257,6 +257,15 @@ def test_what_needs_more_than_it_names_keeps_the_relation_whole(make_stack, tmp_
         assert unused and not kept
     else:
         assert not unused and [k["detail"] for k in kept] == [why], (unused, kept)
+
+
+def test_a_cursor_reads_what_it_names(make_stack, tmp_path):
+    stack = make_stack(policy_dir=odd.make(tmp_path))
+    with stack.connect("nurse1") as c:
+        c.execute("DECLARE c CURSOR WITH HOLD FOR SELECT value FROM observations WHERE unit = 'x'")
+        c.execute("FETCH ALL FROM c")
+    read = {o["column"] for o in odd.report(stack)["unused"] if o["role"] == "nurse" and o.get("table") == "public.observations" and o["right"] == "read"}
+    assert read and read.isdisjoint({"value", "unit"}) and {"id", "label", "loinc"} <= read
 
 
 def test_what_is_read_through_a_view_is_used(make_stack, tmp_path):
