@@ -225,6 +225,7 @@ NODISCARD enum status minimise_use_finish(struct minimise *minimise);
 bool minimise_used(const struct minimise *minimise, const char *role, const char *mission,
                    const char *schema, const char *name, enum use_how how, const char *column);
 
+NODISCARD enum status minimise_pairs(struct minimise *minimise); /* minimise_pair.c */
 NODISCARD enum status minimise_grants(struct minimise *minimise);
 struct pair *minimise_pair(const struct minimise *minimise, int role, int mission);
 /* Does the column count as used, by any of its targets' own uses or because the pair is kept? */

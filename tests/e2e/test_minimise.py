@@ -5,8 +5,10 @@ test's own statements used; the diff applied with patch(1), loaded, deployed, an
 import datetime
 import hashlib
 import json
+import os
 import shutil
 import subprocess
+import tempfile
 
 import documents
 import harness
@@ -422,3 +424,138 @@ def test_a_trail_that_is_not_whole_proposes_nothing(tmp_path):
 def test_wrong_usage(args):
     done = subprocess.run([harness.binary(), "minimise"] + args, stdout=subprocess.PIPE, stderr=subprocess.PIPE)
     assert done.returncode == 2 and done.stderr and not done.stdout
+
+
+# ---- what would open by another way ----------------------------------------------------------------------------------------------
+
+FAMILY = """
+CREATE TABLE public.notes (id int PRIMARY KEY, body text, secret text);
+CREATE TABLE public.notes_old () INHERITS (public.notes);
+CREATE TABLE public.notes_new (id int PRIMARY KEY, body text, secret text);
+CREATE VIEW public.note_list AS SELECT id, body, secret FROM public.notes;
+CREATE TABLE public.diary_a (id int PRIMARY KEY, body text, secret text);
+CREATE TABLE public.diary_b (id int PRIMARY KEY, body text, secret text);
+GRANT SELECT ON ALL TABLES IN SCHEMA public TO pgvigil_owner;
+"""
+FAMILY_POLICY = """tables = (
+  { name = "public.notes"; columns = { plain = [ "id", "body" ]; hidden = [ "secret" ]; }; },
+  { name = "public.notes_old"; columns = { plain = [ "id", "body" ]; hidden = [ "secret" ]; }; },
+  { name = "public.notes_new"; columns = { plain = [ "id", "body" ]; hidden = [ "secret" ]; }; },
+  { name = "public.note_list"; columns = { plain = [ "id", "body" ]; hidden = [ "secret" ]; }; },
+  { name = "public.diary_*"; columns_like = ( { match = "*"; category = "text"; } ); }
+);
+rules = (
+  { roles = [ "nurse" ]; missions = [ "care" ]; tables = [ "public.notes" ]; columns = { plain = "show"; hidden = "show"; }; },
+  # A child: without this rule it would follow its parent's, secret and all.
+  { roles = [ "nurse" ]; missions = [ "care" ]; tables = [ "public.notes_old" ]; columns = { id = "show"; }; },
+  { roles = [ "nurse" ]; missions = [ "care" ]; tables = [ "public.notes_new" ]; columns = { plain = "show"; }; },
+  # A view: without this rule it would show what its tables do.
+  { roles = [ "nurse" ]; missions = [ "care" ]; tables = [ "public.note_list" ]; columns = { id = "show"; }; },
+  # Narrower than the pattern of the lab's other rule.
+  { roles = [ "physician" ]; missions = [ "care" ]; tables = [ "public.diary_a" ]; columns = { id = "show"; }; },
+  { roles = [ "physician" ]; missions = [ "care" ]; tables = [ "public.diary_*" ]; columns = { text = "show"; }; }
+);
+"""
+FAMILY_TABLES = {"public." + t: ["id", "body", "secret"] for t in ("notes", "notes_old", "notes_new", "note_list", "diary_a", "diary_b")}
+
+
+@pytest.mark.parametrize("catalog", [True, False], ids=["catalog", "files"])
+def test_what_would_open_by_another_way_is_not_closed(make_stack, tmp_path, catalog):
+    """A child's rule, a view's, and one that is narrower than a pattern: nobody uses them, and without them more would be seen."""
+    more = dict(extra_policy=[("60-family.cfg", FAMILY_POLICY)], changes={"records": FAMILY})
+    stack = make_stack(**more)
+    before = odd.granted(stack, FAMILY_TABLES)
+    audit = stack.folder / "audit"
+    stack.proxy.stop()
+    shutil.rmtree(audit)  # what was asked so far is no use
+    stack.serve()
+    with stack.connect("nurse1") as c:
+        c.execute("SELECT id, body, secret FROM notes")
+    with stack.connect("dr.martin") as c:
+        c.execute("SELECT body FROM diary_b")
+    path = stack.folder / "catalog.cfg"
+    stack.command("check", "-c", stack.config_file, "--database", "records", "--as", stack.dba(), "--save-catalog", path, check=False)
+    found = odd.report(stack, *(["--catalog", path] if catalog else []), code=1)
+    shutil.copytree(stack.policy, tmp_path / "smaller")
+    assert subprocess.run(["patch", "-p1"], input=found["diff"], cwd=tmp_path / "smaller", stdout=subprocess.PIPE, text=True).returncode == 0
+    smaller = make_stack(policy_dir=tmp_path / "smaller", changes=more["changes"])
+    after = odd.granted(smaller, FAMILY_TABLES)
+    assert after <= before and after < before
+    # Which relations a pattern of `tables` matches, files alone do not tell: what is not known is left.
+    named = ["notes_old", "note_list"] + (["diary_a"] if catalog else [])
+    hidden = {right for right in before if right[1].split(".")[1] in named + ["notes_new"]}
+    assert hidden and not hidden & after, hidden & after
+    kept = (tmp_path / "smaller" / "60-family.cfg").read_text(encoding="utf-8")
+    for table in named:  # still named: a rule that shows nothing
+        assert '"public.%s" ]; columns = { }' % table in kept
+    assert ('tables = [ "public.notes_new" ]' in kept) != catalog
+    assert (("nurse", "care"), "public.notes", "read", "secret") in after and (("physician", "care"), "public.diary_b", "read", "body") in after
+
+
+# ---- files of all kinds ----------------------------------------------------------------------------------------------------------
+
+def patched(practice, folder, args=()):
+    code, out, err = minimise(practice, "--diff", *args)
+    assert code in (0, 1), err
+    shutil.copytree(practice.policy, folder)
+    done = subprocess.run(["patch", "-p1", "--fuzz=0"], input=out, cwd=folder, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
+    assert done.returncode == 0 or not out, done.stdout
+    return out
+
+
+def test_a_file_that_is_included_twice_is_left_to_hands(tmp_path):
+    generation = generation_of(clinic(tmp_path / "first"))
+    practice = old_trail(tmp_path / "second", generation, None)
+    shared = practice.policy / "shared.inc"
+    shared.write_text('admin = "show";\nidentifier = "show";\n', encoding="utf-8")
+    rules = practice.policy / "40-rules-care.cfg"
+    rules.write_text("""rules = (
+  { roles = [ "nurse" ]; missions = [ "care" ]; tables = [ "public.patients" ]; columns = {
+@include "shared.inc"
+    medical = "show";
+  }; },
+  { roles = [ "physician" ]; missions = [ "care" ]; tables = [ "public.patients" ]; columns = {
+@include "shared.inc"
+  }; }
+);
+""", encoding="utf-8")
+    out = patched(practice, tmp_path / "smaller", ["--short-trail"])
+    assert "--- a/shared.inc" not in out and '-    medical = "show";' in out
+    code, told, _ = minimise(practice, "--short-trail", "--json")
+    hand = [o for o in json.loads(told)["unused"] if o["role"] == "nurse" and o.get("table") == "public.patients" and not o["cut"]]
+    assert {o["column"] for o in hand} >= {"family_name", "nir"} and {o["by_hand"] for o in hand} == {"text"} and {o["rule"].split(":")[0] for o in hand} == {"40-rules-care.cfg"}
+
+
+def test_a_policy_of_one_file_outside_the_configurations_folder(tmp_path):
+    generation = generation_of(clinic(tmp_path / "first"))
+    practice = old_trail(tmp_path / "second", generation, None)
+    one = tmp_path / "elsewhere" / "all rules.cfg"
+    one.parent.mkdir()
+    one.write_text("\n".join('@include "../second/policy/%s"' % path.name for path in sorted(practice.policy.glob("*.cfg")) if path.name != "40-rules-care.cfg")
+                   + "\n" + (practice.policy / "40-rules-care.cfg").read_text(encoding="utf-8"), encoding="utf-8")
+    link = tmp_path / "second" / "linked.cfg"
+    link.symlink_to(one)
+    practice.config.write_text(practice.config.read_text(encoding="utf-8").replace('policy = "policy"', 'policy = "linked.cfg"'), encoding="utf-8")
+    code, out, err = minimise(practice, "--diff", "--short-trail")
+    assert code == 1, err
+    # Files of another folder are not this policy's to change.
+    assert [line for line in out.splitlines() if line.startswith("--- ")] == ["--- a/all rules.cfg\t"]
+    assert subprocess.run(["patch", "-p1"], input=out, cwd=one.parent, stdout=subprocess.PIPE, text=True).returncode == 0
+    code, out, err = practice.run("check")
+    assert "policy " in out and "fine" in out, out
+
+
+def test_the_copy_is_gone_afterwards(tmp_path):
+    """It holds secrets."""
+    generation = generation_of(clinic(tmp_path / "first"))
+    practice = old_trail(tmp_path / "second", generation, None)
+    with tempfile.TemporaryDirectory(prefix="m", dir="/tmp") as folder:
+        code, _, err = practice.run("minimise", "--until", "2026-11-01T00:00:00Z", practice.trail, env={"TMPDIR": folder})
+        assert code == 1 and not os.listdir(folder), err
+        os.chmod(folder, 0o500)
+        if os.geteuid() != 0:  # nobody holds root up
+            code, out, err = practice.run("minimise", "--until", "2026-11-01T00:00:00Z", practice.trail, env={"TMPDIR": folder})
+            assert code == 3 and out == "" and "cannot make a directory" in err
+        os.chmod(folder, 0o700)
+        code, out, err = practice.run("minimise", "--until", "2026-11-01T00:00:00Z", practice.trail, env={"TMPDIR": folder + "/none"})
+        assert code == 3 and out == "" and "cannot make a directory" in err
