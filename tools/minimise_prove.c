@@ -22,13 +22,14 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-#define ALONE_MAX 400U /* parts that are tried one by one */
+#define ATTEMPTS_MAX 1000U /* to find what cannot be proposed */
 
 struct proof {
     struct minimise *minimise;
     char folder[64];
     const char *path; /* of the copy */
     struct policy *old;
+    unsigned attempts;
 };
 
 /* ---- files ---- */
@@ -275,26 +276,40 @@ static void bring_back(struct minimise *minimise)
     }
 }
 
-/* One part after the other; what cannot be with those before it is left out. */
-static enum status one_by_one(struct proof *proof)
+/* Lets the groups in that can be with those that are in already: all of them, or else half by half
+ * down to the one that cannot, which is left out and told. */
+static enum status let_in(struct proof *proof, size_t from, size_t to)
 {
     struct minimise *minimise = proof->minimise;
     struct policy *smaller = NULL;
     const char *why = NULL;
-    enum status status = OK;
-    memset(minimise->groups, false, minimise->group_count);
-    for (size_t i = 0; i < minimise->group_count && status == OK; i++) {
-        minimise->groups[i] = true;
-        status = attempt(proof, &smaller, &why);
-        policy_unref(smaller);
-        if (status != OK || why == NULL)
-            continue;
-        minimise->groups[i] = false;
-        status = refuse(minimise, i, why);
-        if (i == 0)
-            bring_back(minimise);
+    if (from >= to)
+        return OK;
+    if (proof->attempts++ == ATTEMPTS_MAX) {
+        minimise->why = "too many parts of it cannot be proposed";
+        return ERR_INTERNAL;
     }
-    return status;
+    memset(minimise->groups + from, true, to - from);
+    enum status status = attempt(proof, &smaller, &why);
+    policy_unref(smaller);
+    if (status != OK || why == NULL)
+        return status;
+    memset(minimise->groups + from, false, to - from);
+    if (to - from == 1)
+        return refuse(minimise, from, why);
+    size_t middle = from + (to - from) / 2;
+    status = let_in(proof, from, middle);
+    return status == OK ? let_in(proof, middle, to) : status;
+}
+
+static enum status part_by_part(struct proof *proof)
+{
+    struct minimise *minimise = proof->minimise;
+    memset(minimise->groups, false, minimise->group_count);
+    enum status status = let_in(proof, 0, 1);
+    if (status == OK && !minimise->groups[0])
+        bring_back(minimise);
+    return status == OK ? let_in(proof, 1, minimise->group_count) : status;
 }
 
 static enum status prove(struct proof *proof)
@@ -305,11 +320,7 @@ static enum status prove(struct proof *proof)
     enum status status = attempt(proof, &minimise->smaller, &why);
     if (status != OK || why == NULL)
         return status;
-    if (minimise->group_count > ALONE_MAX) {
-        minimise->why = why;
-        return ERR_INTERNAL;
-    }
-    status = one_by_one(proof);
+    status = part_by_part(proof);
     if (status == OK)
         status = attempt(proof, &minimise->smaller, &minimise->why);
     return status == OK && minimise->smaller == NULL ? ERR_INTERNAL : status;

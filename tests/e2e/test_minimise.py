@@ -241,9 +241,11 @@ def test_what_the_older_policy_did_not_give_is_too_young(scene, tmp_path):
 # ---- what the trail does not tell ----------------------------------------------------------------------------------------------
 
 @pytest.mark.parametrize("sql, why", [
-    ("SELECT id FROM observations WHERE id = 1 FOR UPDATE", "SELECT"), ("LOCK TABLE observations IN ACCESS SHARE MODE", None),
+    ("SELECT id FROM observations WHERE id = 1 FOR UPDATE", "SELECT"), ("SELECT id FROM observations WHERE id = 1 FOR SHARE", "SELECT"),
+    ("INSERT INTO observations (id, patient_id, stay_id, taken_on, taken_at, practitioner, loinc, label, value, unit) SELECT 1, 1, 1, '2024-01-02', '2024-01-02', '10000000017', '8867-4', 'pulse', 60, '/min' WHERE false "
+     "ON CONFLICT (id, taken_on) DO NOTHING", "INSERT"), ("LOCK TABLE observations IN ACCESS SHARE MODE", None),
     ("PREPARE p AS SELECT value FROM observations; EXECUTE p", "EXECUTE"),
-    ("WITH gone AS (DELETE FROM observations WHERE id = -1 RETURNING id) SELECT id FROM gone", "SELECT")], ids=["for update", "lock", "execute", "with"])
+    ("WITH gone AS (DELETE FROM observations WHERE id = -1 RETURNING id) SELECT id FROM gone", "SELECT")], ids=["for update", "for share", "on conflict", "lock", "execute", "with"])
 def test_what_needs_more_than_it_names_keeps_the_relation_whole(make_stack, tmp_path, sql, why):
     policy = odd.make(tmp_path)
     stack = make_stack(policy_dir=policy, changes={"records": RIGHTS})
@@ -559,3 +561,27 @@ def test_the_copy_is_gone_afterwards(tmp_path):
         os.chmod(folder, 0o700)
         code, out, err = practice.run("minimise", "--until", "2026-11-01T00:00:00Z", practice.trail, env={"TMPDIR": folder + "/none"})
         assert code == 3 and out == "" and "cannot make a directory" in err
+
+
+def test_a_part_that_would_break_what_ran_is_left_out_and_the_rest_is_proposed(make_stack, tmp_path):
+    """A type of the database's own is there for who sees a column of it: the statement names the type and no relation."""
+    changes = "CREATE TYPE public.mood AS ENUM ('low', 'high'); CREATE TABLE public.feelings (id int PRIMARY KEY, feeling public.mood, note text); GRANT SELECT ON public.feelings TO pgvigil_owner;"
+    policy = """tables = ( { name = "public.feelings"; columns = { all = [ "id", "feeling", "note" ]; }; } );
+rules = ( { roles = [ "nurse" ]; missions = [ "care" ]; tables = [ "public.feelings" ]; columns = { all = "show"; }; } );
+"""
+    stack = make_stack(extra_policy=[("60-feelings.cfg", policy)], changes={"records": changes})
+    sql = "SELECT 'low'::public.mood < 'high'::public.mood"
+    with stack.connect("nurse1") as c:
+        assert c.execute(sql).fetchone() == (True,)
+    path = stack.folder / "catalog.cfg"
+    stack.command("check", "-c", stack.config_file, "--database", "records", "--as", stack.dba(), "--save-catalog", path, check=False)
+    found = odd.report(stack, "--catalog", path, code=1)
+    (one,) = [o for o in found["unused"] if o.get("table") == "public.feelings"]
+    assert not one["cut"] and one["by_hand"] == "refused" and one["detail"] == "what nurse/care ran would not run as before: SELECT $1::public.mood < $2::public.mood"
+    assert "60-feelings.cfg" not in found["diff"] and len([o for o in found["unused"] if o["cut"]]) > 20
+    shutil.copytree(stack.policy, tmp_path / "smaller")
+    assert subprocess.run(["patch", "-p1"], input=found["diff"], cwd=tmp_path / "smaller", stdout=subprocess.PIPE, text=True).returncode == 0
+    with make_stack(policy_dir=tmp_path / "smaller", changes={"records": changes}).connect("nurse1") as c:
+        assert c.execute(sql).fetchone() == (True,)
+        with pytest.raises(psycopg.Error):  # its denied twin: what was cut beside it
+            c.execute("SELECT id FROM documents")
