@@ -585,3 +585,38 @@ rules = ( { roles = [ "nurse" ]; missions = [ "care" ]; tables = [ "public.feeli
         assert c.execute(sql).fetchone() == (True,)
         with pytest.raises(psycopg.Error):  # its denied twin: what was cut beside it
             c.execute("SELECT id FROM documents")
+
+
+@pytest.mark.parametrize("catalog", [True, False], ids=["catalog", "files"])
+def test_columns_with_defaults_stay_where_rows_are_inserted(make_stack, tmp_path, catalog):
+    """A default that only its owner may work out comes from the guard, where that shows the column."""
+    changes = """CREATE FUNCTION public.kind_of() RETURNS text LANGUAGE sql AS $$SELECT 'ticket'::text$$; REVOKE EXECUTE ON FUNCTION public.kind_of() FROM PUBLIC;
+CREATE TABLE public.tickets (id serial PRIMARY KEY, body text, made_by text DEFAULT public.kind_of(), spare text, other text DEFAULT 'x');
+CREATE TABLE public.plain (id int, body text, made_by text DEFAULT public.kind_of());
+GRANT EXECUTE ON FUNCTION public.kind_of() TO pgvigil_owner; GRANT SELECT, INSERT ON public.tickets, public.plain TO pgvigil_owner; GRANT USAGE ON SEQUENCE public.tickets_id_seq TO pgvigil_owner;"""
+    policy = """tables = ( { name = "public.tickets"; columns = { all = [ "id", "body", "made_by", "spare", "other" ]; }; },
+           { name = "public.plain"; columns = { all = [ "id", "body", "made_by" ]; }; } );
+rules = ( { roles = [ "nurse" ]; missions = [ "care" ]; tables = [ "public.tickets" ]; columns = { all = "show"; }; insert = [ "all" ]; },
+          { roles = [ "nurse" ]; missions = [ "care" ]; tables = [ "public.plain" ]; columns = { all = "show"; }; insert = [ "all" ]; } );
+"""
+    stack = make_stack(extra_policy=[("60-tickets.cfg", policy)], changes={"records": changes})
+    sql = "INSERT INTO tickets (body) VALUES ('x')"
+    with stack.connect("nurse1") as c:
+        assert c.execute(sql).rowcount == 1
+        c.execute("SELECT id FROM plain")
+    path = stack.folder / "catalog.cfg"
+    stack.command("check", "-c", stack.config_file, "--database", "records", "--as", stack.dba(), "--save-catalog", path, check=False)
+    found = odd.report(stack, *(["--catalog", path] if catalog else []), code=1)
+    shutil.copytree(stack.policy, tmp_path / "smaller")
+    assert subprocess.run(["patch", "-p1"], input=found["diff"], cwd=tmp_path / "smaller", stdout=subprocess.PIPE, text=True).returncode == 0
+    smaller = make_stack(policy_dir=tmp_path / "smaller", changes={"records": changes})
+    with smaller.connect("nurse1") as c:
+        assert c.execute(sql).rowcount == 1
+        with pytest.raises(psycopg.Error):
+            c.execute("INSERT INTO tickets (other) VALUES ('y')")
+        with pytest.raises(psycopg.Error):
+            c.execute("SELECT made_by FROM plain")
+    with smaller.superuser() as c:
+        assert c.execute("SELECT id, body, made_by, other FROM tickets").fetchall() == [(1, "x", "ticket", "x")]
+    read = {o["column"] for o in found["unused"] if o.get("table") == "public.tickets" and o["right"] == "read"}
+    assert read == ({"spare"} if catalog else set())
