@@ -77,6 +77,12 @@ static int load_catalog(struct run *run)
     struct buf text;
     if (run->options->catalog == NULL)
         return CLI_FINE;
+    /* What is not in it, or is another thing of the same name, may be the other database's. */
+    if (run->config->database_count > 1)
+        return cli_fail(run->command, CLI_CANNOT,
+                        "--catalog tells of one database, and the policy is for %zu: without it "
+                        "columns are proposed, and no relation is closed",
+                        run->config->database_count);
     enum status status = catalog_file_read(run->options->catalog, &run->catalog, &errors);
     buf_init(&text, (size_t)1 << 20);
     policy_errors_print(&errors, &text);
@@ -318,7 +324,6 @@ static int start(struct run *run, time_t until)
     minimise->policy = run->policy;
     minimise->was = run->was;
     minimise->catalog = run->catalog;
-    minimise->one_database = run->config->database_count == 1;
     minimise->keep = run->options->keep;
     if (gmtime_r(&since, &when) == NULL ||
         strftime(minimise->since, sizeof minimise->since, "%Y-%m-%dT%H:%M:%S.000000Z", &when) ==

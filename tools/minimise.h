@@ -177,7 +177,6 @@ struct minimise {
     const struct policy *policy;
     const struct policy *was;      /* as it was, or NULL: nothing is young */
     const struct catalog *catalog; /* or NULL */
-    bool one_database;             /* the catalog is of all there is */
     const char *keep;              /* "role,role/mission,/mission", or NULL */
     char since[MINIMISE_TIME];     /* uses before it do not count */
     char reaches[MINIMISE_TIME];   /* back to where the trail does */

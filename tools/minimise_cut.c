@@ -130,8 +130,7 @@ static bool closable(const struct minimise *minimise, size_t index, const struct
 {
     if (pair->gone)
         return true;
-    if (pair->keep != KEEP_NOT || minimise->catalog == NULL || !minimise->one_database ||
-        might_open(minimise, index, pair))
+    if (pair->keep != KEEP_NOT || minimise->catalog == NULL || might_open(minimise, index, pair))
         return false;
     for (size_t i = 0; i < minimise->rules[index].target_count; i++) {
         const struct target *target = minimise->rules[index].targets[i];

@@ -17,6 +17,8 @@
 #include <ftw.h>
 #include <pgvigil/buf.h>
 #include <pgvigil/guard.h>
+#include <pthread.h>
+#include <signal.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
@@ -26,7 +28,7 @@
 
 struct proof {
     struct minimise *minimise;
-    char folder[64];
+    char folder[512];
     const char *path; /* of the copy */
     struct policy *old;
     unsigned attempts;
@@ -326,16 +328,31 @@ static enum status prove(struct proof *proof)
     return status == OK && minimise->smaller == NULL ? ERR_INTERNAL : status;
 }
 
+/* The copy holds secrets: whoever ends the command ends it when the copy is gone. */
+static void hold_signals(sigset_t *old)
+{
+    sigset_t ends;
+    (void)sigemptyset(&ends);
+    (void)sigaddset(&ends, SIGINT);
+    (void)sigaddset(&ends, SIGTERM);
+    (void)sigaddset(&ends, SIGHUP);
+    (void)pthread_sigmask(SIG_BLOCK, &ends, old);
+}
+
 enum status minimise_prove(struct minimise *minimise)
 {
     struct proof proof = {.minimise = minimise};
     const char *parent = getenv("TMPDIR");
+    sigset_t old;
     const char *why = NULL;
     int len = snprintf(proof.folder, sizeof proof.folder, "%s/pgvigil-minimise-XXXXXX",
-                       parent != NULL && parent[0] == '/' && strlen(parent) < 30 ? parent : "/tmp");
+                       parent != NULL && parent[0] == '/' ? parent : "/tmp");
+    hold_signals(&old);
     if (len < 0 || len >= (int)sizeof proof.folder || mkdtemp(proof.folder) == NULL) {
-        minimise->why = arena_printf(minimise->arena, "cannot make a directory for a copy: %s",
-                                     strerror(errno));
+        (void)pthread_sigmask(SIG_SETMASK, &old, NULL);
+        minimise->why =
+            arena_printf(minimise->arena, "cannot make a directory for a copy: %s",
+                         len >= (int)sizeof proof.folder ? "TMPDIR is too long" : strerror(errno));
         return ERR_IO;
     }
     proof.path = arena_printf(minimise->arena, "%s%s", proof.folder, minimise->path);
@@ -353,5 +370,6 @@ enum status minimise_prove(struct minimise *minimise)
         status = prove(&proof);
     policy_unref(proof.old);
     (void)nftw(proof.folder, remove_entry, 16, FTW_DEPTH | FTW_PHYS);
+    (void)pthread_sigmask(SIG_SETMASK, &old, NULL);
     return status;
 }

@@ -9,6 +9,7 @@ import os
 import shutil
 import subprocess
 import tempfile
+import time
 
 import documents
 import harness
@@ -422,6 +423,16 @@ def test_a_trail_that_is_not_whole_proposes_nothing(tmp_path):
     assert code == 3 and out == "" and "not whole" in err and "missing" in err
 
 
+def test_a_catalog_is_of_one_database(tmp_path):
+    practice = old_trail(tmp_path, generation_of(clinic(tmp_path)), None)
+    text = practice.config.read_text(encoding="utf-8")
+    second = ', { name = "other"; owner = "o"; conninfo = "host=127.0.0.1 dbname=other user=u sslmode=verify-full"; } );'
+    practice.config.write_text(text.replace(" );\npolicy", second + "\npolicy"), encoding="utf-8")
+    code, out, err = minimise(practice, "--catalog", harness.CLINIC / "catalog.cfg")
+    assert code == 3 and out == "" and "for 2" in err
+    assert minimise(practice)[0] == 1
+
+
 @pytest.mark.parametrize("args", [["--days", "0"], ["--days", "x"], ["--days", "1.5"], ["--json", "--diff"], ["--until", "tomorrow"], ["--lang", "de"], ["a", "b"]], ids=" ".join)
 def test_wrong_usage(args):
     done = subprocess.run([harness.binary(), "minimise"] + args, stdout=subprocess.PIPE, stderr=subprocess.PIPE)
@@ -551,9 +562,20 @@ def test_the_copy_is_gone_afterwards(tmp_path):
     """It holds secrets."""
     generation = generation_of(clinic(tmp_path / "first"))
     practice = old_trail(tmp_path / "second", generation, None)
-    with tempfile.TemporaryDirectory(prefix="m", dir="/tmp") as folder:
+    with tempfile.TemporaryDirectory() as folder:
+        started = time.monotonic()
         code, _, err = practice.run("minimise", "--until", "2026-11-01T00:00:00Z", practice.trail, env={"TMPDIR": folder})
+        took = time.monotonic() - started
         assert code == 1 and not os.listdir(folder), err
+        ended = 0
+        for number in range(30):  # ended from outside, at any moment
+            one = subprocess.Popen([harness.binary(), "minimise", "-c", practice.config, "--until", "2026-11-01T00:00:00Z", practice.trail],
+                                   stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, env=dict(os.environ, TMPDIR=folder))
+            time.sleep(took * number / 30)
+            one.terminate()
+            ended += one.wait(30) < 0
+            assert not os.listdir(folder), number
+        assert ended > 5
         os.chmod(folder, 0o500)
         if os.geteuid() != 0:  # nobody holds root up
             code, out, err = practice.run("minimise", "--until", "2026-11-01T00:00:00Z", practice.trail, env={"TMPDIR": folder})
