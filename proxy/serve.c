@@ -150,6 +150,17 @@ static void stop(struct service *service)
         event_base_free(service->base);
 }
 
+/* With the policy, as a reload tells it: since when it is in force is asked of the trail later. */
+static void tell_start(struct service *service)
+{
+    char detail[96];
+    struct world *world = reload_world(service->process.reload);
+    snprintf(detail, sizeof detail, "%s, policy generation %s in force", PGVIGIL_VERSION,
+             world->policy->generation);
+    world_unref(world);
+    reload_audit_event(service->process.reload, "start", detail);
+}
+
 /* Loudly: whoever reads the log or the trail must not take observing for enforcing. */
 static void tell_observe_mode(struct service *service, const struct config *config)
 {
@@ -184,7 +195,7 @@ static enum status run(struct service *service, const struct config *config)
         status = packing_start(config->audit.directory, &service->packing);
     if (status != OK)
         return status;
-    reload_audit_event(service->process.reload, "start", PGVIGIL_VERSION);
+    tell_start(service);
     tell_observe_mode(service, config);
     pthread_sigmask(SIG_SETMASK, &service->old_mask, NULL);
     log_event(LOG_LEVEL_INFO, "event=ready address=%s port=%u workers=%u version=%s",

@@ -92,5 +92,6 @@ int cmd_scan(int argc, char **argv);
 int cmd_notice(int argc, char **argv);
 int cmd_dpia(int argc, char **argv);
 int cmd_review(int argc, char **argv);
+int cmd_minimise(int argc, char **argv);
 
 #endif

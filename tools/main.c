@@ -35,6 +35,7 @@ static const struct entry entries[] = {
     {"dpia", cmd_dpia, true, "the impact assessment, for the CNIL's tool"},
     {"notice", cmd_notice, true, "what patients are told, for the waiting room"},
     {"review", cmd_review, true, "accounts, rights and their use, to go through and sign"},
+    {"minimise", cmd_minimise, true, "what nobody used, and a smaller policy"},
     {"incident", cmd_incident, true,
      "what a breach has touched, for the authority and the persons"},
     {"audit", cmd_audit, true, "verify and search the trail, report from it"},

@@ -8,7 +8,7 @@ import harness
 import psycopg
 import pytest
 
-COMMANDS = ["serve", "check", "explain", "test", "diff", "replay", "scan", "passwd", "deploy", "retention", "subject", "register", "dpia", "notice", "review", "incident", "audit"]
+COMMANDS = ["serve", "check", "explain", "test", "diff", "replay", "scan", "passwd", "deploy", "retention", "subject", "register", "dpia", "notice", "review", "minimise", "incident", "audit"]
 
 
 @pytest.fixture(scope="module")
