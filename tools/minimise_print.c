@@ -22,7 +22,7 @@ static const char *const rights[][2] = {{"read", "lire"},
 
 static const char *const keeps[][2] = {
     [KEEP_NOT] = {"", ""},
-    [KEEP_GLASS] = {"breaks the glass: rare by its nature", "bris de glace : rare par nature"},
+    [KEEP_GLASS] = {"breaks the glass: rare by its nature", "bris de glace : rare par nature"},
     [KEEP_RETENTION] = {"reaches archived or expired records",
                         "atteint des dossiers archivés ou échus"},
     [KEEP_RIGHTS] = {"a right of the persons excepts it (rights.except)",
@@ -32,7 +32,7 @@ static const char *const keeps[][2] = {
     [KEEP_PURPOSE] = {"rare by its purpose", "rare par sa finalité"},
     [KEEP_ASKED] = {"--keep", "--keep"},
     [KEEP_YOUNG] = {"the policy of --was does not have it: too young",
-                    "absente de la politique de --was : trop récente"},
+                    "absente de la politique de --was : trop récente"},
     [KEEP_FROZEN] = {"the trail does not tell what it used through",
                      "la piste ne dit pas ce qui a été utilisé à travers"}};
 
@@ -43,7 +43,7 @@ static const char *const stays[][2] = {
     [STAY_LAST] = {"the role would have no mission left, or another default",
                    "il ne resterait pas de mission à la fonction, ou une autre par défaut"},
     [STAY_ROLE] = {"nobody worked in this role at all: see pgvigil review",
-                   "personne n’a travaillé dans cette fonction : voir pgvigil review"},
+                   "personne n’a travaillé dans cette fonction : voir pgvigil review"},
     [STAY_TEXT] = {"its place in the files cannot be cut by itself",
                    "sa place dans les fichiers ne se laisse pas couper seule"}};
 
@@ -52,13 +52,13 @@ static const char *const hands[][2] = {
     [HAND_STAYS] = {"", ""},
     [HAND_SHARED] = {"the rule also serves", "la règle sert aussi à"},
     [HAND_CATALOG] = {"give --catalog: without it nobody knows what else would open it",
-                      "donnez --catalog : sans lui, rien ne dit ce qui l’ouvrirait encore"},
+                      "donnez --catalog : sans lui, rien ne dit ce qui l’ouvrirait encore"},
     [HAND_OPENED] =
         {"another rule, a parent’s rule or a view’s tables might open it instead",
          "une autre règle, celle d’une table parente ou les tables d’une vue pourraient "
          "l’ouvrir à sa place"},
     [HAND_NAME] = {"its name cannot be a key, so no exclusion can name it",
-                   "son nom ne peut être une clé : aucune exclusion ne peut le nommer"},
+                   "son nom ne peut être une clé : aucune exclusion ne peut le nommer"},
     [HAND_WRITTEN] = {"it may be written, and that right cannot be taken by itself",
                       "elle peut être écrite, et ce droit ne se laisse pas retirer seul"},
     [HAND_REFUSED] = {"", ""},
@@ -72,7 +72,7 @@ static const char *say(const struct print *print, const char *english, const cha
 
 static const char *colon(const struct print *print)
 {
-    return say(print, ":", " :");
+    return say(print, ":", " :");
 }
 
 static void put_pair(const struct print *print, int role, int mission)
@@ -140,7 +140,7 @@ static void put_target(const struct print *print, const struct target *target, b
     const struct minimise *minimise = print->minimise;
     (void)fprintf(print->out, "    %s (%s)", target->full,
                   minimise_place(minimise, &minimise->policy->rules[target->rule].place));
-    (void)fputs(whole ? say(print, ": never touched", " : jamais consultée") : "\n", print->out);
+    (void)fputs(whole ? say(print, ": never touched", " : jamais consultée") : "\n", print->out);
 }
 
 static void put_unused(const struct print *print)
@@ -157,7 +157,7 @@ static void put_unused(const struct print *print)
             (void)fputs("\n  ", print->out);
             put_pair(print, one->pair->role, one->pair->mission);
             (void)fputs(one->target == NULL
-                            ? say(print, ": mission never entered", " : mission jamais choisie")
+                            ? say(print, ": mission never entered", " : mission jamais choisie")
                             : "\n",
                         print->out);
             target = NULL;
@@ -173,7 +173,7 @@ static void put_unused(const struct print *print)
     }
     if (minimise->unused_count == 0)
         (void)fprintf(print->out, "\n  %s\n",
-                      say(print, "nothing: everything is used", "rien : tout sert"));
+                      say(print, "nothing: everything is used", "rien : tout sert"));
 }
 
 static void put_kept(const struct print *print)
@@ -210,17 +210,17 @@ static void put_rows(const struct print *print)
     const struct minimise *minimise = print->minimise;
     (void)fprintf(print->out, "\n%s\n",
                   say(print, "Rows, as far as the trail tells: whose records were in the answers",
-                      "Lignes, autant que la piste le dise : de qui étaient les dossiers donnés"));
+                      "Lignes, autant que la piste le dise : de qui étaient les dossiers donnés"));
     for (size_t i = 0; i < minimise->pair_count; i++) {
         const struct pair *pair = &minimise->pairs[i];
         if (pair->use == NULL)
             continue;
         (void)fputs("  ", print->out);
         put_pair(print, pair->role, pair->mission);
-        (void)fprintf(print->out, "%s %llu %s, %llu %s, %s%zu patients\n", colon(print),
-                      (unsigned long long)pair->use->statements,
-                      say(print, "statements", "requêtes"), (unsigned long long)pair->use->rows,
-                      say(print, "rows", "lignes"),
+        (void)fprintf(print->out, "%s %s %llu, %s %llu, patients %s%zu\n", colon(print),
+                      say(print, "statements", "requêtes"),
+                      (unsigned long long)pair->use->statements, say(print, "rows", "lignes"),
+                      (unsigned long long)pair->use->rows,
                       pair->use->inexact ? say(print, "at least ", "au moins ") : "",
                       map_count(pair->use->patients));
         for (size_t k = 0; k < minimise->target_count; k++) {
@@ -238,9 +238,9 @@ static void put_rows(const struct print *print)
 void minimise_print(const struct minimise *minimise, bool french, unsigned days, FILE *out)
 {
     const struct print print = {.minimise = minimise, .lang = french ? FR : EN, .out = out};
-    (void)fprintf(out, "%s %u %s %.10s\n",
-                  say(&print, "Granted and not used in", "Accordé et non utilisé en"), days,
-                  say(&print, "days, since", "jours, depuis le"), minimise->since);
+    (void)fprintf(out, "%s %.10s (%s %u)\n",
+                  say(&print, "Granted and not used since", "Accordé et non utilisé depuis le"),
+                  minimise->since, say(&print, "days:", "jours :"), days);
     (void)fprintf(out, "%s %.10s %s %.10s.\n",
                   say(&print, "The trail reaches from", "La piste va du"), minimise->reaches,
                   say(&print, "to", "au"), minimise->last);
@@ -251,5 +251,5 @@ void minimise_print(const struct minimise *minimise, bool french, unsigned days,
         return;
     (void)fprintf(out, "\n%s\n",
                   say(&print, "The smaller policy (in its directory: patch -p1)",
-                      "La politique réduite (dans son répertoire : patch -p1)"));
+                      "La politique réduite (dans son répertoire : patch -p1)"));
 }

@@ -6,6 +6,7 @@ import datetime
 import hashlib
 import json
 import os
+import re
 import shutil
 import subprocess
 import tempfile
@@ -213,8 +214,8 @@ def test_diff_alone_goes_into_patch(scene, tmp_path):
 def test_text_is_french_or_english_and_names_places(scene):
     english = scene.stack.command("minimise", "-c", scene.stack.config_file, "--short-trail", "--catalog", scene.catalog, "--lang", "en", check=False).stdout
     french = scene.stack.command("minimise", "-c", scene.stack.config_file, "--short-trail", "--catalog", scene.catalog, "--lang", "fr", check=False).stdout
-    assert english.startswith("Granted and not used in 90 days") and "never touched" in english and "(40 care.cfg:" in english
-    assert french.startswith("Accordé et non utilisé en 90 jours") and "jamais consultée" in french and "never" not in french.split("---")[0]
+    assert re.match(r"Granted and not used since \d{4}-\d\d-\d\d \(days: 90\)\n", english) and "never touched" in english and "(40 care.cfg:" in english
+    assert re.match(r"Accordé et non utilisé depuis le \d{4}-\d\d-\d\d \(jours : 90\)\n", french) and "jamais consultée" in french and "never" not in french.split("---")[0]
     assert english[english.index("--- a/"):] == french[french.index("--- a/"):] == scene.report["diff"]
 
 
