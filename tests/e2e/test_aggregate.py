@@ -12,6 +12,7 @@ import aggregate_schema
 import harness
 import psycopg
 import pytest
+import rights_schema
 import wire
 from aggregate_schema import K
 
@@ -484,3 +485,27 @@ def test_the_guard_shows_what_may_be_asked_by(stack, direct):
 def test_a_dimension_that_is_no_column_is_said(make_stack):
     status, said = broken(make_stack, policy=aggregate_schema.POLICY.replace('dimensions = [ "kind" ]', 'dimensions = [ "kinds" ]'))
     assert status != 0 and 'it has no column "kinds", which is among its "dimensions"' in said
+
+
+def test_cells_are_of_records_that_rights_and_retention_leave(make_stack):
+    """Restricted, archived and expired patients are in no cell: reckoned in Python from the policy's words."""
+    tables = (harness.CLINIC / "policy" / "10-tables.cfg").read_text(encoding="utf-8")
+    old = 'subject = "stays.patient_id";'
+    assert tables.count(old) == 1
+    rule = ('rules = ( { roles = [ "researcher" ]; missions = [ "stats" ]; tables = [ "public.patients", "public.stays" ]; '
+            'columns = { admin = "show"; identifier = "show"; contact = "show"; medical = "show"; }; } );')
+    files = [("30-missions-roles.cfg", aggregate_schema.missions_file({"stats": "k = 5;"})), ("95-rights.cfg", rights_schema.POLICY),
+             ("96-aggregate.cfg", rule), ("10-tables.cfg", tables.replace(old, old + ' dimensions = [ "ward_id" ];'))]
+    made = make_stack(extra_sql=rights_schema.EXTRA_SQL, extra_policy=files)
+    with made.superuser() as direct:
+        known = rights_schema.ages(direct)
+        restricted = {p for p, in direct.execute("SELECT patient_id FROM restrictions WHERE lifted_on IS NULL")}
+        left = [p for p, age in known.items() if age == "active" and p not in restricted]
+        assert 100 < len(left) < len(known) - 100
+        own = direct.execute("SELECT ward_id, count(*) FROM stays WHERE patient_id = ANY(%s) GROUP BY 1 HAVING count(DISTINCT patient_id) >= 5 ORDER BY 1", (left,)).fetchall()
+        people, = direct.execute("SELECT count(*) FROM patients WHERE id = ANY(%s)", (left,)).fetchone()
+    with made.connect("research1", mission="stats") as connection:
+        assert connection.execute("SELECT ward_id, count(*) FROM stays GROUP BY 1 ORDER BY 1").fetchall() == own and own
+        assert connection.execute("SELECT count(*) FROM patients").fetchone()[0] == people
+        with pytest.raises(psycopg.Error):
+            connection.execute("SELECT count(*) FROM patients WHERE ward_id = 3")
