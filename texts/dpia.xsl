@@ -57,6 +57,10 @@
     <part id="223"><p><t:fr>Les demandes se font auprès du responsable du traitement (<xsl:apply-templates select="organisation/name" mode="value"/>) et sont inscrites dans un registre, avec leur délai d’un mois. Pour y répondre, un outil réunit tout ce que la base contient sur la personne, avec la liste de ceux qui ont consulté son dossier, et lui remet ses données dans un format réutilisable (JSON).</t:fr><t:en>Requests go to the controller (<xsl:apply-templates select="organisation/name" mode="value"/>) and are kept in a register, with their term of one month. A tool answers them: it gathers everything that the database holds about the person, with the list of those who have looked at the file, and gives the data in a form that can be used elsewhere (JSON).</t:en></p></part>
   </xsl:if>
 
+  <xsl:if test="rights/persons = 'true'">
+    <part id="224"><p><t:fr>Une valeur inexacte est rectifiée par un outil qui montre l’avant et l’après, et l’inscrit au journal. Le dossier médical doit être conservé (article R1112-7 du code de la santé publique)&#160;: son effacement n’est possible qu’à l’expiration de ce délai.<xsl:if test="rights/erasable = 'true'"> Les données qui n’en relèvent pas sont effacées à la demande de la personne.</xsl:if> Un effacement exige deux personnes et laisse un certificat signé, sans le contenu.</t:fr><t:en>A wrong value is put right by a tool that shows before and after, and enters it in the trail. The medical file must be kept (article R1112-7 of the French public health code): it can be erased when that term has ended.<xsl:if test="rights/erasable = 'true'"> What does not belong to it is erased when the person asks.</xsl:if> An erasure takes two people and leaves a signed certificate, without the content.</t:en></p></part>
+  </xsl:if>
+
   <xsl:if test="rights/held/item">
     <part id="225">
       <p><t:fr>La base applique elle-même les choix suivants, dès la requête qui suit leur inscription&#160;:</t:fr><t:en>The database itself applies these choices, from the first query after they are entered:</t:en></p>

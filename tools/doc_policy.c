@@ -224,14 +224,17 @@ json_t *doc_rights(const struct doc *doc)
                                         [RIGHT_RESTRICTION] = "restriction",
                                         [RIGHT_HIDDEN] = "hidden"};
     bool persons = false;
-    for (size_t i = 0; i < doc->policy->table_count; i++)
+    bool erasable = false;
+    for (size_t i = 0; i < doc->policy->table_count; i++) {
         persons = persons || doc->policy->tables[i].subject;
+        erasable = erasable || doc->policy->tables[i].erasable;
+    }
     json_t *held = json_array();
     for (size_t i = 0; i < doc->policy->right_count; i++)
         (void)json_array_append_new(held,
                                     json_pack("{s:s, s:s}", "name", doc->policy->rights[i].name,
                                               "kind", kinds[doc->policy->rights[i].kind]));
-    return json_pack("{s:b, s:o}", "persons", persons, "held", held);
+    return json_pack("{s:b, s:b, s:o}", "persons", persons, "erasable", erasable, "held", held);
 }
 
 static json_t *limits_of(const struct policy_mission *mission)

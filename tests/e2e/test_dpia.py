@@ -10,8 +10,8 @@ import jsonschema
 import pytest
 
 SCHEMA = json.loads((documents.harness.ROOT / "tests" / "e2e" / "pia_schema.json").read_text(encoding="utf-8"))
-JUDGED = {122, 214, 221, 222, 224} | {hundreds + n for hundreds in (320, 330, 340) for n in range(1, 7)}
-KNOWN = {111, 112, 113, 121, 123, 211, 212, 213, 215, 223, 226, 227}  # and 225, where the policy has rights
+JUDGED = {122, 214, 221, 222} | {hundreds + n for hundreds in (320, 330, 340) for n in range(1, 7)}
+KNOWN = {111, 112, 113, 121, 123, 211, 212, 213, 215, 223, 224, 226, 227}  # and 225, where the policy has rights
 
 
 def dpia(practice, lang="fr", code=1):
@@ -109,6 +109,16 @@ def test_rights_of_the_policy_are_an_answer_of_their_own(tmp_path, lang, words):
     assert "recherche" in said and "gel" in said and all(word in said for word in words), said
     assert ("documents" in said) is False
     assert all(before[key] == after[key] for key in before if key not in ("Cloisonnement des dossiers", "Separation of files"))
+
+
+@pytest.mark.parametrize("lang, words", [("fr", "effacées à la demande"), ("en", "erased when the person asks")])
+def test_what_may_be_erased_is_said(tmp_path, lang, words):
+    practice = documents.Practice(tmp_path)
+    before = answers(dpia(practice, lang)[0])
+    assert words not in before[224] and "R1112-7" in before[224]
+    practice.edit('subject = "stays.patient_id";', 'subject = "stays.patient_id"; erasable = true;')
+    after = answers(valid(dpia(practice, lang)[0]))
+    assert words in after[224] and {key for key in before if before[key] != after[key]} == {224}
 
 
 def test_a_mission_of_groups_is_a_measure(tmp_path):
