@@ -90,21 +90,27 @@ static enum status add_measure(struct cells *cells, const struct catalog_column 
     if (sum == NULL)
         return ERR_MEMORY;
     add_key(cells, "(", value, ") IS NULL");
+    /* By way of double precision: of a real its numeric has six digits. */
     buf_printf(&cells->inner,
-               ",\n        pg_catalog.trim_scale(pg_catalog.sum((%s)::pg_catalog.numeric)) AS %s",
-               value, name);
+               ",\n        pg_catalog.trim_scale(pg_catalog.sum((%s)%s::pg_catalog.numeric)) AS %s",
+               value, number == NUMBER_FLOAT ? "::pg_catalog.float8" : "", name);
     if (number == NUMBER_INTEGER)
         buf_printf(&cells->outer,
                    "(pg_catalog.div(%s, c.\"pgvigil rows\") + CASE WHEN i.i <= "
                    "pg_catalog.abs(pg_catalog.mod(%s, c.\"pgvigil rows\")) THEN "
                    "pg_catalog.sign(%s) ELSE 0 END)::%s AS %s",
                    sum, sum, sum, column->base_type, name);
-    else
+    else if (number == NUMBER_NUMERIC)
         buf_printf(&cells->outer,
-                   "(CASE WHEN %s IS NOT NULL THEN CASE WHEN i.i = 1 THEN %s ELSE 0 "
-                   "END END)::%s AS %s",
-                   sum, sum, number == NUMBER_FLOAT ? "pg_catalog.float8" : "pg_catalog.numeric",
-                   name);
+                   "CASE WHEN %s IS NOT NULL THEN CASE WHEN i.i = 1 THEN %s ELSE 0 END END AS %s",
+                   sum, sum, name);
+    else /* a sum beyond the type is infinite, as PostgreSQL's own is an error */
+        buf_printf(
+            &cells->outer,
+            "CASE WHEN i.i > 1 AND %s IS NOT NULL THEN 0 WHEN %s = 'NaN' THEN 'NaN' WHEN %s > "
+            "1.7e308 THEN 'Infinity' WHEN %s < -1.7e308 THEN '-Infinity' ELSE "
+            "%s::pg_catalog.float8 END AS %s",
+            sum, sum, sum, sum, sum, name);
     return OK;
 }
 

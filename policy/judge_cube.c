@@ -143,12 +143,13 @@ static const char *builtin_name(const PgQuery__FuncCall *call)
                                                                : NULL;
 }
 
-/* count(*), count(1) and sum(1) are of the level they stand in, unless a FILTER names outer columns
- * only. */
+/* count(*), count(1) and sum(1) are of the level they stand in, unless a FILTER or an ORDER BY
+ * names outer columns only. */
 static bool counts_rows(const PgQuery__FuncCall *call)
 {
     bool constant = call->n_args == 1 && call->args[0]->node_case == PG_QUERY__NODE__NODE_A_CONST;
-    return (call->agg_star || constant) && call->over == NULL && call->agg_filter == NULL;
+    return (call->agg_star || constant) && call->over == NULL && call->agg_filter == NULL &&
+           call->n_agg_order == 0;
 }
 
 static void note_argument(struct judge *judge, const PgQuery__FuncCall *call, const char *name)
@@ -193,7 +194,52 @@ static bool is_plain_distinct(const PgQuery__SelectStmt *select)
     return select->n_distinct_clause == 1 && tree_content(select->distinct_clause[0]) == NULL;
 }
 
-/* Each group is one cell, or what missing values of measures make of it. */
+/* Types in which what is equal has one text: of others a group may be of several cells. */
+static bool has_one_text(const struct catalog_column *column)
+{
+    static const char *const types[] = {"smallint",          "integer", "bigint",
+                                        "boolean",           "date",    "text",
+                                        "character varying", "uuid",    NULL};
+    const char *type = column->base_type;
+    size_t len = strcspn(type, "(");
+    if (strncmp(type, "timestamp", strlen("timestamp")) == 0)
+        return strstr(type, "[]") == NULL;
+    if (strchr(type, '.') != NULL) /* an enumeration, mostly */
+        return !column->operand && !column->castable && strstr(type, "[]") == NULL;
+    for (size_t i = 0; types[i] != NULL; i++)
+        if (strlen(types[i]) == len && strncmp(types[i], type, len) == 0 &&
+            strstr(type, "[]") == NULL)
+            return true;
+    return false;
+}
+
+/* A patient who is in two cells is two patients (guard_cell.c): so each group must be one cell. */
+static enum status check_single(struct judge *judge, const struct relation_use *use)
+{
+    const struct policy *policy = judge->request->policy;
+    for (size_t i = 0; i < use->column_count; i++) {
+        const char *name = use->columns[i];
+        enum policy_part part = policy_part_of(use->shown.table, name);
+        const struct catalog_column *column = catalog_column(use->shown.relation, name);
+        bool there =
+            column != NULL && column->not_null &&
+            policy_mask_for(policy, use->shown.table, use->shown.rule, name)->kind == MASK_SHOW;
+        if (part == PART_MEASURE && !there)
+            return refuse(judge,
+                          judge_format(judge,
+                                       "a number of patients of %s.%s, whose measure \"%s\" may be "
+                                       "missing, so that a group may be of two cells,",
+                                       use->shown.schema, use->shown.name, name));
+        if (part == PART_DIMENSION && (column == NULL || !has_one_text(column)))
+            return refuse(judge,
+                          judge_format(judge,
+                                       "a number of patients of %s.%s, of whose dimension \"%s\" "
+                                       "equal values may be of two cells,",
+                                       use->shown.schema, use->shown.name, name));
+    }
+    return OK;
+}
+
 static enum status check_people(struct judge *judge, const PgQuery__SelectStmt *select,
                                 const struct range_item *item)
 {
@@ -210,7 +256,7 @@ static enum status check_people(struct judge *judge, const PgQuery__SelectStmt *
                                     "dimensions of %s.%s; patients of several cells cannot be "
                                     "told apart)",
                                     use->columns[i], use->shown.schema, use->shown.name));
-    return OK;
+    return check_single(judge, use);
 }
 
 enum status judge_cube_select(struct judge *judge, const PgQuery__SelectStmt *select)

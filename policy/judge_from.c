@@ -172,10 +172,26 @@ static bool any_has(const struct level *level, size_t start, size_t end, const c
     return false;
 }
 
+/* Of a side whose columns are not known any may have the other side's names. */
+static bool tells_all(const struct level *level, size_t start)
+{
+    for (size_t i = start; i < level->item_count; i++)
+        if (!level->items[i].hidden &&
+            (!level->items[i].columns.known || level->items[i].columns.partly))
+            return false;
+    return true;
+}
+
 static enum status use_natural(struct judge *judge, size_t start, size_t middle)
 {
     struct level *level = judge->level;
     enum status status = OK;
+    if (!tells_all(level, start)) {
+        for (size_t i = start; i < level->item_count; i++)
+            if (!level->items[i].hidden)
+                scope_use(level, &level->items[i], -1);
+        return OK;
+    }
     for (size_t j = middle; j < level->item_count; j++) {
         const struct range_item *right = &level->items[j];
         for (size_t k = 0; !right->hidden && k < right->columns.count && status == OK; k++) {
@@ -193,7 +209,8 @@ static enum status join_columns(struct judge *judge, size_t start, struct column
 {
     const struct level *level = judge->level;
     size_t total = 0;
-    out->known = true;
+    /* What USING and NATURAL merge stands here twice: see star_columns. */
+    out->known = !level->merges && !level->natural;
     for (size_t i = start; i < level->item_count; i++) {
         total += level->items[i].hidden ? 0 : level->items[i].columns.count;
         out->known = out->known && (level->items[i].hidden || level->items[i].columns.known);

@@ -107,15 +107,16 @@ static enum status star_columns(struct judge *judge, const PgQuery__ColumnRef *r
      * The attack: a list of aliases takes the first names away, and those that are left over here
      * would be columns that PostgreSQL does not have, and looks for further out.
      */
-    if (qualifier == NULL && (judge->level->merges || judge->level->natural)) {
-        list->partly = true;
+    bool merged = judge->level->merges || judge->level->natural;
+    bool found = qualifier == NULL;
+    if (merged)
         list->known = false;
-    }
     for (size_t i = 0; i < judge->level->item_count; i++) {
         const struct range_item *item = &judge->level->items[i];
         if (item->hidden ||
             (qualifier != NULL && (item->name == NULL || strcmp(item->name, qualifier) != 0)))
             continue;
+        found = true;
         list->known = list->known && item->columns.known;
         list->partly = list->partly || !item->columns.known;
         if (judge_work(judge, item->columns.count + 1) != OK)
@@ -126,6 +127,11 @@ static enum status star_columns(struct judge *judge, const PgQuery__ColumnRef *r
                 return status;
         }
     }
+    /* Of an outer query's: what it has is not in sight here. */
+    if (!found) {
+        list->partly = true;
+        list->known = false;
+    }
     return OK;
 }
 
@@ -133,6 +139,18 @@ static bool is_star(const PgQuery__ColumnRef *ref)
 {
     return ref->n_fields > 0 &&
            ref->fields[ref->n_fields - 1]->node_case == PG_QUERY__NODE__NODE_A_STAR;
+}
+
+/* (a.b).*: as many columns as it has. */
+static bool is_expansion(const PgQuery__Node *value)
+{
+    const PgQuery__AIndirection *indirection =
+        value != NULL && value->node_case == PG_QUERY__NODE__NODE_A_INDIRECTION
+            ? value->a_indirection
+            : NULL;
+    return indirection != NULL && indirection->n_indirection > 0 &&
+           indirection->indirection[indirection->n_indirection - 1]->node_case ==
+               PG_QUERY__NODE__NODE_A_STAR;
 }
 
 enum status judge_output_columns(struct judge *judge, PgQuery__Node **nodes, size_t count,
@@ -151,10 +169,15 @@ enum status judge_output_columns(struct judge *judge, PgQuery__Node **nodes, siz
                                                                                  : NULL;
         if (target != NULL && judge_new_name(judge, target->name) != OK)
             return DENIED;
-        if (target != NULL && target->name[0] != '\0') {
-            status = list_add(judge, list, &cap, target->name);
-        } else if (ref != NULL && is_star(ref)) {
+        /* First: of `a.* AS x` PostgreSQL drops the name. To who believes in a column x there would
+         * be one, and a reference to it would go further out, unseen. */
+        if (ref != NULL && is_star(ref)) {
             status = star_columns(judge, ref, list, &cap);
+        } else if (is_expansion(value)) {
+            list->known = false;
+            list->partly = true;
+        } else if (target != NULL && target->name[0] != '\0') {
+            status = list_add(judge, list, &cap, target->name);
         } else if (ref != NULL) {
             status = list_add(judge, list, &cap, tree_string(ref->fields[ref->n_fields - 1]));
         } else {
@@ -165,6 +188,19 @@ enum status judge_output_columns(struct judge *judge, PgQuery__Node **nodes, siz
     return status;
 }
 
+/* VALUES (a.*): as many columns as it has, or none. */
+static bool has_star(const PgQuery__Node *row)
+{
+    const PgQuery__List *list = row->node_case == PG_QUERY__NODE__NODE_LIST ? row->list : NULL;
+    for (size_t i = 0; list != NULL && i < list->n_items; i++) {
+        const PgQuery__Node *item = list->items[i];
+        if ((item->node_case == PG_QUERY__NODE__NODE_COLUMN_REF && is_star(item->column_ref)) ||
+            item->node_case == PG_QUERY__NODE__NODE_A_INDIRECTION)
+            return true; /* (a.b).* as well */
+    }
+    return false;
+}
+
 static enum status values_columns(struct judge *judge, const PgQuery__SelectStmt *select,
                                   struct column_list *list)
 {
@@ -173,6 +209,12 @@ static enum status values_columns(struct judge *judge, const PgQuery__SelectStmt
     size_t count = row->node_case == PG_QUERY__NODE__NODE_LIST ? row->list->n_items : 0;
     enum status status = OK;
     *list = (struct column_list){.known = true};
+    for (size_t i = 0; i < select->n_values_lists; i++) {
+        if (has_star(select->values_lists[i])) {
+            *list = (struct column_list){.known = false, .partly = true};
+            return OK;
+        }
+    }
     for (size_t i = 0; i < count && status == OK; i++) {
         const char *name = judge_format(judge, "column%zu", i + 1);
         status = name == NULL ? judge_no_memory(judge) : list_add(judge, list, &cap, name);

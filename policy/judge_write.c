@@ -189,7 +189,8 @@ static size_t filled(const PgQuery__SelectStmt *select, const struct column_list
         return columns->known && columns->count < all ? columns->count : all;
     for (size_t i = 0; i < select->n_values_lists; i++) {
         const PgQuery__Node *row = select->values_lists[i];
-        size_t count = row->node_case == PG_QUERY__NODE__NODE_LIST ? row->list->n_items : all;
+        bool told = row->node_case == PG_QUERY__NODE__NODE_LIST && !columns->partly;
+        size_t count = told ? row->list->n_items : all; /* (a.*) is as many as there are */
         longest = count > longest ? count : longest;
     }
     return longest < all ? longest : all;
@@ -237,7 +238,8 @@ static bool may_overfill(const PgQuery__InsertStmt *insert, const struct column_
         return columns->partly || columns->count == 0 || columns->count > use->column_count;
     for (size_t i = 0; i < select->n_values_lists; i++) {
         const PgQuery__Node *row = select->values_lists[i];
-        if (row->node_case != PG_QUERY__NODE__NODE_LIST || row->list->n_items > use->column_count)
+        if (row->node_case != PG_QUERY__NODE__NODE_LIST || columns->partly ||
+            row->list->n_items > use->column_count)
             return true;
     }
     return false;

@@ -16,7 +16,7 @@ SCHEMA = """
 CREATE SCHEMA epi;
 CREATE TYPE epi.way AS ENUM ('emergency', 'planned', 'transfer');
 CREATE TABLE epi.wards (id int PRIMARY KEY, name text NOT NULL, floor int NOT NULL);
-CREATE TABLE epi.people (id int PRIMARY KEY, city text, sex text NOT NULL, born date NOT NULL, weight int, name text NOT NULL);
+CREATE TABLE epi.people (id int PRIMARY KEY, city text, sex text NOT NULL, born date NOT NULL, weight int NOT NULL, name text NOT NULL);
 CREATE TABLE epi.stays (id int PRIMARY KEY, person int NOT NULL, ward int, sex text NOT NULL, way epi.way NOT NULL, admitted date NOT NULL,
   price numeric, days int, cost numeric, note text NOT NULL);
 CREATE TABLE epi.readings (id int NOT NULL, person int, kind text NOT NULL, year int NOT NULL, value int) PARTITION BY LIST (year);
@@ -31,7 +31,7 @@ GRANT SELECT ON ALL TABLES IN SCHEMA epi TO pgvigil_owner;
 # Cells of every size: ward 8 and 9 and some cities are rare, some wards are not known, some measures neither.
 DATA = """
 INSERT INTO epi.people SELECT n, CASE WHEN n % 37 = 0 THEN 'Rare ' || n % 4 WHEN n % 11 = 0 THEN NULL ELSE 'City ' || n % 3 END,
-  CASE WHEN n % 4 = 0 THEN 'F' ELSE 'M' END, date '1930-05-05' + (n * 53) % 29000, CASE WHEN n % 5 > 0 THEN 40 + n * 7 % 60 END, 'Name ' || n
+  CASE WHEN n % 4 = 0 THEN 'F' ELSE 'M' END, date '1930-05-05' + (n * 53) % 29000, 40 + n * 7 % 60, 'Name ' || n
   FROM generate_series(1, 320) n;
 INSERT INTO epi.stays SELECT n, 1 + (n * 7919) % 320, CASE WHEN n % 211 = 0 THEN 9 WHEN n % 43 = 0 THEN NULL WHEN n % 41 = 0 THEN 8 ELSE 1 + (n / 3) % 3 END,
   CASE WHEN (1 + (n * 7919) % 320) % 4 = 0 THEN 'F' ELSE 'M' END, (enum_range(NULL::epi.way))[1 + (n / 7) % 3],

@@ -209,8 +209,8 @@ class Generator:
         elif roll < 0.5:
             sql = "SELECT DISTINCT %s FROM epi.stays s WHERE %s" % (self.value([("s", "stays")])[0], self.condition([("s", "stays")]))
         elif roll < 0.55:
-            dimensions = ", ".join(DIMENSIONS["stays"])
-            sql = "SELECT %s, count(DISTINCT person) FROM epi.stays s WHERE %s GROUP BY %s" % (dimensions, self.condition([("s", "stays")]), dimensions)
+            dimensions = ", ".join(DIMENSIONS["people"])
+            sql = "SELECT %s, count(DISTINCT id) FROM epi.people s WHERE %s GROUP BY %s" % (dimensions, self.condition([("s", "people")]), dimensions)
         elif roll < 0.6:
             sql = "SELECT s.sex, count(*), sum(days) FROM epi.stays s JOIN epi.people p USING (sex) WHERE p.born < '1940-01-01' AND s.ward = 1 GROUP BY s.sex"
         self.hostile = None

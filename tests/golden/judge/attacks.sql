@@ -409,3 +409,43 @@ SELECT (SELECT phone FROM (SELECT j.* FROM (SELECT 1 AS id) a JOIN (SELECT 1 AS 
 => SELECT "patients"."pgvigil subject" AS "pgvigil subject 1", (SELECT phone FROM (SELECT j.* FROM (SELECT 1 AS id) a JOIN (SELECT 1 AS id, 2 AS phone) b USING (id) AS j) AS q(x)) FROM "G:"."public.patients!subject" AS "patients"
 -- public.patients(phone)
 -- subjects: 1
+
+SELECT (SELECT phone FROM (SELECT a.* AS phone FROM (SELECT 1 AS xx) a) q) FROM patients
+=> SELECT "patients"."pgvigil subject" AS "pgvigil subject 1", (SELECT phone FROM (SELECT a.* AS phone FROM (SELECT 1 AS xx) a) q) FROM "G:"."public.patients!subject" AS "patients"
+-- public.patients(phone)
+-- subjects: 1
+
+SELECT (SELECT phone FROM (SELECT (a.r).* AS phone FROM (SELECT ROW(1) AS r) a) q) FROM patients
+=> SELECT "patients"."pgvigil subject" AS "pgvigil subject 1", (SELECT phone FROM (SELECT (a.r).* AS phone FROM (SELECT ROW(1) AS r) a) q) FROM "G:"."public.patients!subject" AS "patients"
+-- public.patients(phone)
+-- subjects: 1
+
+INSERT INTO stays SELECT a.* AS x FROM (SELECT 1, 2, now(), 'x') a
+=> INSERT INTO "G:"."public.stays" AS "stays" SELECT a.* AS x FROM (SELECT 1, 2, pg_catalog.now(), 'x') a
+-- public.stays(id+ patient_id+ admitted_at+ reason+)
+-- subjects: 0, open
+
+SELECT (SELECT phone FROM (SELECT k.* FROM ((SELECT 1 AS id) a JOIN (SELECT 1 AS id, 2 AS phone) b USING (id)) AS k) AS q(x, y)) FROM patients
+=> SELECT "patients"."pgvigil subject" AS "pgvigil subject 1", (SELECT phone FROM (SELECT k.* FROM ((SELECT 1 AS id) a JOIN (SELECT 1 AS id, 2 AS phone) b USING (id)) AS k) AS q(x, y)) FROM "G:"."public.patients!subject" AS "patients"
+-- public.patients(phone)
+-- subjects: 1
+
+SELECT (SELECT column1 FROM (SELECT) z, LATERAL (VALUES (z.*)) v) FROM patients AS p(a, b, column1)
+=> SELECT (SELECT column1 FROM (SELECT) z, LATERAL (VALUES (z.*)) v) FROM "G:"."public.patients" AS p(a, b, column1)
+-- public.patients(phone)
+-- subjects: 0, open
+
+SELECT ward_id FROM patients NATURAL JOIN json_to_record('{"family_name":"Martin"}') AS r(family_name text)
+=> SELECT ward_id FROM "G:"."public.patients" AS "patients" NATURAL JOIN pg_catalog.json_to_record('{"family_name":"Martin"}') AS r(family_name pg_catalog.text)
+-- public.patients(ward_id family_name phone)
+-- subjects: 0, open
+
+SELECT ward_id FROM patients NATURAL JOIN unnest(ARRAY['Martin']) AS family_name
+=> SELECT ward_id FROM "G:"."public.patients" AS "patients" NATURAL JOIN pg_catalog.unnest(ARRAY['Martin']) AS family_name
+-- public.patients(ward_id family_name phone)
+-- subjects: 0, open
+
+SELECT o.family_name, (SELECT count(*) FROM patients NATURAL JOIN LATERAL (SELECT o.*) q) FROM (VALUES ('Martin'), ('Durand')) o(family_name)
+=> SELECT o.family_name, (SELECT pg_catalog.count(*) FROM "G:"."public.patients" AS "patients" NATURAL JOIN LATERAL (SELECT o.*) q) FROM (VALUES ('Martin'), ('Durand')) o(family_name)
+-- public.patients(ward_id family_name phone)
+-- subjects: 0, open
