@@ -28,9 +28,7 @@ SELECT count(DISTINCT id) FROM patients GROUP BY ward_id, 2 HAVING count(*) > 3
 => refused 0A000 aggregate: a number of patients without GROUP BY "diagnosis" (and all other dimensions of public.patients; patients of several cells cannot be told apart) is not supported for role "doctor" in mission "stats"
 
 SELECT diagnosis, ward_id, count(DISTINCT p.id) FROM patients p GROUP BY 1, p.ward_id
-=> SELECT diagnosis, ward_id, pg_catalog.count(DISTINCT p.id) FROM "G:"."public.patients" p GROUP BY 1, p.ward_id
--- public.patients(id ward_id diagnosis*)
--- subjects: 0, open
+=> refused 0A000 aggregate: a number of patients of public.patients, whose measure "phone" may be missing, so that a group may be of two cells, is not supported for role "doctor" in mission "stats"
 
 SELECT m.label, count(*) FROM marks m JOIN patients p ON p.ward_id = m.id GROUP BY m.label
 => SELECT m.label, pg_catalog.count(*) FROM "G:"."public.marks" m JOIN "G:"."public.patients" p ON p.ward_id = m.id GROUP BY m.label
