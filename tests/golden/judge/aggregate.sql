@@ -224,3 +224,5 @@ INSERT INTO marks SELECT 1, max(ward_id)::text FROM patients
 DELETE FROM patients
 => refused 42501 write: rows of relation "public.patients" may not be deleted for role "doctor" in mission "stats"
 
+SELECT (SELECT count(*) FROM marks m WHERE m.id = p.ward_id) FROM patients p
+=> refused 0A000 aggregate: reading rows of patients one by one, without an aggregate or GROUP BY, is not supported for role "doctor" in mission "stats"
