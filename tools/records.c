@@ -21,10 +21,17 @@ const char records_settings[] =
     /* A row that a policy of PostgreSQL's hides would be left behind: then it is an error. */
     "SET row_security = off";
 
+/* A key to a partition ties rows that are found through what it is a partition of, and one to a
+ * partitioned table those of every partition that has an entry of its own. */
 static const char foreign_keys[] =
-    "SELECT COALESCE(pg_catalog.pg_partition_root(k.conrelid)::pg_catalog.oid, k.conrelid), "
-    "COALESCE(pg_catalog.pg_partition_root(k.confrelid)::pg_catalog.oid, k.confrelid), "
-    "pg_catalog.quote_ident(n.nspname) || '.' || "
+    "SELECT (SELECT pg_catalog.string_agg(o::pg_catalog.text, ' ') FROM (SELECT k.conrelid UNION "
+    "SELECT a.o::pg_catalog.oid FROM pg_catalog.pg_partition_ancestors(k.conrelid) AS a (o)) AS t "
+    "(o)),\n"
+    "    (SELECT pg_catalog.string_agg(o::pg_catalog.text, ' ') FROM (SELECT k.confrelid UNION "
+    "SELECT a.o::pg_catalog.oid FROM pg_catalog.pg_partition_ancestors(k.confrelid) AS a (o) UNION "
+    "SELECT b.relid::pg_catalog.oid FROM pg_catalog.pg_partition_tree(k.confrelid) AS b) AS t "
+    "(o)),\n"
+    "    pg_catalog.quote_ident(n.nspname) || '.' || "
     "pg_catalog.quote_ident(c.relname), n.nspname || '.' || c.relname,\n"
     "    (SELECT pg_catalog.string_agg('\"pgvigil child\".' || pg_catalog.quote_ident(ca.attname) "
     "|| ' = \"pgvigil parent\".' || "
@@ -185,14 +192,20 @@ static enum status add_table(struct finder *finder, const struct catalog_relatio
     return OK;
 }
 
-/* A partition whose rows are found through its parent. */
+/* A partition whose rows are found through what it is a partition of, at any level. */
 static bool is_parents(const struct finder *finder, const struct catalog_relation *relation)
 {
-    if (!relation->partition || relation->parent < 0)
-        return relation->partition;
-    const struct policy_table *table =
-        guard_table(finder->policy, finder->catalog, &finder->catalog->relations[relation->parent]);
-    return table != NULL && table->subject != NULL;
+    const struct catalog *catalog = finder->catalog;
+    if (relation->partition && relation->parent < 0)
+        return true;
+    for (size_t step = 0;
+         relation->partition && relation->parent >= 0 && step < catalog->relation_count; step++) {
+        relation = &catalog->relations[relation->parent];
+        const struct policy_table *table = guard_table(finder->policy, catalog, relation);
+        if (table != NULL && table->subject != NULL)
+            return true;
+    }
+    return false;
 }
 
 /* Partitions are their parent's; children by inheritance are tables of their own, with columns the
@@ -211,10 +224,23 @@ static enum status add_tables(struct finder *finder, bool all)
     return status;
 }
 
-static int table_of(const struct records *records, const char *oid)
+/* Is the table one of those that are listed, "16384 16390"? */
+static bool is_listed(const struct records_table *table, const char *oids)
+{
+    for (char *end = NULL; *oids != '\0'; oids = end) {
+        if (strtoul(oids, &end, 10) == table->relation->oid)
+            return true;
+        if (end == oids)
+            return false;
+    }
+    return false;
+}
+
+/* The one whose rows hold all rows of the relation; -1: they are not all of one. */
+static int table_of(const struct records *records, const char *oids)
 {
     for (size_t i = 0; i < records->count; i++)
-        if (records->tables[i].relation->oid == strtoul(oid, NULL, 10))
+        if (is_listed(&records->tables[i], oids))
             return (int)i;
     return -1;
 }
@@ -223,16 +249,17 @@ static enum status add_links(struct finder *finder, const PGresult *result)
 {
     struct records *records = finder->records;
     struct arena *arena = finder->arena;
-    size_t most = (size_t)PQntuples(result);
+    size_t most = (size_t)PQntuples(result) * records->count;
     records->links = arena_zalloc(arena, most + 1, sizeof(*records->links));
     if (records->links == NULL)
         return ERR_MEMORY;
-    for (int row = 0; row < PQntuples(result); row++) {
-        int parent = table_of(records, PQgetvalue(result, row, 1));
-        if (parent < 0)
+    for (size_t i = 0; i < most; i++) {
+        int row = (int)(i / records->count);
+        size_t parent = i % records->count;
+        if (!is_listed(&records->tables[parent], PQgetvalue(result, row, 1)))
             continue;
         struct records_link *link = &records->links[records->link_count++];
-        *link = (struct records_link){.parent = (size_t)parent,
+        *link = (struct records_link){.parent = parent,
                                       .child = table_of(records, PQgetvalue(result, row, 0)),
                                       .name = arena_strdup(arena, PQgetvalue(result, row, 2)),
                                       .told = arena_strdup(arena, PQgetvalue(result, row, 3)),

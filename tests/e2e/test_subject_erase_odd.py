@@ -19,7 +19,12 @@ CREATE TABLE public.mixed (id bigint, patient_id bigint, kind text) PARTITION BY
 CREATE TABLE public.mixed_legal PARTITION OF public.mixed FOR VALUES IN ('legal');
 CREATE TABLE public.mixed_other PARTITION OF public.mixed DEFAULT;
 CREATE TABLE public.nokey (patient_id bigint, word text);
-GRANT SELECT ON public.friends, public.base, public.derived, public.mixed, public.nokey TO pgvigil_owner;
+CREATE TABLE public.ev (id bigint, kind text, patient_id bigint, PRIMARY KEY (id, kind)) PARTITION BY LIST (kind);
+CREATE TABLE public.ev_a PARTITION OF public.ev FOR VALUES IN ('a');
+CREATE TABLE public.ev_b PARTITION OF public.ev DEFAULT;
+CREATE TABLE public.gifts (id bigint PRIMARY KEY, ev bigint, kind text, patient_id bigint, FOREIGN KEY (ev, kind) REFERENCES public.ev_a ON DELETE CASCADE);
+CREATE TABLE public.wishes (id bigint PRIMARY KEY, ev bigint, kind text, patient_id bigint, FOREIGN KEY (ev, kind) REFERENCES public.ev ON DELETE CASCADE);
+GRANT SELECT ON public.friends, public.base, public.derived, public.mixed, public.nokey, public.ev_a, public.gifts, public.wishes TO pgvigil_owner;
 """
 MORE = """
 tables = (
@@ -28,7 +33,10 @@ tables = (
   { name = "public.derived"; subject = "derived.patient_id"; columns = { admin = [ "id", "patient_id", "more" ]; }; },
   { name = "public.mixed"; subject = "mixed.patient_id"; erasable = true; columns = { admin = [ "id", "patient_id", "kind" ]; }; },
   { name = "public.mixed_legal"; subject = "mixed_legal.patient_id"; columns = { admin = [ "id", "patient_id", "kind" ]; }; },
-  { name = "public.nokey"; subject = "nokey.patient_id"; erasable = true; columns = { admin = [ "patient_id", "word" ]; }; }
+  { name = "public.nokey"; subject = "nokey.patient_id"; erasable = true; columns = { admin = [ "patient_id", "word" ]; }; },
+  { name = "public.ev_a"; subject = "ev_a.patient_id"; erasable = true; columns = { admin = [ "id", "kind", "patient_id" ]; }; },
+  { name = "public.gifts"; subject = "gifts.patient_id"; columns = { admin = [ "id", "ev", "kind", "patient_id" ]; }; },
+  { name = "public.wishes"; subject = "wishes.patient_id"; columns = { admin = [ "id", "ev", "kind", "patient_id" ]; }; }
 );
 """
 ONE, OTHER = 401, 402
@@ -45,7 +53,7 @@ def stack(make_stack):
 @pytest.fixture(autouse=True)
 def fresh(stack):
     with stack.superuser() as c:
-        for table in ("friends", "base", "derived", "mixed", "nokey", "portal_proxies", "reminders"):
+        for table in ("friends", "base", "derived", "mixed", "nokey", "gifts", "wishes", "ev", "portal_proxies", "reminders"):
             c.execute("DELETE FROM " + table)
         c.execute("INSERT INTO reminders VALUES (1, 1, %s, 'sms'), (2, 1, %s, 'sms')", (ONE, OTHER))
         c.execute("INSERT INTO contacts VALUES (%s, %s, 'mail', 'a'), (%s, %s, 'phone', 'b') ON CONFLICT DO NOTHING", (ONE,) * 4)
@@ -87,6 +95,16 @@ def test_a_partition_that_is_not_erasable_keeps_its_parent(stack):
     side = json.loads(plan(stack, ONE, "--format", "json").stdout)["sides"][0]
     assert {t["table"]: t["stays"] for t in side["tables"]}["public.mixed"] == 2
     assert erase(stack, ONE).returncode == 0 and len(all_of(stack, "mixed")) == 2
+
+
+@pytest.mark.parametrize("table", ["gifts", "wishes"])
+def test_a_key_to_a_partition_with_an_entry_of_its_own_keeps_its_row(stack, table):
+    """The partitioned table has none; the key refers to the partition, or to the whole. The twin, to which nobody refers, goes."""
+    with stack.superuser() as c:
+        c.execute("INSERT INTO ev VALUES (1, 'a', %s), (2, 'a', %s), (3, 'b', %s)", (ONE,) * 3)
+        c.execute("INSERT INTO %s VALUES (1, 1, 'a', %d)" % (table, OTHER))
+    assert erase(stack, ONE).returncode == 0
+    assert all_of(stack, table) == ["(1,1,a,402)"] and all_of(stack, "ev") == ["(1,a,401)", "(3,b,401)"]
 
 
 def test_equal_rows_without_a_key_go_by_whose_they_are(stack):
