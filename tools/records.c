@@ -22,7 +22,8 @@ const char records_settings[] =
     "SET row_security = off";
 
 /* A key to a partition ties rows that are found through what it is a partition of, and one to a
- * partitioned table those of every partition that has an entry of its own. */
+ * partitioned table those of every partition that has an entry of its own. Rows match as the key
+ * itself compares them: for a type like citext, = is another operator under search_path ''. */
 static const char foreign_keys[] =
     "SELECT (SELECT pg_catalog.string_agg(o::pg_catalog.text, ' ') FROM (SELECT k.conrelid UNION "
     "SELECT a.o::pg_catalog.oid FROM pg_catalog.pg_partition_ancestors(k.conrelid) AS a (o)) AS t "
@@ -33,11 +34,13 @@ static const char foreign_keys[] =
     "(o)),\n"
     "    pg_catalog.quote_ident(n.nspname) || '.' || "
     "pg_catalog.quote_ident(c.relname), n.nspname || '.' || c.relname,\n"
-    "    (SELECT pg_catalog.string_agg('\"pgvigil child\".' || pg_catalog.quote_ident(ca.attname) "
-    "|| ' = \"pgvigil parent\".' || "
-    "pg_catalog.quote_ident(pa.attname), ' AND ' ORDER BY u.i)\n"
-    "     FROM ROWS FROM (pg_catalog.unnest(k.conkey), pg_catalog.unnest(k.confkey)) WITH "
-    "ORDINALITY AS u (ck, pk, i)\n"
+    "    (SELECT pg_catalog.string_agg('\"pgvigil parent\".' || pg_catalog.quote_ident(pa.attname) "
+    "|| ' OPERATOR(' || pg_catalog.quote_ident(o.nspname) || '.' || e.oprname || ') \"pgvigil "
+    "child\".' || pg_catalog.quote_ident(ca.attname), ' AND ' ORDER BY u.i)\n"
+    "     FROM ROWS FROM (pg_catalog.unnest(k.conkey), pg_catalog.unnest(k.confkey), "
+    "pg_catalog.unnest(k.conpfeqop)) WITH ORDINALITY AS u (ck, pk, eq, i)\n"
+    "     JOIN pg_catalog.pg_operator e ON e.oid = u.eq\n"
+    "     JOIN pg_catalog.pg_namespace o ON o.oid = e.oprnamespace\n"
     "     JOIN pg_catalog.pg_attribute ca ON ca.attrelid = k.conrelid AND ca.attnum = u.ck\n"
     "     JOIN pg_catalog.pg_attribute pa ON pa.attrelid = k.confrelid AND pa.attnum = u.pk)\n"
     "FROM pg_catalog.pg_constraint k JOIN pg_catalog.pg_class c ON c.oid = k.conrelid\n"

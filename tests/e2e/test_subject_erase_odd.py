@@ -24,7 +24,10 @@ CREATE TABLE public.ev_a PARTITION OF public.ev FOR VALUES IN ('a');
 CREATE TABLE public.ev_b PARTITION OF public.ev DEFAULT;
 CREATE TABLE public.gifts (id bigint PRIMARY KEY, ev bigint, kind text, patient_id bigint, FOREIGN KEY (ev, kind) REFERENCES public.ev_a ON DELETE CASCADE);
 CREATE TABLE public.wishes (id bigint PRIMARY KEY, ev bigint, kind text, patient_id bigint, FOREIGN KEY (ev, kind) REFERENCES public.ev ON DELETE CASCADE);
-GRANT SELECT ON public.friends, public.base, public.derived, public.mixed, public.nokey, public.ev_a, public.gifts, public.wishes TO pgvigil_owner;
+CREATE EXTENSION IF NOT EXISTS citext SCHEMA public;
+CREATE TABLE public.logins (login citext PRIMARY KEY, patient_id bigint);
+CREATE TABLE public.login_uses (id bigint PRIMARY KEY, login citext REFERENCES public.logins ON DELETE CASCADE, patient_id bigint);
+GRANT SELECT ON public.logins, public.login_uses, public.friends, public.base, public.derived, public.mixed, public.nokey, public.ev_a, public.gifts, public.wishes TO pgvigil_owner;
 """
 MORE = """
 tables = (
@@ -34,6 +37,8 @@ tables = (
   { name = "public.mixed"; subject = "mixed.patient_id"; erasable = true; columns = { admin = [ "id", "patient_id", "kind" ]; }; },
   { name = "public.mixed_legal"; subject = "mixed_legal.patient_id"; columns = { admin = [ "id", "patient_id", "kind" ]; }; },
   { name = "public.nokey"; subject = "nokey.patient_id"; erasable = true; columns = { admin = [ "patient_id", "word" ]; }; },
+  { name = "public.logins"; subject = "logins.patient_id"; erasable = true; columns = { admin = [ "login", "patient_id" ]; }; },
+  { name = "public.login_uses"; subject = "login_uses.patient_id"; columns = { admin = [ "id", "login", "patient_id" ]; }; },
   { name = "public.ev_a"; subject = "ev_a.patient_id"; erasable = true; columns = { admin = [ "id", "kind", "patient_id" ]; }; },
   { name = "public.gifts"; subject = "gifts.patient_id"; columns = { admin = [ "id", "ev", "kind", "patient_id" ]; }; },
   { name = "public.wishes"; subject = "wishes.patient_id"; columns = { admin = [ "id", "ev", "kind", "patient_id" ]; }; }
@@ -53,7 +58,7 @@ def stack(make_stack):
 @pytest.fixture(autouse=True)
 def fresh(stack):
     with stack.superuser() as c:
-        for table in ("friends", "base", "derived", "mixed", "nokey", "gifts", "wishes", "ev", "portal_proxies", "reminders"):
+        for table in ("friends", "base", "derived", "mixed", "nokey", "gifts", "wishes", "ev", "logins", "portal_proxies", "reminders"):
             c.execute("DELETE FROM " + table)
         c.execute("INSERT INTO reminders VALUES (1, 1, %s, 'sms'), (2, 1, %s, 'sms')", (ONE, OTHER))
         c.execute("INSERT INTO contacts VALUES (%s, %s, 'mail', 'a'), (%s, %s, 'phone', 'b') ON CONFLICT DO NOTHING", (ONE,) * 4)
@@ -105,6 +110,26 @@ def test_a_key_to_a_partition_with_an_entry_of_its_own_keeps_its_row(stack, tabl
         c.execute("INSERT INTO %s VALUES (1, 1, 'a', %d)" % (table, OTHER))
     assert erase(stack, ONE).returncode == 0
     assert all_of(stack, table) == ["(1,1,a,402)"] and all_of(stack, "ev") == ["(1,a,401)", "(3,b,401)"]
+
+
+def test_a_key_over_a_type_with_an_operator_of_its_own_keeps_its_row(stack):
+    """Anne and anne are the same to citext, and were not to the = of text."""
+    with stack.superuser() as c:
+        c.execute("INSERT INTO logins VALUES ('Anne', %s), ('Paul', %s)", (ONE, ONE))
+        c.execute("INSERT INTO login_uses VALUES (1, 'anne', %s)", (OTHER,))
+    assert erase(stack, ONE).returncode == 0
+    assert all_of(stack, "login_uses") == ["(1,anne,402)"] and all_of(stack, "logins") == ["(Anne,401)"]
+
+
+def test_a_subject_of_a_type_with_an_operator_of_its_own_is_refused(stack):
+    with stack.superuser() as c:
+        c.execute("ALTER TABLE nokey ALTER patient_id TYPE citext")
+        try:
+            done = erase(stack, ONE)
+            assert done.returncode == 3 and "public.nokey is of type citext" in done.stderr and "erased" not in done.stdout, done.stderr
+        finally:
+            c.execute("ALTER TABLE nokey ALTER patient_id TYPE bigint USING patient_id::text::bigint")
+    assert erase(stack, ONE).returncode == 0
 
 
 def test_equal_rows_without_a_key_go_by_whose_they_are(stack):
