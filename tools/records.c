@@ -333,6 +333,46 @@ static enum status sort_tables(struct finder *finder)
     return OK;
 }
 
+const char *records_state(const struct records *records, struct arena *arena)
+{
+    const char *oids = "";
+    for (size_t i = 0; oids != NULL && i < records->count; i++)
+        oids = arena_printf(arena, "%s, %u", oids, (unsigned)records->tables[i].relation->oid);
+    return oids == NULL
+               ? NULL
+               : arena_printf(
+                     arena,
+                     "SELECT pg_catalog.encode(pg_catalog.sha256(pg_catalog.convert_to("
+                     "pg_catalog.concat_ws(';',\n"
+                     "(SELECT pg_catalog.string_agg(pg_catalog.concat_ws(' ', k.oid, k.conrelid, "
+                     "k.confrelid, k.conkey, k.confkey, k.confdeltype), ',' ORDER BY k.oid) FROM "
+                     "pg_catalog.pg_constraint k WHERE k.contype = 'f'),\n"
+                     "(SELECT pg_catalog.string_agg(pg_catalog.concat_ws(' ', c.oid, "
+                     "c.relnamespace, c.relname, c.relnatts), ',' ORDER BY c.oid) FROM "
+                     "pg_catalog.pg_class c WHERE c.oid IN (0%s)),\n"
+                     "(SELECT pg_catalog.string_agg(pg_catalog.concat_ws(' ', i.inhrelid, "
+                     "i.inhparent), ',' ORDER BY i.inhrelid, i.inhparent) FROM "
+                     "pg_catalog.pg_inherits i JOIN pg_catalog.pg_class p ON p.oid = i.inhparent "
+                     "WHERE p.relkind IN ('r', 'p'))), 'UTF8')), 'hex')",
+                     oids);
+}
+
+/* Before the keys are read: one that comes in between is found when the state is compared. */
+static enum status note_state(struct finder *finder, PGconn *conn)
+{
+    const char *sql = records_state(finder->records, finder->arena);
+    PGresult *result = sql == NULL ? NULL : PQexec(conn, sql);
+    bool told = PQresultStatus(result) == PGRES_TUPLES_OK;
+    if (told)
+        finder->records->state = arena_strdup(finder->arena, PQgetvalue(result, 0, 0));
+    else
+        buf_printf(finder->why, "%s", PQerrorMessage(conn));
+    PQclear(result);
+    if (!told)
+        return ERR_UPSTREAM;
+    return finder->records->state == NULL ? ERR_MEMORY : OK;
+}
+
 enum status records_find(const struct policy *policy, const struct catalog *catalog, PGconn *conn,
                          bool all, struct arena *arena, struct records *records, struct buf *why)
 {
@@ -343,6 +383,8 @@ enum status records_find(const struct policy *policy, const struct catalog *cata
     enum status status = add_tables(&finder, all);
     if (records->people == SIZE_MAX)
         records->people = records->count;
+    if (status == OK)
+        status = note_state(&finder, conn);
     PGresult *result = status == OK ? PQexec(conn, foreign_keys) : NULL;
     if (status == OK && PQresultStatus(result) != PGRES_TUPLES_OK) {
         buf_printf(why, "%s", PQerrorMessage(conn));

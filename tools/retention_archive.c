@@ -166,7 +166,7 @@ static enum status move_once(struct move *move, const char *const *keys, size_t 
 {
     const char **locked = NULL;
     size_t locked_count = 0;
-    enum status status = rows_run(&move->from, "BEGIN ISOLATION LEVEL REPEATABLE READ");
+    enum status status = rows_begin(&move->from);
     if (status == OK)
         status = rows_lock(&move->from, AGE_ARCHIVED, keys, count, &locked, &locked_count);
     if (status == OK && locked_count > 0)

@@ -196,7 +196,7 @@ static enum status destroy_batch(struct destruction *one, const char *const *key
 {
     const char **locked = NULL;
     size_t locked_count = 0;
-    enum status status = rows_run(&one->rows, "BEGIN ISOLATION LEVEL REPEATABLE READ");
+    enum status status = rows_begin(&one->rows);
     if (status == OK)
         status = rows_lock(&one->rows, AGE_EXPIRED, keys, count, &locked, &locked_count);
     if (status == OK && locked_count > 0)

@@ -77,6 +77,34 @@ enum status rows_change(const struct rows *rows, const char *sql, uint64_t *coun
     return status;
 }
 
+/* Who waits for two people's passwords has time enough to be given a key with ON DELETE CASCADE.
+ * The locks are those that deleting takes; with them nobody can add a key to these tables. */
+enum status rows_begin(const struct rows *rows)
+{
+    const struct records *records = rows->records;
+    const char **now = NULL;
+    size_t count = 0;
+    const char *names = "";
+    for (size_t i = 0; names != NULL && i < records->count; i++)
+        names =
+            arena_printf(rows->arena, "%s%s%s", names, i == 0 ? "" : ", ", records->tables[i].name);
+    enum status status =
+        names == NULL ? ERR_MEMORY : rows_run(rows, "BEGIN ISOLATION LEVEL REPEATABLE READ");
+    if (status == OK && records->count > 0)
+        status =
+            rows_run(rows, arena_printf(rows->arena, "LOCK TABLE %s IN ROW EXCLUSIVE MODE", names));
+    if (status == OK)
+        status = rows_keys(rows, records_state(records, rows->arena), &now, &count);
+    if (status == OK && (count != 1 || strcmp(now[0], records->state) != 0)) {
+        buf_printf(rows->why,
+                   "a table or a foreign key of database %s has changed since it was "
+                   "looked at: nothing is changed; run it again",
+                   PQdb(rows->conn));
+        status = ERR_INVALID;
+    }
+    return status;
+}
+
 enum status rows_certify(const struct rows *rows, const char *id, const char *body,
                          const char *signature)
 {

@@ -41,6 +41,9 @@ NODISCARD enum status rows_prepare(const struct rows *rows);
 NODISCARD enum status rows_run(const struct rows *rows, const char *sql);
 /* The same; how many rows that was. */
 NODISCARD enum status rows_change(const struct rows *rows, const char *sql, uint64_t *count);
+/* Begins a transaction in which no table or key can come that was not looked at: ERR_INVALID when
+ * one came since records_find. */
+NODISCARD enum status rows_begin(const struct rows *rows);
 /* Puts a signed certificate beside what it is of, in one transaction with it. */
 NODISCARD enum status rows_certify(const struct rows *rows, const char *id, const char *body,
                                    const char *signature);

@@ -171,7 +171,9 @@ static enum status work_on(struct errand *errand, struct retention_side *side)
     struct retention *retention = &errand->retention;
     struct erasure erasure;
     struct rows rows = retention_rows(retention, side);
-    enum status status = rows_run(&rows, "BEGIN ISOLATION LEVEL REPEATABLE READ");
+    enum status status = retention->apply
+                             ? rows_begin(&rows)
+                             : rows_run(&rows, "BEGIN ISOLATION LEVEL REPEATABLE READ");
     if (status == OK)
         status =
             erasure_decide(retention, side, errand->subject.patient, retention->apply, &erasure);

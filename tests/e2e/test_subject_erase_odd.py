@@ -4,6 +4,7 @@ an entry of their own, tables without a key, rows that refer to a partition, row
 that come in meanwhile, a trail that cannot be written. What cannot be told stays, and nothing is half done.
 """
 import json
+import time
 
 import documents
 import erase_schema
@@ -130,6 +131,33 @@ def test_a_subject_of_a_type_with_an_operator_of_its_own_is_refused(stack):
         finally:
             c.execute("ALTER TABLE nokey ALTER patient_id TYPE bigint USING patient_id::text::bigint")
     assert erase(stack, ONE).returncode == 0
+
+
+@pytest.mark.parametrize("key", ["reminders (id)", "friends (id)"])
+def test_a_key_that_comes_while_the_passwords_are_typed_stops_it(stack, key):
+    """Somebody adds a cascade, with another patient's row, after the tables were looked at and before anything goes."""
+    before = all_of(stack, "reminders")
+    with stack.superuser() as c:
+        c.execute("INSERT INTO friends VALUES (1, %s, NULL)", (ONE,))
+        process = start(stack, ONE, name="slow", passwords=False)
+        waits_for_passwords(c, "slow")
+        c.execute("CREATE TABLE late (n int, r bigint REFERENCES %s ON DELETE CASCADE); INSERT INTO late VALUES (1, 1)" % key)
+        try:
+            _, told = process.communicate(b"audit1-demo\nbilling1-demo\n", timeout=60)
+            assert process.returncode == 3 and b"a foreign key of database" in told and b"run it again" in told, told
+            assert all_of(stack, "late") == ["(1,1)"] and all_of(stack, "reminders") == before
+        finally:
+            c.execute("DROP TABLE late")
+    assert erase(stack, ONE).returncode == 0 and not events(stack, ONE, "subject-erase-undone")
+
+
+def waits_for_passwords(c, name):
+    """Until the command has been idle for a while: it asks the database nothing more."""
+    deadline = time.monotonic() + 30
+    while not c.execute("SELECT count(*) FROM pg_stat_activity WHERE application_name = %s AND state = 'idle' AND state_change < clock_timestamp() - interval '1s'",
+                        (name,)).fetchone()[0]:
+        assert time.monotonic() < deadline
+        time.sleep(0.05)
 
 
 def test_equal_rows_without_a_key_go_by_whose_they_are(stack):
