@@ -56,15 +56,6 @@ struct finder {
     struct buf *why;
 };
 
-static bool is_excepted(const struct policy *policy, const struct policy_table *table)
-{
-    const struct policy_retention *retention = policy->retention;
-    for (size_t i = 0; retention != NULL && i < retention->excepted_count; i++)
-        if (&policy->tables[retention->excepted[i]] == table)
-            return true;
-    return false;
-}
-
 static bool in_key(const struct catalog_relation *relation, int16_t attnum)
 {
     for (size_t i = 0; i < relation->primary_key_count; i++)
@@ -139,11 +130,44 @@ static bool is_below(const struct catalog *catalog, const struct catalog_relatio
     return false;
 }
 
+static bool names_except(const struct policy *policy, const struct policy_table *table)
+{
+    const struct policy_retention *retention = policy->retention;
+    for (size_t i = 0; retention != NULL && table != NULL && i < retention->excepted_count; i++)
+        if (&policy->tables[retention->excepted[i]] == table)
+            return true;
+    return false;
+}
+
+static const struct policy_table *own_entry(const struct finder *finder,
+                                            const struct catalog_relation *relation)
+{
+    return policy_table_for(finder->policy, relation->schema, relation->name);
+}
+
+/* Rows of a partition are found through its parent: what keeps one of them for another time keeps
+ * all of the parent's. */
+static bool is_excepted(const struct finder *finder, const struct catalog_relation *relation)
+{
+    const struct catalog *catalog = finder->catalog;
+    for (size_t i = 0; i < catalog->relation_count; i++) {
+        const struct catalog_relation *other = &catalog->relations[i];
+        bool above = other == relation || is_below(catalog, relation, other);
+        bool below = other->partition && is_below(catalog, other, relation);
+        if ((above || below) && names_except(finder->policy, own_entry(finder, other)))
+            return true;
+    }
+    return false;
+}
+
 /* A partition may have an entry of its own, which says no: then the rows that are found through the
- * parent are not erasable. */
+ * parent are not erasable. A child by inheritance has columns that its parent's entry does not
+ * speak of, and is erasable only by one of its own. */
 static bool is_erasable(const struct finder *finder, const struct catalog_relation *relation)
 {
-    const struct policy_table *own = guard_table(finder->policy, finder->catalog, relation);
+    const struct policy_table *own = relation->partition
+                                         ? guard_table(finder->policy, finder->catalog, relation)
+                                         : own_entry(finder, relation);
     bool erasable = own != NULL && own->erasable;
     for (size_t i = 0; erasable && i < finder->catalog->relation_count; i++) {
         const struct catalog_relation *other = &finder->catalog->relations[i];
@@ -162,12 +186,10 @@ static enum status add_table(struct finder *finder, const struct catalog_relatio
     const struct policy_retention *retention = finder->policy->retention;
     const char *alias = NULL;
     const char *why = NULL;
-    struct records_table table = {
-        .relation = relation,
-        .found = records->count,
-        .erasable = is_erasable(finder, relation),
-        .excepted =
-            is_excepted(finder->policy, guard_table(finder->policy, finder->catalog, relation))};
+    struct records_table table = {.relation = relation,
+                                  .found = records->count,
+                                  .erasable = is_erasable(finder, relation),
+                                  .excepted = is_excepted(finder, relation)};
     enum status status = guard_subject(finder->policy, finder->catalog, relation, arena,
                                        &table.subject, &alias, &why);
     if (status == ERR_INVALID)
@@ -220,7 +242,7 @@ static enum status add_tables(struct finder *finder, bool all)
         const struct catalog_relation *relation = &finder->catalog->relations[i];
         const struct policy_table *table = guard_table(finder->policy, finder->catalog, relation);
         if ((relation->kind != 'r' && relation->kind != 'p') || is_parents(finder, relation) ||
-            table == NULL || table->subject == NULL || (!all && is_excepted(finder->policy, table)))
+            table == NULL || table->subject == NULL || (!all && is_excepted(finder, relation)))
             continue;
         status = add_table(finder, relation);
     }

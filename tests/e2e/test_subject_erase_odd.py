@@ -16,6 +16,10 @@ SQL = erase_schema.SQL + """
 CREATE TABLE public.friends (id bigint PRIMARY KEY, patient_id bigint NOT NULL, best bigint REFERENCES public.friends);
 CREATE TABLE public.base (id bigint, patient_id bigint);
 CREATE TABLE public.derived (more text) INHERITS (public.base);
+CREATE TABLE public.bequeathed (more text) INHERITS (public.base);
+CREATE TABLE public.bills (id bigint, kind text, patient_id bigint, PRIMARY KEY (id, kind)) PARTITION BY LIST (kind);
+CREATE TABLE public.bills_tax PARTITION OF public.bills FOR VALUES IN ('tax');
+CREATE TABLE public.bills_other PARTITION OF public.bills DEFAULT;
 CREATE TABLE public.mixed (id bigint, patient_id bigint, kind text) PARTITION BY LIST (kind);
 CREATE TABLE public.mixed_legal PARTITION OF public.mixed FOR VALUES IN ('legal');
 CREATE TABLE public.mixed_other PARTITION OF public.mixed DEFAULT;
@@ -28,13 +32,15 @@ CREATE TABLE public.wishes (id bigint PRIMARY KEY, ev bigint, kind text, patient
 CREATE EXTENSION IF NOT EXISTS citext SCHEMA public;
 CREATE TABLE public.logins (login citext PRIMARY KEY, patient_id bigint);
 CREATE TABLE public.login_uses (id bigint PRIMARY KEY, login citext REFERENCES public.logins ON DELETE CASCADE, patient_id bigint);
-GRANT SELECT ON public.logins, public.login_uses, public.friends, public.base, public.derived, public.mixed, public.nokey, public.ev_a, public.gifts, public.wishes TO pgvigil_owner;
+GRANT SELECT ON public.logins, public.login_uses, public.friends, public.base, public.derived, public.bequeathed, public.bills, public.bills_tax, public.mixed, public.nokey, public.ev_a, public.gifts, public.wishes TO pgvigil_owner;
 """
 MORE = """
 tables = (
   { name = "public.friends"; subject = "friends.patient_id"; erasable = true; columns = { admin = [ "id", "patient_id", "best" ]; }; },
   { name = "public.base"; subject = "base.patient_id"; erasable = true; columns = { admin = [ "id", "patient_id" ]; }; },
   { name = "public.derived"; subject = "derived.patient_id"; columns = { admin = [ "id", "patient_id", "more" ]; }; },
+  { name = "public.bills"; subject = "bills.patient_id"; columns = { admin = [ "id", "kind", "patient_id" ]; }; },
+  { name = "public.bills_tax"; subject = "bills_tax.patient_id"; columns = { admin = [ "id", "kind", "patient_id" ]; }; },
   { name = "public.mixed"; subject = "mixed.patient_id"; erasable = true; columns = { admin = [ "id", "patient_id", "kind" ]; }; },
   { name = "public.mixed_legal"; subject = "mixed_legal.patient_id"; columns = { admin = [ "id", "patient_id", "kind" ]; }; },
   { name = "public.nokey"; subject = "nokey.patient_id"; erasable = true; columns = { admin = [ "patient_id", "word" ]; }; },
@@ -45,21 +51,24 @@ tables = (
   { name = "public.wishes"; subject = "wishes.patient_id"; columns = { admin = [ "id", "ev", "kind", "patient_id" ]; }; }
 );
 """
-ONE, OTHER = 401, 402
+FILES = [(name, text.replace('except = [ "public.invoices" ]', 'except = [ "public.invoices", "public.bills_tax" ]')) for name, text in erase_schema.FILES]
+ONE, OTHER, EXPIRED = 401, 402, 406
 
 
 @pytest.fixture(scope="module")
 def stack(make_stack):
-    made = make_stack(extra_sql=SQL, extra_policy=erase_schema.FILES + [("96-odd.cfg", MORE)], config=documents.ORGANISATION, serve=False)
+    made = make_stack(extra_sql=SQL, extra_policy=FILES + [("96-odd.cfg", MORE)], config=documents.ORGANISATION, serve=False)
     with made.superuser() as c:
         c.execute("DELETE FROM legal_holds; DELETE FROM deaths; UPDATE stays SET admitted_at = now() - interval '1 year', discharged_at = NULL")
+        c.execute("UPDATE stays SET admitted_at = '1950-01-01' WHERE patient_id = %s", (EXPIRED,))
+        c.execute("UPDATE patients SET birth_date = '1920-01-01' WHERE id = %s", (EXPIRED,))
     return made
 
 
 @pytest.fixture(autouse=True)
 def fresh(stack):
     with stack.superuser() as c:
-        for table in ("friends", "base", "derived", "mixed", "nokey", "gifts", "wishes", "ev", "logins", "portal_proxies", "reminders"):
+        for table in ("friends", "base", "derived", "bequeathed", "bills", "mixed", "nokey", "gifts", "wishes", "ev", "logins", "portal_proxies", "reminders"):
             c.execute("DELETE FROM " + table)
         c.execute("INSERT INTO reminders VALUES (1, 1, %s, 'sms'), (2, 1, %s, 'sms')", (ONE, OTHER))
         c.execute("INSERT INTO contacts VALUES (%s, %s, 'mail', 'a'), (%s, %s, 'phone', 'b') ON CONFLICT DO NOTHING", (ONE,) * 4)
@@ -93,6 +102,27 @@ def test_children_by_inheritance_are_tables_of_their_own(stack):
         c.execute("INSERT INTO derived VALUES (1, %s, 'kept')", (ONE,))
     assert erase(stack, ONE).returncode == 0
     assert all_of(stack, "base") == ["(1,401)", "(2,402)"] and all_of(stack, "ONLY base") == ["(2,402)"] and all_of(stack, "derived") == ["(1,401,kept)"]
+
+
+def test_a_child_by_inheritance_is_erasable_only_by_an_entry_of_its_own(stack):
+    with stack.superuser() as c:
+        c.execute("INSERT INTO base VALUES (1, %s)", (ONE,))
+        c.execute("INSERT INTO bequeathed VALUES (2, %s, 'kept')", (ONE,))
+    assert erase(stack, ONE).returncode == 0
+    assert all_of(stack, "ONLY base") == [] and all_of(stack, "bequeathed") == ["(2,401,kept)"]
+
+
+def test_a_partition_that_is_kept_for_another_time_keeps_its_parent(stack):
+    """The record is past its term; retention.except names one partition. What is about nobody else of it goes, the twin."""
+    with stack.superuser() as c:
+        c.execute("INSERT INTO bills VALUES (1, 'tax', %s), (2, 'x', %s)", (EXPIRED, EXPIRED))
+        c.execute("INSERT INTO friends VALUES (7, %s, NULL)", (EXPIRED,))
+    side = json.loads(plan(stack, EXPIRED, "--format", "json").stdout)["sides"][0]
+    assert {t["table"]: (t["goes"], t["why_stays"]) for t in side["tables"] if t["stays"]}["public.bills"] == (0, "other-time")
+    assert erase(stack, EXPIRED).returncode == 0
+    assert len(all_of(stack, "bills")) == 2 and all_of(stack, "friends") == []
+    with stack.superuser() as c:
+        assert c.execute("SELECT count(*) FROM appointments WHERE patient_id = %s", (EXPIRED,)).fetchone() == (0,)
 
 
 def test_a_partition_that_is_not_erasable_keeps_its_parent(stack):
