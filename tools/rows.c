@@ -105,6 +105,32 @@ enum status rows_begin(const struct rows *rows)
     return status;
 }
 
+enum status rows_check_constraints(const struct rows *rows)
+{
+    return rows_run(rows, "SET CONSTRAINTS ALL IMMEDIATE");
+}
+
+enum status rows_commit(const struct rows *rows)
+{
+    PGresult *result = NULL;
+    enum status status = ask(rows, "COMMIT", PGRES_COMMAND_OK, &result);
+    /* Of a transaction that had failed PostgreSQL says ROLLBACK, and no error. */
+    if (status == OK && strcmp(PQcmdStatus(result), "COMMIT") != 0) {
+        buf_printf(rows->why, "the transaction had failed in database %s", PQdb(rows->conn));
+        status = ERR_UPSTREAM;
+    }
+    PQclear(result);
+    return status;
+}
+
+bool rows_undone(const struct rows *rows)
+{
+    PGTransactionStatusType now = PQtransactionStatus(rows->conn);
+    /* A refused COMMIT leaves it idle. */
+    return PQstatus(rows->conn) == CONNECTION_OK &&
+           (now == PQTRANS_INTRANS || now == PQTRANS_INERROR || now == PQTRANS_IDLE);
+}
+
 enum status rows_certify(const struct rows *rows, const char *id, const char *body,
                          const char *signature)
 {

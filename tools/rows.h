@@ -44,6 +44,13 @@ NODISCARD enum status rows_change(const struct rows *rows, const char *sql, uint
 /* Begins a transaction in which no table or key can come that was not looked at: ERR_INVALID when
  * one came since records_find. */
 NODISCARD enum status rows_begin(const struct rows *rows);
+/* Deferred constraints and triggers fire now, before it is on record that rows go. */
+NODISCARD enum status rows_check_constraints(const struct rows *rows);
+/* OK: it is committed. */
+NODISCARD enum status rows_commit(const struct rows *rows);
+/* After a failure: does nothing of the transaction stand, for sure? Not when the connection was
+ * lost. */
+bool rows_undone(const struct rows *rows);
 /* Puts a signed certificate beside what it is of, in one transaction with it. */
 NODISCARD enum status rows_certify(const struct rows *rows, const char *id, const char *body,
                                    const char *signature);

@@ -260,7 +260,7 @@ def test_a_trigger_that_takes_more_or_less_stops_it(stack, take):
             done = erase(stack, patient)
             c.execute("DROP TRIGGER meddle ON reminders; DROP FUNCTION meddle()")
             assert done.returncode == 3 and read(stack) == before, body
-    assert len(events(stack, patient, "subject-erase")) == len(events(stack, patient, "subject-erase-undone")) == len(bodies)
+    assert not events(stack, patient, "subject-erase", "subject-erase-undone")
     assert erase(stack, patient).returncode == 0
 
 

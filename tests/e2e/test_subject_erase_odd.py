@@ -228,13 +228,51 @@ def test_a_constraint_that_is_checked_at_the_commit_undoes_it_all(stack):
         c.execute("CREATE FUNCTION refuse() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN RAISE 'no'; END $$")
         c.execute("CREATE CONSTRAINT TRIGGER refuse AFTER DELETE ON reminders DEFERRABLE INITIALLY DEFERRED FOR EACH ROW EXECUTE FUNCTION refuse()")
         try:
-            before = all_of(stack, "reminders")
+            before, gone = all_of(stack, "reminders"), len(events(stack, ONE, "subject-erase"))
             count = c.execute("SELECT count(*) FROM pgvigil_retention.certificates").fetchone()
             done = erase(stack, ONE)
             assert done.returncode == 3 and all_of(stack, "reminders") == before
             assert c.execute("SELECT count(*) FROM pgvigil_retention.certificates").fetchone() == count
+            assert len(events(stack, ONE, "subject-erase")) == gone and not events(stack, ONE, "subject-erase-undone")
         finally:
             c.execute("DROP TRIGGER refuse ON reminders; DROP FUNCTION refuse()")
+    assert erase(stack, ONE).returncode == 0
+
+
+def test_a_commit_that_is_refused_all_the_same_is_on_record_as_undone(stack):
+    """The trigger on the certificates defers another one again: it fires in the COMMIT, after the record."""
+    with stack.superuser() as c:
+        c.execute("CREATE FUNCTION refuse() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN RAISE 'no'; END $$;"
+                  "CREATE FUNCTION again() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN SET CONSTRAINTS refuse DEFERRED; INSERT INTO later VALUES (1); RETURN NULL; END $$;"
+                  "CREATE TABLE later (n int); CREATE CONSTRAINT TRIGGER refuse AFTER INSERT ON later DEFERRABLE INITIALLY DEFERRED FOR EACH ROW EXECUTE FUNCTION refuse();"
+                  "ALTER FUNCTION again() SET search_path = public;"
+                  "CREATE CONSTRAINT TRIGGER again AFTER DELETE ON reminders DEFERRABLE INITIALLY DEFERRED FOR EACH ROW EXECUTE FUNCTION again()")
+        try:
+            before, gone = all_of(stack, "reminders"), len(events(stack, ONE, "subject-erase"))
+            done = erase(stack, ONE)
+            assert done.returncode == 3 and all_of(stack, "reminders") == before, done.stderr
+            assert len(events(stack, ONE, "subject-erase")) == gone + 1 and len(events(stack, ONE, "subject-erase-undone")) == 1
+        finally:
+            c.execute("DROP TRIGGER again ON reminders; DROP TABLE later; DROP FUNCTION refuse(), again()")
+
+
+def test_a_hold_made_while_deferred_triggers_run_is_seen(stack):
+    """A deferred trigger that takes a second; the hold is made meanwhile, by somebody whose table refers to nothing."""
+    with stack.superuser() as c:
+        c.execute("CREATE TABLE parked AS SELECT * FROM legal_holds; ALTER TABLE legal_holds DROP CONSTRAINT IF EXISTS legal_holds_patient_id_fkey")
+        c.execute("CREATE FUNCTION slow() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN PERFORM pg_sleep(2); RETURN NULL; END $$")
+        c.execute("CREATE CONSTRAINT TRIGGER slow AFTER DELETE ON reminders DEFERRABLE INITIALLY DEFERRED FOR EACH ROW EXECUTE FUNCTION slow()")
+        try:
+            process = start(stack, ONE, name="held")
+            deadline = time.monotonic() + 30
+            while not c.execute("SELECT count(*) FROM pg_stat_activity WHERE application_name = 'held' AND wait_event = 'PgSleep'").fetchone()[0]:
+                assert time.monotonic() < deadline and process.poll() is None
+                time.sleep(0.02)
+            c.execute("INSERT INTO legal_holds VALUES (%s, NULL)", (ONE,))
+            _, told = process.communicate(timeout=60)
+            assert process.returncode == 3 and b"changed meanwhile" in told and "(1,1,401,sms)" in all_of(stack, "reminders"), told
+        finally:
+            c.execute("DROP TRIGGER slow ON reminders; DROP FUNCTION slow(); DELETE FROM legal_holds; INSERT INTO legal_holds SELECT * FROM parked; DROP TABLE parked")
     assert erase(stack, ONE).returncode == 0
 
 
