@@ -75,12 +75,14 @@ static bool list_columns(struct finder *finder, struct records_table *table, con
     struct buf comes;
     struct buf row;
     struct buf key;
+    struct buf place;
     buf_init(&columns, 0);
     buf_init(&updates, 0);
     buf_init(&there, 0);
     buf_init(&comes, 0);
     buf_init(&row, 0);
     buf_init(&key, 0);
+    buf_init(&place, 0);
     buf_str(&row, "ROW(");
     for (size_t i = 0; i < relation->column_count; i++) {
         const struct catalog_column *column = &relation->columns[i];
@@ -89,8 +91,11 @@ static bool list_columns(struct finder *finder, struct records_table *table, con
         if (name == NULL || full == NULL)
             columns.failed = true;
         buf_printf(&row, "%s%s", i == 0 ? "" : ", ", full == NULL ? "" : full);
-        if (in_key(relation, column->attnum))
-            buf_printf(&key, "%s%s", buf_len(&key) == 0 ? "" : ", ", name == NULL ? "" : name);
+        if (in_key(relation, column->attnum)) {
+            const char *then = buf_len(&key) == 0 ? "" : ", ";
+            buf_printf(&key, "%s%s", then, name == NULL ? "" : name);
+            buf_printf(&place, "%s%s", then, full == NULL ? "" : full);
+        }
         if (column->generated || name == NULL)
             continue;
         const char *comma = buf_len(&columns) == 0 ? "" : ", ";
@@ -104,6 +109,9 @@ static bool list_columns(struct finder *finder, struct records_table *table, con
     buf_str(&row, ")::pg_catalog.text");
     table->key = buf_len(&key) == 0 ? NULL : text_take(&key, arena);
     buf_free(&key);
+    const char *where = text_take(&place, arena);
+    if (table->key != NULL && where != NULL)
+        table->place = arena_printf(arena, "ROW(%s)::pg_catalog.text", where);
     table->columns = text_take(&columns, arena);
     table->updates = text_take(&updates, arena);
     const char *now = text_take(&there, arena);

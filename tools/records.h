@@ -26,6 +26,7 @@ struct records_table {
     const char *changed; /* ON CONFLICT: is the row that is there another one? */
     const char *row;     /* every column as one text, over `from` */
     const char *key;     /* of the primary key, as a list; NULL: it has none */
+    const char *place;   /* the same over `from`, as one text; NULL: it has none */
     bool erasable;       /* the policy says so, of its partitions too */
     bool excepted;       /* keeps another time: retention->excepted */
     size_t rank;         /* a table that refers to another has a lower one */

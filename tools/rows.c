@@ -338,30 +338,53 @@ enum status rows_sum(const struct rows *rows, const struct records_table *table,
                                   sum);
 }
 
+/* A trigger that counts a row's children, or a key with ON DELETE SET NULL, writes the row anew
+ * while they go, at another place. It is the same one as long as its key and whose it is are. */
+static enum status find_again(const struct rows *rows, const struct records_table *table,
+                              const char *list)
+{
+    if (!rows->picked || table->place == NULL)
+        return OK;
+    return rows_run(rows,
+                    arena_printf(rows->arena,
+                                 "UPDATE " ROWS_PICKED
+                                 " AS \"pgvigil there\" SET t = %s.tableoid, c = %s.ctid FROM %s "
+                                 "WHERE \"pgvigil there\".n = %zu AND (%s) = ANY (%s) AND "
+                                 "\"pgvigil there\".k = %s AND (\"pgvigil there\".t, \"pgvigil "
+                                 "there\".c) IS DISTINCT FROM (%s.tableoid, %s.ctid)",
+                                 table->alias, table->alias, table->from,
+                                 (size_t)(table - rows->records->tables), table->subject, list,
+                                 table->place, table->alias, table->alias));
+}
+
+static enum status delete_table(const struct rows *rows, const struct records_table *table,
+                                const char *list, uint64_t wanted)
+{
+    const char *which = meant(rows, table, list);
+    uint64_t gone = 0;
+    enum status status = which == NULL ? ERR_MEMORY : OK;
+    if (status == OK && wanted > 0)
+        status = find_again(rows, table, list);
+    if (status == OK)
+        status = rows_change(
+            rows, arena_printf(rows->arena, "DELETE FROM %s WHERE %s", table->from, which), &gone);
+    if (status != OK || gone == wanted)
+        return status;
+    /* A trigger or a cascade did something that nobody reckoned with. */
+    buf_printf(rows->why,
+               "%llu rows of %s were to go, and %llu went: nothing is changed; look at its "
+               "triggers, at keys with ON DELETE CASCADE, and whether it has a primary key, by "
+               "which a row is found again that a trigger changes",
+               (unsigned long long)wanted, table->told, (unsigned long long)gone);
+    return ERR_INVALID;
+}
+
 enum status rows_delete(const struct rows *rows, const char *list, const struct rows_sum *sums)
 {
-    for (size_t i = 0; i < rows->records->count; i++) {
-        const struct records_table *table = &rows->records->tables[i];
-        const char *which = meant(rows, table, list);
-        uint64_t gone = 0;
-        enum status status = which == NULL
-                                 ? ERR_MEMORY
-                                 : rows_change(rows,
-                                               arena_printf(rows->arena, "DELETE FROM %s WHERE %s",
-                                                            table->from, which),
-                                               &gone);
-        if (status != OK)
-            return status;
-        /* A trigger or a cascade did something that nobody reckoned with. */
-        if (gone != sums[i].count) {
-            buf_printf(rows->why,
-                       "%llu rows of %s were to go, and %llu went: nothing is changed; look at its "
-                       "triggers and at keys with ON DELETE CASCADE",
-                       (unsigned long long)sums[i].count, table->told, (unsigned long long)gone);
-            return ERR_INVALID;
-        }
-    }
-    return OK;
+    enum status status = OK;
+    for (size_t i = 0; status == OK && i < rows->records->count; i++)
+        status = delete_table(rows, &rows->records->tables[i], list, sums[i].count);
+    return status;
 }
 
 /* ---- from one database to another ---- */

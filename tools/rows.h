@@ -24,7 +24,9 @@ struct rows {
     bool picked; /* rows_sum and rows_delete: of the rows that ROWS_PICKED names, whatever the list
                   */
 };
-/* (n, t, c): index of the table, and where the row stands, in this transaction. */
+/* (n, t, c, k): index of the table, where the row stands, in this transaction, and its primary key
+ * as a text, by which it is found again when a trigger has made it move; NULL where there is none.
+ */
 #define ROWS_PICKED "pg_temp.\"pgvigil picked\""
 #define ROWS_STATE  6U
 

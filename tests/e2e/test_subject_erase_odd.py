@@ -29,6 +29,14 @@ CREATE TABLE public.ev_a PARTITION OF public.ev FOR VALUES IN ('a');
 CREATE TABLE public.ev_b PARTITION OF public.ev DEFAULT;
 CREATE TABLE public.gifts (id bigint PRIMARY KEY, ev bigint, kind text, patient_id bigint, FOREIGN KEY (ev, kind) REFERENCES public.ev_a ON DELETE CASCADE);
 CREATE TABLE public.wishes (id bigint PRIMARY KEY, ev bigint, kind text, patient_id bigint, FOREIGN KEY (ev, kind) REFERENCES public.ev ON DELETE CASCADE);
+CREATE TABLE public.threads (id bigint PRIMARY KEY, patient_id bigint, posts int NOT NULL DEFAULT 0, first bigint);
+CREATE TABLE public.posts (id bigint PRIMARY KEY, patient_id bigint, thread bigint REFERENCES public.threads);
+CREATE FUNCTION public.count_posts() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN UPDATE public.threads SET posts = posts - 1 WHERE id = OLD.thread; RETURN OLD; END $$;
+CREATE TRIGGER count_posts AFTER DELETE ON public.posts FOR EACH ROW EXECUTE FUNCTION public.count_posts();
+CREATE TABLE public.keys (id bigint PRIMARY KEY, patient_id bigint);
+CREATE TABLE public.locks (id bigint PRIMARY KEY, patient_id bigint, key bigint REFERENCES public.keys ON DELETE SET NULL);
+ALTER TABLE public.keys ADD lock bigint REFERENCES public.locks ON DELETE SET NULL;
+GRANT SELECT ON public.threads, public.posts, public.keys, public.locks TO pgvigil_owner;
 CREATE EXTENSION IF NOT EXISTS citext SCHEMA public;
 CREATE TABLE public.logins (login citext PRIMARY KEY, patient_id bigint);
 CREATE TABLE public.login_uses (id bigint PRIMARY KEY, login citext REFERENCES public.logins ON DELETE CASCADE, patient_id bigint);
@@ -46,6 +54,10 @@ tables = (
   { name = "public.nokey"; subject = "nokey.patient_id"; erasable = true; columns = { admin = [ "patient_id", "word" ]; }; },
   { name = "public.logins"; subject = "logins.patient_id"; erasable = true; columns = { admin = [ "login", "patient_id" ]; }; },
   { name = "public.login_uses"; subject = "login_uses.patient_id"; columns = { admin = [ "id", "login", "patient_id" ]; }; },
+  { name = "public.threads"; subject = "threads.patient_id"; erasable = true; columns = { admin = [ "id", "patient_id", "posts", "first" ]; }; },
+  { name = "public.posts"; subject = "posts.patient_id"; erasable = true; columns = { admin = [ "id", "patient_id", "thread" ]; }; },
+  { name = "public.keys"; subject = "keys.patient_id"; erasable = true; columns = { admin = [ "id", "patient_id", "lock" ]; }; },
+  { name = "public.locks"; subject = "locks.patient_id"; erasable = true; columns = { admin = [ "id", "patient_id", "key" ]; }; },
   { name = "public.ev_a"; subject = "ev_a.patient_id"; erasable = true; columns = { admin = [ "id", "kind", "patient_id" ]; }; },
   { name = "public.gifts"; subject = "gifts.patient_id"; columns = { admin = [ "id", "ev", "kind", "patient_id" ]; }; },
   { name = "public.wishes"; subject = "wishes.patient_id"; columns = { admin = [ "id", "ev", "kind", "patient_id" ]; }; }
@@ -68,7 +80,7 @@ def stack(make_stack):
 @pytest.fixture(autouse=True)
 def fresh(stack):
     with stack.superuser() as c:
-        for table in ("friends", "base", "derived", "bequeathed", "bills", "mixed", "nokey", "gifts", "wishes", "ev", "logins", "portal_proxies", "reminders"):
+        for table in ("friends", "base", "derived", "bequeathed", "bills", "mixed", "nokey", "gifts", "wishes", "ev", "posts", "threads", "keys", "locks", "logins", "portal_proxies", "reminders"):
             c.execute("DELETE FROM " + table)
         c.execute("INSERT INTO reminders VALUES (1, 1, %s, 'sms'), (2, 1, %s, 'sms')", (ONE, OTHER))
         c.execute("INSERT INTO contacts VALUES (%s, %s, 'mail', 'a'), (%s, %s, 'phone', 'b') ON CONFLICT DO NOTHING", (ONE,) * 4)
@@ -188,6 +200,39 @@ def waits_for_passwords(c, name):
                         (name,)).fetchone()[0]:
         assert time.monotonic() < deadline
         time.sleep(0.05)
+
+
+def test_a_counter_that_a_trigger_keeps_does_not_stop_it(stack):
+    """Each post that goes writes its thread anew, which goes too; another's thread keeps its posts and its count."""
+    with stack.superuser() as c:
+        c.execute("INSERT INTO threads VALUES (1, %s, 3), (2, %s, 1), (3, %s, 1)", (ONE, OTHER, OTHER))
+        c.execute("INSERT INTO posts VALUES (1, %s, 1), (2, %s, 1), (3, %s, 1), (4, %s, 2), (5, %s, 3)", (ONE, ONE, ONE, OTHER, ONE))
+    done = erase(stack, ONE)
+    assert done.returncode == 0, done.stderr
+    assert all_of(stack, "threads") == ["(2,402,1,)", "(3,402,0,)"] and all_of(stack, "posts") == ["(4,402,2)"]
+
+
+def test_two_tables_that_refer_to_each_other_go_together(stack):
+    with stack.superuser() as c:
+        c.execute("INSERT INTO keys VALUES (1, %s), (2, %s), (3, %s); INSERT INTO locks VALUES (1, %s, 1), (2, %s, 2), (3, %s, 3); UPDATE keys SET lock = id"
+                  % (ONE, OTHER, ONE, ONE, OTHER, OTHER))
+    done = erase(stack, ONE)
+    assert done.returncode == 0, done.stderr
+    assert all_of(stack, "keys") == ["(2,402,2)", "(3,401,3)"] and all_of(stack, "locks") == ["(2,402,2)", "(3,402,3)"]
+
+
+def test_a_row_that_a_trigger_gives_to_another_is_not_taken(stack):
+    """It has the key that was picked, and is another's by then: nothing is done."""
+    with stack.superuser() as c:
+        c.execute("CREATE FUNCTION give() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN UPDATE public.threads SET patient_id = 402 WHERE id = OLD.thread; RETURN OLD; END $$;"
+                  "CREATE TRIGGER give AFTER DELETE ON posts FOR EACH ROW EXECUTE FUNCTION give()")
+        try:
+            c.execute("INSERT INTO threads VALUES (1, %s, 1); INSERT INTO posts VALUES (1, %s, 1)" % (ONE, ONE))
+            done = erase(stack, ONE)
+            assert done.returncode == 3 and "public.threads" in done.stderr and all_of(stack, "threads") == ["(1,401,1,)"], done.stderr
+        finally:
+            c.execute("DROP TRIGGER give ON posts; DROP FUNCTION give()")
+    assert erase(stack, ONE).returncode == 0
 
 
 def test_equal_rows_without_a_key_go_by_whose_they_are(stack):
