@@ -211,15 +211,16 @@ static enum status pick_table(struct erasure *erasure, size_t n, bool lock)
     one->why_stays = one->why_goes == ERASURE_NONE ? why_stays(erasure, table) : ERASURE_REFERRED;
     if (status != OK || one->stays == 0 || one->why_goes == ERASURE_NONE)
         return status;
-    status = rows_change(&erasure->rows,
-                         arena_printf(arena,
-                                      "INSERT INTO " ROWS_PICKED
-                                      " SELECT %zu, %s.tableoid, %s.ctid FROM %s WHERE (%s) = ANY "
-                                      "(%s)%s%s",
-                                      n, table->alias, table->alias, table->from, table->subject,
-                                      erasure->list, lock ? " FOR UPDATE OF " : "",
-                                      lock ? table->alias : ""),
-                         &one->goes);
+    status = rows_change(
+        &erasure->rows,
+        arena_printf(arena,
+                     "INSERT INTO " ROWS_PICKED
+                     " SELECT %zu, %s.tableoid, %s.ctid, %s FROM %s WHERE (%s) = ANY "
+                     "(%s)%s%s",
+                     n, table->alias, table->alias, table->place == NULL ? "NULL" : table->place,
+                     table->from, table->subject, erasure->list, lock ? " FOR UPDATE OF " : "",
+                     lock ? table->alias : ""),
+        &one->goes);
     if (status == OK && one->goes != one->stays) {
         buf_printf(erasure->rows.why, "%s changes while it is read: run it again", table->told);
         return ERR_INVALID;
@@ -315,7 +316,7 @@ enum status erasure_decide(struct retention *retention, struct retention_side *s
         status = judge(erasure);
     if (status == OK)
         status = rows_run(&erasure->rows, "CREATE TEMPORARY TABLE \"pgvigil picked\" (n integer, t "
-                                          "oid, c tid) ON COMMIT DROP");
+                                          "oid, c tid, k text) ON COMMIT DROP");
     for (size_t i = 0; status == OK && i < side->records.count; i++)
         status = pick_table(erasure, i, lock);
     if (status == OK)

@@ -21,16 +21,26 @@ const char records_settings[] =
     /* A row that a policy of PostgreSQL's hides would be left behind: then it is an error. */
     "SET row_security = off";
 
+/* A key to a partition ties rows that are found through what it is a partition of, and one to a
+ * partitioned table those of every partition that has an entry of its own. Rows match as the key
+ * itself compares them: for a type like citext, = is another operator under search_path ''. */
 static const char foreign_keys[] =
-    "SELECT COALESCE(pg_catalog.pg_partition_root(k.conrelid)::pg_catalog.oid, k.conrelid), "
-    "COALESCE(pg_catalog.pg_partition_root(k.confrelid)::pg_catalog.oid, k.confrelid), "
-    "pg_catalog.quote_ident(n.nspname) || '.' || "
+    "SELECT (SELECT pg_catalog.string_agg(o::pg_catalog.text, ' ') FROM (SELECT k.conrelid UNION "
+    "SELECT a.o::pg_catalog.oid FROM pg_catalog.pg_partition_ancestors(k.conrelid) AS a (o)) AS t "
+    "(o)),\n"
+    "    (SELECT pg_catalog.string_agg(o::pg_catalog.text, ' ') FROM (SELECT k.confrelid UNION "
+    "SELECT a.o::pg_catalog.oid FROM pg_catalog.pg_partition_ancestors(k.confrelid) AS a (o) UNION "
+    "SELECT b.relid::pg_catalog.oid FROM pg_catalog.pg_partition_tree(k.confrelid) AS b) AS t "
+    "(o)),\n"
+    "    pg_catalog.quote_ident(n.nspname) || '.' || "
     "pg_catalog.quote_ident(c.relname), n.nspname || '.' || c.relname,\n"
-    "    (SELECT pg_catalog.string_agg('\"pgvigil child\".' || pg_catalog.quote_ident(ca.attname) "
-    "|| ' = \"pgvigil parent\".' || "
-    "pg_catalog.quote_ident(pa.attname), ' AND ' ORDER BY u.i)\n"
-    "     FROM ROWS FROM (pg_catalog.unnest(k.conkey), pg_catalog.unnest(k.confkey)) WITH "
-    "ORDINALITY AS u (ck, pk, i)\n"
+    "    (SELECT pg_catalog.string_agg('\"pgvigil parent\".' || pg_catalog.quote_ident(pa.attname) "
+    "|| ' OPERATOR(' || pg_catalog.quote_ident(o.nspname) || '.' || e.oprname || ') \"pgvigil "
+    "child\".' || pg_catalog.quote_ident(ca.attname), ' AND ' ORDER BY u.i)\n"
+    "     FROM ROWS FROM (pg_catalog.unnest(k.conkey), pg_catalog.unnest(k.confkey), "
+    "pg_catalog.unnest(k.conpfeqop)) WITH ORDINALITY AS u (ck, pk, eq, i)\n"
+    "     JOIN pg_catalog.pg_operator e ON e.oid = u.eq\n"
+    "     JOIN pg_catalog.pg_namespace o ON o.oid = e.oprnamespace\n"
     "     JOIN pg_catalog.pg_attribute ca ON ca.attrelid = k.conrelid AND ca.attnum = u.ck\n"
     "     JOIN pg_catalog.pg_attribute pa ON pa.attrelid = k.confrelid AND pa.attnum = u.pk)\n"
     "FROM pg_catalog.pg_constraint k JOIN pg_catalog.pg_class c ON c.oid = k.conrelid\n"
@@ -45,15 +55,6 @@ struct finder {
     size_t cap;
     struct buf *why;
 };
-
-static bool is_excepted(const struct policy *policy, const struct policy_table *table)
-{
-    const struct policy_retention *retention = policy->retention;
-    for (size_t i = 0; retention != NULL && i < retention->excepted_count; i++)
-        if (&policy->tables[retention->excepted[i]] == table)
-            return true;
-    return false;
-}
 
 static bool in_key(const struct catalog_relation *relation, int16_t attnum)
 {
@@ -74,12 +75,14 @@ static bool list_columns(struct finder *finder, struct records_table *table, con
     struct buf comes;
     struct buf row;
     struct buf key;
+    struct buf place;
     buf_init(&columns, 0);
     buf_init(&updates, 0);
     buf_init(&there, 0);
     buf_init(&comes, 0);
     buf_init(&row, 0);
     buf_init(&key, 0);
+    buf_init(&place, 0);
     buf_str(&row, "ROW(");
     for (size_t i = 0; i < relation->column_count; i++) {
         const struct catalog_column *column = &relation->columns[i];
@@ -88,8 +91,11 @@ static bool list_columns(struct finder *finder, struct records_table *table, con
         if (name == NULL || full == NULL)
             columns.failed = true;
         buf_printf(&row, "%s%s", i == 0 ? "" : ", ", full == NULL ? "" : full);
-        if (in_key(relation, column->attnum))
-            buf_printf(&key, "%s%s", buf_len(&key) == 0 ? "" : ", ", name == NULL ? "" : name);
+        if (in_key(relation, column->attnum)) {
+            const char *then = buf_len(&key) == 0 ? "" : ", ";
+            buf_printf(&key, "%s%s", then, name == NULL ? "" : name);
+            buf_printf(&place, "%s%s", then, full == NULL ? "" : full);
+        }
         if (column->generated || name == NULL)
             continue;
         const char *comma = buf_len(&columns) == 0 ? "" : ", ";
@@ -103,6 +109,9 @@ static bool list_columns(struct finder *finder, struct records_table *table, con
     buf_str(&row, ")::pg_catalog.text");
     table->key = buf_len(&key) == 0 ? NULL : text_take(&key, arena);
     buf_free(&key);
+    const char *where = text_take(&place, arena);
+    if (table->key != NULL && where != NULL)
+        table->place = arena_printf(arena, "ROW(%s)::pg_catalog.text", where);
     table->columns = text_take(&columns, arena);
     table->updates = text_take(&updates, arena);
     const char *now = text_take(&there, arena);
@@ -129,11 +138,44 @@ static bool is_below(const struct catalog *catalog, const struct catalog_relatio
     return false;
 }
 
+static bool names_except(const struct policy *policy, const struct policy_table *table)
+{
+    const struct policy_retention *retention = policy->retention;
+    for (size_t i = 0; retention != NULL && table != NULL && i < retention->excepted_count; i++)
+        if (&policy->tables[retention->excepted[i]] == table)
+            return true;
+    return false;
+}
+
+static const struct policy_table *own_entry(const struct finder *finder,
+                                            const struct catalog_relation *relation)
+{
+    return policy_table_for(finder->policy, relation->schema, relation->name);
+}
+
+/* Rows of a partition are found through its parent: what keeps one of them for another time keeps
+ * all of the parent's. */
+static bool is_excepted(const struct finder *finder, const struct catalog_relation *relation)
+{
+    const struct catalog *catalog = finder->catalog;
+    for (size_t i = 0; i < catalog->relation_count; i++) {
+        const struct catalog_relation *other = &catalog->relations[i];
+        bool above = other == relation || is_below(catalog, relation, other);
+        bool below = other->partition && is_below(catalog, other, relation);
+        if ((above || below) && names_except(finder->policy, own_entry(finder, other)))
+            return true;
+    }
+    return false;
+}
+
 /* A partition may have an entry of its own, which says no: then the rows that are found through the
- * parent are not erasable. */
+ * parent are not erasable. A child by inheritance has columns that its parent's entry does not
+ * speak of, and is erasable only by one of its own. */
 static bool is_erasable(const struct finder *finder, const struct catalog_relation *relation)
 {
-    const struct policy_table *own = guard_table(finder->policy, finder->catalog, relation);
+    const struct policy_table *own = relation->partition
+                                         ? guard_table(finder->policy, finder->catalog, relation)
+                                         : own_entry(finder, relation);
     bool erasable = own != NULL && own->erasable;
     for (size_t i = 0; erasable && i < finder->catalog->relation_count; i++) {
         const struct catalog_relation *other = &finder->catalog->relations[i];
@@ -152,12 +194,10 @@ static enum status add_table(struct finder *finder, const struct catalog_relatio
     const struct policy_retention *retention = finder->policy->retention;
     const char *alias = NULL;
     const char *why = NULL;
-    struct records_table table = {
-        .relation = relation,
-        .found = records->count,
-        .erasable = is_erasable(finder, relation),
-        .excepted =
-            is_excepted(finder->policy, guard_table(finder->policy, finder->catalog, relation))};
+    struct records_table table = {.relation = relation,
+                                  .found = records->count,
+                                  .erasable = is_erasable(finder, relation),
+                                  .excepted = is_excepted(finder, relation)};
     enum status status = guard_subject(finder->policy, finder->catalog, relation, arena,
                                        &table.subject, &alias, &why);
     if (status == ERR_INVALID)
@@ -185,14 +225,20 @@ static enum status add_table(struct finder *finder, const struct catalog_relatio
     return OK;
 }
 
-/* A partition whose rows are found through its parent. */
+/* A partition whose rows are found through what it is a partition of, at any level. */
 static bool is_parents(const struct finder *finder, const struct catalog_relation *relation)
 {
-    if (!relation->partition || relation->parent < 0)
-        return relation->partition;
-    const struct policy_table *table =
-        guard_table(finder->policy, finder->catalog, &finder->catalog->relations[relation->parent]);
-    return table != NULL && table->subject != NULL;
+    const struct catalog *catalog = finder->catalog;
+    if (relation->partition && relation->parent < 0)
+        return true;
+    for (size_t step = 0;
+         relation->partition && relation->parent >= 0 && step < catalog->relation_count; step++) {
+        relation = &catalog->relations[relation->parent];
+        const struct policy_table *table = guard_table(finder->policy, catalog, relation);
+        if (table != NULL && table->subject != NULL)
+            return true;
+    }
+    return false;
 }
 
 /* Partitions are their parent's; children by inheritance are tables of their own, with columns the
@@ -204,17 +250,30 @@ static enum status add_tables(struct finder *finder, bool all)
         const struct catalog_relation *relation = &finder->catalog->relations[i];
         const struct policy_table *table = guard_table(finder->policy, finder->catalog, relation);
         if ((relation->kind != 'r' && relation->kind != 'p') || is_parents(finder, relation) ||
-            table == NULL || table->subject == NULL || (!all && is_excepted(finder->policy, table)))
+            table == NULL || table->subject == NULL || (!all && is_excepted(finder, relation)))
             continue;
         status = add_table(finder, relation);
     }
     return status;
 }
 
-static int table_of(const struct records *records, const char *oid)
+/* Is the table one of those that are listed, "16384 16390"? */
+static bool is_listed(const struct records_table *table, const char *oids)
+{
+    for (char *end = NULL; *oids != '\0'; oids = end) {
+        if (strtoul(oids, &end, 10) == table->relation->oid)
+            return true;
+        if (end == oids)
+            return false;
+    }
+    return false;
+}
+
+/* The one whose rows hold all rows of the relation; -1: they are not all of one. */
+static int table_of(const struct records *records, const char *oids)
 {
     for (size_t i = 0; i < records->count; i++)
-        if (records->tables[i].relation->oid == strtoul(oid, NULL, 10))
+        if (is_listed(&records->tables[i], oids))
             return (int)i;
     return -1;
 }
@@ -223,16 +282,17 @@ static enum status add_links(struct finder *finder, const PGresult *result)
 {
     struct records *records = finder->records;
     struct arena *arena = finder->arena;
-    size_t most = (size_t)PQntuples(result);
+    size_t most = (size_t)PQntuples(result) * records->count;
     records->links = arena_zalloc(arena, most + 1, sizeof(*records->links));
     if (records->links == NULL)
         return ERR_MEMORY;
-    for (int row = 0; row < PQntuples(result); row++) {
-        int parent = table_of(records, PQgetvalue(result, row, 1));
-        if (parent < 0)
+    for (size_t i = 0; i < most; i++) {
+        int row = (int)(i / records->count);
+        size_t parent = i % records->count;
+        if (!is_listed(&records->tables[parent], PQgetvalue(result, row, 1)))
             continue;
         struct records_link *link = &records->links[records->link_count++];
-        *link = (struct records_link){.parent = (size_t)parent,
+        *link = (struct records_link){.parent = parent,
                                       .child = table_of(records, PQgetvalue(result, row, 0)),
                                       .name = arena_strdup(arena, PQgetvalue(result, row, 2)),
                                       .told = arena_strdup(arena, PQgetvalue(result, row, 3)),
@@ -303,6 +363,46 @@ static enum status sort_tables(struct finder *finder)
     return OK;
 }
 
+const char *records_state(const struct records *records, struct arena *arena)
+{
+    const char *oids = "";
+    for (size_t i = 0; oids != NULL && i < records->count; i++)
+        oids = arena_printf(arena, "%s, %u", oids, (unsigned)records->tables[i].relation->oid);
+    return oids == NULL
+               ? NULL
+               : arena_printf(
+                     arena,
+                     "SELECT pg_catalog.encode(pg_catalog.sha256(pg_catalog.convert_to("
+                     "pg_catalog.concat_ws(';',\n"
+                     "(SELECT pg_catalog.string_agg(pg_catalog.concat_ws(' ', k.oid, k.conrelid, "
+                     "k.confrelid, k.conkey, k.confkey, k.confdeltype), ',' ORDER BY k.oid) FROM "
+                     "pg_catalog.pg_constraint k WHERE k.contype = 'f'),\n"
+                     "(SELECT pg_catalog.string_agg(pg_catalog.concat_ws(' ', c.oid, "
+                     "c.relnamespace, c.relname, c.relnatts), ',' ORDER BY c.oid) FROM "
+                     "pg_catalog.pg_class c WHERE c.oid IN (0%s)),\n"
+                     "(SELECT pg_catalog.string_agg(pg_catalog.concat_ws(' ', i.inhrelid, "
+                     "i.inhparent), ',' ORDER BY i.inhrelid, i.inhparent) FROM "
+                     "pg_catalog.pg_inherits i JOIN pg_catalog.pg_class p ON p.oid = i.inhparent "
+                     "WHERE p.relkind IN ('r', 'p'))), 'UTF8')), 'hex')",
+                     oids);
+}
+
+/* Before the keys are read: one that comes in between is found when the state is compared. */
+static enum status note_state(struct finder *finder, PGconn *conn)
+{
+    const char *sql = records_state(finder->records, finder->arena);
+    PGresult *result = sql == NULL ? NULL : PQexec(conn, sql);
+    bool told = PQresultStatus(result) == PGRES_TUPLES_OK;
+    if (told)
+        finder->records->state = arena_strdup(finder->arena, PQgetvalue(result, 0, 0));
+    else
+        buf_printf(finder->why, "%s", PQerrorMessage(conn));
+    PQclear(result);
+    if (!told)
+        return ERR_UPSTREAM;
+    return finder->records->state == NULL ? ERR_MEMORY : OK;
+}
+
 enum status records_find(const struct policy *policy, const struct catalog *catalog, PGconn *conn,
                          bool all, struct arena *arena, struct records *records, struct buf *why)
 {
@@ -313,6 +413,8 @@ enum status records_find(const struct policy *policy, const struct catalog *cata
     enum status status = add_tables(&finder, all);
     if (records->people == SIZE_MAX)
         records->people = records->count;
+    if (status == OK)
+        status = note_state(&finder, conn);
     PGresult *result = status == OK ? PQexec(conn, foreign_keys) : NULL;
     if (status == OK && PQresultStatus(result) != PGRES_TUPLES_OK) {
         buf_printf(why, "%s", PQerrorMessage(conn));

@@ -26,6 +26,7 @@ struct records_table {
     const char *changed; /* ON CONFLICT: is the row that is there another one? */
     const char *row;     /* every column as one text, over `from` */
     const char *key;     /* of the primary key, as a list; NULL: it has none */
+    const char *place;   /* the same over `from`, as one text; NULL: it has none */
     bool erasable;       /* the policy says so, of its partitions too */
     bool excepted;       /* keeps another time: retention->excepted */
     size_t rank;         /* a table that refers to another has a lower one */
@@ -46,7 +47,8 @@ struct records {
     size_t count;
     struct records_link *links;
     size_t link_count;
-    size_t people; /* index of retention->table; count: there is none */
+    size_t people;     /* index of retention->table; count: there is none */
+    const char *state; /* of the tables and of all keys, before they were read */
 };
 
 /*
@@ -57,6 +59,9 @@ struct records {
 NODISCARD enum status records_find(const struct policy *policy, const struct catalog *catalog,
                                    PGconn *conn, bool all, struct arena *arena,
                                    struct records *records, struct buf *why);
+
+/* SQL that gives `state` as it is now; NULL: no memory. */
+const char *records_state(const struct records *records, struct arena *arena);
 
 /* "{...}" as a literal, for subject = ANY(...); NULL: no memory. */
 const char *records_list(const char *const *keys, size_t count, struct arena *arena);

@@ -102,7 +102,8 @@ static enum status compare(struct move *move, const char *list, struct rows_sum 
     return OK;
 }
 
-static enum status record(struct move *move, const char *const *keys, size_t count)
+static enum status record(struct move *move, const char *event, const char *detail,
+                          const char *const *keys, size_t count)
 {
     const struct retention *retention = move->retention;
     struct deed *deed = NULL;
@@ -112,8 +113,7 @@ static enum status record(struct move *move, const char *const *keys, size_t cou
         return ERR_AUDIT;
     enum status status = OK;
     for (size_t i = 0; status == OK && i < count; i++)
-        status =
-            deed_append(deed, "retention-archive", keys[i], "moved to the archive with all rows");
+        status = deed_append(deed, event, keys[i], detail);
     if (status == OK)
         status = deed_flush(deed);
     deed_close(deed);
@@ -126,6 +126,29 @@ static enum status close_open(struct move *move, const char *list)
         &move->to, arena_printf(move->to.arena,
                                 "DELETE FROM " ROWS_SCHEMA ".open WHERE subject = ANY (%s)", list));
     return status == OK ? rows_drop_stages(&move->to) : status;
+}
+
+/* What stands here goes. What PostgreSQL could refuse is done before it is on record, but for the
+ * commit itself. */
+static enum status leave(struct move *move, const char *const *keys, size_t count, const char *list,
+                         const struct rows_sum *sums)
+{
+    enum status status = rows_delete(&move->from, list, sums);
+    if (status == OK)
+        status = rows_check_constraints(&move->from);
+    if (status == OK)
+        status =
+            record(move, "retention-archive", "moved to the archive with all rows", keys, count);
+    if (status != OK)
+        return status;
+    status = retention_still(move->retention, list, count, AGE_ARCHIVED);
+    if (status == OK)
+        status = rows_commit(&move->from);
+    if (status != OK && rows_undone(&move->from) &&
+        record(move, "retention-archive-undone", "the rows still stand in the database", keys,
+               count) != OK)
+        (void)cli_fail(move->retention->command, CLI_CANNOT, "that is not on record");
+    return status;
 }
 
 static enum status move_locked(struct move *move, const char **keys, size_t count)
@@ -147,13 +170,7 @@ static enum status move_locked(struct move *move, const char **keys, size_t coun
     if (status == OK)
         status = compare(move, list, sums);
     if (status == OK)
-        status = record(move, keys, count);
-    if (status == OK)
-        status = rows_delete(&move->from, list, sums);
-    if (status == OK)
-        status = retention_still(move->retention, list, count, AGE_ARCHIVED);
-    if (status == OK)
-        status = rows_run(&move->from, "COMMIT");
+        status = leave(move, keys, count, list, sums);
     if (status != OK)
         return status;
     move->moved += count;
@@ -166,7 +183,7 @@ static enum status move_once(struct move *move, const char *const *keys, size_t 
 {
     const char **locked = NULL;
     size_t locked_count = 0;
-    enum status status = rows_run(&move->from, "BEGIN ISOLATION LEVEL REPEATABLE READ");
+    enum status status = rows_begin(&move->from);
     if (status == OK)
         status = rows_lock(&move->from, AGE_ARCHIVED, keys, count, &locked, &locked_count);
     if (status == OK && locked_count > 0)

@@ -136,21 +136,54 @@ static enum status ask_again(struct destruction *one, const char *const *keys, s
 
 /* ---- a batch ---- */
 
-static enum status record(struct destruction *one, const char *const *keys, size_t count,
-                          const char *id)
+static enum status record(struct destruction *one, const char *event, const char *detail,
+                          const char *const *keys, size_t count)
 {
     const struct retention *retention = one->retention;
-    const char *detail = arena_printf(one->rows.arena, "destroyed, certificate %s", id);
     struct deed *deed = NULL;
     if (detail == NULL || deed_open(retention->command, retention->config,
                                     retention->database->name, one->people, &deed) != CLI_FINE)
         return ERR_AUDIT;
     enum status status = OK;
     for (size_t i = 0; status == OK && i < count; i++)
-        status = deed_append(deed, "retention-destroy", keys[i], detail);
+        status = deed_append(deed, event, keys[i], detail);
     if (status == OK)
         status = deed_flush(deed);
     deed_close(deed);
+    return status;
+}
+
+/* What PostgreSQL could refuse is done before it is on record, but for the commit itself. */
+static enum status take_away(struct destruction *one, const char *list, const struct rows_sum *sums,
+                             const char *id, size_t count)
+{
+    char signature[CERTIFICATE_SIGNATURE] = "";
+    const char *body = body_of(one, id, count, sums);
+    if (body == NULL || !certificate_sign(one->key, body, signature))
+        return ERR_MEMORY;
+    enum status status = rows_delete(&one->rows, list, sums);
+    if (status == OK)
+        status = rows_certify(&one->rows, id, body, signature);
+    return status == OK ? rows_check_constraints(&one->rows) : status;
+}
+
+static enum status commit(struct destruction *one, const char *id, const char *const *keys,
+                          size_t count, const char *list)
+{
+    struct arena *arena = one->rows.arena;
+    enum status status = record(one, "retention-destroy",
+                                arena_printf(arena, "destroyed, certificate %s", id), keys, count);
+    if (status != OK)
+        return status;
+    status = ask_again(one, keys, count, list);
+    if (status == OK)
+        status = rows_commit(&one->rows);
+    /* Of a commit whose answer was lost nobody knows; the certificate tells. */
+    if (status != OK && rows_undone(&one->rows) &&
+        record(one, "retention-destroy-undone",
+               arena_printf(arena, "nothing was destroyed, there is no certificate %s", id), keys,
+               count) != OK)
+        (void)cli_fail(one->retention->command, CLI_CANNOT, "that is not on record");
     return status;
 }
 
@@ -169,21 +202,10 @@ static enum status destroy_locked(struct destruction *one, const char **keys, si
         return status;
     for (size_t i = 0; status == OK && i < one->rows.records->count; i++)
         status = rows_sum(&one->rows, &one->rows.records->tables[i], list, &sums[i]);
-    if (status != OK)
-        return status;
-    const char *body = certificate_new_id(id) ? body_of(one, id, count, sums) : NULL;
-    char signature[CERTIFICATE_SIGNATURE] = "";
-    status = body == NULL || !certificate_sign(one->key, body, signature)
-                 ? ERR_MEMORY
-                 : record(one, keys, count, id);
     if (status == OK)
-        status = rows_delete(&one->rows, list, sums);
+        status = certificate_new_id(id) ? take_away(one, list, sums, id, count) : ERR_MEMORY;
     if (status == OK)
-        status = rows_certify(&one->rows, id, body, signature);
-    if (status == OK)
-        status = ask_again(one, keys, count, list);
-    if (status == OK)
-        status = rows_run(&one->rows, "COMMIT");
+        status = commit(one, id, keys, count, list);
     if (status != OK)
         return status;
     one->persons += count;
@@ -196,7 +218,7 @@ static enum status destroy_batch(struct destruction *one, const char *const *key
 {
     const char **locked = NULL;
     size_t locked_count = 0;
-    enum status status = rows_run(&one->rows, "BEGIN ISOLATION LEVEL REPEATABLE READ");
+    enum status status = rows_begin(&one->rows);
     if (status == OK)
         status = rows_lock(&one->rows, AGE_EXPIRED, keys, count, &locked, &locked_count);
     if (status == OK && locked_count > 0)

@@ -77,6 +77,60 @@ enum status rows_change(const struct rows *rows, const char *sql, uint64_t *coun
     return status;
 }
 
+/* Who waits for two people's passwords has time enough to be given a key with ON DELETE CASCADE.
+ * The locks are those that deleting takes; with them nobody can add a key to these tables. */
+enum status rows_begin(const struct rows *rows)
+{
+    const struct records *records = rows->records;
+    const char **now = NULL;
+    size_t count = 0;
+    const char *names = "";
+    for (size_t i = 0; names != NULL && i < records->count; i++)
+        names =
+            arena_printf(rows->arena, "%s%s%s", names, i == 0 ? "" : ", ", records->tables[i].name);
+    enum status status =
+        names == NULL ? ERR_MEMORY : rows_run(rows, "BEGIN ISOLATION LEVEL REPEATABLE READ");
+    if (status == OK && records->count > 0)
+        status =
+            rows_run(rows, arena_printf(rows->arena, "LOCK TABLE %s IN ROW EXCLUSIVE MODE", names));
+    if (status == OK)
+        status = rows_keys(rows, records_state(records, rows->arena), &now, &count);
+    if (status == OK && (count != 1 || strcmp(now[0], records->state) != 0)) {
+        buf_printf(rows->why,
+                   "a table or a foreign key of database %s has changed since it was "
+                   "looked at: nothing is changed; run it again",
+                   PQdb(rows->conn));
+        status = ERR_INVALID;
+    }
+    return status;
+}
+
+enum status rows_check_constraints(const struct rows *rows)
+{
+    return rows_run(rows, "SET CONSTRAINTS ALL IMMEDIATE");
+}
+
+enum status rows_commit(const struct rows *rows)
+{
+    PGresult *result = NULL;
+    enum status status = ask(rows, "COMMIT", PGRES_COMMAND_OK, &result);
+    /* Of a transaction that had failed PostgreSQL says ROLLBACK, and no error. */
+    if (status == OK && strcmp(PQcmdStatus(result), "COMMIT") != 0) {
+        buf_printf(rows->why, "the transaction had failed in database %s", PQdb(rows->conn));
+        status = ERR_UPSTREAM;
+    }
+    PQclear(result);
+    return status;
+}
+
+bool rows_undone(const struct rows *rows)
+{
+    PGTransactionStatusType now = PQtransactionStatus(rows->conn);
+    /* A refused COMMIT leaves it idle. */
+    return PQstatus(rows->conn) == CONNECTION_OK &&
+           (now == PQTRANS_INTRANS || now == PQTRANS_INERROR || now == PQTRANS_IDLE);
+}
+
 enum status rows_certify(const struct rows *rows, const char *id, const char *body,
                          const char *signature)
 {
@@ -284,30 +338,53 @@ enum status rows_sum(const struct rows *rows, const struct records_table *table,
                                   sum);
 }
 
+/* A trigger that counts a row's children, or a key with ON DELETE SET NULL, writes the row anew
+ * while they go, at another place. It is the same one as long as its key and whose it is are. */
+static enum status find_again(const struct rows *rows, const struct records_table *table,
+                              const char *list)
+{
+    if (!rows->picked || table->place == NULL)
+        return OK;
+    return rows_run(rows,
+                    arena_printf(rows->arena,
+                                 "UPDATE " ROWS_PICKED
+                                 " AS \"pgvigil there\" SET t = %s.tableoid, c = %s.ctid FROM %s "
+                                 "WHERE \"pgvigil there\".n = %zu AND (%s) = ANY (%s) AND "
+                                 "\"pgvigil there\".k = %s AND (\"pgvigil there\".t, \"pgvigil "
+                                 "there\".c) IS DISTINCT FROM (%s.tableoid, %s.ctid)",
+                                 table->alias, table->alias, table->from,
+                                 (size_t)(table - rows->records->tables), table->subject, list,
+                                 table->place, table->alias, table->alias));
+}
+
+static enum status delete_table(const struct rows *rows, const struct records_table *table,
+                                const char *list, uint64_t wanted)
+{
+    const char *which = meant(rows, table, list);
+    uint64_t gone = 0;
+    enum status status = which == NULL ? ERR_MEMORY : OK;
+    if (status == OK && wanted > 0)
+        status = find_again(rows, table, list);
+    if (status == OK)
+        status = rows_change(
+            rows, arena_printf(rows->arena, "DELETE FROM %s WHERE %s", table->from, which), &gone);
+    if (status != OK || gone == wanted)
+        return status;
+    /* A trigger or a cascade did something that nobody reckoned with. */
+    buf_printf(rows->why,
+               "%llu rows of %s were to go, and %llu went: nothing is changed; look at its "
+               "triggers, at keys with ON DELETE CASCADE, and whether it has a primary key, by "
+               "which a row is found again that a trigger changes",
+               (unsigned long long)wanted, table->told, (unsigned long long)gone);
+    return ERR_INVALID;
+}
+
 enum status rows_delete(const struct rows *rows, const char *list, const struct rows_sum *sums)
 {
-    for (size_t i = 0; i < rows->records->count; i++) {
-        const struct records_table *table = &rows->records->tables[i];
-        const char *which = meant(rows, table, list);
-        uint64_t gone = 0;
-        enum status status = which == NULL
-                                 ? ERR_MEMORY
-                                 : rows_change(rows,
-                                               arena_printf(rows->arena, "DELETE FROM %s WHERE %s",
-                                                            table->from, which),
-                                               &gone);
-        if (status != OK)
-            return status;
-        /* A trigger or a cascade did something that nobody reckoned with. */
-        if (gone != sums[i].count) {
-            buf_printf(rows->why,
-                       "%llu rows of %s were to go, and %llu went: nothing is changed; look at its "
-                       "triggers and at keys with ON DELETE CASCADE",
-                       (unsigned long long)sums[i].count, table->told, (unsigned long long)gone);
-            return ERR_INVALID;
-        }
-    }
-    return OK;
+    enum status status = OK;
+    for (size_t i = 0; status == OK && i < rows->records->count; i++)
+        status = delete_table(rows, &rows->records->tables[i], list, sums[i].count);
+    return status;
 }
 
 /* ---- from one database to another ---- */

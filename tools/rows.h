@@ -24,7 +24,9 @@ struct rows {
     bool picked; /* rows_sum and rows_delete: of the rows that ROWS_PICKED names, whatever the list
                   */
 };
-/* (n, t, c): index of the table, and where the row stands, in this transaction. */
+/* (n, t, c, k): index of the table, where the row stands, in this transaction, and its primary key
+ * as a text, by which it is found again when a trigger has made it move; NULL where there is none.
+ */
 #define ROWS_PICKED "pg_temp.\"pgvigil picked\""
 #define ROWS_STATE  6U
 
@@ -41,6 +43,16 @@ NODISCARD enum status rows_prepare(const struct rows *rows);
 NODISCARD enum status rows_run(const struct rows *rows, const char *sql);
 /* The same; how many rows that was. */
 NODISCARD enum status rows_change(const struct rows *rows, const char *sql, uint64_t *count);
+/* Begins a transaction in which no table or key can come that was not looked at: ERR_INVALID when
+ * one came since records_find. */
+NODISCARD enum status rows_begin(const struct rows *rows);
+/* Deferred constraints and triggers fire now, before it is on record that rows go. */
+NODISCARD enum status rows_check_constraints(const struct rows *rows);
+/* OK: it is committed. */
+NODISCARD enum status rows_commit(const struct rows *rows);
+/* After a failure: does nothing of the transaction stand, for sure? Not when the connection was
+ * lost. */
+bool rows_undone(const struct rows *rows);
 /* Puts a signed certificate beside what it is of, in one transaction with it. */
 NODISCARD enum status rows_certify(const struct rows *rows, const char *id, const char *body,
                                    const char *signature);

@@ -125,42 +125,48 @@ static enum status record(const struct errand *errand, const char *event, const 
 
 /* ---- one database ---- */
 
+/* What PostgreSQL could refuse is done before it is on record, but for the commit itself. */
 static enum status take_away(struct erasure *erasure, const char *id, const char *body,
                              const char *signature)
 {
     enum status status = erasure_delete(erasure);
     if (status == OK)
         status = rows_certify(&erasure->rows, id, body, signature);
-    if (status == OK)
-        status = erasure_still(erasure);
-    if (status == OK)
-        status = rows_run(&erasure->rows, "COMMIT");
-    return status;
+    return status == OK ? rows_check_constraints(&erasure->rows) : status;
+}
+
+static enum status put_on_record(const struct errand *errand, const struct erasure *erasure,
+                                 const char *id)
+{
+    return record(errand, "subject-erase", errand->people,
+                  arena_printf(errand->retention.arena, "%s; certificate %s%s%s",
+                               counts_of(erasure), id, errand->subject.request ? ", request " : "",
+                               errand->subject.request ? errand->subject.request : ""));
 }
 
 static enum status erase_locked(struct errand *errand, struct erasure *erasure)
 {
     char id[CERTIFICATE_ID] = "";
     char signature[CERTIFICATE_SIGNATURE] = "";
-    struct arena *arena = errand->retention.arena;
     enum status status = erasure_sum(erasure);
     if (status != OK)
         return status;
     const char *body = certificate_new_id(id) ? body_of(errand, erasure, id) : NULL;
     if (!body || !certificate_sign(errand->key, body, signature))
         return ERR_MEMORY;
-    status = record(errand, "subject-erase", errand->people,
-                    arena_printf(arena, "%s; certificate %s%s%s", counts_of(erasure), id,
-                                 errand->subject.request ? ", request " : "",
-                                 errand->subject.request ? errand->subject.request : ""));
+    status = take_away(erasure, id, body, signature);
+    if (status == OK)
+        status = put_on_record(errand, erasure, id);
     if (status != OK)
         return status;
-    status = take_away(erasure, id, body, signature);
+    status = erasure_still(erasure);
+    if (status == OK)
+        status = rows_commit(&erasure->rows);
     /* Of a commit whose answer was lost nobody knows; the certificate tells. */
-    PGTransactionStatusType now = PQtransactionStatus(erasure->rows.conn);
-    if (status != OK && (now == PQTRANS_INTRANS || now == PQTRANS_INERROR) &&
+    if (status != OK && rows_undone(&erasure->rows) &&
         record(errand, "subject-erase-undone", errand->people,
-               arena_printf(arena, "nothing was erased, there is no certificate %s", id)) != OK)
+               arena_printf(errand->retention.arena,
+                            "nothing was erased, there is no certificate %s", id)) != OK)
         (void)cli_fail(errand->retention.command, CLI_CANNOT, "that is not on record");
     return status;
 }
@@ -171,7 +177,9 @@ static enum status work_on(struct errand *errand, struct retention_side *side)
     struct retention *retention = &errand->retention;
     struct erasure erasure;
     struct rows rows = retention_rows(retention, side);
-    enum status status = rows_run(&rows, "BEGIN ISOLATION LEVEL REPEATABLE READ");
+    enum status status = retention->apply
+                             ? rows_begin(&rows)
+                             : rows_run(&rows, "BEGIN ISOLATION LEVEL REPEATABLE READ");
     if (status == OK)
         status =
             erasure_decide(retention, side, errand->subject.patient, retention->apply, &erasure);

@@ -192,3 +192,21 @@ def test_two_runs_at_once_are_one_too_many(world):
                 locker.execute("SELECT FROM nothing")
         _, told = process.communicate(timeout=60)
         assert process.returncode == 0, told
+
+
+@pytest.mark.parametrize("what", ["archive", "destroy"])
+def test_a_constraint_that_is_checked_at_the_commit_leaves_no_record_of_it(world, what):
+    """No row goes, and the trail says of nobody that they went; the twin, without it, does both."""
+    event = "retention-" + what
+    run = world.destroy if what == "destroy" else lambda: world.run("archive", "--apply")
+    told = lambda: len([r for r in world.stack.audit_records() if r.get("event") == event])
+    with world.stack.superuser() as c:
+        c.execute("CREATE FUNCTION refuse() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN RAISE 'no'; END $$")
+        c.execute("CREATE CONSTRAINT TRIGGER refuse AFTER DELETE ON patients DEFERRABLE INITIALLY DEFERRED FOR EACH ROW EXECUTE FUNCTION refuse()")
+        before, there = told(), c.execute("SELECT count(*) FROM patients").fetchone()
+        try:
+            assert run().returncode == 3
+            assert c.execute("SELECT count(*) FROM patients").fetchone() == there and told() == before
+        finally:
+            c.execute("DROP TRIGGER refuse ON patients; DROP FUNCTION refuse()")
+        assert run().returncode == 0 and told() > before and c.execute("SELECT count(*) FROM patients").fetchone() < there

@@ -260,7 +260,7 @@ def test_a_trigger_that_takes_more_or_less_stops_it(stack, take):
             done = erase(stack, patient)
             c.execute("DROP TRIGGER meddle ON reminders; DROP FUNCTION meddle()")
             assert done.returncode == 3 and read(stack) == before, body
-    assert len(events(stack, patient, "subject-erase")) == len(events(stack, patient, "subject-erase-undone")) == len(bodies)
+    assert not events(stack, patient, "subject-erase", "subject-erase-undone")
     assert erase(stack, patient).returncode == 0
 
 
@@ -310,11 +310,13 @@ def test_check_warns_of_medical_data_that_are_erasable(stack):
     assert "is erasable" not in stack.command("check", "-c", stack.config_file, check=False).stdout
 
 
-def start(stack, patient, *more, name="erase"):
+def start(stack, patient, *more, name="erase", passwords=True):
     words = arguments(stack, patient, "--apply", "--by", "audit1", "--and-by", "billing1", "--certificates", stack.folder / "certificates",
                       "--reason", "x", *more)
     process = subprocess.Popen([harness.binary()] + [str(w) for w in words], stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.PIPE,
                                cwd=str(stack.folder), env=dict(os.environ, PGAPPNAME=name), preexec_fn=harness.end_with_parent(signal.SIGKILL))
+    if not passwords:
+        return process
     process.stdin.write(b"audit1-demo\nbilling1-demo\n")
     process.stdin.close()
     process.stdin = None
