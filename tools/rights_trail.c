@@ -19,7 +19,9 @@
 struct told {
     uint64_t seq;
     char sha256[65];
-    bool undone; /* it was never committed, and the trail says so */
+    size_t made;   /* how often it was about to be committed: entries of earlier versions that were
+                      made within one second are the same text */
+    size_t undone; /* how often the trail says that it was not */
     bool found;
 };
 
@@ -69,9 +71,7 @@ static bool add(struct rights_trail *trail, const json_t *answer)
         return true;
     struct told *known = find(trail, told.seq, told.sha256);
     if (known) {
-        /* The same change, tried again within the same second, is the same entry: the last counts.
-         */
-        known->undone = undone;
+        *(undone ? &known->undone : &known->made) += 1;
         return true;
     }
     struct told *grown =
@@ -79,6 +79,7 @@ static bool add(struct rights_trail *trail, const json_t *answer)
     if (!grown)
         return false;
     trail->all = grown;
+    told.made = !undone;
     told.undone = undone;
     if (trail->first == 0 || told.seq < trail->first)
         trail->first = told.seq;
@@ -164,14 +165,15 @@ uint64_t rights_trail_compare(const struct rights_trail *trail, rights_finding_f
     uint64_t findings = 0;
     for (size_t i = 0; i < trail->count; i++) {
         const struct told *told = &trail->all[i];
-        if (told->found == !told->undone)
+        bool expected = told->made > told->undone;
+        if (told->found == expected)
             continue;
         findings++;
         (void)snprintf(
             text, sizeof text,
-            told->undone ? "entry %llu (%.16s...) is there, and the trail says that it was undone"
-                         : "entry %llu (%.16s...) is in the trail and not in the register: it was "
-                           "cut off or replaced, or pgvigil died before it was committed",
+            !expected ? "entry %llu (%.16s...) is there, and the trail says that it was undone"
+                      : "entry %llu (%.16s...) is in the trail and not in the register: it was "
+                        "cut off or replaced, or pgvigil died before it was committed",
             (unsigned long long)told->seq, told->sha256);
         tell(text, context);
     }
