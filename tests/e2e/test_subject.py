@@ -6,6 +6,7 @@ here.
 """
 import datetime
 import json
+import subprocess
 import time
 
 import documents
@@ -297,6 +298,53 @@ def test_entries_of_one_text_are_counted(make_stack):
     add(stack, entry, "right-undone")
     done = subject(stack, "verify", *key, check=False)
     assert done.returncode == 1 and "undone" in done.stdout
+
+
+def start(stack, what, *more):
+    return subprocess.Popen([harness.binary(), "subject", what, "-c", str(stack.config_file), "--as", stack.dba(), *map(str, more)],
+                            stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+
+
+def wait_until(what):
+    for _ in range(600):
+        if what():
+            return
+        time.sleep(0.05)
+    pytest.fail("waited for too long")
+
+
+def wait_for_locks(c, count):
+    waiting = "SELECT count(*) FROM pg_locks WHERE NOT granted AND relation = 'pgvigil_rights.entries'::regclass"
+    wait_until(lambda: c.execute(waiting).fetchone()[0] == count)
+
+
+def test_a_right_that_is_set_meanwhile_is_no_finding(make_stack):
+    """It waits for the register before verify does, and so stands in the register and not in the trail as verify has read it."""
+    stack = make_stack(extra_policy=[("95-rights.cfg", POLICY)], config=documents.ORGANISATION, serve=False)
+    key = ("--key", stack.certs.audit_public)
+    subject(stack, "set", "--patient", "5", "--right", "restriction")
+    with stack.superuser() as c, stack.superuser() as blocker:
+        blocker.execute("BEGIN")
+        blocker.execute("LOCK TABLE pgvigil_rights.entries IN EXCLUSIVE MODE")
+        setter = start(stack, "set", "--patient", "7", "--right", "restriction")
+        wait_for_locks(c, 1)
+        verify = start(stack, "verify", *key)
+        wait_for_locks(c, 2)
+        blocker.execute("ROLLBACK")
+        assert setter.wait(30) == 0
+        told = verify.communicate(timeout=30)[0]
+        assert verify.returncode == 0 and told.endswith("2 entries, 2 rights in force, 0 findings\n"), told
+        # And one that the trail tells of, while its commit fails.
+        c.execute("CREATE FUNCTION refuse() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN PERFORM pg_sleep(3); RAISE 'no'; END $$")
+        c.execute("CREATE CONSTRAINT TRIGGER refuse AFTER INSERT ON pgvigil_rights.entries DEFERRABLE INITIALLY DEFERRED FOR EACH ROW EXECUTE FUNCTION refuse()")
+        setter = start(stack, "set", "--patient", "9", "--right", "restriction")
+        wait_until(lambda: any(r.get("patient") == "9" for r in stack.audit_records()))
+        verify = start(stack, "verify", *key)
+        wait_for_locks(c, 1)
+        assert setter.wait(30) == 3
+        told = verify.communicate(timeout=30)[0]
+        c.execute("DROP TRIGGER refuse ON pgvigil_rights.entries; DROP FUNCTION refuse()")
+        assert told.endswith("2 entries, 2 rights in force, 1 findings\n") and "has triggers" in told, told
 
 
 def add(stack, entry, *events):
