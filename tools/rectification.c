@@ -8,6 +8,8 @@
  */
 #include "tools/rectification.h"
 
+#include "tools/rectification_effect.h"
+
 #include <openssl/sha.h>
 #include <pgvigil/text.h>
 #include <stdio.h>
@@ -196,7 +198,16 @@ static bool is_plain(const struct catalog_column *column)
     return false;
 }
 
-/* Puts the key's values into the order of the primary key, and writes the row down. */
+/* The nth of the primary key; NULL: the catalog has none such. */
+static const struct catalog_column *key_column(const struct catalog_relation *relation, size_t n)
+{
+    for (size_t c = 0; c < relation->column_count; c++)
+        if (relation->columns[c].attnum == relation->primary_key[n])
+            return &relation->columns[c];
+    return NULL;
+}
+
+/* Puts the key's values into the order of the primary key. */
 static int check_key(struct subject *subject, struct rectification_change *one)
 {
     const struct catalog_relation *relation = one->found->relation;
@@ -206,13 +217,9 @@ static int check_key(struct subject *subject, struct rectification_change *one)
         return cli_fail(subject->command, CLI_CANNOT,
                         "%s has no primary key of 1 to %u columns: its rows cannot be named",
                         one->table, RECTIFICATION_KEYS);
-    one->row = "";
-    for (size_t i = 0; one->row && i < count; i++) {
+    for (size_t i = 0; i < count; i++) {
         size_t k = 0;
-        const struct catalog_column *column = NULL;
-        for (size_t c = 0; c < relation->column_count; c++)
-            if (relation->columns[c].attnum == relation->primary_key[i])
-                column = &relation->columns[c];
+        const struct catalog_column *column = key_column(relation, i);
         while (column && k < one->key_count && one->keys[k] &&
                strcmp(one->keys[k], column->name) != 0)
             k++;
@@ -222,11 +229,9 @@ static int check_key(struct subject *subject, struct rectification_change *one)
                             "\"key\": {\"column\": value, ...}",
                             one->table, one->found->key);
         ordered[i] = one->key_values[k];
-        one->row = arena_printf(subject->arena, "%s%s%s=%s", one->row, i ? ", " : "", column->name,
-                                is_plain(column) ? ordered[i] : "?");
     }
     memcpy(one->key_values, ordered, sizeof ordered);
-    return one->row ? CLI_FINE : cli_fail(subject->command, CLI_CANNOT, "out of memory");
+    return CLI_FINE;
 }
 
 int rectification_resolve(struct subject *subject, struct rectification *all)
@@ -260,9 +265,11 @@ static int tell_error(const struct subject *subject, const struct rectification_
     const char *state = PQresultErrorField(result, PG_DIAG_SQLSTATE);
     const char *primary = PQresultErrorField(result, PG_DIAG_MESSAGE_PRIMARY);
     bool value = state && (strncmp(state, "22", 2) == 0 || strncmp(state, "23", 2) == 0);
+    bool again = state && strncmp(state, "40", 2) == 0;
     return cli_fail(subject->command, value ? CLI_USAGE : CLI_CANNOT,
-                    "%s.%s: %s (%s): nothing is changed", one->table, one->column,
-                    primary ? primary : "the connection was lost", state ? state : "?");
+                    "%s.%s: %s (%s): nothing is changed%s", one->table, one->column,
+                    primary ? primary : "the connection was lost", state ? state : "?",
+                    again ? "; somebody else was at it: run it again" : "");
 }
 
 static int no_row(const struct subject *subject, const struct rectification_change *one)
@@ -290,25 +297,45 @@ static const char *which(struct subject *subject, const struct rectification_cha
     return all;
 }
 
-static int take_value(struct subject *subject, const PGresult *result, const char **value)
+/* "alias"."one"::text, "alias"."other"::text, ...: all of the row. */
+static const char *all_columns(struct subject *subject, const struct records_table *table)
 {
-    *value =
-        PQgetisnull(result, 0, 0) ? NULL : arena_strdup(subject->arena, PQgetvalue(result, 0, 0));
-    return *value || PQgetisnull(result, 0, 0)
-               ? CLI_FINE
-               : cli_fail(subject->command, CLI_CANNOT, "out of memory");
+    const char *all = "";
+    for (size_t c = 0; all && c < table->relation->column_count; c++) {
+        const char *name = text_ident(subject->arena, table->relation->columns[c].name);
+        all = name ? arena_printf(subject->arena, "%s%s%s.%s::pg_catalog.text", all, c ? ", " : "",
+                                  table->alias, name)
+                   : NULL;
+    }
+    return all;
 }
 
-static int read_before(struct subject *subject, struct rectification_change *one, const char *list)
+static int take_row(struct subject *subject, const struct rectification_change *one,
+                    const PGresult *result, const char ***row)
 {
-    const char *name = text_ident(subject->arena, one->column);
+    size_t count = one->found->relation->column_count;
+    const char **values = arena_zalloc(subject->arena, count + 1, sizeof(*values));
+    for (size_t c = 0; values && c < count; c++) {
+        if (PQgetisnull(result, 0, (int)c))
+            continue;
+        values[c] = arena_strdup(subject->arena, PQgetvalue(result, 0, (int)c));
+        if (!values[c])
+            return cli_fail(subject->command, CLI_CANNOT, "out of memory");
+    }
+    *row = values;
+    return values ? CLI_FINE : cli_fail(subject->command, CLI_CANNOT, "out of memory");
+}
+
+/* Locked against others. */
+static int read_row(struct subject *subject, const struct rectification_change *one,
+                    const char *list, const char ***row)
+{
+    const char *columns = all_columns(subject, one->found);
     const char *where = which(subject, one, list, 1);
     const char *sql =
-        name && where
-            ? arena_printf(subject->arena,
-                           "SELECT %s.%s::pg_catalog.text FROM %s WHERE %s FOR UPDATE OF "
-                           "%s",
-                           one->found->alias, name, one->found->from, where, one->found->alias)
+        columns && where
+            ? arena_printf(subject->arena, "SELECT %s FROM %s WHERE %s FOR UPDATE OF %s", columns,
+                           one->found->from, where, one->found->alias)
             : NULL;
     if (!sql)
         return cli_fail(subject->command, CLI_CANNOT, "out of memory");
@@ -317,9 +344,38 @@ static int read_before(struct subject *subject, struct rectification_change *one
                      one->key_values, NULL, NULL, 0);
     int code = PQresultStatus(result) != PGRES_TUPLES_OK ? tell_error(subject, one, result)
                : PQntuples(result) != 1                  ? no_row(subject, one)
-                                        : take_value(subject, result, &one->before);
+                                                         : take_row(subject, one, result, row);
     PQclear(result);
     return code;
+}
+
+/* Takes the key as the database writes it, and writes the row down: what was typed may be the same
+ * number, and other text. */
+static bool name_row(struct subject *subject, struct rectification_change *one)
+{
+    const struct catalog_relation *relation = one->found->relation;
+    one->row = "";
+    for (size_t i = 0; one->row && i < relation->primary_key_count; i++) {
+        const struct catalog_column *column = key_column(relation, i);
+        const char *value = one->stood[column - relation->columns];
+        if (!value)
+            return false;
+        one->key_values[i] = value;
+        one->row = arena_printf(subject->arena, "%s%s%s=%s", one->row, i ? ", " : "", column->name,
+                                is_plain(column) ? value : "?");
+    }
+    return one->row != NULL;
+}
+
+static int read_before(struct subject *subject, struct rectification_change *one, const char *list)
+{
+    const struct catalog_relation *relation = one->found->relation;
+    int code = read_row(subject, one, list, &one->stood);
+    if (code != CLI_FINE)
+        return code;
+    one->before = one->stood[column_of(relation, one->column) - relation->columns];
+    return name_row(subject, one) ? CLI_FINE
+                                  : cli_fail(subject->command, CLI_CANNOT, "out of memory");
 }
 
 static int write_after(struct subject *subject, struct rectification_change *one, const char *list)
@@ -329,10 +385,8 @@ static int write_after(struct subject *subject, struct rectification_change *one
     const char *sql =
         name && where
             ? arena_printf(subject->arena,
-                           "UPDATE %s SET %s = $1 WHERE %s RETURNING %s.%s::pg_catalog.text, ((%s) "
-                           "= ANY (%s)) IS TRUE",
-                           one->found->from, name, where, one->found->alias, name,
-                           one->found->subject, list)
+                           "UPDATE %s SET %s = $1 WHERE %s RETURNING ((%s) = ANY (%s)) IS TRUE",
+                           one->found->from, name, where, one->found->subject, list)
             : NULL;
     const char *values[RECTIFICATION_KEYS + 1] = {one->value};
     if (!sql)
@@ -347,12 +401,57 @@ static int write_after(struct subject *subject, struct rectification_change *one
     else if (PQntuples(result) != 1)
         code = cli_fail(subject->command, CLI_CANNOT,
                         "%s: a trigger keeps the row as it is: nothing is changed", one->table);
-    else if (PQgetvalue(result, 0, 1)[0] != 't')
+    else if (PQgetvalue(result, 0, 0)[0] != 't')
         code = cli_fail(subject->command, CLI_USAGE,
                         "%s.%s: the row would be another person's then: nothing is changed",
                         one->table, one->column);
-    else
-        code = take_value(subject, result, &one->after);
+    PQclear(result);
+    return code;
+}
+
+static bool same(const char *a, const char *b)
+{
+    return a && b ? strcmp(a, b) == 0 : a == b;
+}
+
+/* Did anybody ask for this column of this row? */
+static bool is_asked(const struct rectification *all, const struct rectification_change *one,
+                     const char *column)
+{
+    for (size_t i = 0; i < all->count; i++)
+        if (all->changes[i].found == one->found && strcmp(all->changes[i].column, column) == 0 &&
+            strcmp(all->changes[i].row, one->row) == 0)
+            return true;
+    return false;
+}
+
+/* What stands there at last, when every trigger has had its turn: generated columns, and what a
+ * trigger has made of others, or of this one once more. */
+static int read_after(struct subject *subject, const struct rectification *all,
+                      struct rectification_change *one, const char *list)
+{
+    const struct catalog_relation *relation = one->found->relation;
+    const char **stands = NULL;
+    int code = read_row(subject, one, list, &stands);
+    if (code != CLI_FINE)
+        return code;
+    one->after = stands[column_of(relation, one->column) - relation->columns];
+    one->others = "";
+    for (size_t c = 0; one->others && c < relation->column_count; c++)
+        if (!same(one->stood[c], stands[c]) && !is_asked(all, one, relation->columns[c].name))
+            one->others = arena_printf(subject->arena, "%s%s%s", one->others,
+                                       *one->others ? ", " : "", relation->columns[c].name);
+    return one->others ? CLI_FINE : cli_fail(subject->command, CLI_CANNOT, "out of memory");
+}
+
+/* Now, and not with the commit: what they do and say is part of what is shown, and the trail tells
+ * of nothing that they refuse. */
+static int ask_constraints(struct subject *subject, const struct rectification *all)
+{
+    PGresult *result = PQexec(subject->conn, "SET CONSTRAINTS ALL IMMEDIATE");
+    int code = PQresultStatus(result) == PGRES_COMMAND_OK
+                   ? CLI_FINE
+                   : tell_error(subject, &all->changes[all->count - 1], result);
     PQclear(result);
     return code;
 }
@@ -371,7 +470,8 @@ static bool make_seen(const struct subject *subject, struct rectification *all)
                                      one->table,
                                      one->column,
                                      one->before,
-                                     one->after};
+                                     one->after,
+                                     one->others};
         for (size_t k = 0; k < sizeof parts / sizeof parts[0]; k++)
             buf_printf(&text, "%d:%s\n", parts[k] ? (int)strlen(parts[k]) : -1,
                        parts[k] ? parts[k] : "");
@@ -389,13 +489,21 @@ static bool make_seen(const struct subject *subject, struct rectification *all)
 
 int rectification_make(struct subject *subject, struct rectification *all)
 {
+    struct rectification_effect effect = {0};
     const char *list = records_list(&subject->patient, 1, subject->arena);
-    int code = list ? CLI_FINE : cli_fail(subject->command, CLI_CANNOT, "out of memory");
+    int code = list ? rectification_effect_before(subject, all, list, &effect)
+                    : cli_fail(subject->command, CLI_CANNOT, "out of memory");
     for (size_t i = 0; code == CLI_FINE && i < all->count; i++) {
         code = read_before(subject, &all->changes[i], list);
         if (code == CLI_FINE)
             code = write_after(subject, &all->changes[i], list);
     }
+    if (code == CLI_FINE)
+        code = ask_constraints(subject, all);
+    if (code == CLI_FINE)
+        code = rectification_effect_after(subject, &effect);
+    for (size_t i = 0; code == CLI_FINE && i < all->count; i++)
+        code = read_after(subject, all, &all->changes[i], list);
     if (code == CLI_FINE && !make_seen(subject, all))
         code = cli_fail(subject->command, CLI_CANNOT, "out of memory");
     return code;

@@ -24,6 +24,9 @@ struct rectification_change {
     const char *row; /* "id=37", for people and for the trail: values only of numbers and uuids */
     /* As the database wrote them: NULL is no value. */
     const char *before, *after;
+    const char **stood; /* the whole row before, in the catalog's order of columns */
+    const char *others; /* names of columns that changed and nobody asked for; "" */
+    const char *id;     /* its number in the trail; NULL: none yet */
 };
 
 struct rectification {
@@ -36,7 +39,8 @@ struct rectification {
 int rectification_read(struct subject *subject, struct rectification *all);
 /* Tables, keys and columns that are there and may be changed. */
 int rectification_resolve(struct subject *subject, struct rectification *all);
-/* Makes the changes in the open transaction of subject->conn, and fills before, after and seen. */
+/* Makes the changes in the open transaction of subject->conn (REPEATABLE READ, nothing written
+ * yet), and fills before, after, others and seen. Deferred constraints have been asked then. */
 int rectification_make(struct subject *subject, struct rectification *all);
 
 #endif

@@ -8,6 +8,7 @@
 
 #include <jansson.h>
 #include <openssl/evp.h>
+#include <openssl/rand.h>
 #include <pgvigil/map.h>
 #include <pgvigil/policy.h>
 #include <pgvigil/text.h>
@@ -118,18 +119,25 @@ static enum status is_active(PGconn *conn, const struct rights_entry *entry, boo
     return status;
 }
 
-/* malloc'ed; NULL: no memory. */
+/* malloc'ed; NULL: no memory, or no randomness. Two entries are never the same text: of one that
+ * was undone and one that was cut off the trail could not tell which it means. */
 static char *body_of(const struct rights_entry *entry, uint64_t seq, const char *prev)
 {
+    unsigned char random[16];
+    char nonce[2 * sizeof random + 1];
     char at[32];
     struct tm tm;
     time_t now = time(NULL);
+    if (RAND_bytes(random, sizeof random) != 1)
+        return NULL;
+    text_hex(random, sizeof random, nonce);
     if (!gmtime_r(&now, &tm) || strftime(at, sizeof at, "%Y-%m-%dT%H:%M:%SZ", &tm) == 0)
         return NULL;
-    json_t *body = json_pack("{s:I, s:s, s:s, s:s, s:s, s:s, s:s, s:s*, s:s}", "seq",
-                             (json_int_t)seq, "database", entry->database, "at", at, "what",
-                             entry->lift ? "lift" : "set", "name", entry->name, "subject",
-                             entry->subject, "by", entry->by, "note", entry->note, "prev", prev);
+    json_t *body =
+        json_pack("{s:I, s:s, s:s, s:s, s:s, s:s, s:s, s:s*, s:s, s:s}", "seq", (json_int_t)seq,
+                  "database", entry->database, "at", at, "what", entry->lift ? "lift" : "set",
+                  "name", entry->name, "subject", entry->subject, "by", entry->by, "note",
+                  entry->note, "prev", prev, "nonce", nonce);
     char *text = body ? json_dumps(body, CANONICAL) : NULL;
     json_decref(body);
     return text;

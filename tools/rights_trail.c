@@ -19,15 +19,23 @@
 struct told {
     uint64_t seq;
     char sha256[65];
-    bool undone; /* it was never committed, and the trail says so */
+    size_t made;   /* how often it was about to be committed: entries of earlier versions that were
+                      made within one second are the same text */
+    size_t undone; /* how often the trail says that it was not */
     bool found;
+};
+
+/* An entry of the register that the trail should tell of and does not. */
+struct missing {
+    uint64_t seq;
+    char sha256[65];
 };
 
 struct rights_trail {
     struct arena *arena;
     struct told *all;
     size_t count, cap;
-    uint64_t *missing; /* entries that it should tell of and does not */
+    struct missing *missing;
     size_t missing_count, missing_cap;
     uint64_t first; /* the lowest number: what is older may have been purged */
     bool failed;    /* no memory */
@@ -69,9 +77,7 @@ static bool add(struct rights_trail *trail, const json_t *answer)
         return true;
     struct told *known = find(trail, told.seq, told.sha256);
     if (known) {
-        /* The same change, tried again within the same second, is the same entry: the last counts.
-         */
-        known->undone = undone;
+        *(undone ? &known->undone : &known->made) += 1;
         return true;
     }
     struct told *grown =
@@ -79,6 +85,7 @@ static bool add(struct rights_trail *trail, const json_t *answer)
     if (!grown)
         return false;
     trail->all = grown;
+    told.made = !undone;
     told.undone = undone;
     if (trail->first == 0 || told.seq < trail->first)
         trail->first = told.seq;
@@ -148,41 +155,46 @@ void rights_trail_entry(uint64_t seq, const char *sha256, void *context)
     }
     if (trail->count == 0 || seq < trail->first)
         return;
-    uint64_t *grown = arena_grow(trail->arena, trail->missing, trail->missing_count,
-                                 &trail->missing_cap, sizeof(*grown));
+    struct missing *grown = arena_grow(trail->arena, trail->missing, trail->missing_count,
+                                       &trail->missing_cap, sizeof(*grown));
     trail->failed = trail->failed || !grown;
     if (!grown)
         return;
     trail->missing = grown;
-    grown[trail->missing_count++] = seq;
+    grown[trail->missing_count].seq = seq;
+    (void)snprintf(grown[trail->missing_count++].sha256, sizeof grown->sha256, "%s", sha256);
 }
 
-uint64_t rights_trail_compare(const struct rights_trail *trail, rights_finding_fn *tell,
-                              void *context)
+uint64_t rights_trail_compare(const struct rights_trail *trail, const struct rights_trail *later,
+                              rights_finding_fn *tell, void *context)
 {
     char text[256];
     uint64_t findings = 0;
     for (size_t i = 0; i < trail->count; i++) {
         const struct told *told = &trail->all[i];
-        if (told->found == !told->undone)
+        const struct told *since = find(later, told->seq, told->sha256);
+        bool expected = told->made > (since ? since->undone : told->undone);
+        if (told->found == expected)
             continue;
         findings++;
         (void)snprintf(
             text, sizeof text,
-            told->undone ? "entry %llu (%.16s...) is there, and the trail says that it was undone"
-                         : "entry %llu (%.16s...) is in the trail and not in the register: it was "
-                           "cut off or replaced, or pgvigil died before it was committed",
+            !expected ? "entry %llu (%.16s...) is there, and the trail says that it was undone"
+                      : "entry %llu (%.16s...) is in the trail and not in the register: it was "
+                        "cut off or replaced, or pgvigil died before it was committed",
             (unsigned long long)told->seq, told->sha256);
         tell(text, context);
     }
     for (size_t i = 0; i < trail->missing_count; i++) {
+        if (find(later, trail->missing[i].seq, trail->missing[i].sha256))
+            continue;
         findings++;
         (void)snprintf(text, sizeof text,
                        "entry %llu is not in the trail, which tells of older ones",
-                       (unsigned long long)trail->missing[i]);
+                       (unsigned long long)trail->missing[i].seq);
         tell(text, context);
     }
-    if (trail->failed) {
+    if (trail->failed || later->failed) {
         findings++;
         tell("out of memory", context);
     }

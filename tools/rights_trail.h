@@ -24,9 +24,10 @@ int rights_trail_read(const struct cli_command *command, const struct config *co
 NODISCARD enum status rights_trail_wait(PGconn *conn, struct buf *why);
 /* One entry of the register; for rights_verify. `context`: the trail. */
 void rights_trail_entry(uint64_t seq, const char *sha256, void *context);
-/* After all entries: what does not fit. How many findings. */
-uint64_t rights_trail_compare(const struct rights_trail *trail, rights_finding_fn *tell,
-                              void *context);
+/* After all entries: what does not fit. `later`: the trail as it was read after the register, or
+ * `trail` itself; an entry made, or told to be undone, in between is no finding. How many. */
+uint64_t rights_trail_compare(const struct rights_trail *trail, const struct rights_trail *later,
+                              rights_finding_fn *tell, void *context);
 /* False: it tells of no change; whether the register's end is there cannot be said. */
 bool rights_trail_knows(const struct rights_trail *trail);
 

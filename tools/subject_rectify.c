@@ -36,6 +36,9 @@ static void print_changes(const struct rectification *all, bool french)
         printf("%s (%s), %s\n", one->table, one->row, one->column);
         print_value(french ? "avant :" : "before:", one->before, french);
         print_value(french ? "après :" : "after: ", one->after, french);
+        if (*one->others)
+            print_value(french ? "la base y modifie aussi :" : "the database also changes there:",
+                        one->others, french);
     }
 }
 
@@ -54,16 +57,19 @@ static bool seal_value(const struct key *key, const char *id, const char *what, 
 }
 
 /* "public.patients (id=37) phone, before <seal>, after <seal>"; NULL: it cannot be made. */
-static const char *detail_of(struct subject *subject, const struct key *key, const char *id,
-                             const struct rectification_change *one)
+static const char *detail_of(struct subject *subject, const struct key *key,
+                             struct rectification_change *one)
 {
+    char id[CERTIFICATE_ID] = "";
     char before[65] = "";
     char after[65] = "";
-    if (!seal_value(key, id, "before", one->before, before) ||
+    one->id = certificate_new_id(id) ? arena_strdup(subject->arena, id) : NULL;
+    if (!one->id || !seal_value(key, id, "before", one->before, before) ||
         !seal_value(key, id, "after", one->after, after))
         return NULL;
-    return arena_printf(subject->arena, "%s (%s) %s, rectification %s, before %s, after %s%s%s",
+    return arena_printf(subject->arena, "%s (%s) %s, rectification %s, before %s, after %s%s%s%s%s",
                         one->table, one->row, one->column, id, before, after,
+                        *one->others ? ", also changed: " : "", one->others,
                         subject->request ? ", request " : "",
                         subject->request ? subject->request : "");
 }
@@ -71,7 +77,6 @@ static const char *detail_of(struct subject *subject, const struct key *key, con
 /* One record a value, before any is changed or shown. */
 static int record(struct subject *subject, const struct rectification *all, const char *event)
 {
-    char id[CERTIFICATE_ID] = "";
     struct key *key = NULL;
     struct deed *deed = NULL;
     if (key_load(subject->config->audit.key_file, &key) != OK)
@@ -82,8 +87,7 @@ static int record(struct subject *subject, const struct rectification *all, cons
     if (status == OK)
         deed_because(deed, subject->reason);
     for (size_t i = 0; status == OK && i < all->count; i++) {
-        const char *detail =
-            certificate_new_id(id) ? detail_of(subject, key, id, &all->changes[i]) : NULL;
+        const char *detail = detail_of(subject, key, &all->changes[i]);
         status = detail ? deed_append(deed, event, subject->patient, detail) : ERR_MEMORY;
     }
     if (status == OK)
@@ -94,6 +98,37 @@ static int record(struct subject *subject, const struct rectification *all, cons
     deed_close(deed);
     key_free(key);
     return code;
+}
+
+/* The trail tells of changes that were not made after all. `settled`: and of a request. */
+static void undone(struct subject *subject, const struct rectification *all, bool settled)
+{
+    struct deed *deed = NULL;
+    enum status status = deed_open(subject->command, subject->config, subject->database->name, NULL,
+                                   &deed) == CLI_FINE
+                             ? OK
+                             : ERR_AUDIT;
+    if (status == OK)
+        deed_because(deed, subject->reason);
+    for (size_t i = 0; status == OK && i < all->count; i++) {
+        const struct rectification_change *one = &all->changes[i];
+        const char *detail =
+            arena_printf(subject->arena, "%s (%s) %s, rectification %s: nothing was changed",
+                         one->table, one->row, one->column, one->id);
+        status = detail ? deed_append(deed, "subject-rectify-undone", subject->patient, detail)
+                        : ERR_MEMORY;
+    }
+    const char *request =
+        settled ? arena_printf(subject->arena, "request %s was not settled", subject->request)
+                : NULL;
+    if (status == OK && settled)
+        status =
+            request ? deed_append(deed, "request-undone", subject->patient, request) : ERR_MEMORY;
+    if (status == OK)
+        status = deed_flush(deed);
+    if (status != OK)
+        (void)cli_fail(subject->command, CLI_CANNOT, "that is not on record");
+    deed_close(deed);
 }
 
 /* ---- the whole ---- */
@@ -121,9 +156,19 @@ static int apply(struct subject *subject, const struct rectification *all, bool 
                                       : "--seen is missing, the word that stands below what was "
                                         "shown");
     int code = record(subject, all, "subject-rectify");
-    if (code == CLI_FINE && open)
+    if (code != CLI_FINE)
+        return code;
+    if (open)
         code = subject_settle_request(subject, "rectified");
-    return code == CLI_FINE ? step(subject, "COMMIT") : code;
+    bool settled = open && code == CLI_FINE;
+    if (code == CLI_FINE)
+        code = step(subject, "COMMIT");
+    /* Of a commit whose answer was lost nobody knows. */
+    if (code != CLI_FINE && PQstatus(subject->conn) == CONNECTION_OK &&
+        (PQtransactionStatus(subject->conn) == PQTRANS_IDLE ||
+         step(subject, "ROLLBACK") == CLI_FINE))
+        undone(subject, all, settled);
+    return code;
 }
 
 static int show(struct subject *subject, const struct rectification *all, bool french)
@@ -152,7 +197,7 @@ static int work(struct subject *subject, bool french)
     if (code == CLI_FINE)
         code = rectification_resolve(subject, &all);
     if (code == CLI_FINE)
-        code = step(subject, "BEGIN");
+        code = step(subject, "BEGIN ISOLATION LEVEL REPEATABLE READ");
     if (code == CLI_FINE)
         code = rectification_make(subject, &all);
     if (code != CLI_FINE || !subject->apply)

@@ -12,6 +12,7 @@
 #include <pgvigil/text.h>
 #include <stdio.h>
 #include <string.h>
+#include <time.h>
 
 static const struct policy_right *find_right(const struct subject *subject)
 {
@@ -111,6 +112,29 @@ static void tell(const char *what, void *context)
     puts(what);
 }
 
+static void pass_over(const char *what, void *context)
+{
+    (void)what;
+    (void)context;
+}
+
+/* What does not fit may be somebody's work of this moment: an entry made since the trail was read,
+ * or one whose undoing is being written. The trail's next reading tells. */
+static int compare(struct subject *subject, const struct rights_trail *trail,
+                   struct rights_verdict *verdict)
+{
+    const struct timespec pause = {.tv_sec = 1};
+    struct rights_trail *later = NULL;
+    if (rights_trail_compare(trail, trail, pass_over, NULL) == 0)
+        return CLI_FINE;
+    (void)nanosleep(&pause, NULL);
+    int code = rights_trail_read(subject->command, subject->config, subject->database->name,
+                                 subject->arena, &later);
+    if (code == CLI_FINE)
+        verdict->findings += rights_trail_compare(trail, later, tell, NULL);
+    return code;
+}
+
 /* The trail first, then whoever was at it, then the register: what the trail knows is committed by
  * then, or never. */
 static enum status verify_all(struct subject *subject, const struct key_ring *ring,
@@ -121,8 +145,6 @@ static enum status verify_all(struct subject *subject, const struct key_ring *ri
     if (status == OK)
         status = rights_verify(subject->conn, ring, subject->database->name, tell, NULL, &listener,
                                verdict, &subject->why);
-    if (status == OK)
-        verdict->findings += rights_trail_compare(trail, tell, NULL);
     return status;
 }
 
@@ -146,6 +168,9 @@ int subject_verify(struct subject *subject)
     key_ring_free(ring);
     if (status != OK)
         return subject_fail(subject, status);
+    code = compare(subject, trail, &verdict);
+    if (code != CLI_FINE)
+        return code;
     if (verdict.entries > 0 && !rights_trail_knows(trail))
         puts("the trail tells of no entry: whether the register's end was cut off cannot be said");
     printf("%llu entries, %llu rights in force, %llu findings\n",

@@ -3,7 +3,8 @@
  *
  * Trust boundary: the person at the terminal is not trusted to be two. Passwords are compared as
  * the secrets they make, in constant time, and wiped; which of name, role and password was wrong is
- * not told.
+ * not told. That a user is no single person, or has no password alone, is told: it stands in the
+ * policy, and the admin can change it.
  */
 #include "tools/two_people.h"
 
@@ -44,6 +45,26 @@ static bool knows_password(const struct policy_user *user, const char *password)
     return same;
 }
 
+/* A name that an application logs in by is nobody's own, and who keeps its password is not told by
+ * it; a password is half of what a user with a certificate proves, and no certificate is asked for
+ * here. Before any password is asked for: the policy says it, not the person. */
+static int check_one(const struct cli_command *command, const struct policy *policy,
+                     const char *what, const char *name)
+{
+    const struct policy_user *user = policy_find_user(policy, name);
+    if (user && user->on_behalf)
+        return cli_fail(command, CLI_FINDINGS,
+                        "%s (%s:%u) is a login that acts for others (\"on_behalf\"), not a person, "
+                        "and may not %s: nothing is done; name a user of one person's",
+                        name, user->place.file, user->place.line, what);
+    if (user && user->auth != AUTH_SCRAM)
+        return cli_fail(command, CLI_FINDINGS,
+                        "%s (%s:%u) does not log in with a password alone, and nothing else can be "
+                        "proven here: nothing is done; who may %s has a user with auth = \"scram\"",
+                        name, user->place.file, user->place.line, what);
+    return CLI_FINE;
+}
+
 static int ask_one(const struct cli_command *command, const struct policy *policy,
                    const uint32_t *roles, size_t role_count, const char *what, const char *name)
 {
@@ -76,6 +97,10 @@ int two_people_ask(const struct cli_command *command, const struct policy *polic
     if (role_count == 0)
         return cli_fail(command, CLI_CANNOT,
                         "the policy names no role whose people may %s: see \"retention\"", what);
-    int code = ask_one(command, policy, roles, role_count, what, by);
+    int code = check_one(command, policy, what, by);
+    if (code == CLI_FINE)
+        code = check_one(command, policy, what, and_by);
+    if (code == CLI_FINE)
+        code = ask_one(command, policy, roles, role_count, what, by);
     return code == CLI_FINE ? ask_one(command, policy, roles, role_count, what, and_by) : code;
 }

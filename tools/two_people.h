@@ -2,8 +2,9 @@
  * two_people.h: what nobody may do alone.
  *
  * Two different people of the policy, each in one of the roles that are named for it, prove who
- * they are with their passwords (auth "scram"). Passwords are asked for on the terminal, or taken
- * line by line from the standard input, the first person's first.
+ * they are with their passwords (auth "scram", and no other: a certificate is not asked for). A
+ * login that acts for others (on_behalf) is no person. Passwords are asked for on the terminal, or
+ * taken line by line from the standard input, the first person's first.
  */
 #ifndef PGVIGIL_TOOLS_TWO_PEOPLE_H
 #define PGVIGIL_TOOLS_TWO_PEOPLE_H

@@ -17,6 +17,7 @@ import time
 import documents
 import erase_schema
 import harness
+import missions_walk
 import pytest
 import rights_schema
 
@@ -24,9 +25,22 @@ KILLS = int(os.environ.get("PGVIGIL_ERASE_KILLS", "8"))
 SEED = int(os.environ.get("PGVIGIL_SEED", "20261127"))
 
 
+def user(name, auth, more):
+    return '{ name = "%s"; auth = "%s"; secret = "%s"; %s }' % (name, auth, missions_walk.secret(name), more)
+
+
+def users():
+    """Each may erase by role and has a password of its own: only what kind of user it is differs."""
+    return "users = (%s);\n" % ",\n".join([
+        user("audit2", "scram", 'roles = [ "auditor" ];'),
+        user("vendor-app", "scram", 'on_behalf = { roles = [ "auditor", "biller" ]; from = "pgvigil.user"; proof = "none"; absent = "refuse"; };'),
+        user("desk-app", "scram", 'on_behalf = { roles = [ "auditor", "biller" ]; from = "pgvigil.user"; proof = "none"; absent = "biller"; };'),
+        user("audit3", "cert+scram", 'certificate_cn = "audit3"; roles = [ "auditor" ];')])
+
+
 @pytest.fixture(scope="module")
 def stack(make_stack):
-    return make_stack(extra_sql=erase_schema.SQL, extra_policy=erase_schema.FILES, config=documents.ORGANISATION)
+    return make_stack(extra_sql=erase_schema.SQL, extra_policy=erase_schema.FILES + [("96-people.cfg", users())], config=documents.ORGANISATION)
 
 
 @pytest.fixture(scope="module")
@@ -184,6 +198,19 @@ def test_two_people_or_nobody(people, passwords, code, stack, take):
         refused = events(stack, patient, "subject-erase-refused")
         assert refused and "guess" not in json.dumps(refused)
     assert not events(stack, patient, "subject-erase")
+
+
+@pytest.mark.parametrize("name,told", [("vendor-app", "acts for others"), ("desk-app", "acts for others"), ("audit3", "with a password alone")])
+def test_an_applications_login_and_half_a_proof_are_nobody(name, told, stack, take):
+    """Their roles may erase and the password is right: what is refused is the kind of user."""
+    before, patient = read(stack), take("active")
+    one, other = "billing1-demo", name + "-demo"
+    for people, words in ((("billing1", name), (one, other)), ((name, "billing1"), (other, one))):
+        done = erase(stack, patient, people=people, passwords=words)
+        assert done.returncode == 1 and told in done.stderr and "96-people.cfg:" in done.stderr, done.stderr
+        assert read(stack) == before
+    assert len(events(stack, patient, "subject-erase-refused")) == 2 and not events(stack, patient, "subject-erase")
+    assert erase(stack, patient, people=("billing1", "audit2"), passwords=(one, "audit2-demo")).returncode == 0
 
 
 def test_a_reason_is_needed(stack, take):

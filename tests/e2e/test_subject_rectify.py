@@ -10,6 +10,7 @@ import re
 import subprocess
 
 import documents
+import erase_schema
 import pytest
 import rights_schema
 from test_retention import SUBJECT, TABLES
@@ -20,15 +21,29 @@ CREATE TABLE public.notes (code text, n int, patient_id bigint NOT NULL REFERENC
 CREATE TABLE public.cards (number text PRIMARY KEY, patient_id bigint NOT NULL, state text NOT NULL DEFAULT 'x');
 INSERT INTO public.notes SELECT 'a', n, n, 'body ' || n FROM generate_series(1, 600) AS n;
 INSERT INTO public.cards SELECT 'card-' || n, n FROM generate_series(1, 600) AS n;
-GRANT SELECT ON public.notes, public.cards TO pgvigil_owner;
+CREATE TABLE public.badges (id bigint PRIMARY KEY, patient_id bigint NOT NULL, code text UNIQUE, slot text UNIQUE, gate text UNIQUE, colour text);
+INSERT INTO public.badges SELECT n, n, 'c' || n, 's' || n, 'g' || n, 'red' FROM generate_series(1, 100) AS n;
+CREATE TABLE public.uses (id bigint PRIMARY KEY, code text NOT NULL);
+INSERT INTO public.uses SELECT n, 'c' || n FROM generate_series(1, 100) AS n;
+CREATE VIEW public.holders AS SELECT h.slot AS place, h.patient_id FROM public.badges h;
+CREATE TABLE public.lockers (id bigint PRIMARY KEY, slot text NOT NULL);
+INSERT INTO public.lockers SELECT n, 's' || n FROM generate_series(1, 100) AS n;
+CREATE FUNCTION public.gate_holder(text) RETURNS bigint LANGUAGE sql STABLE AS 'SELECT b.patient_id FROM public.badges b WHERE b.gate = $1';
+CREATE TABLE public.passages (id bigint PRIMARY KEY, gate text NOT NULL);
+INSERT INTO public.passages SELECT n, 'g' || n FROM generate_series(1, 100) AS n UNION ALL SELECT 100 + n, 'h' || n FROM generate_series(1, 100) AS n;
+GRANT SELECT ON public.notes, public.cards, public.badges, public.uses, public.holders, public.lockers, public.passages TO pgvigil_owner;
 """
 TABLES_MORE = """
 tables = (
   { name = "public.notes"; subject = "notes.patient_id"; columns = { admin = [ "code", "n", "patient_id" ]; medical = [ "body" ]; }; },
-  { name = "public.cards"; subject = "cards.patient_id"; columns = { admin = [ "number", "patient_id", "state" ]; }; }
+  { name = "public.cards"; subject = "cards.patient_id"; columns = { admin = [ "number", "patient_id", "state" ]; }; },
+  { name = "public.badges"; subject = "badges.patient_id"; columns = { admin = [ "id", "patient_id", "code", "slot", "gate", "colour" ]; }; },
+  { name = "public.uses"; subject = "(SELECT b.patient_id FROM public.badges b WHERE b.code = uses.code)"; columns = { admin = [ "id", "code" ]; }; },
+  { name = "public.lockers"; subject = "(SELECT b.patient_id FROM public.holders b WHERE b.place = lockers.slot)"; columns = { admin = [ "id", "slot" ]; }; },
+  { name = "public.passages"; subject = "public.gate_holder(passages.gate)"; columns = { admin = [ "id", "gate" ]; }; }
 );
 """
-ALL = dict({t: SUBJECT[t] for t in TABLES}, notes="t.patient_id", cards="t.patient_id")
+ALL = dict({t: SUBJECT[t] for t in TABLES}, notes="t.patient_id", cards="t.patient_id", badges="t.patient_id")
 
 
 @pytest.fixture(scope="module")
@@ -103,7 +118,7 @@ def test_the_trail_has_row_and_column_and_what_only_the_keys_holder_can_check(st
     assert apply(stack, 13, "--table", "public.patients", "--key", "13", "--column", "sex", "--value", new).returncode == 0
     (event,) = events(stack, 13, "subject-rectify")
     assert event["reason"] == "demande du 3 mars"
-    number, before, after = re.fullmatch(r"public\.patients \(id=13\) sex, rectification (\S+), before ([0-9a-f]{64}), after ([0-9a-f]{64})",
+    number, before, after = re.fullmatch(r"public\.patients \(id=13\) sex, rectification (\S+), before ([0-9a-f]{64}), after ([0-9a-f]{64}), also changed: updated_at",
                                          event["detail"]).groups()
     for word, value, seal in (("before", old, before), ("after", new, after)):
         plain = hashlib.sha256(value.encode()).hexdigest()
@@ -280,3 +295,131 @@ def test_without_its_record_nothing_is_changed(stack):
     config.write_text(stack.config_file.read_text().replace(str(stack.audit_dir), "/proc/nowhere"))
     done = stack.command("subject", "rectify", "-c", config, "--as", stack.dba(), "--patient", 24, *words, "--apply", "--seen", word, "--reason", "x", check=False)
     assert done.returncode == 3 and tables(stack) == before
+
+
+REFUSED = {
+    "another table's subject reads it": (41, "code", "c1000", "rows of public.uses are"),
+    "another table's subject reads it through a view": (42, "slot", "s1000", "rows of public.lockers are"),
+    "a function decides, and a row would be nobody's": (43, "gate", "g1000", "rows of public.passages would go, or change hands"),
+    "a function decides, and nobody's row would be hers": (44, "gate", "h44", "rows of public.passages would go, or change hands"),
+}
+
+
+@pytest.mark.parametrize("what", sorted(REFUSED))
+def test_rows_of_other_tables_do_not_change_hands(what, stack):
+    patient, column, value, told = REFUSED[what]
+    with stack.superuser() as c:
+        if value == "h44":  # nothing is lost: only the gain tells
+            c.execute("DELETE FROM passages WHERE gate = 'g44'")
+    words, before = ("--table", "public.badges", "--key", patient, "--column"), tables(stack)
+    done = rectify(stack, patient, *words, column, "--value", value)
+    assert done.returncode == 2 and told in done.stderr, done.stderr
+    assert tables(stack) == before and not events(stack, patient, "subject-rectify-plan")
+    assert apply(stack, patient, *words, "colour", "--value", "blue").returncode == 0
+    assert [(t, list(d)) for t, d in changed(before, tables(stack))] == [("badges", ["colour"])]
+
+
+def test_what_a_trigger_writes_down_is_no_row_that_changes_hands(stack):
+    """A history that a trigger keeps, of hers: a row more, that was not there before."""
+    with stack.superuser() as c:
+        c.execute("CREATE FUNCTION history() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN INSERT INTO public.notes VALUES ('h' || OLD.id, OLD.patient_id, "
+                  "OLD.patient_id, OLD.colour); RETURN NULL; END $$")
+        c.execute("CREATE TRIGGER history AFTER UPDATE ON badges FOR EACH ROW EXECUTE FUNCTION history()")
+        done = apply(stack, 45, "--table", "public.badges", "--key", "45", "--column", "colour", "--value", "green")
+        assert done.returncode == 0, done.stderr
+        assert c.execute("SELECT body FROM notes WHERE code = 'h45'").fetchall() == [("red",)]
+        c.execute("CREATE OR REPLACE FUNCTION history() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN DELETE FROM public.notes WHERE n = OLD.patient_id; RETURN NULL; END $$")
+        taken = rectify(stack, 46, "--table", "public.badges", "--key", "46", "--column", "colour", "--value", "green")
+        c.execute("DROP TRIGGER history ON badges; DROP FUNCTION history()")
+        assert taken.returncode == 2 and "rows of public.notes would go" in taken.stderr
+        assert c.execute("SELECT count(*) FROM notes WHERE n = 46").fetchone() == (1,)
+
+
+def test_other_columns_that_a_trigger_changes_are_shown(stack):
+    words = ("--table", "public.badges", "--key", "47", "--column", "colour", "--value", "blue")
+    with stack.superuser() as c:
+        plain = rectify(stack, 47, *words)
+        assert "also changes" not in plain.stdout
+        c.execute("CREATE FUNCTION more() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN UPDATE public.badges SET code = 'of ' || OLD.id WHERE id = OLD.id AND "
+                  "code IS DISTINCT FROM 'of ' || OLD.id; RETURN NULL; END $$")
+        c.execute("CREATE TRIGGER more AFTER UPDATE ON badges FOR EACH ROW EXECUTE FUNCTION more()")
+        c.execute("DELETE FROM uses WHERE code = 'c47'")
+        try:
+            shown = rectify(stack, 47, *words)
+            assert "the database also changes there: code\n" in shown.stdout and seen(shown) != seen(plain)
+            assert rectify(stack, 47, *words, "--apply", "--seen", seen(plain), "--reason", "x").returncode == 1
+            assert rectify(stack, 47, *words, "--apply", "--seen", seen(shown), "--reason", "x").returncode == 0
+            assert c.execute("SELECT code, colour FROM badges WHERE id = 47").fetchone() == ("of 47", "blue")
+        finally:
+            c.execute("DROP TRIGGER more ON badges; DROP FUNCTION more()")
+    (event,) = events(stack, 47, "subject-rectify")
+    assert event["detail"].endswith(", also changed: code") and "of 47" not in json.dumps(event)
+
+
+def test_the_trail_has_the_key_as_the_database_writes_it(stack):
+    done = apply(stack, 48, "--table", "public.badges", "--key", " \n048", "--column", "colour", "--value", "blue")
+    assert done.returncode == 0 and "public.badges (id=48) colour" in events(stack, 48, "subject-rectify")[0]["detail"]
+
+
+def test_what_was_not_committed_is_undone_in_the_trail_too(stack):
+    words = ["--table", "public.badges", "--key", "49", "--column", "colour", "--value", "blue"]
+    asked = stack.command("subject", "request", "-c", stack.config_file, "--as", stack.dba(), "--patient", 49, "--kind", "rectification")
+    number = asked.stdout.split()[1]
+    word, before = seen(rectify(stack, 49, *words)), tables(stack)
+    with stack.superuser() as c:
+        # The register's trigger defers again what was asked at once: the commit itself fails.
+        c.execute("CREATE FUNCTION later() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN SET CONSTRAINTS ALL DEFERRED; RETURN NEW; END $$")
+        c.execute("CREATE FUNCTION never() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN RAISE 'not now'; END $$")
+        c.execute("CREATE TRIGGER later BEFORE UPDATE ON pgvigil_rights.requests FOR EACH ROW EXECUTE FUNCTION later()")
+        c.execute("CREATE CONSTRAINT TRIGGER never AFTER UPDATE ON pgvigil_rights.requests DEFERRABLE INITIALLY DEFERRED FOR EACH ROW EXECUTE FUNCTION never()")
+        done = rectify(stack, 49, *words, "--apply", "--seen", word, "--request", number)
+        assert done.returncode == 3 and "not now" in done.stderr
+        assert tables(stack) == before
+        (made,), (undone,) = events(stack, 49, "subject-rectify"), events(stack, 49, "subject-rectify-undone")
+        assert re.search(r"rectification (\S+),", made["detail"]).group(1) in undone["detail"]
+        assert len(events(stack, 49, "request-settled")) == len(events(stack, 49, "request-undone")) == 1
+        assert number in events(stack, 49, "request-undone")[0]["detail"]
+        # Without the first trigger the settlement itself fails: the rectification was on record, the settlement was not.
+        c.execute("DROP TRIGGER later ON pgvigil_rights.requests")
+        assert rectify(stack, 49, *words, "--apply", "--seen", word, "--request", number).returncode == 3
+        assert len(events(stack, 49, "subject-rectify-undone")) == 2 and len(events(stack, 49, "request-settled")) == 1
+        c.execute("DROP TRIGGER never ON pgvigil_rights.requests; DROP FUNCTION later(); DROP FUNCTION never()")
+    assert rectify(stack, 49, *words, "--apply", "--seen", word, "--request", number).returncode == 0
+    assert len(events(stack, 49, "request-undone")) == 1 and len(events(stack, 49, "request-settled")) == 2
+
+
+def test_a_deferred_constraint_is_asked_before_anything_is_on_record(stack):
+    words = ["--table", "public.badges", "--key", "50", "--column", "colour", "--value", "blue"]
+    with stack.superuser() as c:
+        word = seen(rectify(stack, 50, *words))
+        c.execute("CREATE FUNCTION never() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN RAISE 'not now'; END $$")
+        c.execute("CREATE CONSTRAINT TRIGGER never AFTER UPDATE ON badges DEFERRABLE INITIALLY DEFERRED FOR EACH ROW EXECUTE FUNCTION never()")
+        for more in ([], ["--apply", "--seen", word, "--reason", "x"]):
+            done = rectify(stack, 50, *words, *more)
+            assert done.returncode == 3 and "not now" in done.stderr
+        c.execute("DROP TRIGGER never ON badges; DROP FUNCTION never()")
+    assert not events(stack, 50, "subject-rectify")
+
+
+def test_one_person_does_not_change_until_when_a_record_is_kept(make_stack):
+    kept = make_stack(extra_sql=erase_schema.SQL, extra_policy=erase_schema.FILES, config=documents.ORGANISATION, serve=False)
+    with kept.superuser() as c:
+        ages = rights_schema.ages(c)
+        stays = {p: (n, str(at)) for p, n, at in c.execute(
+            "SELECT DISTINCT ON (patient_id) patient_id, id, admitted_at FROM stays ORDER BY patient_id, admitted_at DESC")}
+        born = {p: str(b) for p, b in c.execute("SELECT p.id, p.birth_date FROM patients p WHERE NOT EXISTS (SELECT FROM deaths d WHERE d.patient_id = p.id)")}
+        adult = next(p for p in sorted(stays) if ages[p] == "active" and p in born and stays[p][1][:4] > "2000" and born[p] < "1960")
+        minor = next(p for p in sorted(stays) if ages[p] == "active" and p in born and p != adult)
+        c.execute("UPDATE patients SET birth_date = '2024-05-05' WHERE id = %s", (minor,))
+        c.execute("ALTER TABLE stays DROP CONSTRAINT stays_check")
+        before = erase_schema.rows(c)
+        stay, at = stays[adult]
+        for patient, words in ((adult, ["public.stays", "--key", stay, "--column", "admitted_at", "--value", "%d%s" % (int(at[:4]) - 3, at[4:])]),
+                               (adult, ["public.stays", "--key", stay, "--column", "admitted_at", "--value", "%d%s" % (int(at[:4]) + 3, at[4:])]),
+                               (minor, ["public.patients", "--key", minor, "--column", "birth_date", "--value", "2023-05-05"])):
+            done = rectify(kept, patient, "--table", *words)
+            assert done.returncode == 2 and "until when the record is kept" in done.stderr, (words, done.stderr)
+        assert erase_schema.rows(c) == before
+        # An adult's birth date decides about nothing.
+        done = apply(kept, adult, "--table", "public.patients", "--key", adult, "--column", "birth_date", "--value", "1941-02-03")
+        assert done.returncode == 0, done.stderr
