@@ -232,6 +232,18 @@ static void tell_key(struct verify *verify, size_t index, const char **key)
     *key = file->key;
 }
 
+_Static_assert(AUDIT_TIME == CHAIN_TIME + 1, "times are copied");
+
+/* What the chain tells of the time that the trail is about. Those of readers and purges are no
+ * server's. */
+static void note_times(struct verify *verify, size_t first)
+{
+    struct audit_verify_result *result = verify->result;
+    if (verify->files[first].chain < AUDIT_CHAIN_BY_HAND &&
+        strcmp(verify->last_time, result->last) > 0)
+        memcpy(result->last, verify->last_time, sizeof result->last);
+}
+
 static enum status judge_chain(struct verify *verify, size_t first, size_t end)
 {
     enum status status = OK;
@@ -256,6 +268,7 @@ static enum status judge_chain(struct verify *verify, size_t first, size_t end)
         status = judge_signatures(verify);
     if (status == OK)
         status = judge_unsigned(verify);
+    note_times(verify, first);
     report(verify);
     return status;
 }

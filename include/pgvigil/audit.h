@@ -275,6 +275,7 @@ NODISCARD enum status audit_purge(const struct audit_options *options, bool appl
                                   struct audit_purge_result *result, const char **why);
 
 /* Verification (audit/verify.c) needs only the public key. */
+#define AUDIT_TIME 28 /* bytes of a record's time, with the end */
 struct audit_finding {
     const char *file;
     uint64_t line; /* 1-based; 0: the file as a whole */
@@ -287,6 +288,8 @@ struct audit_verify_result {
     uint64_t tombstones, purged_technical, purged_care; /* and the records they stand for */
     uint64_t key_changes;
     uint64_t findings; /* 0: the trail is whole */
+    /* Of the chains of servers: the last line's time, whichever chain has it; "": there is none. */
+    char last[AUDIT_TIME];
 };
 typedef void audit_finding_fn(const struct audit_finding *finding, void *context);
 typedef void audit_progress_fn(uint64_t bytes_done, uint64_t bytes_total, void *context);

@@ -424,6 +424,39 @@ def test_a_trail_that_is_not_whole_proposes_nothing(tmp_path):
     assert code == 3 and out == "" and "not whole" in err and "missing" in err
 
 
+@pytest.mark.parametrize("ended, fine", [(150, False), (1.1, False), (1, True), (0, True)], ids=str)
+def test_a_trail_that_ends_before_the_days_do_proposes_nothing(tmp_path, ended, fine):
+    """Since its end people may have used anything."""
+    generation = generation_of(clinic(tmp_path / "first"))
+    practice = clinic(tmp_path / "second")
+    chain = Signed(practice.trail, 0, tmp_path / "second")
+    chain.file(stamp(400))
+    chain.line(stamp(399), "event", event="start", detail="0.1.0, policy generation %s in force" % generation)
+    statement(chain, 200, N, "public.patients", ["phone"])
+    chain.sign(stamp(ended))
+    chain.close()
+    code, out, err = minimise(practice)
+    if fine:
+        assert code == 1 and "--- a/" in out, err
+    else:
+        assert code == 3 and out == "" and "the trail ends at " + stamp(ended) in err and "--short-trail" in err, err
+        assert minimise(practice, "--days", "300")[0] == 3  # nor with days that do have uses
+        assert minimise(practice, "--short-trail")[0] == 1
+        until = stamp(ended)[:19] + "Z"
+        assert practice.run("minimise", "--until", until, practice.trail)[0] == 1
+    # The record of this very read, in a chain of the readers', is no end of the trail.
+    assert list(practice.trail.glob("audit-1??????-*"))
+
+
+def test_days_that_are_still_to_come_are_refused(tmp_path):
+    practice = old_trail(tmp_path, generation_of(clinic(tmp_path)), None)
+    tomorrow = (datetime.datetime.utcnow() + datetime.timedelta(hours=2)).strftime("%Y-%m-%dT%H:%M:%SZ")
+    for until in (tomorrow, "2096-11-01T00:00:00Z"):
+        for more in ([], ["--short-trail"]):
+            code, out, err = practice.run("minimise", "--until", until, *more, practice.trail)
+            assert code == 3 and out == "" and "still to come" in err, err
+
+
 def test_a_catalog_is_of_one_database(tmp_path):
     practice = old_trail(tmp_path, generation_of(clinic(tmp_path)), None)
     text = practice.config.read_text(encoding="utf-8")
