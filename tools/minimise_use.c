@@ -143,6 +143,42 @@ static void count_words(const char *sql, struct words *words)
     }
 }
 
+/* Sees what takes columns by their places, or by whatever names two sides share. */
+static bool visit_places(const ProtobufCMessage *message, void *context)
+{
+    bool *found = context;
+    const PgQuery__Alias *alias = NULL;
+    if (guard_tree_is(message, &pg_query__range_var__descriptor)) {
+        alias = ((const PgQuery__RangeVar *)message)->alias;
+    } else if (guard_tree_is(message, &pg_query__join_expr__descriptor)) {
+        alias = ((const PgQuery__JoinExpr *)message)->alias;
+        *found = *found || ((const PgQuery__JoinExpr *)message)->is_natural;
+    }
+    *found = *found || (alias != NULL && alias->n_colnames > 0);
+    return !*found;
+}
+
+/* patients x(a, b): b is the second column that is shown, and another one when the first is cut.
+ * NATURAL JOIN: without a column that both sides have, other rows meet. Nothing fails then, and the
+ * answer is another. A text that does not parse without its constants counts as such. */
+static enum status by_place(const char *sql, bool *found)
+{
+    struct arena *arena = arena_new(0);
+    PgQuery__ParseResult *tree = NULL;
+    const char *why = NULL;
+    if (arena == NULL)
+        return ERR_MEMORY;
+    *found = false;
+    enum status status = guard_tree_parse(sql, arena, &tree, &why);
+    if (status == OK)
+        status = guard_tree_walk(&tree->base, visit_places, found);
+    arena_free(arena);
+    if (status == ERR_MEMORY)
+        return status;
+    *found = *found || status != OK;
+    return OK;
+}
+
 /* What a statement of a plain kind does with what it writes; USE_ALL: it may do more than its kind
  * says. */
 static enum use_how plain(const char *kind, const char *sql)
@@ -281,7 +317,11 @@ static enum status add_statement(struct minimise *minimise, struct pair_use *pai
     bool observed = json_object_get(answer, "observed") != NULL;
     bool whole = sql != NULL && json_object_get(answer, "sql_bytes") == NULL && !observed;
     enum use_how how = whole ? plain(kind, sql) : USE_ALL;
+    bool placed = false;
     enum status status = add_patients(pair, answer);
+    if (status == OK && how != USE_ALL && json_array_size(relations) > 0)
+        status = by_place(sql, &placed);
+    how = placed ? USE_ALL : how;
     /* Those without a relation, too: a type is there as long as a column of it is. */
     if (status == OK && whole)
         status = remember(minimise, pair, sql);

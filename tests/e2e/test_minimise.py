@@ -247,7 +247,10 @@ def test_what_the_older_policy_did_not_give_is_too_young(scene, tmp_path):
     ("INSERT INTO observations (id, patient_id, stay_id, taken_on, taken_at, practitioner, loinc, label, value, unit) SELECT 1, 1, 1, '2024-01-02', '2024-01-02', '10000000017', '8867-4', 'pulse', 60, '/min' WHERE false "
      "ON CONFLICT (id, taken_on) DO NOTHING", "INSERT"), ("LOCK TABLE observations IN ACCESS SHARE MODE", None),
     ("PREPARE p AS SELECT value FROM observations; EXECUTE p", "EXECUTE"),
-    ("WITH gone AS (DELETE FROM observations WHERE id = -1 RETURNING id) SELECT id FROM gone", "SELECT")], ids=["for update", "for share", "on conflict", "lock", "execute", "with"])
+    ("SELECT b FROM observations x(a, b) LIMIT 1", "SELECT"), ("SELECT a FROM (observations o JOIN (SELECT 1 AS one) p ON true) AS j(a) LIMIT 1", "SELECT"),
+    ("SELECT id FROM observations NATURAL JOIN (SELECT 'x' AS unit, 1 AS more) o", "SELECT"),
+    ("DECLARE c CURSOR WITH HOLD FOR SELECT b FROM observations x(a, b)", "DECLARE CURSOR"),
+    ("WITH gone AS (DELETE FROM observations WHERE id = -1 RETURNING id) SELECT id FROM gone", "SELECT")], ids=["for update", "for share", "on conflict", "lock", "execute", "aliases", "aliases of a join", "natural join", "cursor", "with"])
 def test_what_needs_more_than_it_names_keeps_the_relation_whole(make_stack, tmp_path, sql, why):
     policy = odd.make(tmp_path)
     stack = make_stack(policy_dir=policy, changes={"records": RIGHTS})
@@ -263,6 +266,26 @@ def test_what_needs_more_than_it_names_keeps_the_relation_whole(make_stack, tmp_
         assert unused and not kept
     else:
         assert not unused and [k["detail"] for k in kept] == [why], (unused, kept)
+
+
+def test_columns_that_are_taken_by_place_stay_the_ones_they_were(make_stack, tmp_path):
+    """x(a, b): the second column that is shown. With another one cut, b would be a column that nobody meant to read."""
+    asked = ["SELECT b::text FROM patients x(a, b) ORDER BY a LIMIT 3", "SELECT count(*) FROM patients NATURAL JOIN (SELECT 'x' AS phone, 1 AS more) o"]
+    def answers(stack):
+        with stack.connect("reception1", role=R[0], mission=R[1]) as c:
+            return [c.execute(sql).fetchall() for sql in asked]
+    stack = make_stack(policy_dir=odd.make(tmp_path))
+    before = answers(stack)
+    with stack.connect("nurse1") as c:  # its twin: names of things that are no columns of a table
+        c.execute("SELECT g.n, d.id FROM documents d, generate_series(1, 2) g(n), (SELECT 1) s(one) LIMIT 1")
+    path = stack.folder / "catalog.cfg"
+    stack.command("check", "-c", stack.config_file, "--database", "records", "--as", stack.dba(), "--save-catalog", path, check=False)
+    found = odd.report(stack, "--catalog", path, code=1)
+    assert not [o for o in found["unused"] if o["role"] == "receptionist" and o.get("table") == "public.patients" and o["right"] == "read"]
+    assert [o for o in found["unused"] if o["role"] == "nurse" and o.get("table") == "public.documents" and o.get("column") == "title"]
+    shutil.copytree(stack.policy, tmp_path / "smaller")
+    assert subprocess.run(["patch", "-p1"], input=found["diff"], cwd=tmp_path / "smaller", stdout=subprocess.PIPE, text=True).returncode == 0
+    assert answers(make_stack(policy_dir=tmp_path / "smaller")) == before
 
 
 def test_a_cursor_reads_what_it_names(make_stack, tmp_path):
