@@ -66,7 +66,6 @@ struct run {
     struct config *config;
     struct policy *policy, *was;
     struct catalog *catalog;
-    uint64_t purged;          /* records of the kind that tells when a policy was loaded */
     char last[MINIMISE_TIME]; /* of the servers' chains the last line, signatures too */
     char due[MINIMISE_TIME];  /* it may not be older */
     struct minimise minimise;
@@ -171,7 +170,6 @@ static int verify(struct run *run)
                         status == ERR_IO && error != 0 ? strerror(error) : status_name(status));
     if (result.files == 0)
         return cli_fail(run->command, CLI_CANNOT, "%s holds no audit file", run->directory);
-    run->purged = result.purged_technical;
     memcpy(run->last, result.last, sizeof run->last);
     if (result.findings <= check.archived)
         return CLI_FINE;
@@ -212,15 +210,13 @@ static int read_trail(struct run *run)
 
 /* ---- is it enough to judge by? ---- */
 
-/* Was the policy in force all the time? It is loaded at starts and reloads only. */
+/* Was the policy in force all the time? It is loaded at starts and reloads only; a trail that has
+ * none of them, or one that names no policy, does not tell which one it was. */
 static bool is_old(const struct run *run)
 {
     const struct minimise *minimise = &run->minimise;
-    if (minimise->other_policy)
-        return false;
-    if (!minimise->loaded_since)
-        return minimise->loaded_before || run->purged == 0;
-    return minimise->in_force[0] != '\0' && strcmp(minimise->in_force, minimise->since) <= 0;
+    return !minimise->other_policy && minimise->in_force[0] != '\0' &&
+           strcmp(minimise->in_force, minimise->since) <= 0;
 }
 
 /* What was done since the trail's end would look unused: files that were taken away, or a copy of

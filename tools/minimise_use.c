@@ -362,10 +362,6 @@ static void note_policy(struct minimise *minimise, const json_t *answer, const c
     bool same = found != NULL && strncmp(found + sizeof words - 1, minimise->policy->generation,
                                          strlen(minimise->policy->generation)) == 0;
     minimise->other_policy = found != NULL && !same;
-    if (strcmp(time, minimise->since) >= 0)
-        minimise->loaded_since = true;
-    else
-        minimise->loaded_before = true;
     if (!same)
         minimise->in_force[0] = '\0';
     else if (minimise->in_force[0] == '\0')

@@ -436,6 +436,27 @@ def test_a_policy_that_was_changed_in_the_period_is_young(tmp_path):
     assert minimise(practice, "--was", practice.policy)[0] == 1
 
 
+@pytest.mark.parametrize("detail", [None, "0.1.0", "0.1.0, policy generation %s in force"], ids=["no start", "no generation", "generation"])
+def test_a_trail_that_does_not_tell_of_the_policy_proposes_nothing(tmp_path, detail):
+    """The policy that lies there may be of this morning."""
+    generation = generation_of(clinic(tmp_path / "first"))
+    practice = clinic(tmp_path / "second")
+    chain = Signed(practice.trail, 0, tmp_path / "second")
+    chain.file(stamp(400))
+    statement(chain, 399, N, "public.patients", ["id"])
+    if detail:
+        chain.line(stamp(398), "event", event="start", detail=detail.replace("%s", generation))
+    statement(chain, 20, N, "public.patients", ["id"])
+    chain.sign(stamp(1))
+    chain.close()
+    code, out, err = minimise(practice)
+    if detail and "generation" in detail:
+        assert code == 1 and "--- a/" in out, err
+    else:
+        assert code == 3 and out == "" and "in force since an unknown day" in err, err
+        assert minimise(practice, "--was", practice.policy)[0] == minimise(practice, "--short-trail")[0] == 1
+
+
 def test_a_trail_that_is_not_whole_proposes_nothing(tmp_path):
     generation = generation_of(clinic(tmp_path / "first"))
     practice = old_trail(tmp_path / "second", generation, None)
