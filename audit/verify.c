@@ -208,6 +208,7 @@ static void start_chain(struct verify *verify)
     verify->bad_count = 0;
     verify->previous_bad = false;
     verify->overflow = false;
+    verify->first_time[0] = '\0';
     verify->last_time[0] = '\0';
     verify->checkpoint_time[0] = '\0';
 }
@@ -239,9 +240,12 @@ _Static_assert(AUDIT_TIME == CHAIN_TIME + 1, "times are copied");
 static void note_times(struct verify *verify, size_t first)
 {
     struct audit_verify_result *result = verify->result;
-    if (verify->files[first].chain < AUDIT_CHAIN_BY_HAND &&
-        strcmp(verify->last_time, result->last) > 0)
+    if (verify->files[first].chain >= AUDIT_CHAIN_BY_HAND)
+        return;
+    if (strcmp(verify->last_time, result->last) > 0)
         memcpy(result->last, verify->last_time, sizeof result->last);
+    if (strcmp(verify->first_time, result->begins) > 0)
+        memcpy(result->begins, verify->first_time, sizeof result->begins);
 }
 
 static enum status judge_chain(struct verify *verify, size_t first, size_t end)

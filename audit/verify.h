@@ -93,6 +93,7 @@ struct verify {
     bool overflow;          /* more runs than are kept */
     uint64_t bytes_done;
     uint64_t bytes_total;
+    char first_time[CHAIN_TIME + 1];      /* of the chain's first line, purged ones among them */
     char last_time[CHAIN_TIME + 1];       /* of the chain's last line */
     char checkpoint_time[CHAIN_TIME + 1]; /* of its last good checkpoint, or its first line */
     size_t last_file;

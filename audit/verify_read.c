@@ -317,6 +317,11 @@ static bool take_stone(struct verify *verify, size_t index, const char *line, si
     verify->result->tombstones += stone.gap ? 0 : 1;
     verify->result->purged_technical += stone.technical;
     verify->result->purged_care += stone.care;
+    if (verify->first_time[0] == '\0')
+        memcpy(verify->first_time, stone.from, sizeof verify->first_time);
+    if (stone.care > 0 && file->chain < AUDIT_CHAIN_BY_HAND &&
+        strcmp(stone.to, verify->result->purged_care_to) > 0)
+        memcpy(verify->result->purged_care_to, stone.to, sizeof stone.to);
     return true;
 }
 
@@ -358,6 +363,8 @@ static enum status add_line(struct verify *verify, size_t index, uint64_t number
     if (status != OK || !fresh.parsed)
         return status != OK ? status : add_run(verify, &fresh);
     memcpy(verify->last_time, parsed.time, sizeof verify->last_time);
+    if (verify->first_time[0] == '\0')
+        memcpy(verify->first_time, parsed.time, sizeof verify->first_time);
     /* A chain without any good checkpoint is unsigned from its first line on. */
     if (!verify->checkpoint_time[0])
         memcpy(verify->checkpoint_time, parsed.time, sizeof verify->checkpoint_time);

@@ -171,6 +171,11 @@ static int verify(struct run *run)
     if (result.files == 0)
         return cli_fail(run->command, CLI_CANNOT, "%s holds no audit file", run->directory);
     memcpy(run->last, result.last, sizeof run->last);
+    /* What was purged is missing though the trail is whole, and a chain that begins later than
+     * another may have lost its beginning. */
+    memcpy(run->minimise.reaches,
+           strcmp(result.begins, result.purged_care_to) > 0 ? result.begins : result.purged_care_to,
+           sizeof run->minimise.reaches);
     if (result.findings <= check.archived)
         return CLI_FINE;
     return cli_fail(run->command, CLI_CANNOT,

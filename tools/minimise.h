@@ -185,7 +185,6 @@ struct minimise {
     bool other_policy;            /* the last one that the trail saw loaded is another */
     struct map *used;             /* keys of minimise_key */
     struct map *pairs_used;       /* "role\x1fmission" -> struct pair_use */
-    struct map *chains;           /* the trail's */
     struct map *told;             /* statements that are kept */
     struct use_relation *relations; /* used, each once */
     size_t relation_count, relation_cap;

@@ -331,27 +331,7 @@ static enum status add_statement(struct minimise *minimise, struct pair_use *pai
     return status;
 }
 
-/* ---- how far the trail reaches, and which policy was in force ---- */
-
-/* Of each chain the first record: a chain whose first file is not there begins with its first that
- * is. */
-static enum status note_chain(struct minimise *minimise, const json_t *answer, const char *time)
-{
-    json_int_t chain = json_integer_value(json_object_get(answer, "chain"));
-    const char *file = text_of(answer, "file");
-    char key[24];
-    if (chain >= 1000) /* of those who read and purge, not of the server */
-        return OK;
-    if (minimise->reaches[0] == '\0')
-        (void)snprintf(minimise->reaches, sizeof minimise->reaches, "%s", time);
-    int len = snprintf(key, sizeof key, "%lld", (long long)chain);
-    if (len < 0 || map_get(minimise->chains, key, (size_t)len) != NULL)
-        return OK;
-    const char *dash = file == NULL ? NULL : strrchr(file, '-');
-    if (dash != NULL && strtoul(dash + 1, NULL, 10) != 1 && strcmp(time, minimise->reaches) > 0)
-        (void)snprintf(minimise->reaches, sizeof minimise->reaches, "%s", time);
-    return map_put(minimise->chains, key, (size_t)len, minimise);
-}
+/* ---- which policy was in force ---- */
 
 /* "policy generation 3f2a91c0 in force", with a version before it or not. */
 static void note_policy(struct minimise *minimise, const json_t *answer, const char *time)
@@ -384,8 +364,11 @@ enum status minimise_add(struct minimise *minimise, const json_t *answer)
     const char *mission = text_of(answer, "mission");
     if (time == NULL || type == NULL)
         return OK;
-    enum status status = note_chain(minimise, answer, time);
-    if (status == OK && strcmp(type, "event") == 0)
+    /* Of the day of the purge. */
+    if (strcmp(type, "tombstone") == 0 || strcmp(type, "gap") == 0)
+        return OK;
+    enum status status = OK;
+    if (strcmp(type, "event") == 0)
         status = add_event(minimise, answer, time);
     if (strcmp(time, minimise->last) > 0)
         (void)snprintf(minimise->last, sizeof minimise->last, "%s", time);
@@ -511,12 +494,9 @@ enum status minimise_start(struct minimise *minimise)
     minimise->arena = arena_new(0);
     minimise->used = map_new();
     minimise->pairs_used = map_new();
-    minimise->chains = map_new();
     minimise->told = map_new();
-    return minimise->arena && minimise->used && minimise->pairs_used && minimise->chains &&
-                   minimise->told
-               ? OK
-               : ERR_MEMORY;
+    return minimise->arena && minimise->used && minimise->pairs_used && minimise->told ? OK
+                                                                                       : ERR_MEMORY;
 }
 
 void minimise_end(struct minimise *minimise)
@@ -529,7 +509,6 @@ void minimise_end(struct minimise *minimise)
         map_free(((struct pair_use *)value)->patients);
     map_free(minimise->used);
     map_free(minimise->pairs_used);
-    map_free(minimise->chains);
     map_free(minimise->told);
     policy_unref(minimise->smaller);
     arena_free(minimise->arena);

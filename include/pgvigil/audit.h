@@ -290,6 +290,8 @@ struct audit_verify_result {
     uint64_t findings; /* 0: the trail is whole */
     /* Of the chains of servers: the last line's time, whichever chain has it; "": there is none. */
     char last[AUDIT_TIME];
+    char begins[AUDIT_TIME]; /* of their first lines the latest: all chains reach back to it */
+    char purged_care_to[AUDIT_TIME]; /* the latest end of a stretch that lost records of care */
 };
 typedef void audit_finding_fn(const struct audit_finding *finding, void *context);
 typedef void audit_progress_fn(uint64_t bytes_done, uint64_t bytes_total, void *context);

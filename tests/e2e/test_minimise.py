@@ -436,6 +436,48 @@ def test_a_policy_that_was_changed_in_the_period_is_young(tmp_path):
     assert minimise(practice, "--was", practice.policy)[0] == 1
 
 
+def test_purged_records_are_missed(tmp_path):
+    """care_years = 1: what was used before is not on record any longer, and the trail is whole all the same."""
+    practice = documents.Practice(tmp_path, audit="retention = { technical_days = 365; care_years = 1; };")
+    generation = generation_of(practice)
+    shutil.rmtree(practice.trail, ignore_errors=True)
+    practice.trail.mkdir()
+    shutil.copy(tmp_path / "audit.pem", tmp_path / "trail.pem")
+    chain = Signed(practice.trail, 0, tmp_path)
+    chain.file(stamp(900))
+    chain.line(stamp(899), "event", event="start", detail="0.1.0, policy generation %s in force" % generation)
+    statement(chain, 395, N, "public.patients", ["phone"])
+    chain.sign(stamp(394))
+    chain.file(stamp(393))
+    statement(chain, 20, N, "public.patients", ["id"])
+    chain.sign(stamp(1))
+    chain.close()
+    def phone(*args):
+        code, out, err = minimise(practice, "--days", "400", "--json", *args)
+        assert code == 1, err
+        return "phone" in {o.get("column") for o in json.loads(out)["unused"] if o["role"] == "nurse" and o.get("table") == "public.patients" and o["right"] == "read"}
+    assert not phone()
+    assert subprocess.run([harness.binary(), "audit", "purge", "-c", practice.config, "--yes"], stdout=subprocess.DEVNULL).returncode == 0
+    code, out, err = minimise(practice, "--days", "400", "--was", practice.policy)
+    assert code == 3 and out == "" and "reaches back to " + stamp(395) in err, err
+    assert phone("--short-trail") and minimise(practice, "--days", "390", "--was", practice.policy)[0] == 1
+
+
+def test_a_chain_that_begins_later_is_missed(tmp_path):
+    generation = generation_of(clinic(tmp_path / "first"))
+    practice = clinic(tmp_path / "second")
+    for number, began in ((0, 60), (1, 400)):
+        chain = Signed(practice.trail, number, tmp_path / "second")
+        chain.file(stamp(began))
+        chain.line(stamp(began - 1), "event", event="start", detail="0.1.0, policy generation %s in force" % generation)
+        statement(chain, 20, N, "public.patients", ["id"])
+        chain.sign(stamp(1))
+        chain.close()
+    code, out, err = minimise(practice)
+    assert code == 3 and out == "" and "reaches back to " + stamp(60) in err, err
+    assert minimise(practice, "--days", "50")[0] == 1
+
+
 @pytest.mark.parametrize("detail", [None, "0.1.0", "0.1.0, policy generation %s in force"], ids=["no start", "no generation", "generation"])
 def test_a_trail_that_does_not_tell_of_the_policy_proposes_nothing(tmp_path, detail):
     """The policy that lies there may be of this morning."""
