@@ -277,9 +277,32 @@ static enum status judge_chain(struct verify *verify, size_t first, size_t end)
     return status;
 }
 
+/* The files are sorted by chain. */
+static void note_missing(struct verify *verify)
+{
+    unsigned told = 0;
+    unsigned next = 0;
+    struct audit_verify_result *result = verify->result;
+    for (size_t i = 0; i <= verify->file_count; i++) {
+        const struct verify_file *file = i < verify->file_count ? &verify->files[i] : NULL;
+        bool servers = file != NULL && file->chain < AUDIT_CHAIN_BY_HAND;
+        unsigned chain = servers ? file->chain : told;
+        if (chain > next && result->chains_missing == 0)
+            result->first_missing = next;
+        if (chain > next)
+            result->chains_missing += chain - next;
+        if (!servers) /* behind the last of them */
+            return;
+        next = chain + 1;
+        told = file->chains > told ? file->chains : told;
+    }
+}
+
 static enum status judge_all(struct verify *verify)
 {
     enum status status = verify_list(verify);
+    if (status == OK)
+        note_missing(verify);
     for (size_t first = 0; status == OK && first < verify->file_count;) {
         size_t end = first + 1;
         while (end < verify->file_count && verify->files[end].chain == verify->files[first].chain)

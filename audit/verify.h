@@ -25,10 +25,11 @@ struct verify_file {
     uint64_t number;
     unsigned name_chain;
     uint64_t name_number;
-    bool has_header; /* the next five come from it */
+    bool has_header; /* the next six come from it */
     unsigned header_chain;
     uint64_t header_number;
     unsigned checkpoint_seconds;
+    unsigned chains; /* of the server; 0: it does not tell */
     char key[KEY_FINGERPRINT];
     bool header_linked; /* the second line holds the first one's hash: it is as it was written */
     bool unknown_key;

@@ -35,17 +35,21 @@ static void take_header(const char *line, size_t len, struct verify_file *file)
     json_int_t number = 0;
     json_int_t seconds = 0;
     json_int_t format = 0;
+    json_int_t chains = 0;
     const char *key = NULL;
-    file->has_header =
-        header &&
-        json_unpack(header, "{s:I, s:I, s:I, s:I, s:s}", "chain", &chain, "file", &number,
-                    "checkpoint_seconds", &seconds, "format", &format, "key", &key) == 0 &&
-        format == CHAIN_FORMAT && chain >= 0 && chain <= (json_int_t)UINT32_MAX && number > 0 &&
-        seconds > 0 && seconds <= (json_int_t)UINT32_MAX && strlen(key) < KEY_FINGERPRINT;
+    file->has_header = header &&
+                       json_unpack(header, "{s:I, s:I, s:I, s:I, s:s, s?I}", "chain", &chain,
+                                   "file", &number, "checkpoint_seconds", &seconds, "format",
+                                   &format, "key", &key, "chains", &chains) == 0 &&
+                       format == CHAIN_FORMAT && chain >= 0 && chain <= (json_int_t)UINT32_MAX &&
+                       number > 0 && seconds > 0 && seconds <= (json_int_t)UINT32_MAX &&
+                       strlen(key) < KEY_FINGERPRINT;
     if (file->has_header) {
         file->header_chain = (unsigned)chain;
         file->header_number = (uint64_t)number;
         file->checkpoint_seconds = (unsigned)seconds;
+        if (chains > 0 && chains <= (json_int_t)AUDIT_CHAIN_BY_HAND)
+            file->chains = (unsigned)chains;
         memcpy(file->key, key, strlen(key) + 1);
     }
     json_decref(header);

@@ -176,6 +176,12 @@ static int verify(struct run *run)
     memcpy(run->minimise.reaches,
            strcmp(result.begins, result.purged_care_to) > 0 ? result.begins : result.purged_care_to,
            sizeof run->minimise.reaches);
+    if (result.chains_missing > 0)
+        return cli_fail(run->command, CLI_CANNOT,
+                        "the trail is not whole: of %u chain(s) no file is there, of chain %u to "
+                        "begin with (audit-%u-*). What only their sessions used would look unused, "
+                        "so nothing is proposed. Add the files",
+                        result.chains_missing, result.first_missing, result.first_missing);
     if (result.findings <= check.archived)
         return CLI_FINE;
     return cli_fail(run->command, CLI_CANNOT,

@@ -334,6 +334,8 @@ def stamp(days):
 class Signed(trails.Chain):
     """A chain whose files end with a checkpoint that is signed with a key of its own, as docs/audit.md has it."""
 
+    chains = None  # as its headers tell
+
     def __init__(self, directory, number, folder):
         super().__init__(directory, number)
         self.pem = folder / "trail.pem"
@@ -349,7 +351,8 @@ class Signed(trails.Chain):
         self.number += 1
         self.name = "audit-%d-%08d.jsonl" % (self.chain, self.number)
         self.out = open(self.directory / self.name, "wb")
-        self.line(time, "header", format=1, chain=self.chain, file=self.number, key=self.key, checkpoint_seconds=60, version="0.1.0")
+        self.line(time, "header", format=1, chain=self.chain, file=self.number, key=self.key, checkpoint_seconds=60,
+                  **({"chains": self.chains} if self.chains else {}), version="0.1.0")
 
     def sign(self, time):
         record = {"seq": self.seq + 1, "prev": self.prev, "time": time, "type": "checkpoint", "chain": self.chain, "file": self.number, "reason": "close", "lines": self.lines, "key": self.key}
@@ -541,6 +544,41 @@ def test_days_that_are_still_to_come_are_refused(tmp_path):
         for more in ([], ["--short-trail"]):
             code, out, err = practice.run("minimise", "--until", until, *more, practice.trail)
             assert code == 3 and out == "" and "still to come" in err, err
+
+
+@pytest.mark.parametrize("gone, chains, missing", [([], None, None), ([], 3, None), ([0], None, 0), ([1], None, 1), ([2], None, None), ([2], 3, 2), ([1, 2], 3, 1), ([1], 4, 1)], ids=str)
+def test_a_chain_that_is_missing_as_a_whole_is_missed(tmp_path, gone, chains, missing):
+    """Verification finds nothing: the others are whole. What only its sessions used would be cut."""
+    generation = generation_of(clinic(tmp_path / "first"))
+    practice = clinic(tmp_path / "second")
+    for number in set(range(3)) - set(gone):
+        chain = Signed(practice.trail, number, tmp_path / "second")
+        chain.chains = chains
+        chain.file(stamp(400))
+        chain.line(stamp(399), "event", event="start", detail="0.1.0, policy generation %s in force" % generation)
+        statement(chain, 20, N, "public.patients", [["phone"], ["email"], ["id"]][number])
+        chain.sign(stamp(1))
+        chain.close()
+    for more in ([], ["--short-trail"]):
+        code, out, err = minimise(practice, *more)
+        if missing is None:
+            assert code == 1, err
+        else:
+            assert code == 3 and out == "" and "of chain %d to begin with" % missing in err, err
+
+
+def test_a_server_tells_how_many_chains_it_writes(make_stack):
+    stack = make_stack()
+    stack.connect("nurse1").close()
+    audit = stack.folder / "audit"
+    def files():
+        return {int(path.name.split("-")[1]): path for path in audit.glob("audit-*-00000001.jsonl") if int(path.name.split("-")[1]) < 1000}
+    written = files()
+    assert len(written) > 1 and {json.loads(path.read_bytes().splitlines()[0])["chains"] for path in written.values()} == {len(written)}
+    odd.report(stack, code=1)
+    written[max(written)].unlink()  # the last one: no later chain tells of it
+    done = stack.command("minimise", "-c", stack.config_file, "--short-trail", check=False)
+    assert done.returncode == 3 and not done.stdout and "of chain %d to begin" % max(written) in done.stderr
 
 
 def test_a_catalog_is_of_one_database(tmp_path):
