@@ -48,6 +48,7 @@ struct audit {
     struct syncer *syncer; /* NULL: the loop waits for the disk itself */
     size_t flushing;       /* bytes that are written and not yet synced; 0: none */
     unsigned checkpoint_seconds;
+    unsigned chains; /* of the server; 0: it was not told */
     uint64_t file_bytes;
     uint64_t flushed;
     uint64_t failed;          /* flushes */
@@ -101,6 +102,8 @@ static void append_header(struct audit *audit, struct chain *chain, uint64_t num
     }
     encode_field(out, "key", key_fingerprint(audit->key));
     encode_number(out, "checkpoint_seconds", audit->checkpoint_seconds);
+    if (audit->chains > 0) /* whoever takes a whole chain away leaves the others' word for it */
+        encode_number(out, "chains", audit->chains);
     encode_field(out, "version", PGVIGIL_VERSION);
 }
 
@@ -700,6 +703,7 @@ enum status audit_open(const struct audit_options *options, unsigned chain, stru
         goto fail;
     file_init(&fresh->file);
     fresh->file.synced = options->durability == AUDIT_SYNCED;
+    fresh->chains = options->chains;
     fresh->checkpoint_seconds =
         options->checkpoint_seconds ? options->checkpoint_seconds : DEFAULT_CHECKPOINT;
     fresh->daily = options->daily;

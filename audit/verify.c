@@ -208,6 +208,7 @@ static void start_chain(struct verify *verify)
     verify->bad_count = 0;
     verify->previous_bad = false;
     verify->overflow = false;
+    verify->first_time[0] = '\0';
     verify->last_time[0] = '\0';
     verify->checkpoint_time[0] = '\0';
 }
@@ -230,6 +231,21 @@ static void tell_key(struct verify *verify, size_t index, const char **key)
             verify->on_finding(&note, verify->context);
     }
     *key = file->key;
+}
+
+_Static_assert(AUDIT_TIME == CHAIN_TIME + 1, "times are copied");
+
+/* What the chain tells of the time that the trail is about. Those of readers and purges are no
+ * server's. */
+static void note_times(struct verify *verify, size_t first)
+{
+    struct audit_verify_result *result = verify->result;
+    if (verify->files[first].chain >= AUDIT_CHAIN_BY_HAND)
+        return;
+    if (strcmp(verify->last_time, result->last) > 0)
+        memcpy(result->last, verify->last_time, sizeof result->last);
+    if (strcmp(verify->first_time, result->begins) > 0)
+        memcpy(result->begins, verify->first_time, sizeof result->begins);
 }
 
 static enum status judge_chain(struct verify *verify, size_t first, size_t end)
@@ -256,13 +272,37 @@ static enum status judge_chain(struct verify *verify, size_t first, size_t end)
         status = judge_signatures(verify);
     if (status == OK)
         status = judge_unsigned(verify);
+    note_times(verify, first);
     report(verify);
     return status;
+}
+
+/* The files are sorted by chain. */
+static void note_missing(struct verify *verify)
+{
+    unsigned told = 0;
+    unsigned next = 0;
+    struct audit_verify_result *result = verify->result;
+    for (size_t i = 0; i <= verify->file_count; i++) {
+        const struct verify_file *file = i < verify->file_count ? &verify->files[i] : NULL;
+        bool servers = file != NULL && file->chain < AUDIT_CHAIN_BY_HAND;
+        unsigned chain = servers ? file->chain : told;
+        if (chain > next && result->chains_missing == 0)
+            result->first_missing = next;
+        if (chain > next)
+            result->chains_missing += chain - next;
+        if (!servers) /* behind the last of them */
+            return;
+        next = chain + 1;
+        told = file->chains > told ? file->chains : told;
+    }
 }
 
 static enum status judge_all(struct verify *verify)
 {
     enum status status = verify_list(verify);
+    if (status == OK)
+        note_missing(verify);
     for (size_t first = 0; status == OK && first < verify->file_count;) {
         size_t end = first + 1;
         while (end < verify->file_count && verify->files[end].chain == verify->files[first].chain)

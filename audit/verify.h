@@ -25,10 +25,11 @@ struct verify_file {
     uint64_t number;
     unsigned name_chain;
     uint64_t name_number;
-    bool has_header; /* the next five come from it */
+    bool has_header; /* the next six come from it */
     unsigned header_chain;
     uint64_t header_number;
     unsigned checkpoint_seconds;
+    unsigned chains; /* of the server; 0: it does not tell */
     char key[KEY_FINGERPRINT];
     bool header_linked; /* the second line holds the first one's hash: it is as it was written */
     bool unknown_key;
@@ -93,6 +94,7 @@ struct verify {
     bool overflow;          /* more runs than are kept */
     uint64_t bytes_done;
     uint64_t bytes_total;
+    char first_time[CHAIN_TIME + 1];      /* of the chain's first line, purged ones among them */
     char last_time[CHAIN_TIME + 1];       /* of the chain's last line */
     char checkpoint_time[CHAIN_TIME + 1]; /* of its last good checkpoint, or its first line */
     size_t last_file;

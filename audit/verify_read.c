@@ -35,17 +35,21 @@ static void take_header(const char *line, size_t len, struct verify_file *file)
     json_int_t number = 0;
     json_int_t seconds = 0;
     json_int_t format = 0;
+    json_int_t chains = 0;
     const char *key = NULL;
-    file->has_header =
-        header &&
-        json_unpack(header, "{s:I, s:I, s:I, s:I, s:s}", "chain", &chain, "file", &number,
-                    "checkpoint_seconds", &seconds, "format", &format, "key", &key) == 0 &&
-        format == CHAIN_FORMAT && chain >= 0 && chain <= (json_int_t)UINT32_MAX && number > 0 &&
-        seconds > 0 && seconds <= (json_int_t)UINT32_MAX && strlen(key) < KEY_FINGERPRINT;
+    file->has_header = header &&
+                       json_unpack(header, "{s:I, s:I, s:I, s:I, s:s, s?I}", "chain", &chain,
+                                   "file", &number, "checkpoint_seconds", &seconds, "format",
+                                   &format, "key", &key, "chains", &chains) == 0 &&
+                       format == CHAIN_FORMAT && chain >= 0 && chain <= (json_int_t)UINT32_MAX &&
+                       number > 0 && seconds > 0 && seconds <= (json_int_t)UINT32_MAX &&
+                       strlen(key) < KEY_FINGERPRINT;
     if (file->has_header) {
         file->header_chain = (unsigned)chain;
         file->header_number = (uint64_t)number;
         file->checkpoint_seconds = (unsigned)seconds;
+        if (chains > 0 && chains <= (json_int_t)AUDIT_CHAIN_BY_HAND)
+            file->chains = (unsigned)chains;
         memcpy(file->key, key, strlen(key) + 1);
     }
     json_decref(header);
@@ -317,6 +321,11 @@ static bool take_stone(struct verify *verify, size_t index, const char *line, si
     verify->result->tombstones += stone.gap ? 0 : 1;
     verify->result->purged_technical += stone.technical;
     verify->result->purged_care += stone.care;
+    if (verify->first_time[0] == '\0')
+        memcpy(verify->first_time, stone.from, sizeof verify->first_time);
+    if (stone.care > 0 && file->chain < AUDIT_CHAIN_BY_HAND &&
+        strcmp(stone.to, verify->result->purged_care_to) > 0)
+        memcpy(verify->result->purged_care_to, stone.to, sizeof stone.to);
     return true;
 }
 
@@ -358,6 +367,8 @@ static enum status add_line(struct verify *verify, size_t index, uint64_t number
     if (status != OK || !fresh.parsed)
         return status != OK ? status : add_run(verify, &fresh);
     memcpy(verify->last_time, parsed.time, sizeof verify->last_time);
+    if (verify->first_time[0] == '\0')
+        memcpy(verify->first_time, parsed.time, sizeof verify->first_time);
     /* A chain without any good checkpoint is unsigned from its first line on. */
     if (!verify->checkpoint_time[0])
         memcpy(verify->checkpoint_time, parsed.time, sizeof verify->checkpoint_time);

@@ -287,7 +287,9 @@ enum status reload_start(const struct config *config, struct reload **out)
     pthread_cond_init(&reload->read, NULL);
     const char *why = NULL;
     /* Chains 0 .. workers-1 are the workers'. */
-    enum status status = audit_open(&config->audit, config->workers, &reload->audit, &why);
+    struct audit_options options = config->audit;
+    options.chains = config->workers + 1;
+    enum status status = audit_open(&options, config->workers, &reload->audit, &why);
     if (status != OK) {
         char directory[512];
         char quoted[512];

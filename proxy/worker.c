@@ -385,7 +385,9 @@ enum status worker_open(struct worker *worker, unsigned index, const struct proc
     worker->now = clock_microseconds();
     worker->turn = 1;
     const char *why = NULL;
-    enum status status = audit_open(&process->config->audit, index, &worker->audit, &why);
+    struct audit_options options = process->config->audit;
+    options.chains = process->config->workers + 1; /* and the service's */
+    enum status status = audit_open(&options, index, &worker->audit, &why);
     if (status != OK) {
         char quoted[512];
         log_event(LOG_LEVEL_ERROR, "event=audit-open-failed chain=%u status=%s why=%s", index,

@@ -41,7 +41,8 @@ static const char about[] =
 
 static const char exits[] =
     "Exit status: 0 nothing to propose, 1 there is a smaller policy, 2 wrong usage, 3 cannot be\n"
-    "done: the trail is not whole or not long enough, a file cannot be read.";
+    "done: the trail is not whole or not long enough, --until is still to come, a file cannot be\n"
+    "read.";
 
 struct options {
     struct audit_reader reader;
@@ -65,7 +66,8 @@ struct run {
     struct config *config;
     struct policy *policy, *was;
     struct catalog *catalog;
-    uint64_t purged; /* records of the kind that tells when a policy was loaded */
+    char last[MINIMISE_TIME]; /* of the servers' chains the last line, signatures too */
+    char due[MINIMISE_TIME];  /* it may not be older */
     struct minimise minimise;
 };
 
@@ -168,7 +170,18 @@ static int verify(struct run *run)
                         status == ERR_IO && error != 0 ? strerror(error) : status_name(status));
     if (result.files == 0)
         return cli_fail(run->command, CLI_CANNOT, "%s holds no audit file", run->directory);
-    run->purged = result.purged_technical;
+    memcpy(run->last, result.last, sizeof run->last);
+    /* What was purged is missing though the trail is whole, and a chain that begins later than
+     * another may have lost its beginning. */
+    memcpy(run->minimise.reaches,
+           strcmp(result.begins, result.purged_care_to) > 0 ? result.begins : result.purged_care_to,
+           sizeof run->minimise.reaches);
+    if (result.chains_missing > 0)
+        return cli_fail(run->command, CLI_CANNOT,
+                        "the trail is not whole: of %u chain(s) no file is there, of chain %u to "
+                        "begin with (audit-%u-*). What only their sessions used would look unused, "
+                        "so nothing is proposed. Add the files",
+                        result.chains_missing, result.first_missing, result.first_missing);
     if (result.findings <= check.archived)
         return CLI_FINE;
     return cli_fail(run->command, CLI_CANNOT,
@@ -208,15 +221,26 @@ static int read_trail(struct run *run)
 
 /* ---- is it enough to judge by? ---- */
 
-/* Was the policy in force all the time? It is loaded at starts and reloads only. */
+/* Was the policy in force all the time? It is loaded at starts and reloads only; a trail that has
+ * none of them, or one that names no policy, does not tell which one it was. */
 static bool is_old(const struct run *run)
 {
     const struct minimise *minimise = &run->minimise;
-    if (minimise->other_policy)
-        return false;
-    if (!minimise->loaded_since)
-        return minimise->loaded_before || run->purged == 0;
-    return minimise->in_force[0] != '\0' && strcmp(minimise->in_force, minimise->since) <= 0;
+    return !minimise->other_policy && minimise->in_force[0] != '\0' &&
+           strcmp(minimise->in_force, minimise->since) <= 0;
+}
+
+/* What was done since the trail's end would look unused: files that were taken away, or a copy of
+ * long ago. */
+static int check_end(const struct run *run)
+{
+    if (run->last[0] != '\0' && strcmp(run->last, run->due) >= 0)
+        return CLI_FINE;
+    return cli_fail(run->command, CLI_CANNOT,
+                    "the trail ends at %s, more than a day before the days that you ask for do: "
+                    "what was used since would look unused. Add the files that are missing, say "
+                    "--until with the trail's end, or, if nobody worked since, --short-trail",
+                    run->last[0] == '\0' ? "no record at all" : run->last);
 }
 
 static int check_reach(const struct run *run)
@@ -224,6 +248,9 @@ static int check_reach(const struct run *run)
     const struct minimise *minimise = &run->minimise;
     if (run->options->short_trail)
         return CLI_FINE;
+    int code = check_end(run);
+    if (code != CLI_FINE)
+        return code;
     if (minimise->reaches[0] == '\0' || strcmp(minimise->reaches, minimise->since) > 0)
         return cli_fail(run->command, CLI_CANNOT,
                         "the trail reaches back to %s only, and %u days to %s: what is rare would "
@@ -313,11 +340,23 @@ static int work_out(struct run *run)
     return write_out(run);
 }
 
+/* As records have it. */
+static bool print_time(time_t time, char out[MINIMISE_TIME])
+{
+    struct tm when;
+    return gmtime_r(&time, &when) != NULL &&
+           strftime(out, MINIMISE_TIME, "%Y-%m-%dT%H:%M:%S.000000Z", &when) != 0;
+}
+
 static int start(struct run *run, time_t until)
 {
     struct minimise *minimise = &run->minimise;
-    struct tm when;
     time_t since = until - (time_t)run->options->days * DAY_SECONDS;
+    if (until > time(NULL))
+        return cli_fail(run->command, CLI_CANNOT,
+                        "--until %s is still to come: of days that nobody has worked yet "
+                        "everything would look unused",
+                        run->options->until);
     int code = load(run);
     if (code != CLI_FINE)
         return code;
@@ -325,9 +364,7 @@ static int start(struct run *run, time_t until)
     minimise->was = run->was;
     minimise->catalog = run->catalog;
     minimise->keep = run->options->keep;
-    if (gmtime_r(&since, &when) == NULL ||
-        strftime(minimise->since, sizeof minimise->since, "%Y-%m-%dT%H:%M:%S.000000Z", &when) ==
-            0 ||
+    if (!print_time(since, minimise->since) || !print_time(until - DAY_SECONDS, run->due) ||
         minimise_start(minimise) != OK)
         return cli_fail(run->command, CLI_CANNOT, "out of memory");
     code = audit_reader_record(&run->options->reader, run->command, run->directory, NULL);
@@ -373,7 +410,7 @@ int cmd_minimise(int argc, char **argv)
          &options.was, NULL},
         {0, "keep", "LIST", "leave these as they are: ROLE, ROLE/MISSION, /MISSION, with commas",
          &options.keep, NULL},
-        {0, "short-trail", NULL, "though trail or policy are younger than so many days", NULL,
+        {0, "short-trail", NULL, "though trail or policy do not fill so many days", NULL,
          &options.short_trail},
         {0, "public-key", "FILE", "the key that verifies the trail; default: public.pem in it",
          &options.public_key, NULL},

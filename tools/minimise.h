@@ -183,12 +183,10 @@ struct minimise {
     char last[MINIMISE_TIME];      /* its last record */
     char in_force[MINIMISE_TIME]; /* since when the policy is, as far as the trail tells; "": not */
     bool other_policy;            /* the last one that the trail saw loaded is another */
-    bool loaded_since, loaded_before; /* one was loaded in the period, one before it */
-    struct map *used;                 /* keys of minimise_key */
-    struct map *pairs_used;           /* "role\x1fmission" -> struct pair_use */
-    struct map *chains;               /* the trail's */
-    struct map *told;                 /* statements that are kept */
-    struct use_relation *relations;   /* used, each once */
+    struct map *used;             /* keys of minimise_key */
+    struct map *pairs_used;       /* "role\x1fmission" -> struct pair_use */
+    struct map *told;             /* statements that are kept */
+    struct use_relation *relations; /* used, each once */
     size_t relation_count, relation_cap;
     struct use_frozen *frozen;
     size_t frozen_count, frozen_cap;

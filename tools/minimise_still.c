@@ -3,8 +3,9 @@
  *
  * The trail keeps each statement's text without its constants. Under both policies, with the guards
  * that `deploy` would make over the catalog, judge() is asked what it makes of them: what it let
- * through before must go through now, with the same columns behind every `*`. A text that does not
- * parse without its constants says nothing, and neither does one that the policy of today refuses.
+ * through before must go through now, with the same columns behind every name and every `*`. A text
+ * that does not parse without its constants says nothing, and neither does one that the policy of
+ * today refuses.
  */
 #include "tools/minimise.h"
 
@@ -45,13 +46,43 @@ static const struct policy_user *somebody(const struct policy *policy, int role)
     return found;
 }
 
-static size_t hidden(const struct observation *seen)
+static bool same_names(const char *const *a, size_t a_count, const char *const *b, size_t b_count)
 {
-    size_t count = 0;
-    for (size_t i = 0; seen->statements != NULL && i < seen->statement_count; i++)
-        for (size_t k = 0; k < seen->statements[i].relation_count; k++)
-            count += seen->statements[i].relations[k].hidden_count;
-    return count;
+    if (a_count != b_count)
+        return false;
+    for (size_t i = 0; i < a_count; i++)
+        if (strcmp(a[i], b[i]) != 0)
+            return false;
+    return true;
+}
+
+static bool same_relation(const struct observed_relation *a, const struct observed_relation *b)
+{
+    return strcmp(a->schema, b->schema) == 0 && strcmp(a->name, b->name) == 0 &&
+           a->writes == b->writes && a->filtered == b->filtered &&
+           same_names(a->shown, a->shown_count, b->shown, b->shown_count) &&
+           same_names(a->masked, a->masked_count, b->masked, b->masked_count) &&
+           same_names(a->hidden, a->hidden_count, b->hidden, b->hidden_count) &&
+           same_names(a->written, a->written_count, b->written, b->written_count);
+}
+
+/* A text may run and mean another column than before: what a name, a place or `*` came to must be
+ * the same. */
+static bool same(const struct observation *a, const struct observation *b)
+{
+    if (a->statement_count != b->statement_count ||
+        (a->statements == NULL) != (b->statements == NULL))
+        return false;
+    for (size_t i = 0; a->statements != NULL && i < a->statement_count; i++) {
+        const struct observed_statement *one = &a->statements[i];
+        const struct observed_statement *other = &b->statements[i];
+        if (one->relation_count != other->relation_count)
+            return false;
+        for (size_t k = 0; k < one->relation_count; k++)
+            if (!same_relation(&one->relations[k], &other->relations[k]))
+                return false;
+    }
+    return true;
 }
 
 static void look(const struct bench *bench, const struct policy *policy,
@@ -90,7 +121,7 @@ static const char *first_lost(const struct minimise *minimise, const struct benc
         if (!was.allowed || was.foretold)
             continue;
         look(new, smaller, pair, sql, arena, &is);
-        if (!is.allowed || is.foretold || hidden(&was) != hidden(&is))
+        if (!is.allowed || is.foretold || !same(&was, &is))
             return arena_printf(minimise->arena, "what %s/%s ran would not run as before: %s",
                                 pair->role, pair->mission, sql);
     }

@@ -143,6 +143,42 @@ static void count_words(const char *sql, struct words *words)
     }
 }
 
+/* Sees what takes columns by their places, or by whatever names two sides share. */
+static bool visit_places(const ProtobufCMessage *message, void *context)
+{
+    bool *found = context;
+    const PgQuery__Alias *alias = NULL;
+    if (guard_tree_is(message, &pg_query__range_var__descriptor)) {
+        alias = ((const PgQuery__RangeVar *)message)->alias;
+    } else if (guard_tree_is(message, &pg_query__join_expr__descriptor)) {
+        alias = ((const PgQuery__JoinExpr *)message)->alias;
+        *found = *found || ((const PgQuery__JoinExpr *)message)->is_natural;
+    }
+    *found = *found || (alias != NULL && alias->n_colnames > 0);
+    return !*found;
+}
+
+/* patients x(a, b): b is the second column that is shown, and another one when the first is cut.
+ * NATURAL JOIN: without a column that both sides have, other rows meet. Nothing fails then, and the
+ * answer is another. A text that does not parse without its constants counts as such. */
+static enum status by_place(const char *sql, bool *found)
+{
+    struct arena *arena = arena_new(0);
+    PgQuery__ParseResult *tree = NULL;
+    const char *why = NULL;
+    if (arena == NULL)
+        return ERR_MEMORY;
+    *found = false;
+    enum status status = guard_tree_parse(sql, arena, &tree, &why);
+    if (status == OK)
+        status = guard_tree_walk(&tree->base, visit_places, found);
+    arena_free(arena);
+    if (status == ERR_MEMORY)
+        return status;
+    *found = *found || status != OK;
+    return OK;
+}
+
 /* What a statement of a plain kind does with what it writes; USE_ALL: it may do more than its kind
  * says. */
 static enum use_how plain(const char *kind, const char *sql)
@@ -281,7 +317,11 @@ static enum status add_statement(struct minimise *minimise, struct pair_use *pai
     bool observed = json_object_get(answer, "observed") != NULL;
     bool whole = sql != NULL && json_object_get(answer, "sql_bytes") == NULL && !observed;
     enum use_how how = whole ? plain(kind, sql) : USE_ALL;
+    bool placed = false;
     enum status status = add_patients(pair, answer);
+    if (status == OK && how != USE_ALL && json_array_size(relations) > 0)
+        status = by_place(sql, &placed);
+    how = placed ? USE_ALL : how;
     /* Those without a relation, too: a type is there as long as a column of it is. */
     if (status == OK && whole)
         status = remember(minimise, pair, sql);
@@ -291,27 +331,7 @@ static enum status add_statement(struct minimise *minimise, struct pair_use *pai
     return status;
 }
 
-/* ---- how far the trail reaches, and which policy was in force ---- */
-
-/* Of each chain the first record: a chain whose first file is not there begins with its first that
- * is. */
-static enum status note_chain(struct minimise *minimise, const json_t *answer, const char *time)
-{
-    json_int_t chain = json_integer_value(json_object_get(answer, "chain"));
-    const char *file = text_of(answer, "file");
-    char key[24];
-    if (chain >= 1000) /* of those who read and purge, not of the server */
-        return OK;
-    if (minimise->reaches[0] == '\0')
-        (void)snprintf(minimise->reaches, sizeof minimise->reaches, "%s", time);
-    int len = snprintf(key, sizeof key, "%lld", (long long)chain);
-    if (len < 0 || map_get(minimise->chains, key, (size_t)len) != NULL)
-        return OK;
-    const char *dash = file == NULL ? NULL : strrchr(file, '-');
-    if (dash != NULL && strtoul(dash + 1, NULL, 10) != 1 && strcmp(time, minimise->reaches) > 0)
-        (void)snprintf(minimise->reaches, sizeof minimise->reaches, "%s", time);
-    return map_put(minimise->chains, key, (size_t)len, minimise);
-}
+/* ---- which policy was in force ---- */
 
 /* "policy generation 3f2a91c0 in force", with a version before it or not. */
 static void note_policy(struct minimise *minimise, const json_t *answer, const char *time)
@@ -322,10 +342,6 @@ static void note_policy(struct minimise *minimise, const json_t *answer, const c
     bool same = found != NULL && strncmp(found + sizeof words - 1, minimise->policy->generation,
                                          strlen(minimise->policy->generation)) == 0;
     minimise->other_policy = found != NULL && !same;
-    if (strcmp(time, minimise->since) >= 0)
-        minimise->loaded_since = true;
-    else
-        minimise->loaded_before = true;
     if (!same)
         minimise->in_force[0] = '\0';
     else if (minimise->in_force[0] == '\0')
@@ -348,8 +364,11 @@ enum status minimise_add(struct minimise *minimise, const json_t *answer)
     const char *mission = text_of(answer, "mission");
     if (time == NULL || type == NULL)
         return OK;
-    enum status status = note_chain(minimise, answer, time);
-    if (status == OK && strcmp(type, "event") == 0)
+    /* Of the day of the purge. */
+    if (strcmp(type, "tombstone") == 0 || strcmp(type, "gap") == 0)
+        return OK;
+    enum status status = OK;
+    if (strcmp(type, "event") == 0)
         status = add_event(minimise, answer, time);
     if (strcmp(time, minimise->last) > 0)
         (void)snprintf(minimise->last, sizeof minimise->last, "%s", time);
@@ -475,12 +494,9 @@ enum status minimise_start(struct minimise *minimise)
     minimise->arena = arena_new(0);
     minimise->used = map_new();
     minimise->pairs_used = map_new();
-    minimise->chains = map_new();
     minimise->told = map_new();
-    return minimise->arena && minimise->used && minimise->pairs_used && minimise->chains &&
-                   minimise->told
-               ? OK
-               : ERR_MEMORY;
+    return minimise->arena && minimise->used && minimise->pairs_used && minimise->told ? OK
+                                                                                       : ERR_MEMORY;
 }
 
 void minimise_end(struct minimise *minimise)
@@ -493,7 +509,6 @@ void minimise_end(struct minimise *minimise)
         map_free(((struct pair_use *)value)->patients);
     map_free(minimise->used);
     map_free(minimise->pairs_used);
-    map_free(minimise->chains);
     map_free(minimise->told);
     policy_unref(minimise->smaller);
     arena_free(minimise->arena);

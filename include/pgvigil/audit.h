@@ -45,6 +45,7 @@ struct audit_options {
     uint64_t reserve_bytes;      /* of the disk, kept for when it is full; 0: none */
     bool daily;                  /* and when the UTC day has changed */
     bool compress;               /* closed files, by whoever runs audit_pack */
+    unsigned chains;             /* that a server writes, from 0 on; 0: the header does not tell */
     struct audit_retention retention;
 };
 
@@ -275,6 +276,7 @@ NODISCARD enum status audit_purge(const struct audit_options *options, bool appl
                                   struct audit_purge_result *result, const char **why);
 
 /* Verification (audit/verify.c) needs only the public key. */
+#define AUDIT_TIME 28 /* bytes of a record's time, with the end */
 struct audit_finding {
     const char *file;
     uint64_t line; /* 1-based; 0: the file as a whole */
@@ -287,6 +289,13 @@ struct audit_verify_result {
     uint64_t tombstones, purged_technical, purged_care; /* and the records they stand for */
     uint64_t key_changes;
     uint64_t findings; /* 0: the trail is whole */
+    /* Chains of servers of which there is no file, though a later one is there or a header tells of
+     * them; and the first of these. No findings: a directory may hold some chains of a trail. */
+    unsigned chains_missing, first_missing;
+    /* Of the chains of servers: the last line's time, whichever chain has it; "": there is none. */
+    char last[AUDIT_TIME];
+    char begins[AUDIT_TIME]; /* of their first lines the latest: all chains reach back to it */
+    char purged_care_to[AUDIT_TIME]; /* the latest end of a stretch that lost records of care */
 };
 typedef void audit_finding_fn(const struct audit_finding *finding, void *context);
 typedef void audit_progress_fn(uint64_t bytes_done, uint64_t bytes_total, void *context);

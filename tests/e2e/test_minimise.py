@@ -247,7 +247,10 @@ def test_what_the_older_policy_did_not_give_is_too_young(scene, tmp_path):
     ("INSERT INTO observations (id, patient_id, stay_id, taken_on, taken_at, practitioner, loinc, label, value, unit) SELECT 1, 1, 1, '2024-01-02', '2024-01-02', '10000000017', '8867-4', 'pulse', 60, '/min' WHERE false "
      "ON CONFLICT (id, taken_on) DO NOTHING", "INSERT"), ("LOCK TABLE observations IN ACCESS SHARE MODE", None),
     ("PREPARE p AS SELECT value FROM observations; EXECUTE p", "EXECUTE"),
-    ("WITH gone AS (DELETE FROM observations WHERE id = -1 RETURNING id) SELECT id FROM gone", "SELECT")], ids=["for update", "for share", "on conflict", "lock", "execute", "with"])
+    ("SELECT b FROM observations x(a, b) LIMIT 1", "SELECT"), ("SELECT a FROM (observations o JOIN (SELECT 1 AS one) p ON true) AS j(a) LIMIT 1", "SELECT"),
+    ("SELECT id FROM observations NATURAL JOIN (SELECT 'x' AS unit, 1 AS more) o", "SELECT"),
+    ("DECLARE c CURSOR WITH HOLD FOR SELECT b FROM observations x(a, b)", "DECLARE CURSOR"),
+    ("WITH gone AS (DELETE FROM observations WHERE id = -1 RETURNING id) SELECT id FROM gone", "SELECT")], ids=["for update", "for share", "on conflict", "lock", "execute", "aliases", "aliases of a join", "natural join", "cursor", "with"])
 def test_what_needs_more_than_it_names_keeps_the_relation_whole(make_stack, tmp_path, sql, why):
     policy = odd.make(tmp_path)
     stack = make_stack(policy_dir=policy, changes={"records": RIGHTS})
@@ -263,6 +266,26 @@ def test_what_needs_more_than_it_names_keeps_the_relation_whole(make_stack, tmp_
         assert unused and not kept
     else:
         assert not unused and [k["detail"] for k in kept] == [why], (unused, kept)
+
+
+def test_columns_that_are_taken_by_place_stay_the_ones_they_were(make_stack, tmp_path):
+    """x(a, b): the second column that is shown. With another one cut, b would be a column that nobody meant to read."""
+    asked = ["SELECT b::text FROM patients x(a, b) ORDER BY a LIMIT 3", "SELECT count(*) FROM patients NATURAL JOIN (SELECT 'x' AS phone, 1 AS more) o"]
+    def answers(stack):
+        with stack.connect("reception1", role=R[0], mission=R[1]) as c:
+            return [c.execute(sql).fetchall() for sql in asked]
+    stack = make_stack(policy_dir=odd.make(tmp_path))
+    before = answers(stack)
+    with stack.connect("nurse1") as c:  # its twin: names of things that are no columns of a table
+        c.execute("SELECT g.n, d.id FROM documents d, generate_series(1, 2) g(n), (SELECT 1) s(one) LIMIT 1")
+    path = stack.folder / "catalog.cfg"
+    stack.command("check", "-c", stack.config_file, "--database", "records", "--as", stack.dba(), "--save-catalog", path, check=False)
+    found = odd.report(stack, "--catalog", path, code=1)
+    assert not [o for o in found["unused"] if o["role"] == "receptionist" and o.get("table") == "public.patients" and o["right"] == "read"]
+    assert [o for o in found["unused"] if o["role"] == "nurse" and o.get("table") == "public.documents" and o.get("column") == "title"]
+    shutil.copytree(stack.policy, tmp_path / "smaller")
+    assert subprocess.run(["patch", "-p1"], input=found["diff"], cwd=tmp_path / "smaller", stdout=subprocess.PIPE, text=True).returncode == 0
+    assert answers(make_stack(policy_dir=tmp_path / "smaller")) == before
 
 
 def test_a_cursor_reads_what_it_names(make_stack, tmp_path):
@@ -311,6 +334,8 @@ def stamp(days):
 class Signed(trails.Chain):
     """A chain whose files end with a checkpoint that is signed with a key of its own, as docs/audit.md has it."""
 
+    chains = None  # as its headers tell
+
     def __init__(self, directory, number, folder):
         super().__init__(directory, number)
         self.pem = folder / "trail.pem"
@@ -326,7 +351,8 @@ class Signed(trails.Chain):
         self.number += 1
         self.name = "audit-%d-%08d.jsonl" % (self.chain, self.number)
         self.out = open(self.directory / self.name, "wb")
-        self.line(time, "header", format=1, chain=self.chain, file=self.number, key=self.key, checkpoint_seconds=60, version="0.1.0")
+        self.line(time, "header", format=1, chain=self.chain, file=self.number, key=self.key, checkpoint_seconds=60,
+                  **({"chains": self.chains} if self.chains else {}), version="0.1.0")
 
     def sign(self, time):
         record = {"seq": self.seq + 1, "prev": self.prev, "time": time, "type": "checkpoint", "chain": self.chain, "file": self.number, "reason": "close", "lines": self.lines, "key": self.key}
@@ -413,6 +439,69 @@ def test_a_policy_that_was_changed_in_the_period_is_young(tmp_path):
     assert minimise(practice, "--was", practice.policy)[0] == 1
 
 
+def test_purged_records_are_missed(tmp_path):
+    """care_years = 1: what was used before is not on record any longer, and the trail is whole all the same."""
+    practice = documents.Practice(tmp_path, audit="retention = { technical_days = 365; care_years = 1; };")
+    generation = generation_of(practice)
+    shutil.rmtree(practice.trail, ignore_errors=True)
+    practice.trail.mkdir()
+    shutil.copy(tmp_path / "audit.pem", tmp_path / "trail.pem")
+    chain = Signed(practice.trail, 0, tmp_path)
+    chain.file(stamp(900))
+    chain.line(stamp(899), "event", event="start", detail="0.1.0, policy generation %s in force" % generation)
+    statement(chain, 395, N, "public.patients", ["phone"])
+    chain.sign(stamp(394))
+    chain.file(stamp(393))
+    statement(chain, 20, N, "public.patients", ["id"])
+    chain.sign(stamp(1))
+    chain.close()
+    def phone(*args):
+        code, out, err = minimise(practice, "--days", "400", "--json", *args)
+        assert code == 1, err
+        return "phone" in {o.get("column") for o in json.loads(out)["unused"] if o["role"] == "nurse" and o.get("table") == "public.patients" and o["right"] == "read"}
+    assert not phone()
+    assert subprocess.run([harness.binary(), "audit", "purge", "-c", practice.config, "--yes"], stdout=subprocess.DEVNULL).returncode == 0
+    code, out, err = minimise(practice, "--days", "400", "--was", practice.policy)
+    assert code == 3 and out == "" and "reaches back to " + stamp(395) in err, err
+    assert phone("--short-trail") and minimise(practice, "--days", "390", "--was", practice.policy)[0] == 1
+
+
+def test_a_chain_that_begins_later_is_missed(tmp_path):
+    generation = generation_of(clinic(tmp_path / "first"))
+    practice = clinic(tmp_path / "second")
+    for number, began in ((0, 60), (1, 400)):
+        chain = Signed(practice.trail, number, tmp_path / "second")
+        chain.file(stamp(began))
+        chain.line(stamp(began - 1), "event", event="start", detail="0.1.0, policy generation %s in force" % generation)
+        statement(chain, 20, N, "public.patients", ["id"])
+        chain.sign(stamp(1))
+        chain.close()
+    code, out, err = minimise(practice)
+    assert code == 3 and out == "" and "reaches back to " + stamp(60) in err, err
+    assert minimise(practice, "--days", "50")[0] == 1
+
+
+@pytest.mark.parametrize("detail", [None, "0.1.0", "0.1.0, policy generation %s in force"], ids=["no start", "no generation", "generation"])
+def test_a_trail_that_does_not_tell_of_the_policy_proposes_nothing(tmp_path, detail):
+    """The policy that lies there may be of this morning."""
+    generation = generation_of(clinic(tmp_path / "first"))
+    practice = clinic(tmp_path / "second")
+    chain = Signed(practice.trail, 0, tmp_path / "second")
+    chain.file(stamp(400))
+    statement(chain, 399, N, "public.patients", ["id"])
+    if detail:
+        chain.line(stamp(398), "event", event="start", detail=detail.replace("%s", generation))
+    statement(chain, 20, N, "public.patients", ["id"])
+    chain.sign(stamp(1))
+    chain.close()
+    code, out, err = minimise(practice)
+    if detail and "generation" in detail:
+        assert code == 1 and "--- a/" in out, err
+    else:
+        assert code == 3 and out == "" and "in force since an unknown day" in err, err
+        assert minimise(practice, "--was", practice.policy)[0] == minimise(practice, "--short-trail")[0] == 1
+
+
 def test_a_trail_that_is_not_whole_proposes_nothing(tmp_path):
     generation = generation_of(clinic(tmp_path / "first"))
     practice = old_trail(tmp_path / "second", generation, None)
@@ -422,6 +511,74 @@ def test_a_trail_that_is_not_whole_proposes_nothing(tmp_path):
     path.write_bytes(b"".join(lines[:3] + lines[4:]))
     code, out, err = minimise(practice)
     assert code == 3 and out == "" and "not whole" in err and "missing" in err
+
+
+@pytest.mark.parametrize("ended, fine", [(150, False), (1.1, False), (1, True), (0, True)], ids=str)
+def test_a_trail_that_ends_before_the_days_do_proposes_nothing(tmp_path, ended, fine):
+    """Since its end people may have used anything."""
+    generation = generation_of(clinic(tmp_path / "first"))
+    practice = clinic(tmp_path / "second")
+    chain = Signed(practice.trail, 0, tmp_path / "second")
+    chain.file(stamp(400))
+    chain.line(stamp(399), "event", event="start", detail="0.1.0, policy generation %s in force" % generation)
+    statement(chain, 200, N, "public.patients", ["phone"])
+    chain.sign(stamp(ended))
+    chain.close()
+    code, out, err = minimise(practice)
+    if fine:
+        assert code == 1 and "--- a/" in out, err
+    else:
+        assert code == 3 and out == "" and "the trail ends at " + stamp(ended) in err and "--short-trail" in err, err
+        assert minimise(practice, "--days", "300")[0] == 3  # nor with days that do have uses
+        assert minimise(practice, "--short-trail")[0] == 1
+        until = stamp(ended)[:19] + "Z"
+        assert practice.run("minimise", "--until", until, practice.trail)[0] == 1
+    # The record of this very read, in a chain of the readers', is no end of the trail.
+    assert list(practice.trail.glob("audit-1??????-*"))
+
+
+def test_days_that_are_still_to_come_are_refused(tmp_path):
+    practice = old_trail(tmp_path, generation_of(clinic(tmp_path)), None)
+    tomorrow = (datetime.datetime.utcnow() + datetime.timedelta(hours=2)).strftime("%Y-%m-%dT%H:%M:%SZ")
+    for until in (tomorrow, "2096-11-01T00:00:00Z"):
+        for more in ([], ["--short-trail"]):
+            code, out, err = practice.run("minimise", "--until", until, *more, practice.trail)
+            assert code == 3 and out == "" and "still to come" in err, err
+
+
+@pytest.mark.parametrize("gone, chains, missing", [([], None, None), ([], 3, None), ([0], None, 0), ([1], None, 1), ([2], None, None), ([2], 3, 2), ([1, 2], 3, 1), ([1], 4, 1)], ids=str)
+def test_a_chain_that_is_missing_as_a_whole_is_missed(tmp_path, gone, chains, missing):
+    """Verification finds nothing: the others are whole. What only its sessions used would be cut."""
+    generation = generation_of(clinic(tmp_path / "first"))
+    practice = clinic(tmp_path / "second")
+    for number in set(range(3)) - set(gone):
+        chain = Signed(practice.trail, number, tmp_path / "second")
+        chain.chains = chains
+        chain.file(stamp(400))
+        chain.line(stamp(399), "event", event="start", detail="0.1.0, policy generation %s in force" % generation)
+        statement(chain, 20, N, "public.patients", [["phone"], ["email"], ["id"]][number])
+        chain.sign(stamp(1))
+        chain.close()
+    for more in ([], ["--short-trail"]):
+        code, out, err = minimise(practice, *more)
+        if missing is None:
+            assert code == 1, err
+        else:
+            assert code == 3 and out == "" and "of chain %d to begin with" % missing in err, err
+
+
+def test_a_server_tells_how_many_chains_it_writes(make_stack):
+    stack = make_stack()
+    stack.connect("nurse1").close()
+    audit = stack.folder / "audit"
+    def files():
+        return {int(path.name.split("-")[1]): path for path in audit.glob("audit-*-00000001.jsonl") if int(path.name.split("-")[1]) < 1000}
+    written = files()
+    assert len(written) > 1 and {json.loads(path.read_bytes().splitlines()[0])["chains"] for path in written.values()} == {len(written)}
+    odd.report(stack, code=1)
+    written[max(written)].unlink()  # the last one: no later chain tells of it
+    done = stack.command("minimise", "-c", stack.config_file, "--short-trail", check=False)
+    assert done.returncode == 3 and not done.stdout and "of chain %d to begin" % max(written) in done.stderr
 
 
 def test_a_catalog_is_of_one_database(tmp_path):
