@@ -13,6 +13,7 @@
 #include <openssl/rand.h>
 #include <pgvigil/text.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 struct maker {
@@ -61,6 +62,16 @@ static json_t *string_at(struct maker *maker, int column, const char *element,
     return NULL;
 }
 
+/* Of YYYY-MM, in the Gregorian calendar. */
+static long days_of(const char *text)
+{
+    static const int days[] = {31, 28, 31, 30, 31, 30, 31, 31, 30, 31, 30, 31};
+    long year = strtol(text, NULL, 10);
+    long month = strtol(text + 5, NULL, 10);
+    bool leap = year % 4 == 0 && (year % 100 != 0 || year % 400 == 0);
+    return month < 1 || month > 12 ? 0 : days[month - 1] + (month == 2 && leap ? 1 : 0);
+}
+
 /* YYYY, YYYY-MM or YYYY-MM-DD, with a month and a day that there are. */
 static bool is_date(const char *text)
 {
@@ -71,7 +82,8 @@ static bool is_date(const char *text)
         if ((text[i] == '-') != (i == 4 || i == 7))
             return false;
     bool month = len < 7 || (strncmp(text + 5, "01", 2) >= 0 && strncmp(text + 5, "12", 2) <= 0);
-    bool day = len < 10 || (strncmp(text + 8, "01", 2) >= 0 && strncmp(text + 8, "31", 2) <= 0);
+    long number = len < 10 ? 1 : strtol(text + 8, NULL, 10);
+    bool day = len < 10 || (number >= 1 && number <= days_of(text));
     return month && day && strncmp(text, "0000", 4) != 0;
 }
 

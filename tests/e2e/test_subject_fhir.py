@@ -113,6 +113,8 @@ def test_nothing_is_empty_where_nothing_is_known(stack):
 BAD = {
     "birthDate": ("patients.birth_date", "patients.birth_date::timestamp", "birthDate: no date"),
     "infinity": ('birthDate = "patients.birth_date"', "birthDate = \"date 'infinity'\"", "birthDate: no date"),
+    "a day that there is not": ('birthDate = "patients.birth_date"', "birthDate = \"text '1985-02-30'\"", "birthDate: no date"),
+    "a leap day of 1900": ('birthDate = "patients.birth_date"', "birthDate = \"text '1900-02-29'\"", "birthDate: no date"),
     "before Christ": ('birthDate = "patients.birth_date"', "birthDate = \"date '0044-03-15 BC'\"", "birthDate: no date"),
     "gender": ('{ from = "M"; to = "male"; }', '{ from = "X"; to = "other"; }', 'gender: "map" has no word'),
     "gender without a map": ('map = ( { from = "F"; to = "female"; }, { from = "M"; to = "male"; } );', "", 'gender: "map" has no word'),
