@@ -157,18 +157,6 @@ static void reach_pattern(struct reach *reach, const struct raw_name *name)
                     name->text);
 }
 
-static bool is_category(const struct policy_table *table, const char *name)
-{
-    for (size_t i = 0; i < table->category_count; i++)
-        if (strcmp(table->categories[i].name, name) == 0)
-            return true;
-    for (size_t i = 0; i < table->columns_like_count; i++)
-        if (table->columns_like[i].category != NULL &&
-            strcmp(table->columns_like[i].category, name) == 0)
-            return true;
-    return false;
-}
-
 static void add_names(struct arena *arena, const struct policy_table *table, struct pile *names)
 {
     const char **room = NULL;
@@ -193,7 +181,7 @@ static bool check_column_name(struct reach *reach, const struct raw_name *name)
     for (size_t i = 0; i < reach->count + reach->beaten_count; i++) {
         const struct policy_table *table =
             i < reach->count ? reach->tables[i] : reach->beaten[i - reach->count];
-        if (is_category(table, name->text) || policy_category_of(table, name->text) != NULL)
+        if (policy_is_category(table, name->text) || policy_category_of(table, name->text) != NULL)
             return true;
     }
     for (size_t i = 0; i < reach->count + reach->beaten_count; i++)
@@ -265,7 +253,7 @@ static void check_writable(struct reach *reach, const struct raw_names *names, c
         bool good = check_column_name(reach, name) && !reach->raw->bad_masks;
         for (size_t k = 0; good && k < reach->count; k++) {
             const struct policy_table *table = reach->tables[k];
-            if (is_category(table, name->text))
+            if (policy_is_category(table, name->text))
                 good = check_written_category(reach, name, key, table);
             else if (policy_category_of(table, name->text) != NULL)
                 good = check_written(reach, name, key, table, name->text);

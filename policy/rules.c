@@ -284,13 +284,14 @@ const char *policy_category_of(const struct policy_table *table, const char *col
     return category;
 }
 
-static bool is_category(const struct policy_table *table, const char *name)
+bool policy_is_category(const struct policy_table *table, const char *name)
 {
     for (size_t i = 0; i < table->category_count; i++)
         if (strcmp(table->categories[i].name, name) == 0)
             return true;
     for (size_t i = 0; i < table->columns_like_count; i++)
-        if (strcmp(table->columns_like[i].category, name) == 0)
+        if (table->columns_like[i].category != NULL &&
+            strcmp(table->columns_like[i].category, name) == 0)
             return true;
     return false;
 }
@@ -304,7 +305,7 @@ const struct policy_mask *policy_mask_for(const struct policy *policy,
         return &policy->masks[0];
     /* A name that is also a category here means the category: a column that happens to bear a
      * category's name must not be shown because its neighbours are. */
-    bool by_name = !is_category(table, column);
+    bool by_name = !policy_is_category(table, column);
     const struct policy_column_rule *found = NULL;
     for (size_t i = 0; i < rule->column_count; i++) {
         const struct policy_column_rule *entry = &rule->columns[i];
@@ -323,7 +324,7 @@ static bool may_write(const struct policy_table *table, const struct policy_rule
     const char *category = policy_category_of(table, column);
     if (category == NULL)
         return false;
-    bool by_name = !is_category(table, column);
+    bool by_name = !policy_is_category(table, column);
     bool listed = false;
     for (size_t i = 0; i < count && !listed; i++)
         listed = (by_name && strcmp(names[i], column) == 0) || strcmp(names[i], category) == 0;

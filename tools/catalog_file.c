@@ -835,3 +835,18 @@ enum status catalog_file_read(const char *path, struct catalog **catalog,
     *catalog = made;
     return OK;
 }
+
+int catalog_file_open(const struct cli_command *command, const char *path, struct catalog **catalog)
+{
+    struct policy_errors errors = {0};
+    struct buf text;
+    enum status status = catalog_file_read(path, catalog, &errors);
+    buf_init(&text, (size_t)1 << 20);
+    policy_errors_print(&errors, &text);
+    policy_errors_free(&errors);
+    if (buf_len(&text) > 0)
+        (void)fwrite(buf_head(&text), 1, buf_len(&text), stderr);
+    buf_free(&text);
+    return status == OK ? CLI_FINE
+                        : cli_fail(command, CLI_CANNOT, "%s: %s", path, status_name(status));
+}

@@ -9,6 +9,7 @@
 #ifndef PGVIGIL_TOOLS_CATALOG_FILE_H
 #define PGVIGIL_TOOLS_CATALOG_FILE_H
 
+#include "tools/cli.h"
 #include <pgvigil/buf.h>
 #include <pgvigil/catalog.h>
 #include <pgvigil/policy.h>
@@ -23,6 +24,9 @@ NODISCARD enum status catalog_file_write(const struct catalog *catalog, const ch
  */
 NODISCARD enum status catalog_file_read(const char *path, struct catalog **catalog,
                                         struct policy_errors *errors);
+/* The same for a command: what is wrong is told on stderr. CLI_FINE, or CLI_CANNOT. */
+int catalog_file_open(const struct cli_command *command, const char *path,
+                      struct catalog **catalog);
 /* What a reader of OIDs must know: none is read from a file, all are at least this. */
 #define CATALOG_FILE_OID 1000000U
 

@@ -74,22 +74,6 @@ static int fill(const struct cli_command *command, struct tally *tally, struct s
     return code;
 }
 
-static int load_catalog(const struct cli_command *command, const char *path,
-                        struct catalog **catalog)
-{
-    struct policy_errors errors = {0};
-    struct buf text;
-    enum status status = catalog_file_read(path, catalog, &errors);
-    buf_init(&text, (size_t)1 << 20);
-    policy_errors_print(&errors, &text);
-    policy_errors_free(&errors);
-    if (buf_len(&text) > 0)
-        (void)fwrite(buf_head(&text), 1, buf_len(&text), stderr);
-    buf_free(&text);
-    return status == OK ? CLI_FINE
-                        : cli_fail(command, CLI_CANNOT, "%s: %s", path, status_name(status));
-}
-
 static int load_policy(const struct cli_command *command, const struct options *options,
                        struct policy **policy, struct catalog **catalog)
 {
@@ -102,7 +86,8 @@ static int load_policy(const struct cli_command *command, const struct options *
     config_free(config);
     if (code != CLI_FINE)
         return CLI_CANNOT;
-    return options->catalog_file ? load_catalog(command, options->catalog_file, catalog) : CLI_FINE;
+    return options->catalog_file ? catalog_file_open(command, options->catalog_file, catalog)
+                                 : CLI_FINE;
 }
 
 /* The configuration, where the report is about people whom it names. The caller frees it. */

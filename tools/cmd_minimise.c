@@ -75,8 +75,6 @@ struct run {
 
 static int load_catalog(struct run *run)
 {
-    struct policy_errors errors = {0};
-    struct buf text;
     if (run->options->catalog == NULL)
         return CLI_FINE;
     /* What is not in it, or is another thing of the same name, may be the other database's. */
@@ -85,16 +83,7 @@ static int load_catalog(struct run *run)
                         "--catalog tells of one database, and the policy is for %zu: without it "
                         "columns are proposed, and no relation is closed",
                         run->config->database_count);
-    enum status status = catalog_file_read(run->options->catalog, &run->catalog, &errors);
-    buf_init(&text, (size_t)1 << 20);
-    policy_errors_print(&errors, &text);
-    policy_errors_free(&errors);
-    if (buf_len(&text) > 0)
-        (void)fwrite(buf_head(&text), 1, buf_len(&text), stderr);
-    buf_free(&text);
-    return status == OK ? CLI_FINE
-                        : cli_fail(run->command, CLI_CANNOT, "%s: %s", run->options->catalog,
-                                   status_name(status));
+    return catalog_file_open(run->command, run->options->catalog, &run->catalog);
 }
 
 static int load(struct run *run)

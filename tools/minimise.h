@@ -235,7 +235,6 @@ bool minimise_speaks(const struct policy_table *table, const char *name, const c
 /* Of those in `columns` the one that counts: a column's name beats its category. SIZE_MAX: none. */
 size_t minimise_entry(const struct policy_table *table, const struct policy_rule *rule,
                       const char *column);
-bool minimise_is_category(const struct policy_table *table, const char *name);
 /* All columns of a rule's targets. In the arena; NULL: no memory. */
 struct rule_column *minimise_rule_columns(struct minimise *minimise, size_t rule, size_t *count);
 

@@ -287,7 +287,7 @@ static const char *write_out(const struct cut *cut, const char *const *names, si
     const struct policy_table *table = only_table(cut);
     struct buf out;
     bool any_unused = false;
-    bool sayable = table != NULL && minimise_is_category(table, names[which]);
+    bool sayable = table != NULL && policy_is_category(table, names[which]);
     buf_init(&out, 0);
     for (size_t i = 0; sayable && i < cut->column_count; i++) {
         const struct rule_column *column = &cut->columns[i];
@@ -296,7 +296,7 @@ static const char *write_out(const struct cut *cut, const char *const *names, si
         any_unused = any_unused || !write_used(column, how);
         if (!write_used(column, how) || is_listed(names, count, column->name))
             continue;
-        sayable = !minimise_is_category(table, column->name);
+        sayable = !policy_is_category(table, column->name);
         buf_str(&out, buf_len(&out) == 0 ? "" : ", ");
         text_quote_config(&out, column->name);
     }
@@ -350,7 +350,7 @@ static bool is_key(const char *name)
 static bool is_category_somewhere(const struct cut *cut, const char *name)
 {
     for (size_t i = 0; i < cut->use->target_count; i++)
-        if (minimise_is_category(cut->use->targets[i]->table, name))
+        if (policy_is_category(cut->use->targets[i]->table, name))
             return true;
     return false;
 }
@@ -371,7 +371,7 @@ static bool category_would_show(const struct cut *cut, const char *name)
         const char *category =
             remains(cut, target) ? policy_category_of(target->table, name) : NULL;
         size_t entry = category == NULL ? SIZE_MAX : entry_named(cut->rule, category);
-        if (entry != SIZE_MAX && !minimise_is_category(target->table, name) &&
+        if (entry != SIZE_MAX && !policy_is_category(target->table, name) &&
             cut->rule->columns[entry].mask != MASK_HIDE && cut->use->columns[entry])
             return true;
     }
@@ -401,7 +401,7 @@ static bool idle_exclusion(const struct cut *cut, const char *name)
         memcpy(schema, cut->rule->tables[i], (size_t)(dot - cut->rule->tables[i]));
         schema[dot - cut->rule->tables[i]] = '\0';
         const struct policy_table *table = policy_table_for(cut->minimise->policy, schema, dot + 1);
-        bool speaks_here = table != NULL && (minimise_is_category(table, name) ||
+        bool speaks_here = table != NULL && (policy_is_category(table, name) ||
                                              policy_category_of(table, name) != NULL);
         if (speaks_here && !cut->no_table[i])
             return false;

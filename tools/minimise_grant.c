@@ -188,31 +188,20 @@ static enum status pair_targets(struct minimise *minimise, const struct pair *pa
 
 /* ---- what serves what ---- */
 
-bool minimise_is_category(const struct policy_table *table, const char *name)
-{
-    for (size_t i = 0; i < table->category_count; i++)
-        if (strcmp(table->categories[i].name, name) == 0)
-            return true;
-    for (size_t i = 0; i < table->columns_like_count; i++)
-        if (strcmp(table->columns_like[i].category, name) == 0)
-            return true;
-    return false;
-}
-
 bool minimise_speaks(const struct policy_table *table, const char *name, const char *column)
 {
     const char *category = policy_category_of(table, column);
     if (category == NULL)
         return false;
     return strcmp(name, category) == 0 ||
-           (strcmp(name, column) == 0 && !minimise_is_category(table, column));
+           (strcmp(name, column) == 0 && !policy_is_category(table, column));
 }
 
 size_t minimise_entry(const struct policy_table *table, const struct policy_rule *rule,
                       const char *column)
 {
     const char *category = policy_category_of(table, column);
-    bool by_name = !minimise_is_category(table, column);
+    bool by_name = !policy_is_category(table, column);
     size_t found = SIZE_MAX;
     for (size_t i = 0; category != NULL && i < rule->column_count; i++) {
         if (by_name && strcmp(rule->columns[i].name, column) == 0)

@@ -476,6 +476,8 @@ bool policy_is_ambiguous(const struct policy *policy, int role, int mission, con
 /* What `categories` says of one, or NULL. */
 const struct policy_category_text *policy_category_text(const struct policy *policy,
                                                         const char *name);
+/* Is it the name of one of the table's categories? */
+bool policy_is_category(const struct policy_table *table, const char *name);
 /* The category of a column, or NULL: in none, so hidden. */
 const char *policy_category_of(const struct policy_table *table, const char *column);
 enum policy_part policy_part_of(const struct policy_table *table, const char *column);
