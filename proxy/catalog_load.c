@@ -243,10 +243,14 @@ struct loader {
     PGconn *conn;
     struct catalog_builder *builder;
     struct buf *why;
+    bool locked_out; /* somebody alters what is read */
 };
 
-static enum status upstream_failed(struct loader *loader)
+/* `result` may be NULL. */
+static enum status upstream_failed(struct loader *loader, const PGresult *result)
 {
+    const char *sqlstate = PQresultErrorField(result, PG_DIAG_SQLSTATE);
+    loader->locked_out = sqlstate != NULL && strcmp(sqlstate, "55P03") == 0;
     const char *message = PQerrorMessage(loader->conn);
     size_t len = strcspn(message, "\n");
     buf_append(loader->why, message, len);
@@ -263,9 +267,10 @@ static enum status query(struct loader *loader, const char *sql, const char *par
     if (status == PGRES_TUPLES_OK || status == PGRES_COMMAND_OK) {
         return OK;
     }
+    enum status failed = upstream_failed(loader, *result);
     PQclear(*result);
     *result = NULL;
-    return upstream_failed(loader);
+    return failed;
 }
 
 static enum status command(struct loader *loader, const char *sql)
@@ -595,52 +600,76 @@ static enum status load_generation(struct loader *loader, const struct policy *p
     return deployed ? load_guards(loader, policy->digest) : OK;
 }
 
-enum status catalog_load_conn(PGconn *conn, const struct policy *policy, struct catalog **catalog,
-                              struct buf *why)
+/*
+ * pg_get_viewdef locks what the view reads, to the end of the transaction, and a migration locks
+ * one table after the other: each may wait for the other, and PostgreSQL ends one of the two, who
+ * must never be the migration. So a reading waits for far less than deadlock_timeout (1 s), gives
+ * up all its locks, and begins again without the views of what is altered (`busy`).
+ */
+static const char lock_timeout_sql[] = "SET LOCAL lock_timeout = '20ms'";
+#define READINGS 20
+
+/* In a transaction, which it does not end. */
+static enum status load_all(struct loader *loader, const struct policy *policy)
 {
-    *catalog = NULL;
-    struct loader loader = {.conn = conn, .builder = catalog_builder_new(), .why = why};
-    if (loader.builder == NULL) {
-        buf_str(why, "out of memory");
-        return ERR_MEMORY;
-    }
-    bool own = PQtransactionStatus(conn) == PQTRANS_IDLE;
-    enum status status =
-        own ? command(&loader, "BEGIN TRANSACTION ISOLATION LEVEL REPEATABLE READ, READ ONLY") : OK;
-    if (status == OK) {
-        status = command(&loader, "SET LOCAL search_path = ''");
-    }
+    enum status status = command(loader, "SET LOCAL search_path = ''");
     if (status == OK) {
         /* As it was when the guards were made: names in what they read are compared. */
-        status = command(&loader, "SET LOCAL quote_all_identifiers = off");
+        status = command(loader, "SET LOCAL quote_all_identifiers = off");
     }
     if (status == OK) {
-        status = load_relations(&loader);
+        status = load_relations(loader);
     }
     if (status == OK) {
-        status = load_parents(&loader);
+        status = load_parents(loader);
     }
     if (status == OK) {
-        status = load_names(&loader);
+        status = load_names(loader);
     }
     if (status == OK) {
-        status = load_sequences(&loader);
+        status = load_sequences(loader);
     }
     if (status == OK) {
-        status = load_callables(&loader, policy);
+        status = load_callables(loader, policy);
     }
     if (status == OK) {
-        status = load_generation(&loader, policy);
+        status = load_generation(loader, policy);
+    }
+    return status;
+}
+
+static enum status load_once(struct loader *loader, const struct policy *policy,
+                             struct catalog **catalog)
+{
+    *catalog = NULL;
+    loader->locked_out = false;
+    loader->builder = catalog_builder_new();
+    if (loader->builder == NULL) {
+        buf_str(loader->why, "out of memory");
+        return ERR_MEMORY;
+    }
+    bool own = PQtransactionStatus(loader->conn) == PQTRANS_IDLE;
+    enum status status = OK;
+    if (own) {
+        status = command(loader, "BEGIN TRANSACTION ISOLATION LEVEL REPEATABLE READ, READ ONLY");
+        if (status == OK) {
+            status = command(loader, lock_timeout_sql);
+        }
+    }
+    if (status == OK) {
+        status = load_all(loader, policy);
     }
     if (own) {
         /* Nothing was changed; a failure here is a lost connection, which the next use will tell.
          */
-        PQclear(PQexec(conn, "ROLLBACK"));
+        PQclear(PQexec(loader->conn, "ROLLBACK"));
+    } else {
+        loader->locked_out = false; /* the transaction has failed, and is not ours to begin again */
     }
     struct catalog *made = NULL;
-    enum status finished = catalog_finish(loader.builder, &made);
+    enum status finished = catalog_finish(loader->builder, &made);
     if (status == OK && finished != OK) {
-        buf_str(why, "out of memory");
+        buf_str(loader->why, "out of memory");
         status = finished;
     }
     if (status != OK) {
@@ -649,6 +678,22 @@ enum status catalog_load_conn(PGconn *conn, const struct policy *policy, struct 
     }
     *catalog = made;
     return OK;
+}
+
+enum status catalog_load_conn(PGconn *conn, const struct policy *policy, struct catalog **catalog,
+                              struct buf *why)
+{
+    struct buf told;
+    buf_init(&told, 0);
+    struct loader loader = {.conn = conn, .why = &told};
+    enum status status = load_once(&loader, policy, catalog);
+    for (int reading = 1; loader.locked_out && reading < READINGS; reading++) {
+        buf_clear(&told);
+        status = load_once(&loader, policy, catalog);
+    }
+    buf_append(why, buf_head(&told), buf_len(&told));
+    buf_free(&told);
+    return status;
 }
 
 enum status catalog_load(const char *conninfo, const struct policy *policy,

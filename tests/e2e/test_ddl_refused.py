@@ -78,10 +78,6 @@ def test_policy_that_would_not_fit(guarded, statement, why, rule):
         assert codes(ask(dba, "ALTER TABLE ddl.c ADD COLUMN within int")) == ["C", "Z"]
         assert codes(ask(dba, "SAVEPOINT s")) == ["C", "Z"]
         got = ask(dba, statement)
-        for _ in range(3):  # a reading of the catalog that waits for ddl.c may hold ddl.a: PostgreSQL then ends one of the two
-            if "40P01" in codes(got):
-                assert codes(ask(dba, "ROLLBACK TO s")) == ["C", "Z"]
-                got = ask(dba, statement)
         assert "2BP01" in codes(got) and got[-1] == ("Z", b"E")
         assert codes(ask(dba, "SELECT 1"))[0] == "25P02"
         assert codes(ask(dba, "ROLLBACK TO s")) == ["C", "Z"]
