@@ -30,7 +30,8 @@
 #include <stdio.h>
 #include <time.h>
 
-#define MINIMISE_TIME 28 /* bytes of a record's time */
+#define MINIMISE_TIME 28    /* bytes of a record's time */
+#define MINIMISE_NAME 1000U /* of a role's or a mission's name; a policy's have 48 at most */
 
 /* ---- what was used (minimise_use.c) ---- */
 

@@ -75,7 +75,7 @@ static enum status find_columns(struct minimise *minimise, struct target *target
     const char *key = NULL;
     size_t len = 0;
     void *value = NULL;
-    char prefix[1024];
+    char prefix[4096];
     for (size_t i = 0; i < table->category_count; i++)
         for (size_t k = 0; k < table->categories[i].column_count && status == OK; k++)
             if (target->relation == NULL ||
@@ -89,7 +89,8 @@ static enum status find_columns(struct minimise *minimise, struct target *target
         return status;
     int prefix_len = snprintf(prefix, sizeof prefix, "%s\x1f%s\x1f%s\x1f%s\x1f", role, mission,
                               target->schema, target->name);
-    while (prefix_len > 0 && status == OK && map_next(minimise->used, &cursor, &key, &len, &value))
+    while (prefix_len > 0 && prefix_len < (int)sizeof prefix && status == OK &&
+           map_next(minimise->used, &cursor, &key, &len, &value))
         if (len > (size_t)prefix_len + 2 && memcmp(key, prefix, (size_t)prefix_len) == 0)
             status = add_column(
                 minimise, target, &cap,

@@ -72,9 +72,10 @@ static void look_at_pair(struct minimise *minimise, struct pair *pair)
     const struct policy *policy = minimise->policy;
     const struct policy_mission *mission = &policy->missions[pair->mission];
     const char *role = policy->roles[pair->role].name;
-    char key[256];
+    char key[2 * MINIMISE_NAME + 2];
     int len = snprintf(key, sizeof key, "%s\x1f%s", role, mission->name);
-    pair->use = len < 0 ? NULL : map_get(minimise->pairs_used, key, (size_t)len);
+    pair->use =
+        len < 0 || len >= (int)sizeof key ? NULL : map_get(minimise->pairs_used, key, (size_t)len);
     if (mission->break_glass != NULL)
         pair->keep = KEEP_GLASS;
     else if (asked_to_keep(minimise->keep, role, mission->name))

@@ -17,15 +17,16 @@
 #include <string.h>
 #include <strings.h>
 
-#define KEY_MAX 4096U
+#define KEY_MAX 4096U /* two names of MINIMISE_NAME bytes, and PostgreSQL's */
 #define RAN_MAX 2000U /* statements of one pair that are kept */
 
+/* 0: names that nothing in a database can have. */
 static size_t make_key(char out[KEY_MAX], const char *role, const char *mission, const char *schema,
                        const char *name, enum use_how how, const char *column)
 {
     int len = snprintf(out, KEY_MAX, "%s\x1f%s\x1f%s\x1f%s\x1f%c\x1f%s", role, mission, schema,
                        name, (char)how, column);
-    return len < 0 || len >= (int)KEY_MAX ? KEY_MAX - 1 : (size_t)len;
+    return len < 0 || len >= (int)KEY_MAX ? 0 : (size_t)len;
 }
 
 bool minimise_used(const struct minimise *minimise, const char *role, const char *mission,
@@ -33,10 +34,10 @@ bool minimise_used(const struct minimise *minimise, const char *role, const char
 {
     char key[KEY_MAX];
     size_t len = make_key(key, role, mission, schema, name, USE_ALL, "");
-    if (map_get(minimise->used, key, len) != NULL)
+    if (len == 0 || map_get(minimise->used, key, len) != NULL)
         return true;
     len = make_key(key, role, mission, schema, name, how, column);
-    return map_get(minimise->used, key, len) != NULL;
+    return len == 0 || map_get(minimise->used, key, len) != NULL;
 }
 
 static enum status use(struct minimise *minimise, struct pair_use *pair, const char *schema,
@@ -44,7 +45,7 @@ static enum status use(struct minimise *minimise, struct pair_use *pair, const c
 {
     char key[KEY_MAX];
     size_t len = make_key(key, pair->role, pair->mission, schema, name, how, column);
-    return map_put(minimise->used, key, len, minimise);
+    return len == 0 ? OK : map_put(minimise->used, key, len, minimise);
 }
 
 /* The relation is in the list once. */
@@ -266,7 +267,7 @@ static enum status add_patients(struct pair_use *pair, const json_t *answer)
         }
         json_int_t first = json_integer_value(json_array_get(element, 0));
         json_int_t last = json_integer_value(json_array_get(element, 1));
-        for (json_int_t one = first; one <= last && status == OK; one++) {
+        for (json_int_t one = first; one <= last && status == OK;) {
             char text[24];
             (void)snprintf(text, sizeof text, "%lld", (long long)one);
             status = map_put_str(pair->patients, text, pair);
@@ -274,6 +275,9 @@ static enum status add_patients(struct pair_use *pair, const json_t *answer)
                 pair->inexact = true;
                 return status;
             }
+            if (one == last) /* it may be the greatest that there is */
+                break;
+            one++;
         }
     }
     return status;
@@ -374,6 +378,10 @@ enum status minimise_add(struct minimise *minimise, const json_t *answer)
         (void)snprintf(minimise->last, sizeof minimise->last, "%s", time);
     /* A statement that began before and ended within was used within. */
     const char *ended = text_of(answer, "ended");
+    /* Names that no policy can have: nothing of this one was used. */
+    if (role != NULL && mission != NULL &&
+        (strlen(role) > MINIMISE_NAME || strlen(mission) > MINIMISE_NAME))
+        return status;
     if (status != OK || role == NULL || mission == NULL ||
         strcmp(ended == NULL ? time : ended, minimise->since) < 0)
         return status;

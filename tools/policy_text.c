@@ -320,10 +320,19 @@ enum status policy_text_entries(const struct policy_text *text, const char *name
     return OK;
 }
 
+/* A tab or a line end ends a name in a diff, and patch(1) would look for another file. */
+static bool is_plain_name(const char *name)
+{
+    for (; *name != '\0'; name++)
+        if ((unsigned char)*name < ' ' || *name == 0x7f)
+            return false;
+    return true;
+}
+
 bool policy_text_editable(const struct policy_text *text, const struct text_token *first,
                           const struct text_token *last)
 {
     const struct text_file *file = &text->files[first->file];
     return first->reading == last->reading && file->name != NULL && file->readings == 1 &&
-           !file->fixed;
+           !file->fixed && is_plain_name(file->name);
 }

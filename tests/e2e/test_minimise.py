@@ -697,6 +697,46 @@ def test_a_file_that_is_included_twice_is_left_to_hands(tmp_path):
     assert {o["column"] for o in hand} >= {"family_name", "nir"} and {o["by_hand"] for o in hand} == {"text"} and {o["rule"].split(":")[0] for o in hand} == {"40-rules-care.cfg"}
 
 
+@pytest.mark.parametrize("name", ["41\tcare.cfg", "41\ncare.cfg", "41 care.cfg"], ids=["tab", "line end", "blank"])
+def test_a_file_whose_name_no_diff_can_hold_is_left_to_hands(tmp_path, name):
+    practice = old_trail(tmp_path / "second", generation_of(clinic(tmp_path / "first")), None)
+    (practice.policy / "40-rules-care.cfg").rename(practice.policy / name)
+    out = patched(practice, tmp_path / "smaller", ["--short-trail"])
+    assert "--- a/" in out and ("care.cfg" in out) == (name == "41 care.cfg")
+
+
+def test_numbers_of_patients_end_at_the_greatest(tmp_path):
+    generation = generation_of(clinic(tmp_path / "first"))
+    practice = clinic(tmp_path / "second")
+    chain = Signed(practice.trail, 0, tmp_path / "second")
+    chain.file(stamp(400))
+    chain.line(stamp(399), "event", event="start", detail="0.1.0, policy generation %s in force" % generation)
+    statement(chain, 20, N, "public.patients", ["id"], patients=[[9223372036854775800, 9223372036854775807]])
+    chain.sign(stamp(1))
+    chain.close()
+    code, out, err = minimise(practice, "--json")
+    assert code == 1 and [r["patients"] for r in json.loads(out)["rows"] if (r["role"], r["mission"]) == N] == [8], err
+
+
+@pytest.mark.parametrize("pair", [("n" * 5000, "care"), ("nurse", "c" * 5000), ("n" * 9000, "c" * 9000), ("n" * 254, "care")], ids=["role", "mission", "cut", "pair"])
+def test_names_in_the_trail_that_no_policy_has_change_nothing(tmp_path, pair):
+    found = []
+    for folder, more in (("without", False), ("with", True)):
+        practice = clinic(tmp_path / folder)
+        chain = Signed(practice.trail, 0, tmp_path / folder)
+        chain.file(stamp(400))
+        chain.line(stamp(399), "event", event="start", detail="0.1.0, policy generation %s in force" % generation_of(practice))
+        statement(chain, 20, N, "public.patients", ["id"])
+        if more:
+            statement(chain, 19, pair, "public.patients", ["phone"])
+        chain.sign(stamp(1))
+        chain.close()
+        code, out, err = minimise(practice, "--json")
+        assert code == 1, err
+        found.append(json.loads(out)["unused"])
+    assert found[0] == found[1] and "phone" in {o.get("column") for o in found[1]}
+
+
 def test_a_policy_of_one_file_outside_the_configurations_folder(tmp_path):
     generation = generation_of(clinic(tmp_path / "first"))
     practice = old_trail(tmp_path / "second", generation, None)
