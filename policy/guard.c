@@ -170,47 +170,56 @@ enum status guard_visible_columns(const struct guard_request *request,
     return OK;
 }
 
-enum status guard_definition(const struct policy *policy, const struct catalog *catalog, int role,
-                             int mission, const struct catalog_relation *relation,
-                             enum guard_variant variant, struct arena *arena, const char **sql,
-                             const char *const **columns, size_t *column_count, const char **why)
+enum status guard_select(const struct guard_request *request,
+                         const struct catalog_relation *relation, enum guard_variant variant,
+                         const char **sql, const char *const **columns, size_t *count,
+                         const char **why)
 {
     *sql = NULL;
     *columns = NULL;
-    *column_count = 0;
+    *count = 0;
     *why = NULL;
     const struct policy_table *table = NULL;
     const struct policy_rule *rule = NULL;
     const struct catalog_relation *as = NULL;
-    if (!guard_governing(policy, catalog, role, mission, relation, &table, &rule, &as)) {
-        struct guard_known *known = NULL;
-        struct guard_request request = {.policy = policy,
-                                        .catalog = catalog,
-                                        .role = role,
-                                        .mission = mission,
-                                        .arena = arena,
-                                        .known = &known};
-        return guard_view_expand(&request, relation, variant, sql, columns, column_count, why);
+    if (!guard_governing(request->policy, request->catalog, request->role, request->mission,
+                         relation, &table, &rule, &as)) {
+        return guard_view_expand(request, relation, variant, sql, columns, count, why);
     }
     if (variant == GUARD_SUBJECT && table->subject == NULL) {
         return DENIED;
     }
     /* A part of a cube's rows would be a cube of its own, with other cells; and of whom a row is
      * that was made of many, nobody can tell. */
-    bool cube = guard_is_cube(policy, mission, table);
+    bool cube = guard_is_cube(request->policy, request->mission, table);
     if (cube && (variant != GUARD_PLAIN || relation->parent >= 0)) {
         return DENIED;
     }
-    struct guard_expr_context context = {.policy = policy,
-                                         .catalog = catalog,
+    struct guard_expr_context context = {.policy = request->policy,
+                                         .catalog = request->catalog,
                                          .relation = relation,
                                          .alias = as->name,
                                          .table = table,
                                          .rule = rule,
-                                         .mission = mission,
-                                         .arena = arena};
-    return cube ? cube_definition(&context, sql, columns, column_count, why)
-                : rule_definition(&context, variant, sql, columns, column_count, why);
+                                         .mission = request->mission,
+                                         .arena = request->arena};
+    return cube ? cube_definition(&context, sql, columns, count, why)
+                : rule_definition(&context, variant, sql, columns, count, why);
+}
+
+enum status guard_definition(const struct policy *policy, const struct catalog *catalog, int role,
+                             int mission, const struct catalog_relation *relation,
+                             enum guard_variant variant, struct arena *arena, const char **sql,
+                             const char *const **columns, size_t *column_count, const char **why)
+{
+    struct guard_known *known = NULL;
+    const struct guard_request request = {.policy = policy,
+                                          .catalog = catalog,
+                                          .role = role,
+                                          .mission = mission,
+                                          .arena = arena,
+                                          .known = &known};
+    return guard_select(&request, relation, variant, sql, columns, column_count, why);
 }
 
 enum status guard_cube_definition(const struct policy *policy, const struct catalog *catalog,

@@ -13,6 +13,8 @@
 
 #include "guard_expr.h"
 
+#include <pgvigil/guard.h>
+
 /* Are groups of the table's patients all that the mission gives? */
 bool guard_is_cube(const struct policy *policy, int mission, const struct policy_table *table);
 
@@ -28,5 +30,15 @@ NODISCARD enum status guard_cell(const struct guard_expr_context *context, const
 NODISCARD enum status guard_check_cubes(const struct policy *policy, const struct catalog *catalog,
                                         int role, int mission, struct arena *arena,
                                         const char **what);
+
+/* How many statements ask PostgreSQL about a cube's cells. */
+#define GUARD_CELL_CHECK 3
+
+/* guard_cell_check.c: these, for deploy to run behind the guard's own. They fail where what a
+ * client may set would change cells, and where a row is in the cells of several tables. DENIED,
+ * ERR_INVALID: there is no such guard, which was said of the guard itself. */
+NODISCARD enum status guard_cell_check(const struct policy *policy, const struct catalog *catalog,
+                                       const struct guard_view *view, struct arena *arena,
+                                       const char *sql[GUARD_CELL_CHECK]);
 
 #endif

@@ -406,112 +406,15 @@ static void plan_reads(struct planner *planner, struct list *list, const struct 
     add(planner, list, list->items[0].about, "DO %s", literal(planner, body));
 }
 
-/*
- * What a client may set must not change cells: a mask that cuts a timestamptz by years cuts it
- * otherwise in another time zone, and a number before and one after tell of who was born that
- * night. So the expressions of a cube may call nothing that PostgreSQL itself does not call
- * immutable, but for the time and what pgvigil sets; nor turn values into texts, or back, by what a
- * setting says. Asked of a view of them as PostgreSQL has understood it, which is gone again at
- * once.
- */
-static const char cube_check[] =
-    "DECLARE tree pg_catalog.text; found pg_catalog.text;\n"
-    "BEGIN\n"
-    /* With what views below it say. */
-    "WITH RECURSIVE v(oid) AS (SELECT %s::pg_catalog.regclass::pg_catalog.oid UNION SELECT c.oid "
-    "FROM v JOIN pg_catalog.pg_rewrite r ON r.ev_class = v.oid CROSS JOIN LATERAL "
-    "pg_catalog.regexp_matches(r.ev_action::pg_catalog.text, ':relid ([0-9]+)', 'g') m JOIN "
-    "pg_catalog.pg_class c ON c.oid = m[1]::pg_catalog.oid AND c.relkind = 'v')\n"
-    "SELECT pg_catalog.string_agg(r.ev_action::pg_catalog.text, ' ') INTO tree FROM v JOIN "
-    "pg_catalog.pg_rewrite r ON r.ev_class = v.oid;\n"
-    "WITH RECURSIVE called AS (SELECT m[1]::pg_catalog.oid AS oid FROM "
-    "pg_catalog.regexp_matches(tree, "
-    "':(?:funcid|opfuncid|aggfnoid|winfnoid) ([0-9]+)', 'g') m\n"
-    "    UNION SELECT o.oprcode FROM pg_catalog.regexp_matches(tree, ':opno ([0-9]+)', 'g') m "
-    "JOIN pg_catalog.pg_operator o ON o.oid = m[1]::pg_catalog.oid),\n"
-    "cast_from AS (SELECT m[1]::pg_catalog.oid AS oid FROM pg_catalog.regexp_matches(tree, "
-    "'COERCEVIAIO :arg [{](?:VAR :varno [0-9]+ :varattno -?[0-9]+ :vartype|FUNCEXPR :funcid [0-9]+ "
-    ":funcresulttype|OPEXPR :opno [0-9]+ :opfuncid [0-9]+ :opresulttype|CONST :consttype) "
-    "([0-9]+)', 'g') m),\n"
-    "cast_to AS (SELECT m[1]::pg_catalog.oid AS oid FROM pg_catalog.regexp_matches(tree, "
-    "':resulttype ([0-9]+) :resultcollid [0-9]+ :coerceformat', 'g') m),\n"
-    /* Arrays and domains are what they are made of. */
-    "made(of, oid, way) AS (SELECT c.oid, c.oid, 'out' FROM cast_from c UNION SELECT c.oid, c.oid, "
-    "'in' FROM cast_to c UNION SELECT made.of, CASE WHEN t.typtype = 'd' THEN t.typbasetype ELSE "
-    "t.typelem END, made.way FROM made JOIN pg_catalog.pg_type t ON t.oid = made.oid WHERE "
-    "t.typtype = 'd' OR t.typcategory = 'A'),\n"
-    "types AS (SELECT made.of, CASE WHEN made.way = 'out' THEN t.typoutput ELSE t.typinput END AS "
-    "via, t.typname FROM made JOIN pg_catalog.pg_type t ON t.oid = made.oid WHERE t.typtype NOT IN "
-    "('d', 'e') AND t.typcategory <> 'A')\n"
-    "SELECT pg_catalog.string_agg(what, ', ') INTO found FROM (\n"
-    "    SELECT p.oid::pg_catalog.regprocedure::pg_catalog.text AS what FROM called c JOIN "
-    "pg_catalog.pg_proc p ON p.oid = c.oid WHERE p.provolatile <> 'i' AND NOT (p.pronamespace = "
-    "'pg_catalog'::pg_catalog.regnamespace AND (p.proname IN ('current_setting', 'now', "
-    "'transaction_timestamp', 'statement_timestamp', 'convert_to', 'convert_from') OR (p.proname = "
-    "'date_trunc' AND p.pronargs = 3)))\n"
-    "    UNION SELECT 'a cast by the text of ' || t.of::pg_catalog.regtype::pg_catalog.text FROM "
-    "types t JOIN pg_catalog.pg_proc p ON p.oid = t.via WHERE p.provolatile <> 'i' OR t.typname IN "
-    "('float4', 'float8', 'interval', 'bytea', 'money')\n"
-    "    UNION SELECT 'a cast by a text' WHERE (SELECT count(*) FROM "
-    "pg_catalog.regexp_matches(tree, 'COERCEVIAIO', 'g')) > (SELECT count(*) FROM cast_from)\n"
-    "    UNION SELECT 'current_date, current_time, localtime or localtimestamp' FROM "
-    "pg_catalog.regexp_matches(tree, 'SQLVALUEFUNCTION :op ([0-9]+)', 'g') m WHERE m[1]::int IN "
-    "(0, 1, 2, 5, 6, 7, 8)\n"
-    "    UNION SELECT 'a comparison of rows' WHERE tree ~ '[{]ROWCOMPAREEXPR'\n"
-    "    UNION SELECT 'XML' WHERE tree ~ '[{]XMLEXPR') f;\n"
-    "IF found IS NOT NULL THEN RAISE EXCEPTION USING MESSAGE = %s || found, HINT = %s; END IF;\n"
-    /* A child of two tables is in the cells of both. */
-    "WITH RECURSIVE below(oid) AS (SELECT m[1]::pg_catalog.oid FROM "
-    "pg_catalog.regexp_matches(tree, ':relid ([0-9]+)', 'g') m UNION SELECT i.inhrelid FROM below "
-    "b JOIN pg_catalog.pg_inherits i ON i.inhparent = b.oid)\n"
-    "SELECT pg_catalog.string_agg(DISTINCT b.oid::pg_catalog.regclass::pg_catalog.text, ', ') INTO "
-    "found FROM below b WHERE (SELECT count(*) FROM pg_catalog.pg_inherits i WHERE i.inhrelid = "
-    "b.oid) > 1;\n"
-    "IF found IS NOT NULL THEN RAISE EXCEPTION USING MESSAGE = %s || found; END IF;\n"
-    "END";
-
-static void plan_cube_check(struct planner *planner, struct list *list,
+static void plan_cell_check(struct planner *planner, struct list *list,
                             const struct guard_view *view)
 {
-    struct arena *arena = planner->arena;
-    const struct catalog_relation *relation = view->relation;
-    const char *body = NULL;
-    const char *why = NULL;
-    enum status status = guard_cube_definition(planner->policy, planner->catalog, view->role,
-                                               view->mission, relation, arena, &body, &why);
-    if (status != OK) { /* of the guard itself it was said */
-        planner->failed = planner->failed || status == ERR_MEMORY;
-        return;
-    }
-    const char *name = kept(
-        planner, text_qualified(arena, view->pair,
-                                kept(planner, arena_printf(arena, "%s!cells", relation->name))));
-    const char *about = list->items[0].about;
-    const char *message =
-        kept(planner,
-             arena_printf(
-                 arena,
-                 "%s.%s is read in mission \"%s\", which is aggregate_only, and what is said of "
-                 "it follows settings that a client can change: ",
-                 relation->schema, relation->name, planner->policy->missions[view->mission].name));
-    const char *children = kept(
-        planner, arena_printf(arena,
-                              "%s.%s is read in mission \"%s\", which is aggregate_only, and has "
-                              "below it what is a child of several tables: ",
-                              relation->schema, relation->name,
-                              planner->policy->missions[view->mission].name));
-    add(planner, list, about, "CREATE VIEW %s AS\n%s", name, body);
-    add(planner, list, about, "DO %s",
-        literal(planner,
-                kept(planner,
-                     arena_printf(
-                         arena, cube_check, literal(planner, name), literal(planner, message),
-                         literal(planner, "Say in the masks, filters and rights of the mission "
-                                          "which time zone and which format are meant: (:col AT "
-                                          "TIME ZONE 'Europe/Paris'), extract(year from ...), "
-                                          "make_date(...)."),
-                         literal(planner, children)))));
-    add(planner, list, about, "DROP VIEW %s", name);
+    const char *sql[GUARD_CELL_CHECK] = {NULL};
+    enum status status =
+        guard_cell_check(planner->policy, planner->catalog, view, planner->arena, sql);
+    planner->failed = planner->failed || status == ERR_MEMORY;
+    for (size_t i = 0; i < GUARD_CELL_CHECK && status == OK; i++)
+        add(planner, list, list->items[0].about, "%s", sql[i]);
 }
 
 static const char *const variant_abouts[] = {
@@ -570,7 +473,7 @@ static void plan_view_statements(struct planner *planner, struct guard_view *vie
         literal(planner, comment == NULL ? "" : comment));
     plan_reads(planner, &list, view);
     if (rule != NULL && !twin && guard_is_cube(planner->policy, view->mission, table))
-        plan_cube_check(planner, &list, view);
+        plan_cell_check(planner, &list, view);
     add(planner, &list, about, "REVOKE ALL ON %s.%s FROM PUBLIC", pair, name);
     add(planner, &list, about, "GRANT SELECT ON %s.%s TO %s", pair, name, pair);
     if (insert != NULL) {

@@ -121,19 +121,13 @@ static enum status tells(const struct guard_request *below, const struct catalog
     const char *why = NULL;
     const char *const *columns = NULL;
     size_t count = 0;
-    bool governed = guard_governing(below->policy, below->catalog, below->role, below->mission,
-                                    relation, &table, &rule, &as);
-    if (governed && table->subject == NULL) {
+    if (guard_governing(below->policy, below->catalog, below->role, below->mission, relation,
+                        &table, &rule, &as) &&
+        table->subject == NULL) {
         return OK; /* about nobody */
     }
     item->tells = true;
-    if (governed) {
-        return guard_definition(below->policy, below->catalog, below->role, below->mission,
-                                relation, GUARD_SUBJECT, below->arena, &sql, &columns, &count,
-                                &why);
-    }
-    enum status status =
-        guard_view_expand(below, relation, GUARD_SUBJECT, &sql, &columns, &count, &why);
+    enum status status = guard_select(below, relation, GUARD_SUBJECT, &sql, &columns, &count, &why);
     item->lists = status == OK && strcmp(columns[count - 1], GUARD_SUBJECTS_COLUMN) == 0;
     return status;
 }

@@ -45,7 +45,13 @@ NODISCARD enum status guard_visible_columns(const struct guard_request *request,
                                             const char *const **columns, size_t *count,
                                             const char **why);
 
-/* The same contract as guard_definition, for a view without a rule. Of a GUARD_SUBJECT the last
+/* guard_definition, within a request: by the relation's rule or by expansion. */
+NODISCARD enum status guard_select(const struct guard_request *request,
+                                   const struct catalog_relation *relation,
+                                   enum guard_variant variant, const char **sql,
+                                   const char *const **columns, size_t *count, const char **why);
+
+/* The same contract, for a view without a rule. Of a GUARD_SUBJECT the last
  * column is GUARD_SUBJECT_COLUMN or GUARD_SUBJECTS_COLUMN; DENIED where not every row tells whose
  * it is. */
 NODISCARD enum status guard_view_expand(const struct guard_request *request,

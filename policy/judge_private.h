@@ -97,6 +97,8 @@ struct carry {
     bool once;             /* CARRY_SET: each row once, collected as judge_subject_set.c says */
     bool tagged, left;     /* it is an arm of INTERSECT or EXCEPT, and tells which */
     size_t word;           /* CARRY_SET: the token UNION, INTERSECT or EXCEPT */
+    size_t begin, end;     /* where it stands: its first token, and the one behind its last */
+    const char **names;    /* what its columns are called */
     size_t leaves;         /* SELECTs whose lists are its rows */
     bool windows;          /* it calls window functions */
     bool writes;           /* INSERT, UPDATE or DELETE: each of its rows is somebody's */

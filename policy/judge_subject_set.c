@@ -38,11 +38,6 @@
 
 /* ---- its place ---- */
 
-/* Tokens. */
-struct extent {
-    size_t first, end;
-};
-
 static int kind_at(const struct judge *judge, size_t index)
 {
     return judge->tokens.tokens[index].kind;
@@ -113,9 +108,8 @@ static bool find_word(const struct judge *judge, struct carry *carry)
     return false;
 }
 
-/* From the word outwards, as deep as it stands. `end`: a byte. */
-static bool find_extent(const struct judge *judge, const struct carry *carry, size_t end,
-                        struct extent *extent)
+/* From the word outwards, as deep as it stands. */
+static bool find_extent(const struct judge *judge, struct carry *carry)
 {
     const struct token_list *list = &judge->tokens;
     size_t first = select_of(judge, subject_first_arm(carry));
@@ -123,24 +117,24 @@ static bool find_extent(const struct judge *judge, const struct carry *carry, si
     size_t depth = 0;
     if (first == SIZE_MAX || last == SIZE_MAX || first >= carry->word || last <= carry->word)
         return false;
-    extent->first = carry->word;
-    while (extent->first > 0 && (extent->first > first || depth > 0)) {
-        int kind = kind_at(judge, --extent->first);
+    carry->begin = carry->word;
+    while (carry->begin > 0 && (carry->begin > first || depth > 0)) {
+        int kind = kind_at(judge, --carry->begin);
         if (opens(kind) && depth == 0)
             return false;
         depth += closes(kind) ? 1 : 0;
         depth -= opens(kind) ? 1 : 0;
     }
     size_t index = carry->word + 1;
-    for (; index < list->count && list->tokens[index].start < end; index++) {
+    for (; index < list->count; index++) {
         int kind = kind_at(judge, index);
         if (depth == 0 && (closes(kind) || (index > last && subject_ends_level(list, index))))
             break;
         depth += opens(kind) ? 1 : 0;
         depth -= closes(kind) ? 1 : 0;
     }
-    extent->end = index;
-    return depth == 0 && extent->first <= first && index > last;
+    carry->end = index;
+    return depth == 0 && carry->begin <= first && index > last;
 }
 
 /* ---- what its columns are called ---- */
@@ -169,12 +163,11 @@ static const char **names_of(struct judge *judge, const struct carry *carry, siz
 
 /* PostgreSQL sorts a set operation by its columns only, and what else stands there is its to
  * refuse. */
-static bool sorts_by_columns(struct judge *judge, const struct carry *carry, size_t shown)
+static bool sorts_by_columns(const struct carry *carry, size_t shown)
 {
     const PgQuery__SelectStmt *select = carry->select;
     if (select->n_sort_clause * shown > SORTS_MAX)
         return false; /* each is looked for among all */
-    const char **names = select->n_sort_clause == 0 ? NULL : names_of(judge, carry, shown);
     for (size_t i = 0; i < select->n_sort_clause; i++) {
         const PgQuery__Node *element = select->sort_clause[i];
         const PgQuery__Node *by =
@@ -183,8 +176,8 @@ static bool sorts_by_columns(struct judge *judge, const struct carry *carry, siz
             by != NULL && by->node_case == PG_QUERY__NODE__NODE_COLUMN_REF ? by->column_ref : NULL;
         const char *name = ref != NULL && ref->n_fields == 1 ? tree_string(ref->fields[0]) : NULL;
         bool found = subject_number(element) != NULL;
-        for (size_t k = 0; name != NULL && names != NULL && k < shown && !found; k++)
-            found = strcmp(names[k], name) == 0;
+        for (size_t k = 0; name != NULL && k < shown && !found; k++)
+            found = strcmp(carry->names[k], name) == 0;
         if (!found)
             return false;
     }
@@ -202,18 +195,18 @@ bool subject_set_is_told(struct judge *judge, struct carry *carry)
     if (++judge->sets > SETS_MAX || shown == SIZE_MAX || shown == 0 ||
         shown + carry->count + 1 + carry->select->n_sort_clause > TARGETS_MAX)
         return false;
-    struct extent extent;
     judge->told += shown;
-    return judge->told <= SUBJECT_COLUMNS_MAX && find_word(judge, carry) &&
-           find_extent(judge, carry, judge->request->len, &extent) &&
-           sorts_by_columns(judge, carry, shown);
+    if (judge->told > SUBJECT_COLUMNS_MAX)
+        return false;
+    carry->names = names_of(judge, carry, shown);
+    return carry->names != NULL && find_word(judge, carry) && find_extent(judge, carry) &&
+           sorts_by_columns(carry, shown);
 }
 
 /* ---- in other words ---- */
 
 /* Its columns: those that the client does not see, and the client's. */
-static void put_list(struct buf *text, struct judge *judge, const struct carry *carry,
-                     const char *const *names, size_t shown)
+static void put_list(struct buf *text, struct judge *judge, const struct carry *carry, size_t shown)
 {
     uint32_t lists = carry->arms[0]->lists;
     if (carry->arms[1]->count > 0)
@@ -239,7 +232,7 @@ static void put_list(struct buf *text, struct judge *judge, const struct carry *
         buf_printf(text, "%s AS \"" SUBJECT_ARM "\", ", carry->left ? "true" : "false");
     for (size_t i = 0; i < shown; i++) {
         buf_printf(text, "%s" ROWS ".\"" COLUMN "\" AS ", i == 0 ? "" : ", ", i + 1);
-        text_quote_ident(text, names[i]);
+        text_quote_ident(text, carry->names[i]);
     }
     buf_str(text, " FROM (");
 }
@@ -332,15 +325,9 @@ static enum status carry_arms(struct judge *judge, struct carry *carry, size_t e
 static enum status wrap(struct judge *judge, struct carry *carry, size_t end)
 {
     size_t shown = subject_shown(subject_first_arm(carry));
-    const char **names = names_of(judge, carry, shown);
-    struct extent extent;
     struct buf text;
-    if (names == NULL)
-        return judge_no_memory(judge);
-    if (!find_extent(judge, carry, end, &extent))
-        return subject_lost(judge, "a set operation", SIZE_MAX);
     buf_init(&text, 0);
-    put_list(&text, judge, carry, names, shown);
+    put_list(&text, judge, carry, shown);
     const struct piece open = {.text = text_take(&text, judge->arena)};
     buf_init(&text, 0);
     put_groups(&text, judge, carry, shown);
@@ -348,9 +335,9 @@ static enum status wrap(struct judge *judge, struct carry *carry, size_t end)
     if (open.text == NULL || close.text == NULL)
         return judge_no_memory(judge);
     /* What begins with it, begins in it; and ends. */
-    size_t at = judge->tokens.tokens[extent.first].start;
+    size_t at = judge->tokens.tokens[carry->begin].start;
     size_t to =
-        extent.end < judge->tokens.count ? judge->tokens.tokens[extent.end].start : SIZE_MAX;
+        carry->end < judge->tokens.count ? judge->tokens.tokens[carry->end].start : SIZE_MAX;
     enum status status = rewrite_frame(judge, at, 0, true, &open, 1);
     if (status == OK)
         status = carry_arms(judge, carry, end);

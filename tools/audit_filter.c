@@ -49,6 +49,17 @@ void audit_filter_options(struct query *query, struct cli_option *options)
     }
 }
 
+void audit_index_options(struct audit_index *index, struct cli_option *options)
+{
+    options[0] = (struct cli_option){0,
+                                     "index",
+                                     "DIRECTORY",
+                                     "where the indexes are; default: beside the files",
+                                     &index->directory,
+                                     NULL};
+    options[1] = (struct cli_option){0, "no-index", NULL, "read everything", NULL, &index->off};
+}
+
 static void on_damage(const char *file, uint64_t line, const char *what, void *context)
 {
     struct audit_teller *teller = context;
@@ -106,11 +117,12 @@ int audit_teller_end(struct audit_teller *teller, const struct cli_command *comm
 }
 
 int audit_search_open(const struct cli_command *command, const char *directory,
-                      const char *index_directory, bool indexed, const struct query *query,
+                      const struct audit_index *index, const struct query *query,
                       const struct search_events *events, struct search **search)
 {
     errno = 0;
-    enum status status = search_open(directory, index_directory, indexed, query, events, search);
+    enum status status =
+        search_open(directory, index->directory, !index->off, query, events, search);
     if (status == OK)
         return CLI_FINE;
     if (status == CLOSED)

@@ -15,6 +15,17 @@
 /* Puts AUDIT_FILTER_OPTIONS rows there. */
 void audit_filter_options(struct query *query, struct cli_option *options);
 
+/* Where indexes are, and whether they are used. */
+struct audit_index {
+    const char *directory; /* NULL: beside the files */
+    bool off;
+};
+
+#define AUDIT_INDEX_OPTIONS 2U
+
+/* Puts AUDIT_INDEX_OPTIONS rows there. */
+void audit_index_options(struct audit_index *index, struct cli_option *options);
+
 /* Progress and damage. */
 struct audit_teller {
     struct progress progress;
@@ -29,7 +40,7 @@ int audit_teller_end(struct audit_teller *teller, const struct cli_command *comm
 
 /* search_open, with its failure told. CLI_FINE, CLI_CANNOT. */
 int audit_search_open(const struct cli_command *command, const char *directory,
-                      const char *index_directory, bool indexed, const struct query *query,
+                      const struct audit_index *index, const struct query *query,
                       const struct search_events *events, struct search **search);
 
 #endif

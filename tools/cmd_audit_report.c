@@ -37,9 +37,8 @@ struct options {
     struct audit_reader reader;
     const char *format;
     const char *lang;
-    const char *index_directory;
+    struct audit_index index;
     const char *catalog_file;
-    bool no_index;
 };
 
 static void note_record(struct tally *tally, const json_t *answer)
@@ -116,8 +115,8 @@ static int run(const struct cli_command *command, const struct options *options,
     audit_teller_events(&teller, &events);
     int code = audit_reader_record(&options->reader, command, directory, options->query.patient);
     if (code == CLI_FINE)
-        code = audit_search_open(command, directory, options->index_directory, !options->no_index,
-                                 &options->query, &events, &search);
+        code = audit_search_open(command, directory, &options->index, &options->query, &events,
+                                 &search);
     if (code != CLI_FINE)
         return code;
     if (tally_start(tally) != OK)
@@ -196,7 +195,8 @@ static int start(const struct cli_command *command, struct options *options, cha
 int cmd_audit_report(int argc, char **argv)
 {
     struct options options = {.reader = {.doing = "report"}};
-    struct cli_option table[AUDIT_FILTER_OPTIONS + AUDIT_READER_OPTIONS + 5] = {0};
+    struct cli_option table[AUDIT_FILTER_OPTIONS + AUDIT_INDEX_OPTIONS + AUDIT_READER_OPTIONS + 3] =
+        {0};
     struct cli_option *own = table + AUDIT_FILTER_OPTIONS;
     audit_filter_options(&options.query, table);
     *own++ = (struct cli_option){
@@ -209,14 +209,8 @@ int cmd_audit_report(int argc, char **argv)
                                  "unused-grants: what \"check --save-catalog\" wrote",
                                  &options.catalog_file,
                                  NULL};
-    *own++ = (struct cli_option){0,
-                                 "index",
-                                 "DIRECTORY",
-                                 "where the indexes are; default: beside the files",
-                                 &options.index_directory,
-                                 NULL};
-    *own++ = (struct cli_option){0, "no-index", NULL, "read everything", NULL, &options.no_index};
-    audit_reader_options(&options.reader, own);
+    audit_index_options(&options.index, own);
+    audit_reader_options(&options.reader, own + AUDIT_INDEX_OPTIONS);
     const struct cli_command command = {
         .name = "audit report",
         .operands = "KIND DIRECTORY",

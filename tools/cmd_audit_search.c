@@ -58,21 +58,15 @@ int cmd_audit_search(int argc, char **argv)
     struct query query = {0};
     struct audit_reader reader = {.doing = "search"};
     const char *word = NULL;
-    const char *index_directory = NULL;
-    bool no_index = false;
-    struct cli_option options[AUDIT_FILTER_OPTIONS + AUDIT_READER_OPTIONS + 4] = {0};
+    struct audit_index index = {NULL};
+    struct cli_option
+        options[AUDIT_FILTER_OPTIONS + AUDIT_INDEX_OPTIONS + AUDIT_READER_OPTIONS + 1] = {0};
     struct cli_option *own = options + AUDIT_FILTER_OPTIONS;
     audit_filter_options(&query, options);
     *own++ = (struct cli_option){
         0, "format", "WORD", "text (default), json (a line each) or csv", &word, NULL};
-    *own++ = (struct cli_option){0,
-                                 "index",
-                                 "DIRECTORY",
-                                 "where the indexes are; default: beside the files",
-                                 &index_directory,
-                                 NULL};
-    *own++ = (struct cli_option){0, "no-index", NULL, "read everything", NULL, &no_index};
-    audit_reader_options(&reader, own);
+    audit_index_options(&index, own);
+    audit_reader_options(&reader, own + AUDIT_INDEX_OPTIONS);
     const struct cli_command command = {
         .name = "audit search",
         .operands = "DIRECTORY",
@@ -104,8 +98,7 @@ int cmd_audit_search(int argc, char **argv)
     audit_teller_events(&teller, &events);
     code = audit_reader_record(&reader, &command, operands[0], query.patient);
     if (code == CLI_FINE)
-        code = audit_search_open(&command, operands[0], index_directory, !no_index, &query, &events,
-                                 &search);
+        code = audit_search_open(&command, operands[0], &index, &query, &events, &search);
     if (code == CLI_FINE)
         code = print_all(&command, search, &teller, format);
     search_close(search);

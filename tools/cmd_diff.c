@@ -45,20 +45,8 @@ static int load(const char *path, struct policy **policy)
 
 static int load_catalog(const char *path, struct catalog **catalog)
 {
-    struct policy_errors errors;
-    struct buf text;
-    if (path == NULL)
-        return CLI_FINE;
-    enum status status = catalog_file_read(path, catalog, &errors);
-    buf_init(&text, (size_t)1 << 20);
-    policy_errors_print(&errors, &text);
-    policy_errors_free(&errors);
-    if (buf_len(&text) > 0)
-        (void)fwrite(buf_head(&text), 1, buf_len(&text), stderr);
-    else if (status != OK)
-        (void)cli_fail(&command, CLI_USAGE, "%s: %s", path, status_name(status));
-    buf_free(&text);
-    return status == OK ? CLI_FINE : CLI_USAGE;
+    bool fine = path == NULL || catalog_file_open(&command, path, catalog) == CLI_FINE;
+    return fine ? CLI_FINE : CLI_USAGE;
 }
 
 static void plural(size_t count, const char *one, const char *many)

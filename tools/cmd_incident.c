@@ -38,11 +38,10 @@ struct options {
     struct doc_options doc;
     struct incident_said said;
     const char *form;
-    const char *index_directory;
-    bool no_index;
+    struct audit_index index;
 };
 
-#define OWN_OPTIONS 8U
+#define OWN_OPTIONS 6U
 
 static void own_options(struct options *options, struct cli_option *rows)
 {
@@ -56,9 +55,6 @@ static void own_options(struct options *options, struct cli_option *rows)
          NULL},
         {0, "measures", "TEXT", "what was done about it, and what they can do",
          &options->said.measures, NULL},
-        {0, "index", "DIRECTORY", "where the indexes are; default: beside the files",
-         &options->index_directory, NULL},
-        {0, "no-index", NULL, "read everything", NULL, &options->no_index},
     };
     memcpy(rows, made, sizeof made);
 }
@@ -128,8 +124,8 @@ static int gather(const struct cli_command *command, const struct options *optio
     audit_teller_events(&teller, &events);
     int code = audit_reader_record(&options->reader, command, directory, options->query.patient);
     if (code == CLI_FINE)
-        code = audit_search_open(command, directory, options->index_directory, !options->no_index,
-                                 &options->query, &events, &search);
+        code = audit_search_open(command, directory, &options->index, &options->query, &events,
+                                 &search);
     if (code != CLI_FINE)
         return code;
     enum status status = OK;
@@ -219,13 +215,15 @@ static int run(const struct cli_command *command, struct options *options, const
 int cmd_incident(int argc, char **argv)
 {
     struct options options = {.reader = {.doing = "incident"}};
-    struct cli_option
-        table[AUDIT_FILTER_OPTIONS + OWN_OPTIONS + DOC_OPTIONS + AUDIT_READER_OPTIONS] = {0};
-    audit_filter_options(&options.query, table);
-    own_options(&options, table + AUDIT_FILTER_OPTIONS);
+    struct cli_option table[AUDIT_FILTER_OPTIONS + OWN_OPTIONS + AUDIT_INDEX_OPTIONS + DOC_OPTIONS +
+                            AUDIT_READER_OPTIONS] = {0};
+    struct cli_option *rows = table;
+    audit_filter_options(&options.query, rows);
+    own_options(&options, rows += AUDIT_FILTER_OPTIONS);
+    audit_index_options(&options.index, rows += OWN_OPTIONS);
     doc_options(&options.doc, "html (default) or json; of a list, csv or json",
-                table + AUDIT_FILTER_OPTIONS + OWN_OPTIONS);
-    audit_reader_options(&options.reader, table + AUDIT_FILTER_OPTIONS + OWN_OPTIONS + DOC_OPTIONS);
+                rows += AUDIT_INDEX_OPTIONS);
+    audit_reader_options(&options.reader, rows + DOC_OPTIONS);
     const struct cli_command command = {.name = "incident",
                                         .operands = "DIRECTORY",
                                         .about = about,

@@ -185,6 +185,7 @@ static int read_trail(struct run *run)
     struct search_events events;
     struct search *search = NULL;
     struct query query = {.patients_max = PATIENTS_MAX};
+    const struct audit_index index = {.off = true};
     const json_t *answer = NULL;
     const char *why = NULL;
     audit_teller_events(&teller, &events);
@@ -192,8 +193,7 @@ static int read_trail(struct run *run)
     int code =
         status == OK ? CLI_FINE : cli_fail(run->command, CLI_CANNOT, "%s", status_name(status));
     if (code == CLI_FINE)
-        code =
-            audit_search_open(run->command, run->directory, NULL, false, &query, &events, &search);
+        code = audit_search_open(run->command, run->directory, &index, &query, &events, &search);
     if (code == CLI_FINE) {
         while (status == OK && (status = search_next(search, &answer)) == OK)
             status = minimise_add(&run->minimise, answer);

@@ -320,22 +320,6 @@ static int load_policy(struct run *run)
     return cli_load_policy(policy, &run->policy, stderr) == CLI_FINE ? CLI_FINE : CLI_CANNOT;
 }
 
-static int load_saved(struct run *run)
-{
-    struct policy_errors errors;
-    struct buf text;
-    buf_init(&text, 0);
-    enum status status = catalog_file_read(options.catalog, &run->catalog, &errors);
-    if (status != OK)
-        policy_errors_print(&errors, &text);
-    policy_errors_free(&errors);
-    if (status != OK)
-        (void)cli_fail(&command, CLI_CANNOT, "the catalog cannot be read:\n%.*s",
-                       (int)buf_len(&text), buf_len(&text) ? (const char *)buf_head(&text) : "");
-    buf_free(&text);
-    return status == OK ? CLI_FINE : CLI_CANNOT;
-}
-
 static int load_live(struct run *run)
 {
     const struct config_database *database = cli_database(&command, run->config, options.database);
@@ -500,7 +484,7 @@ static int prepare(struct run *run)
     if (code == CLI_FINE && !options.observed)
         code = check_logins(run);
     if (code == CLI_FINE && options.catalog != NULL)
-        code = load_saved(run);
+        code = catalog_file_open(&command, options.catalog, &run->catalog);
     if (code == CLI_FINE && options.database != NULL)
         code = load_live(run);
     if (code == CLI_FINE && !options.observed)

@@ -30,8 +30,7 @@ struct options {
     struct query query;
     struct audit_reader reader;
     struct doc_options doc;
-    const char *index_directory;
-    bool no_index;
+    struct audit_index index;
 };
 
 static json_t *use_data(const struct review_use *use)
@@ -157,8 +156,8 @@ static int gather(const struct cli_command *command, const struct options *optio
     audit_teller_events(&teller, &events);
     int code = audit_reader_record(&options->reader, command, directory, NULL);
     if (code == CLI_FINE)
-        code = audit_search_open(command, directory, options->index_directory, !options->no_index,
-                                 &options->query, &events, &search);
+        code = audit_search_open(command, directory, &options->index, &options->query, &events,
+                                 &search);
     if (code != CLI_FINE)
         return code;
     enum status status = OK;
@@ -217,14 +216,13 @@ static int run(const struct cli_command *command, struct options *options, const
 int cmd_review(int argc, char **argv)
 {
     struct options options = {.reader = {.doing = "review"}};
-    struct cli_option table[4 + DOC_OPTIONS + AUDIT_READER_OPTIONS] = {
+    struct cli_option table[2 + AUDIT_INDEX_OPTIONS + DOC_OPTIONS + AUDIT_READER_OPTIONS] = {
         {0, "from", "TIME", "UTC: 2026, 2026-01, 2026-01-31...", &options.query.from, NULL},
-        {0, "to", "TIME", "the same; all of it is in", &options.query.to, NULL},
-        {0, "index", "DIRECTORY", "where the indexes are; default: beside the files",
-         &options.index_directory, NULL},
-        {0, "no-index", NULL, "read everything", NULL, &options.no_index}};
-    doc_options(&options.doc, "html (default) or json", table + 4);
-    audit_reader_options(&options.reader, table + 4 + DOC_OPTIONS);
+        {0, "to", "TIME", "the same; all of it is in", &options.query.to, NULL}};
+    struct cli_option *rows = table + 2;
+    audit_index_options(&options.index, rows);
+    doc_options(&options.doc, "html (default) or json", rows += AUDIT_INDEX_OPTIONS);
+    audit_reader_options(&options.reader, rows + DOC_OPTIONS);
     const struct cli_command command = {.name = "review",
                                         .operands = "DIRECTORY",
                                         .about = about,

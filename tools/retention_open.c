@@ -165,14 +165,15 @@ static const char *place_of(struct retention *retention, PGconn *conn, const cha
     return place;
 }
 
+static const char server_sql[] = "SELECT system_identifier FROM pg_catalog.pg_control_system()";
+static const char database_sql[] =
+    "SELECT system_identifier || ' ' || pg_catalog.current_database() FROM "
+    "pg_catalog.pg_control_system()";
+
 static int compare_places(struct retention *retention)
 {
-    static const char server[] = "SELECT system_identifier FROM pg_catalog.pg_control_system()";
-    static const char database[] =
-        "SELECT system_identifier || ' ' || pg_catalog.current_database()"
-        " FROM pg_catalog.pg_control_system()";
-    const char *one = place_of(retention, retention->live.conn, database);
-    const char *other = place_of(retention, retention->archive.conn, database);
+    const char *one = place_of(retention, retention->live.conn, database_sql);
+    const char *other = place_of(retention, retention->archive.conn, database_sql);
     if (!one || !other)
         return cli_fail(retention->command, CLI_CANNOT,
                         "cannot tell whether the archive is another database: the DBA of each "
@@ -183,8 +184,8 @@ static int compare_places(struct retention *retention)
                         "and deleted");
     if (retention->reading)
         return CLI_FINE;
-    one = place_of(retention, retention->live.conn, server);
-    other = place_of(retention, retention->archive.conn, server);
+    one = place_of(retention, retention->live.conn, server_sql);
+    other = place_of(retention, retention->archive.conn, server_sql);
     if (one && other && strcmp(one, other) == 0)
         (void)cli_fail(retention->command, CLI_FINE,
                        "warning: the archive stands on the same server; it should be a support of "
@@ -260,15 +261,12 @@ enum status retention_still(struct retention *retention, const char *list, size_
 
 /* ---- whose archive it is ---- */
 
-static const char place_sql[] =
-    "SELECT system_identifier || ' ' || pg_catalog.current_database() FROM "
-    "pg_catalog.pg_control_system()";
+static const char source_sql[] = "SELECT source FROM " ROWS_SCHEMA ".archive_of";
 
 int retention_check_archive(struct retention *retention)
 {
-    const char *here = place_of(retention, retention->live.conn, place_sql);
-    const char *there = place_of(retention, retention->archive.conn,
-                                 "SELECT source FROM " ROWS_SCHEMA ".archive_of");
+    const char *here = place_of(retention, retention->live.conn, database_sql);
+    const char *there = place_of(retention, retention->archive.conn, source_sql);
     if (!there)
         return cli_fail(retention->command, CLI_CANNOT,
                         "--archive is no archive: \"pgvigil retention init\" makes one of an empty "
@@ -287,9 +285,8 @@ int retention_init(struct retention *retention)
         return cli_fail(retention->command, CLI_USAGE, "--archive is missing");
     struct rows rows = retention_rows(retention, &retention->archive);
     const struct records_table *people = &rows.records->tables[rows.records->people];
-    const char *here = place_of(retention, retention->live.conn, place_sql);
-    const char *there = place_of(retention, retention->archive.conn,
-                                 "SELECT source FROM " ROWS_SCHEMA ".archive_of");
+    const char *here = place_of(retention, retention->live.conn, database_sql);
+    const char *there = place_of(retention, retention->archive.conn, source_sql);
     const char **found = NULL;
     size_t count = 0;
     enum status status = rows_keys(

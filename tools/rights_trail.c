@@ -99,10 +99,11 @@ static int read_all(const struct cli_command *command, const char *directory, st
     struct audit_teller teller;
     struct search_events events;
     struct search *search = NULL;
+    const struct audit_index index = {.directory = NULL};
     const json_t *answer = NULL;
     enum status status = OK;
     audit_teller_events(&teller, &events);
-    int code = audit_search_open(command, directory, NULL, true, query, &events, &search);
+    int code = audit_search_open(command, directory, &index, query, &events, &search);
     while (code == CLI_FINE && (status = search_next(search, &answer)) == OK)
         if (!add(trail, answer))
             code = cli_fail(command, CLI_CANNOT, "out of memory");

@@ -241,6 +241,7 @@ static int read_trail(struct subject *subject, json_t **accesses)
     struct audit_teller teller;
     struct search_events events;
     struct search *search = NULL;
+    const struct audit_index index = {.directory = NULL};
     const json_t *answer = NULL;
     const char *why = NULL;
     struct query query = {.patient = subject->patient};
@@ -249,7 +250,7 @@ static int read_trail(struct subject *subject, json_t **accesses)
     if (query_prepare(&query, &why) != OK)
         return cli_fail(subject->command, CLI_CANNOT, "%s", why ? why : "out of memory");
     audit_teller_events(&teller, &events);
-    int code = audit_search_open(subject->command, directory, NULL, true, &query, &events, &search);
+    int code = audit_search_open(subject->command, directory, &index, &query, &events, &search);
     json_t *groups = json_object();
     enum status status = OK;
     while (code == CLI_FINE && (status = search_next(search, &answer)) == OK)

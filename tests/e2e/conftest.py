@@ -8,6 +8,8 @@ import pytest
 
 import harness
 
+pytest.register_assert_rewrite("twin_answers")  # a failure shows what differs
+
 stacks = []
 
 

@@ -13,7 +13,7 @@ import aggregate_schema
 import pytest
 import wire
 from aggregate_statements import Generator
-from test_twins import Session, normal
+from twin_answers import Session, normal
 
 SEED = int(os.environ.get("PGVIGIL_AGGREGATE_SEED", "1"))
 STATEMENTS = int(os.environ.get("PGVIGIL_AGGREGATE_STATEMENTS", "900"))

@@ -14,7 +14,7 @@ import psycopg
 import pytest
 import twins_schema
 import wire
-from test_twins import Session, normal
+from twin_answers import Session, normal
 
 LIST = harness.ROOT / "policy" / "functions.list"
 TWINS = ("a", "b")

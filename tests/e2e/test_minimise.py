@@ -3,7 +3,6 @@
 test's own statements used; the diff applied with patch(1), loaded, deployed, and the same statements run again.
 """
 import datetime
-import hashlib
 import json
 import os
 import re
@@ -331,37 +330,6 @@ def stamp(days):
     return (datetime.datetime(2026, 11, 1) - datetime.timedelta(days=days)).strftime("%Y-%m-%dT%H:%M:%S.000000Z")
 
 
-class Signed(trails.Chain):
-    """A chain whose files end with a checkpoint that is signed with a key of its own, as docs/audit.md has it."""
-
-    chains = None  # as its headers tell
-
-    def __init__(self, directory, number, folder):
-        super().__init__(directory, number)
-        self.pem = folder / "trail.pem"
-        if not self.pem.exists():
-            harness.run(["openssl", "genpkey", "-algorithm", "ed25519", "-out", str(self.pem)])
-        harness.run(["openssl", "pkey", "-in", str(self.pem), "-pubout", "-out", str(directory / "public.pem")])
-        der = subprocess.run(["openssl", "pkey", "-in", str(self.pem), "-pubout", "-outform", "DER"], stdout=subprocess.PIPE, check=True).stdout
-        self.key, self.folder, self.lines = hashlib.sha256(der).hexdigest(), folder, 0
-
-    def file(self, time):
-        if self.out:
-            self.out.close()
-        self.number += 1
-        self.name = "audit-%d-%08d.jsonl" % (self.chain, self.number)
-        self.out = open(self.directory / self.name, "wb")
-        self.line(time, "header", format=1, chain=self.chain, file=self.number, key=self.key, checkpoint_seconds=60,
-                  **({"chains": self.chains} if self.chains else {}), version="0.1.0")
-
-    def sign(self, time):
-        record = {"seq": self.seq + 1, "prev": self.prev, "time": time, "type": "checkpoint", "chain": self.chain, "file": self.number, "reason": "close", "lines": self.lines, "key": self.key}
-        text = trails.dump(record)[:-1]
-        (self.folder / "text").write_bytes(b"pgvigil audit checkpoint 1\n" + text.encode())
-        harness.run(["openssl", "pkeyutl", "-sign", "-rawin", "-inkey", str(self.pem), "-in", str(self.folder / "text"), "-out", str(self.folder / "signature")])
-        self.line(time, "checkpoint", **{k: v for k, v in record.items() if k not in ("seq", "prev", "time", "type")}, signature=(self.folder / "signature").read_bytes().hex())
-
-
 def clinic(tmp_path):
     """The clinic's policy and configuration, without a database."""
     practice = documents.Practice(tmp_path)
@@ -376,35 +344,51 @@ def statement(chain, days, pair, table, shown, **more):
                relations=[dict(schema=schema, name=name, shown=shown, masked=[])], rows=1, **more)
 
 
-def old_trail(tmp_path, generation, loaded, began=400, first_file=1):
+@pytest.fixture(scope="module")
+def generation(tmp_path_factory):
+    """Of the clinic's policy."""
+    return clinic(tmp_path_factory.mktemp("generation")).run("check")[1].split("generation ")[1].split(",")[0]
+
+
+def start(chain, days, generation):
+    chain.line(stamp(days), "event", event="start", detail="0.1.0, policy generation %s in force" % generation)
+
+
+def end(chain, days=1):
+    chain.sign(stamp(days))
+    chain.close()
+
+
+def began(practice, generation, days=400, number=0, **told):
+    """A chain that begins so many days ago, under the policy."""
+    chain = trails.Signed(practice.trail, number, practice.folder, **told)
+    chain.file(stamp(days))
+    start(chain, days - 1, generation)
+    return chain
+
+
+def old_trail(tmp_path, generation, loaded=None, days=400, first_file=1):
     practice = clinic(tmp_path)
-    chain = Signed(practice.trail, 0, tmp_path)
+    chain = trails.Signed(practice.trail, 0, tmp_path)
     if first_file > 1:  # what came before is archived
         chain.number, chain.seq, chain.prev = first_file - 1, 5000, "ab" * 32
-    chain.file(stamp(began))
-    chain.line(stamp(began - 1), "event", event="start", detail="0.1.0, policy generation %s in force" % generation)
+    chain.file(stamp(days))
+    start(chain, days - 1, generation)
     if loaded is not None:
         chain.line(stamp(loaded[0]), "event", event="reload", detail="policy generation %s in force" % loaded[1])
-    statement(chain, min(200, began - 2), N, "public.patients", ["phone"])
-    statement(chain, min(95, began - 2), N, "public.patients", ["email"])
+    statement(chain, min(200, days - 2), N, "public.patients", ["phone"])
+    statement(chain, min(95, days - 2), N, "public.patients", ["email"])
     statement(chain, 5, N, "public.patients", ["id"])
-    chain.sign(stamp(1))
-    chain.close()
+    end(chain)
     return practice
-
-
-def generation_of(practice):
-    code, out, _ = practice.run("check")
-    return out.split("generation ")[1].split(",")[0]
 
 
 def minimise(practice, *args):
     return practice.run("minimise", "--until", "2026-11-01T00:00:00Z", *args, practice.trail)
 
 
-def test_only_the_days_that_were_asked_for_count(tmp_path):
-    generation = generation_of(clinic(tmp_path / "first"))
-    practice = old_trail(tmp_path / "second", generation, None)
+def test_only_the_days_that_were_asked_for_count(tmp_path, generation):
+    practice = old_trail(tmp_path, generation)
     def unused(days):
         code, out, err = minimise(practice, "--days", str(days), "--json")
         assert code == 1, err
@@ -412,13 +396,12 @@ def test_only_the_days_that_were_asked_for_count(tmp_path):
     assert unused(90) == {"phone", "email"} and unused(100) == {"phone"} and unused(300) == set()
 
 
-@pytest.mark.parametrize("began, first_file, loaded, words", [
+@pytest.mark.parametrize("days, first_file, loaded, words", [
     (30, 1, None, "reaches back to"), (400, 7, None, None), (80, 7, None, "reaches back to"), (400, 1, (60, "same"), None),
     (400, 1, (60, "other"), "loaded last is another"), (89, 1, None, "reaches back to")], ids=str)
-def test_too_short_a_trail_or_too_young_a_policy_proposes_nothing(tmp_path, began, first_file, loaded, words):
-    generation = generation_of(clinic(tmp_path / "first"))
+def test_too_short_a_trail_or_too_young_a_policy_proposes_nothing(tmp_path, generation, days, first_file, loaded, words):
     loaded = loaded and (loaded[0], generation if loaded[1] == "same" else "0badcafe")
-    practice = old_trail(tmp_path / "second", generation, loaded, began, first_file)
+    practice = old_trail(tmp_path, generation, loaded, days, first_file)
     if first_file > 1:
         assert "archived elsewhere" in subprocess.run([harness.binary(), "audit", "verify", practice.trail], stdout=subprocess.PIPE, text=True).stdout
     code, out, err = minimise(practice, "--json")
@@ -430,31 +413,25 @@ def test_too_short_a_trail_or_too_young_a_policy_proposes_nothing(tmp_path, bega
     assert code == 1 and json.loads(out)["diff"], err
 
 
-def test_a_policy_that_was_changed_in_the_period_is_young(tmp_path):
-    generation = generation_of(clinic(tmp_path / "first"))
-    practice = old_trail(tmp_path / "second", "0badcafe", (60, generation))
+def test_a_policy_that_was_changed_in_the_period_is_young(tmp_path, generation):
+    practice = old_trail(tmp_path, "0badcafe", (60, generation))
     code, out, err = minimise(practice)
     assert code == 3 and out == "" and "in force since " + stamp(60) in err and "--was" in err
     assert minimise(practice, "--days", "50")[0] == 1
     assert minimise(practice, "--was", practice.policy)[0] == 1
 
 
-def test_purged_records_are_missed(tmp_path):
+def test_purged_records_are_missed(tmp_path, generation):
     """care_years = 1: what was used before is not on record any longer, and the trail is whole all the same."""
     practice = documents.Practice(tmp_path, audit="retention = { technical_days = 365; care_years = 1; };")
-    generation = generation_of(practice)
-    shutil.rmtree(practice.trail, ignore_errors=True)
     practice.trail.mkdir()
     shutil.copy(tmp_path / "audit.pem", tmp_path / "trail.pem")
-    chain = Signed(practice.trail, 0, tmp_path)
-    chain.file(stamp(900))
-    chain.line(stamp(899), "event", event="start", detail="0.1.0, policy generation %s in force" % generation)
+    chain = began(practice, generation, 900)
     statement(chain, 395, N, "public.patients", ["phone"])
     chain.sign(stamp(394))
     chain.file(stamp(393))
     statement(chain, 20, N, "public.patients", ["id"])
-    chain.sign(stamp(1))
-    chain.close()
+    end(chain)
     def phone(*args):
         code, out, err = minimise(practice, "--days", "400", "--json", *args)
         assert code == 1, err
@@ -466,34 +443,28 @@ def test_purged_records_are_missed(tmp_path):
     assert phone("--short-trail") and minimise(practice, "--days", "390", "--was", practice.policy)[0] == 1
 
 
-def test_a_chain_that_begins_later_is_missed(tmp_path):
-    generation = generation_of(clinic(tmp_path / "first"))
-    practice = clinic(tmp_path / "second")
-    for number, began in ((0, 60), (1, 400)):
-        chain = Signed(practice.trail, number, tmp_path / "second")
-        chain.file(stamp(began))
-        chain.line(stamp(began - 1), "event", event="start", detail="0.1.0, policy generation %s in force" % generation)
+def test_a_chain_that_begins_later_is_missed(tmp_path, generation):
+    practice = clinic(tmp_path)
+    for number, days in ((0, 60), (1, 400)):
+        chain = began(practice, generation, days, number)
         statement(chain, 20, N, "public.patients", ["id"])
-        chain.sign(stamp(1))
-        chain.close()
+        end(chain)
     code, out, err = minimise(practice)
     assert code == 3 and out == "" and "reaches back to " + stamp(60) in err, err
     assert minimise(practice, "--days", "50")[0] == 1
 
 
 @pytest.mark.parametrize("detail", [None, "0.1.0", "0.1.0, policy generation %s in force"], ids=["no start", "no generation", "generation"])
-def test_a_trail_that_does_not_tell_of_the_policy_proposes_nothing(tmp_path, detail):
+def test_a_trail_that_does_not_tell_of_the_policy_proposes_nothing(tmp_path, generation, detail):
     """The policy that lies there may be of this morning."""
-    generation = generation_of(clinic(tmp_path / "first"))
-    practice = clinic(tmp_path / "second")
-    chain = Signed(practice.trail, 0, tmp_path / "second")
+    practice = clinic(tmp_path)
+    chain = trails.Signed(practice.trail, 0, tmp_path)
     chain.file(stamp(400))
     statement(chain, 399, N, "public.patients", ["id"])
     if detail:
         chain.line(stamp(398), "event", event="start", detail=detail.replace("%s", generation))
     statement(chain, 20, N, "public.patients", ["id"])
-    chain.sign(stamp(1))
-    chain.close()
+    end(chain)
     code, out, err = minimise(practice)
     if detail and "generation" in detail:
         assert code == 1 and "--- a/" in out, err
@@ -502,9 +473,8 @@ def test_a_trail_that_does_not_tell_of_the_policy_proposes_nothing(tmp_path, det
         assert minimise(practice, "--was", practice.policy)[0] == minimise(practice, "--short-trail")[0] == 1
 
 
-def test_a_trail_that_is_not_whole_proposes_nothing(tmp_path):
-    generation = generation_of(clinic(tmp_path / "first"))
-    practice = old_trail(tmp_path / "second", generation, None)
+def test_a_trail_that_is_not_whole_proposes_nothing(tmp_path, generation):
+    practice = old_trail(tmp_path, generation)
     assert minimise(practice)[0] == 1
     (path,) = practice.trail.glob("audit-0-*.jsonl")
     lines = path.read_bytes().splitlines(keepends=True)
@@ -514,16 +484,12 @@ def test_a_trail_that_is_not_whole_proposes_nothing(tmp_path):
 
 
 @pytest.mark.parametrize("ended, fine", [(150, False), (1.1, False), (1, True), (0, True)], ids=str)
-def test_a_trail_that_ends_before_the_days_do_proposes_nothing(tmp_path, ended, fine):
+def test_a_trail_that_ends_before_the_days_do_proposes_nothing(tmp_path, generation, ended, fine):
     """Since its end people may have used anything."""
-    generation = generation_of(clinic(tmp_path / "first"))
-    practice = clinic(tmp_path / "second")
-    chain = Signed(practice.trail, 0, tmp_path / "second")
-    chain.file(stamp(400))
-    chain.line(stamp(399), "event", event="start", detail="0.1.0, policy generation %s in force" % generation)
+    practice = clinic(tmp_path)
+    chain = began(practice, generation)
     statement(chain, 200, N, "public.patients", ["phone"])
-    chain.sign(stamp(ended))
-    chain.close()
+    end(chain, ended)
     code, out, err = minimise(practice)
     if fine:
         assert code == 1 and "--- a/" in out, err
@@ -537,8 +503,8 @@ def test_a_trail_that_ends_before_the_days_do_proposes_nothing(tmp_path, ended, 
     assert list(practice.trail.glob("audit-1??????-*"))
 
 
-def test_days_that_are_still_to_come_are_refused(tmp_path):
-    practice = old_trail(tmp_path, generation_of(clinic(tmp_path)), None)
+def test_days_that_are_still_to_come_are_refused(tmp_path, generation):
+    practice = old_trail(tmp_path, generation)
     tomorrow = (datetime.datetime.utcnow() + datetime.timedelta(hours=2)).strftime("%Y-%m-%dT%H:%M:%SZ")
     for until in (tomorrow, "2096-11-01T00:00:00Z"):
         for more in ([], ["--short-trail"]):
@@ -547,18 +513,13 @@ def test_days_that_are_still_to_come_are_refused(tmp_path):
 
 
 @pytest.mark.parametrize("gone, chains, missing", [([], None, None), ([], 3, None), ([0], None, 0), ([1], None, 1), ([2], None, None), ([2], 3, 2), ([1, 2], 3, 1), ([1], 4, 1)], ids=str)
-def test_a_chain_that_is_missing_as_a_whole_is_missed(tmp_path, gone, chains, missing):
+def test_a_chain_that_is_missing_as_a_whole_is_missed(tmp_path, generation, gone, chains, missing):
     """Verification finds nothing: the others are whole. What only its sessions used would be cut."""
-    generation = generation_of(clinic(tmp_path / "first"))
-    practice = clinic(tmp_path / "second")
+    practice = clinic(tmp_path)
     for number in set(range(3)) - set(gone):
-        chain = Signed(practice.trail, number, tmp_path / "second")
-        chain.chains = chains
-        chain.file(stamp(400))
-        chain.line(stamp(399), "event", event="start", detail="0.1.0, policy generation %s in force" % generation)
+        chain = began(practice, generation, number=number, **({"chains": chains} if chains else {}))
         statement(chain, 20, N, "public.patients", [["phone"], ["email"], ["id"]][number])
-        chain.sign(stamp(1))
-        chain.close()
+        end(chain)
     for more in ([], ["--short-trail"]):
         code, out, err = minimise(practice, *more)
         if missing is None:
@@ -581,8 +542,8 @@ def test_a_server_tells_how_many_chains_it_writes(make_stack):
     assert done.returncode == 3 and not done.stdout and "of chain %d to begin" % max(written) in done.stderr
 
 
-def test_a_catalog_is_of_one_database(tmp_path):
-    practice = old_trail(tmp_path, generation_of(clinic(tmp_path)), None)
+def test_a_catalog_is_of_one_database(tmp_path, generation):
+    practice = old_trail(tmp_path, generation)
     text = practice.config.read_text(encoding="utf-8")
     second = ', { name = "other"; owner = "o"; conninfo = "host=127.0.0.1 dbname=other user=u sslmode=verify-full"; } );'
     practice.config.write_text(text.replace(" );\npolicy", second + "\npolicy"), encoding="utf-8")
@@ -674,9 +635,8 @@ def patched(practice, folder, args=()):
     return out
 
 
-def test_a_file_that_is_included_twice_is_left_to_hands(tmp_path):
-    generation = generation_of(clinic(tmp_path / "first"))
-    practice = old_trail(tmp_path / "second", generation, None)
+def test_a_file_that_is_included_twice_is_left_to_hands(tmp_path, generation):
+    practice = old_trail(tmp_path, generation)
     shared = practice.policy / "shared.inc"
     shared.write_text('admin = "show";\nidentifier = "show";\n', encoding="utf-8")
     rules = practice.policy / "40-rules-care.cfg"
@@ -698,15 +658,14 @@ def test_a_file_that_is_included_twice_is_left_to_hands(tmp_path):
 
 
 @pytest.mark.parametrize("name", ["41\tcare.cfg", "41\ncare.cfg", "41 care.cfg"], ids=["tab", "line end", "blank"])
-def test_a_file_whose_name_no_diff_can_hold_is_left_to_hands(tmp_path, name):
-    practice = old_trail(tmp_path / "second", generation_of(clinic(tmp_path / "first")), None)
+def test_a_file_whose_name_no_diff_can_hold_is_left_to_hands(tmp_path, generation, name):
+    practice = old_trail(tmp_path / "second", generation)
     (practice.policy / "40-rules-care.cfg").rename(practice.policy / name)
     out = patched(practice, tmp_path / "smaller", ["--short-trail"])
     assert "--- a/" in out and ("care.cfg" in out) == (name == "41 care.cfg")
 
 
-def test_numbers_of_patients_end_at_the_greatest(tmp_path):
-    generation = generation_of(clinic(tmp_path / "first"))
+def test_numbers_of_patients_end_at_the_greatest(tmp_path, generation):
     practice = clinic(tmp_path / "second")
     chain = Signed(practice.trail, 0, tmp_path / "second")
     chain.file(stamp(400))
@@ -737,9 +696,8 @@ def test_names_in_the_trail_that_no_policy_has_change_nothing(tmp_path, pair):
     assert found[0] == found[1] and "phone" in {o.get("column") for o in found[1]}
 
 
-def test_a_policy_of_one_file_outside_the_configurations_folder(tmp_path):
-    generation = generation_of(clinic(tmp_path / "first"))
-    practice = old_trail(tmp_path / "second", generation, None)
+def test_a_policy_of_one_file_outside_the_configurations_folder(tmp_path, generation):
+    practice = old_trail(tmp_path / "second", generation)
     one = tmp_path / "elsewhere" / "all rules.cfg"
     one.parent.mkdir()
     one.write_text("\n".join('@include "../second/policy/%s"' % path.name for path in sorted(practice.policy.glob("*.cfg")) if path.name != "40-rules-care.cfg")
@@ -756,10 +714,9 @@ def test_a_policy_of_one_file_outside_the_configurations_folder(tmp_path):
     assert "policy " in out and "fine" in out, out
 
 
-def test_the_copy_is_gone_afterwards(tmp_path):
+def test_the_copy_is_gone_afterwards(tmp_path, generation):
     """It holds secrets."""
-    generation = generation_of(clinic(tmp_path / "first"))
-    practice = old_trail(tmp_path / "second", generation, None)
+    practice = old_trail(tmp_path, generation)
     with tempfile.TemporaryDirectory() as folder:
         started = time.monotonic()
         code, _, err = practice.run("minimise", "--until", "2026-11-01T00:00:00Z", practice.trail, env={"TMPDIR": folder})

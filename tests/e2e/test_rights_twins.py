@@ -7,7 +7,7 @@ import rights_schema
 import twins_schema
 import wire
 from hostile_statements import HOSTILE
-from test_twins import Session, names_of, normal
+from twin_answers import Session, ask_both, names_of, normal, open_sessions
 
 PAIRS = {"nurse": ("nurse1", "care"), "receptionist": ("reception1", "admission")}
 
@@ -55,8 +55,7 @@ def twins(make_stack, cluster):
 
 @pytest.fixture(scope="module")
 def sessions(twins):
-    made = {(pair, twin): Session(twins, user, "%s_%s" % (pair, twin), mission)
-            for pair, (user, mission) in PAIRS.items() for twin in "ab"}
+    made = open_sessions(twins, PAIRS)
     yield made
     for session in made.values():
         session.close()
@@ -67,14 +66,7 @@ def test_twins_answer_alike(number, twins, sessions):
     _, sql = HOSTILE[number]
     for pair in PAIRS:
         for extended in (False, True):
-            one, other = sessions[pair, "a"], sessions[pair, "b"]
-            first, second = one.ask(sql, extended), other.ask(sql, extended)
-            names = names_of(twins, pair)
-            assert normal(first, names) == normal(second, names), "%s, %s" % (pair, "extended" if extended else "simple")
-            for session in (one, other):
-                for canary in twins_schema.CANARIES:
-                    if canary in session.last.lower() or canary in session.last:
-                        assert canary in sql.lower().encode(), "%s: %r came out" % (pair, canary)
+            ask_both(twins, sessions, pair, sql, extended)
     assert twins.proxy.alive()
 
 
@@ -96,5 +88,3 @@ def test_the_twins_do_differ(twins):
             assert normal(one.ask(sql, False), names_of(twins, pair)) != normal(other.ask(sql, False), names_of(twins, pair))
         one.close()
         other.close()
-
-

@@ -9,6 +9,7 @@ import pytest
 import twins_schema
 import wire
 from hostile_statements import EXISTENCE, HOSTILE
+from twin_answers import Session, ask_both, names_of, normal, open_sessions
 
 PAIRS = {"nurse": ("nurse1", "care"), "receptionist": ("reception1", "admission"), "researcher": ("research1", "research")}
 
@@ -20,69 +21,12 @@ def twins(make_stack):
     return make_stack(databases=names, changes={"%s_%s" % (p, t): twins_schema.twin_sql(p, t) for p in PAIRS for t in "ab"})
 
 
-class Session:
-    """A raw session that logs in again when it was ended."""
-
-    def __init__(self, stack, user, database, mission):
-        self.stack, self.user, self.database, self.mission = stack, user, database, mission
-        self.raw = None
-        self.received = b""
-
-    def ask(self, sql, extended):
-        if self.raw is None:
-            more = {"options": "-cpgvigil.mission=" + self.mission} if self.mission else {}
-            self.raw = wire.open_session(self.stack, self.user, self.database, **more)
-        start = len(self.raw.received)
-        try:
-            messages = self.raw.extended(sql) if extended else self.raw.query(sql)
-        except wire.Closed:
-            messages = [("closed", b"")]
-        self.last = bytes(self.raw.received[start:])
-        if messages[-1][0] == "closed":
-            self.raw = None
-        return messages
-
-    def close(self):
-        if self.raw:
-            self.raw.close()
-
-
-def normal(messages, names):
-    """Messages to compare: rows sorted, database names made equal; rows before an error are a matter of their order."""
-    failed = wire.error_of(messages) is not None
-
-    def neutral(data):
-        return re.sub(names, b"DATABASE", data)
-
-    rest, rows = [], []
-    for kind, body in messages:
-        if kind == "D":
-            rows.append(tuple(None if v is None else neutral(v) for v in wire.row(body)))
-        elif kind == "d":  # a line, or a tuple, of COPY
-            rows.append((neutral(body),))
-        elif kind == "d":
-            rows.append(neutral(body))
-        elif kind in "EN":
-            rest.append((kind, {k: neutral(v.encode()) for k, v in wire.fields(body).items()}))
-        elif kind == "T":
-            rest.append((kind, wire.columns(body)))
-        else:
-            rest.append((kind, body))
-    return rest, [] if failed else sorted(rows, key=repr)
-
-
 @pytest.fixture(scope="module")
 def sessions(twins):
-    made = {(pair, twin): Session(twins, user, "%s_%s" % (pair, twin), mission)
-            for pair, (user, mission) in PAIRS.items() for twin in "ab"}
+    made = open_sessions(twins, PAIRS)
     yield made
     for session in made.values():
         session.close()
-
-
-def names_of(twins, pair):
-    every = [n for t in "ab" for n in ("%s_%s" % (pair, t), twins.databases["%s_%s" % (pair, t)])]
-    return b"|".join(re.escape(n.encode()) for n in sorted(every, key=len, reverse=True))
 
 
 @pytest.mark.parametrize("number", range(len(HOSTILE)), ids=lambda n: "%d-%s" % (n, HOSTILE[n][1][:55]))
@@ -90,15 +34,7 @@ def test_twins_answer_alike(number, twins, sessions):
     expect, sql = HOSTILE[number]
     for pair in PAIRS:
         for extended in (False, True):
-            one, other = sessions[pair, "a"], sessions[pair, "b"]
-            first, second = one.ask(sql, extended), other.ask(sql, extended)
-            names = names_of(twins, pair)
-            assert normal(first, names) == normal(second, names), "%s, %s" % (pair, "extended" if extended else "simple")
-            for session in (one, other):
-                for canary in twins_schema.CANARIES:
-                    # what the client itself wrote may come back in an error's text
-                    if canary in session.last.lower() or canary in session.last:
-                        assert canary in sql.lower().encode(), "%s: %r came out" % (pair, canary)
+            first = ask_both(twins, sessions, pair, sql, extended)
             if pair == "nurse":
                 error = wire.error_of(first)
                 if expect == "ok":

@@ -6,7 +6,7 @@ A canary stands in each hidden cell. What constraints tell is the same in both: 
 import pytest
 import wire
 import write_schema
-from test_twins import Session, normal
+from twin_answers import Session, normal
 
 TWIN = """
 ALTER TABLE w.persons DISABLE TRIGGER USER;

@@ -1,10 +1,13 @@
 """
 Trails that a test makes: lines with the fields and the hash chain of real ones, subjects among them, and what a search must find in them,
-told by going through all of it. Checkpoints are not signed.
+told by going through all of it. Checkpoints are signed where the chain is `Signed`.
 """
 import hashlib
 import json
 import random
+import subprocess
+
+import harness
 
 PEOPLE = ["nurse1", "nurse2", "dr.martin", "o\"brien\\", "Zoë", "svc=1+1"]
 ROLES = {"nurse1": "nurse", "nurse2": "nurse", "dr.martin": "physician", "o\"brien\\": "physician", "Zoë": "lab", "svc=1+1": "lab"}
@@ -17,6 +20,8 @@ def dump(value):
 
 class Chain:
     """Writes the files of one chain; `records` keeps every record with the file that it is in."""
+
+    key, told = "0" * 64, {}  # what headers have: whose key, and what else
 
     def __init__(self, directory, chain):
         self.directory, self.chain, self.seq, self.prev, self.number, self.records, self.out = directory, chain, 0, "0" * 64, 0, [], None
@@ -37,10 +42,30 @@ class Chain:
         self.number += 1
         self.name = "audit-%d-%08d.jsonl" % (self.chain, self.number)
         self.out = open(self.directory / self.name, "wb")
-        self.line(time, "header", format=1, chain=self.chain, file=self.number, key="0" * 64, checkpoint_seconds=60, version="0.1.0")
+        self.line(time, "header", format=1, chain=self.chain, file=self.number, key=self.key, checkpoint_seconds=60, **self.told, version="0.1.0")
 
     def close(self):
         self.out.close()
+
+
+class Signed(Chain):
+    """A chain whose files end with a checkpoint that is signed with a key of its own, as docs/audit.md has it; `folder`: for the key."""
+
+    def __init__(self, directory, chain, folder, **told):
+        super().__init__(directory, chain)
+        self.folder, self.told, self.pem = folder, told, folder / "trail.pem"
+        if not self.pem.exists():
+            harness.run(["openssl", "genpkey", "-algorithm", "ed25519", "-out", str(self.pem)])
+        harness.run(["openssl", "pkey", "-in", str(self.pem), "-pubout", "-out", str(directory / "public.pem")])
+        der = subprocess.run(["openssl", "pkey", "-in", str(self.pem), "-pubout", "-outform", "DER"], stdout=subprocess.PIPE, check=True).stdout
+        self.key = hashlib.sha256(der).hexdigest()
+
+    def sign(self, time):
+        more = {"chain": self.chain, "file": self.number, "reason": "close", "lines": 0, "key": self.key}
+        text = dump({"seq": self.seq + 1, "prev": self.prev, "time": time, "type": "checkpoint", **more})[:-1]
+        (self.folder / "text").write_bytes(b"pgvigil audit checkpoint 1\n" + text.encode())
+        harness.run(["openssl", "pkeyutl", "-sign", "-rawin", "-inkey", str(self.pem), "-in", str(self.folder / "text"), "-out", str(self.folder / "signature")])
+        self.line(time, "checkpoint", **more, signature=(self.folder / "signature").read_bytes().hex())
 
 
 def stamp(minute):
