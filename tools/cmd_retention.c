@@ -96,6 +96,9 @@ static int run(const struct subcommand *subcommand)
     int code = read_day(&options.on);
     if (code != CLI_FINE)
         return code;
+    code = cli_read_lang(&command, options.lang, &options.french);
+    if (code != CLI_CONTINUE)
+        return code;
     code = retention_open(&options);
     if (code == CLI_FINE)
         code = subcommand->run(&options);

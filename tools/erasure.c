@@ -8,6 +8,8 @@
  */
 #include "tools/erasure.h"
 
+#include "tools/toll.h"
+
 #include <pgvigil/text.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -353,7 +355,10 @@ enum status erasure_delete(struct erasure *erasure)
         return ERR_MEMORY;
     for (size_t i = 0; i < records->count; i++)
         sums[i] = erasure->tables[i].sum;
-    enum status status = rows_delete(&erasure->rows, erasure->list, sums);
+    erasure->sums = sums;
+    enum status status = toll_begin(&erasure->rows);
+    if (status == OK)
+        status = rows_delete(&erasure->rows, erasure->list, sums);
     for (size_t i = 0; status == OK && i < records->count; i++) {
         uint64_t left = 0;
         status = count_theirs(erasure, &records->tables[i], &left);
@@ -368,6 +373,12 @@ enum status erasure_delete(struct erasure *erasure)
         }
     }
     return status;
+}
+
+enum status erasure_check(const struct erasure *erasure)
+{
+    enum status status = rows_check_constraints(&erasure->rows);
+    return status == OK ? toll_check(&erasure->rows, erasure->sums) : status;
 }
 
 enum status erasure_still(struct erasure *erasure)

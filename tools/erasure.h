@@ -58,6 +58,7 @@ struct erasure {
     const char *list; /* of the person alone */
     struct erasure_person person;
     struct erasure_table *tables; /* as records.tables */
+    const struct rows_sum *sums;  /* of those that go, for rows_delete; erasure_delete */
     uint64_t goes, stays;
 };
 
@@ -68,6 +69,9 @@ NODISCARD enum status erasure_decide(struct retention *retention, struct retenti
 NODISCARD enum status erasure_sum(struct erasure *erasure);
 /* Takes the rows away, and counts what is left: another number than was told is ERR_INVALID. */
 NODISCARD enum status erasure_delete(struct erasure *erasure);
+/* Before it is on record: what PostgreSQL could refuse at the commit it refuses now, and what has
+ * really gone is what was to go. */
+NODISCARD enum status erasure_check(const struct erasure *erasure);
 /* The moment before the commit: does the database still say the same of the person? */
 NODISCARD enum status erasure_still(struct erasure *erasure);
 

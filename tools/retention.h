@@ -27,6 +27,7 @@ struct retention {
     const char *config_file, *database_name, *as, *archive_as;
     const char *on, *format, *lang, *batch_size, *certificates, *by, *and_by;
     bool apply;
+    bool french;  /* of what is told */
     bool reading; /* nothing is changed: tables that could not be moved do not matter */
     bool all;     /* every table with a subject, and a policy without "retention" too */
     /* Opened. */

@@ -14,6 +14,7 @@
  */
 #include "tools/deed.h"
 #include "tools/retention.h"
+#include "tools/toll.h"
 
 #include <stdio.h>
 #include <string.h>
@@ -133,9 +134,13 @@ static enum status close_open(struct move *move, const char *list)
 static enum status leave(struct move *move, const char *const *keys, size_t count, const char *list,
                          const struct rows_sum *sums)
 {
-    enum status status = rows_delete(&move->from, list, sums);
+    enum status status = toll_begin(&move->from);
+    if (status == OK)
+        status = rows_delete(&move->from, list, sums);
     if (status == OK)
         status = rows_check_constraints(&move->from);
+    if (status == OK)
+        status = toll_check(&move->from, sums);
     if (status == OK)
         status =
             record(move, "retention-archive", "moved to the archive with all rows", keys, count);
@@ -221,20 +226,29 @@ static enum status move_batch(struct move *move, const char *const *keys, size_t
 /* Their rows are here and not due: what the archive has of the same rows was a copy. */
 static enum status take_back(struct move *move, const char *list)
 {
-    enum status status = OK;
+    struct rows_sum *sums =
+        arena_zalloc(move->to.arena, move->to.records->count + 1, sizeof(*sums));
+    enum status status = sums == NULL ? ERR_MEMORY : OK;
     for (size_t i = move->from.records->count; status == OK && i-- > 0;)
         status = rows_stage(&move->from, &move->to, i, move->places[i], list);
     if (status == OK)
-        status = rows_run(&move->to, "BEGIN");
+        status = rows_run(&move->to, "BEGIN ISOLATION LEVEL REPEATABLE READ");
+    if (status == OK)
+        status = toll_begin(&move->to);
     for (size_t i = 0; status == OK && i < move->from.records->count; i++) {
         const struct records_table *there = &move->to.records->tables[move->places[i]];
-        status =
-            rows_run(&move->to, arena_printf(move->to.arena,
-                                             "DELETE FROM %s WHERE (%s) IN (SELECT %s FROM "
-                                             "pg_temp.\"pgvigil %zu\")",
-                                             there->from, there->key, there->key, move->places[i]));
+        status = rows_change(
+            &move->to,
+            arena_printf(move->to.arena,
+                         "DELETE FROM %s WHERE (%s) IN (SELECT %s FROM pg_temp.\"pgvigil %zu\")",
+                         there->from, there->key, there->key, move->places[i]),
+            &sums[move->places[i]].count);
     }
-    return status == OK ? rows_run(&move->to, "COMMIT") : status;
+    if (status == OK)
+        status = rows_check_constraints(&move->to);
+    if (status == OK)
+        status = toll_check(&move->to, sums);
+    return status == OK ? rows_commit(&move->to) : status;
 }
 
 /* Those of the list whose records here are archived, or are not. */
@@ -279,8 +293,10 @@ static enum status settle(struct move *move)
         return ERR_MEMORY;
     if (status == OK && again_count > 0)
         status = take_back(move, back);
-    if (status == ERR_UPSTREAM && strcmp(move->retention->state, "23503") == 0) {
-        /* Older rows of theirs stand on the copies, which stay until these are moved again. */
+    if (status == ERR_INVALID ||
+        (status == ERR_UPSTREAM && strcmp(move->retention->state, "23503") == 0)) {
+        /* Older rows of theirs stand on the copies, and would block this or go along by a cascade:
+         * the copies stay until these are moved again. */
         buf_clear(move->from.why);
         PQclear(PQexec(move->to.conn, "ROLLBACK"));
         arena_reset(move->from.arena);

@@ -15,6 +15,7 @@
 #include "tools/certificate.h"
 #include "tools/deed.h"
 #include "tools/retention.h"
+#include "tools/toll.h"
 #include "tools/two_people.h"
 
 #include <jansson.h>
@@ -161,10 +162,14 @@ static enum status take_away(struct destruction *one, const char *list, const st
     const char *body = body_of(one, id, count, sums);
     if (body == NULL || !certificate_sign(one->key, body, signature))
         return ERR_MEMORY;
-    enum status status = rows_delete(&one->rows, list, sums);
+    enum status status = toll_begin(&one->rows);
+    if (status == OK)
+        status = rows_delete(&one->rows, list, sums);
     if (status == OK)
         status = rows_certify(&one->rows, id, body, signature);
-    return status == OK ? rows_check_constraints(&one->rows) : status;
+    if (status == OK)
+        status = rows_check_constraints(&one->rows);
+    return status == OK ? toll_check(&one->rows, sums) : status;
 }
 
 static enum status commit(struct destruction *one, const char *id, const char *const *keys,

@@ -33,7 +33,8 @@ struct rows retention_rows(struct retention *retention, struct retention_side *s
                          .records = &side->records,
                          .arena = retention->moment,
                          .why = &retention->why,
-                         .state = retention->state};
+                         .state = retention->state,
+                         .french = retention->french};
 }
 
 static int load(struct retention *retention)

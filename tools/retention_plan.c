@@ -148,11 +148,8 @@ static int plan_side(struct retention *retention, struct retention_side *side, j
 
 int retention_plan(struct retention *retention)
 {
-    bool french = false;
+    bool french = retention->french;
     const char *format = retention->format ? retention->format : "text";
-    int code = cli_read_lang(retention->command, retention->lang, &french);
-    if (code != CLI_CONTINUE)
-        return code;
     bool json = strcmp(format, "json") == 0;
     if (!json && strcmp(format, "text") != 0 && strcmp(format, "csv") != 0)
         return cli_fail(retention->command, CLI_USAGE, "--format is text, json or csv, not '%s'",
@@ -161,7 +158,7 @@ int retention_plan(struct retention *retention)
     size_t due = 0;
     if (strcmp(format, "csv") == 0)
         puts("where,subject,age,last,active_until,until,held");
-    code = plan_side(retention, &retention->live, all, french, &due);
+    int code = plan_side(retention, &retention->live, all, french, &due);
     if (code == CLI_FINE && retention->archive.conn)
         code = plan_side(retention, &retention->archive, all, french, &due);
     if (code == CLI_FINE && all && json_dumpf(all, stdout, JSON_INDENT(1)) == 0)

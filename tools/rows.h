@@ -23,6 +23,7 @@ struct rows {
     char *state; /* ROWS_STATE bytes for the SQLSTATE of what failed, or NULL */
     bool picked; /* rows_sum and rows_delete: of the rows that ROWS_PICKED names, whatever the list
                   */
+    bool french; /* the language of `why` */
 };
 /* (n, t, c, k): index of the table, where the row stands, in this transaction, and its primary key
  * as a text, by which it is found again when a trigger has made it move; NULL where there is none.

@@ -132,7 +132,7 @@ static enum status take_away(struct erasure *erasure, const char *id, const char
     enum status status = erasure_delete(erasure);
     if (status == OK)
         status = rows_certify(&erasure->rows, id, body, signature);
-    return status == OK ? rows_check_constraints(&erasure->rows) : status;
+    return status == OK ? erasure_check(erasure) : status;
 }
 
 static enum status put_on_record(const struct errand *errand, const struct erasure *erasure,
@@ -441,6 +441,7 @@ int subject_erase(struct subject *subject)
     int code = cli_read_lang(subject->command, subject->doc_options.lang, &errand.french);
     if (code != CLI_CONTINUE)
         return code;
+    retention->french = errand.french;
     code = retention_open(retention);
     if (code == CLI_FINE) {
         errand.subject.arena = retention->arena;
