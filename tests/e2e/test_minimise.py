@@ -667,9 +667,9 @@ def test_a_file_whose_name_no_diff_can_hold_is_left_to_hands(tmp_path, generatio
 
 def test_numbers_of_patients_end_at_the_greatest(tmp_path, generation):
     practice = clinic(tmp_path / "second")
-    chain = Signed(practice.trail, 0, tmp_path / "second")
+    chain = trails.Signed(practice.trail, 0, tmp_path / "second")
     chain.file(stamp(400))
-    chain.line(stamp(399), "event", event="start", detail="0.1.0, policy generation %s in force" % generation)
+    start(chain, 399, generation)
     statement(chain, 20, N, "public.patients", ["id"], patients=[[9223372036854775800, 9223372036854775807]])
     chain.sign(stamp(1))
     chain.close()
@@ -678,13 +678,13 @@ def test_numbers_of_patients_end_at_the_greatest(tmp_path, generation):
 
 
 @pytest.mark.parametrize("pair", [("n" * 5000, "care"), ("nurse", "c" * 5000), ("n" * 9000, "c" * 9000), ("n" * 254, "care")], ids=["role", "mission", "cut", "pair"])
-def test_names_in_the_trail_that_no_policy_has_change_nothing(tmp_path, pair):
+def test_names_in_the_trail_that_no_policy_has_change_nothing(tmp_path, generation, pair):
     found = []
     for folder, more in (("without", False), ("with", True)):
         practice = clinic(tmp_path / folder)
-        chain = Signed(practice.trail, 0, tmp_path / folder)
+        chain = trails.Signed(practice.trail, 0, tmp_path / folder)
         chain.file(stamp(400))
-        chain.line(stamp(399), "event", event="start", detail="0.1.0, policy generation %s in force" % generation_of(practice))
+        start(chain, 399, generation)
         statement(chain, 20, N, "public.patients", ["id"])
         if more:
             statement(chain, 19, pair, "public.patients", ["phone"])

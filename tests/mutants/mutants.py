@@ -62,7 +62,7 @@ MUTANTS = [
     ("register-active", "rights in force are those of the entries", "tools/rights_register.c", "if (known < map_count(one->active)) {", "if (false) {", "e2e/test_subject", False),
     ("capture-scope", "names that would capture a subject", "policy/guard_expr.c", "(one.named && one.marked))", "false)", "unit/test_guard", False),
     # ---- missions that are aggregate_only
-    ("cell-rows", "what stands behind a table of patients are no rows of it", "policy/guard.c", "return cube ? cube_definition(&context, sql, columns, column_count, why)", "return cube && sql == NULL ? cube_definition(&context, sql, columns, column_count, why)", "e2e/test_aggregate", False),
+    ("cell-rows", "what stands behind a table of patients are no rows of it", "policy/guard.c", "return cube ? cube_definition(&context, sql, columns, count, why)", "return cube && sql == NULL ? cube_definition(&context, sql, columns, count, why)", "e2e/test_aggregate", False),
     ("cell-few", "cells of fewer than k do not exist", "policy/guard_cell.c", ">= %llu\\n    %s) c", ">= %llu - 3\\n    %s) c", "e2e/test_aggregate", False),
     ("cell-text", "equal values that can be told apart are two", "policy/guard_cell.c", "add_key(cells, \"pg_catalog.concat(\", value, \") COLLATE pg_catalog.\\\"C\\\"\");", "(void)value;", "e2e/test_aggregate", False),
     ("cell-missing", "cells in which a measure has no value", "policy/guard_cell.c", "add_key(cells, \"(\", value, \") IS NULL\");", "(void)value;", "e2e/test_aggregate", False),
