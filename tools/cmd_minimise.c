@@ -6,6 +6,7 @@
  * one that is not whole proposes nothing, since what is missing would look unused. Nothing is
  * changed: the diff is for a person to read and to apply.
  */
+#include "proxy/catalog_load.h"
 #include "tools/audit_filter.h"
 #include "tools/audit_reader.h"
 #include "tools/catalog_file.h"
@@ -36,6 +37,9 @@ static const char about[] =
     "policy is\n"
     "loaded and compared first: nothing that was used is lost, and nobody gains anything.\n"
     "\n"
+    "With --as PostgreSQL counts how many patients each person's rules let her see today, and how\n"
+    "many of these she saw; values of her attributes that she could do without are told.\n"
+    "\n"
     "DIRECTORY is the trail; default: the configuration's. Missions that break the glass, reach\n"
     "archived records, or are for control and emergencies are left as they are.";
 
@@ -51,6 +55,7 @@ struct options {
     const char *catalog;
     const char *was;
     const char *keep;
+    const char *database, *as;
     const char *public_key;
     const char *lang;
     const char *output;
@@ -66,6 +71,8 @@ struct run {
     struct config *config;
     struct policy *policy, *was;
     struct catalog *catalog;
+    PGconn *conn;             /* of --as */
+    struct catalog *live;     /* its database's */
     char last[MINIMISE_TIME]; /* of the servers' chains the last line, signatures too */
     char due[MINIMISE_TIME];  /* it may not be older */
     struct minimise minimise;
@@ -73,10 +80,38 @@ struct run {
 
 /* ---- what is read ---- */
 
+/* The database that --as is about, as it is. */
+static int connect_live(struct run *run)
+{
+    const struct options *options = run->options;
+    const struct config_database *database =
+        cli_database(run->command, run->config, options->database);
+    struct buf why;
+    int code = database == NULL ? CLI_CANNOT
+                                : cli_connect_dba(run->command, database, options->as, &run->conn);
+    if (code != CLI_FINE)
+        return code;
+    run->minimise.database = database->name;
+    buf_init(&why, 0);
+    enum status status = catalog_load_conn(run->conn, run->policy, &run->live, &why);
+    if (status != OK)
+        code = cli_fail(run->command, CLI_CANNOT, "database %s: %.*s", database->name,
+                        (int)buf_len(&why), buf_len(&why) ? (const char *)buf_head(&why) : "");
+    buf_free(&why);
+    return code;
+}
+
 static int load_catalog(struct run *run)
 {
-    if (run->options->catalog == NULL)
+    int code = run->options->as == NULL ? CLI_FINE : connect_live(run);
+    if (code != CLI_FINE)
+        return code;
+    if (run->options->catalog == NULL) {
+        /* What the one database that there is says by itself, no file needs to say. */
+        if (run->live != NULL && run->config->database_count == 1)
+            run->catalog = catalog_ref(run->live);
         return CLI_FINE;
+    }
     /* What is not in it, or is another thing of the same name, may be the other database's. */
     if (run->config->database_count > 1)
         return cli_fail(run->command, CLI_CANNOT,
@@ -310,6 +345,24 @@ static int write_out(const struct run *run)
     return proposes(&run->minimise) ? CLI_FINDINGS : CLI_FINE;
 }
 
+static void on_person(size_t done, size_t total, void *context)
+{
+    progress_count(context, done, total, "people");
+}
+
+/* Through what the rules let people see, by PostgreSQL's own count. */
+static enum status ask_reach(struct run *run)
+{
+    struct progress progress;
+    if (run->conn == NULL)
+        return OK;
+    run->minimise.asked = true;
+    progress_begin(&progress);
+    enum status status = minimise_reach(&run->minimise, run->conn, run->live, on_person, &progress);
+    progress_clear(&progress);
+    return status;
+}
+
 static int work_out(struct run *run)
 {
     struct minimise *minimise = &run->minimise;
@@ -323,6 +376,8 @@ static int work_out(struct run *run)
         status = minimise_prove(minimise);
     if (status == OK)
         status = minimise_list(minimise);
+    if (status == OK)
+        status = ask_reach(run);
     if (status != OK)
         return cli_fail(run->command, CLI_CANNOT, "no smaller policy can be proposed: %s",
                         minimise->why != NULL ? minimise->why : status_name(status));
@@ -382,6 +437,8 @@ static int read_options(const struct cli_command *command, struct options *optio
     }
     if (options->until != NULL && !doc_time_parse(options->until, until, &why))
         return cli_fail(command, CLI_USAGE, "--until %s: %s", options->until, why);
+    if (options->database != NULL && options->as == NULL)
+        return cli_fail(command, CLI_USAGE, "--database says what --as connects to: say --as too");
     if (options->json && options->diff)
         return cli_fail(command, CLI_USAGE, "--json holds the diff: not with --diff");
     return cli_read_lang(command, options->lang, &options->french);
@@ -390,11 +447,16 @@ static int read_options(const struct cli_command *command, struct options *optio
 int cmd_minimise(int argc, char **argv)
 {
     struct options options = {.reader = {.doing = "minimise"}};
-    struct cli_option table[11 + AUDIT_READER_OPTIONS] = {
+    struct cli_option table[13 + AUDIT_READER_OPTIONS] = {
         {0, "days", "N", "unused for so many days; default 90", &options.days_text, NULL},
         {0, "until", "TIME", "the days end there; default: now", &options.until, NULL},
         {0, "catalog", "FILE", "what \"check --save-catalog\" wrote: lets whole tables be closed",
          &options.catalog, NULL},
+        {0, "as", "CONNINFO",
+         "a DBA's connection: count the patients in reach of each person, and read the catalog",
+         &options.as, NULL},
+        {0, "database", "NAME", "of the configuration: what --as connects to", &options.database,
+         NULL},
         {0, "was", "POLICY", "the policy as it was: what it did not give is too young to be cut",
          &options.was, NULL},
         {0, "keep", "LIST", "leave these as they are: ROLE, ROLE/MISSION, /MISSION, with commas",
@@ -407,7 +469,7 @@ int cmd_minimise(int argc, char **argv)
         {0, "json", NULL, "print JSON", NULL, &options.json},
         {0, "diff", NULL, "print the diff only", NULL, &options.diff},
         {'o', "output", "FILE", "write there instead of to stdout", &options.output, NULL}};
-    audit_reader_options(&options.reader, table + 11);
+    audit_reader_options(&options.reader, table + 13);
     const struct cli_command command = {.name = "minimise",
                                         .operands = "[DIRECTORY]",
                                         .about = about,
@@ -429,6 +491,8 @@ int cmd_minimise(int argc, char **argv)
     code = start(&run, until);
     minimise_end(&run.minimise);
     catalog_unref(run.catalog);
+    catalog_unref(run.live);
+    PQfinish(run.conn);
     policy_unref(run.was);
     policy_unref(run.policy);
     config_free(run.config);

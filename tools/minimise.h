@@ -9,6 +9,8 @@
  *
  * The side on which it errs: what the trail does not tell for certain counts as used.
  *
+ * Beside them minimise_reach.c asks PostgreSQL how many patients are in reach of whom.
+ *
  * Ownership: everything stands in minimise->arena but the maps and policies, which minimise_end
  * frees.
  */
@@ -19,6 +21,7 @@
 #include "tools/policy_text.h"
 
 #include <jansson.h>
+#include <libpq-fe.h>
 #include <pgvigil/arena.h>
 #include <pgvigil/catalog.h>
 #include <pgvigil/map.h>
@@ -60,6 +63,21 @@ struct pair_use {
     struct use_statement *ran;
     size_t ran_count, ran_cap;
     bool ran_more; /* statements that are not kept */
+};
+
+/* Whose rows a person was shown, or wrote, by statements that name the relation. */
+struct person_table {
+    const char *relation; /* "schema.name" */
+    struct map *patients;
+};
+
+/* Of a person in a pair, in the database that is asked about. */
+struct person_use {
+    const struct pair_use *pair;
+    const char *person;
+    struct person_table *tables;
+    size_t table_count, table_cap;
+    bool inexact; /* some statements do not tell theirs */
 };
 
 /* A relation of which everything counts as used. */
@@ -166,6 +184,21 @@ struct rule_column {
     bool still_written;        /* a list that stays lets it be written */
 };
 
+/* How many patients a person's rules let her see, as the rows are today (minimise_reach.c). */
+struct reach {
+    const struct person_use *use;
+    bool session;      /* what the client says decides: it is not counted */
+    uint64_t in_reach; /* each once */
+    uint64_t seen;     /* of these, since */
+};
+
+/* A value of a person's attribute without which all that she saw would still be in reach. */
+struct spare {
+    const struct policy_user *user;
+    const char *attribute, *value;
+    uint64_t patients; /* that it alone opens, in each of her pairs */
+};
+
 /* What one edit, or several that need each other, could not do. */
 struct refusal {
     size_t group;
@@ -192,6 +225,15 @@ struct minimise {
     struct use_frozen *frozen;
     size_t frozen_count, frozen_cap;
     uint64_t records;
+    const char *database;       /* whose patients are kept by person; NULL: no database's */
+    struct map *people_used;    /* "role\x1fmission\x1fperson" -> struct person_use */
+    struct person_use **people; /* in the order of the trail */
+    size_t person_count, person_cap;
+    bool asked; /* PostgreSQL, what is in reach of them */
+    struct reach **reaches_of;
+    size_t reach_count, reach_cap;
+    struct spare *spares;
+    size_t spare_count, spare_cap;
 
     struct pair *pairs;
     size_t pair_count;
@@ -255,6 +297,13 @@ NODISCARD enum status minimise_list(struct minimise *minimise);
  * catalog. ERR_MEMORY. */
 NODISCARD enum status minimise_still_runs(struct minimise *minimise, struct policy *smaller,
                                           const char **why);
+
+/* minimise_reach.c: what the rows of the database at the other end of `conn` come to, for each
+ * person that the trail knows. ERR_UPSTREAM with minimise->why. */
+NODISCARD enum status minimise_reach(struct minimise *minimise, PGconn *conn,
+                                     const struct catalog *catalog,
+                                     void (*tick)(size_t done, size_t total, void *context),
+                                     void *context);
 
 /* ---- for people and programs (minimise_print.c, minimise_json.c) ---- */
 

@@ -133,6 +133,41 @@ static json_t *kept_json(const struct minimise *minimise)
     return list;
 }
 
+/* Of the pair, each person that PostgreSQL was asked about. NULL: it was not asked. */
+static json_t *people_json(const struct minimise *minimise, const struct pair_use *use)
+{
+    json_t *list = minimise->asked ? json_array() : NULL;
+    for (size_t i = 0; i < minimise->reach_count && list != NULL; i++) {
+        const struct reach *reach = minimise->reaches_of[i];
+        if (reach->use->pair != use)
+            continue;
+        json_t *object = json_pack("{s:s}", "person", reach->use->person);
+        if (!reach->session) {
+            (void)json_object_set_new(object, "in_reach",
+                                      json_integer((json_int_t)reach->in_reach));
+            (void)json_object_set_new(object, "seen", json_integer((json_int_t)reach->seen));
+        }
+        (void)json_object_set_new(object, "exact", json_boolean(!reach->use->inexact));
+        (void)json_object_set_new(object, "session_decides", json_boolean(reach->session));
+        (void)json_array_append_new(list, object);
+    }
+    return list;
+}
+
+static json_t *spares_json(const struct minimise *minimise)
+{
+    json_t *list = json_array();
+    for (size_t i = 0; i < minimise->spare_count; i++) {
+        const struct spare *spare = &minimise->spares[i];
+        json_t *object = json_pack("{s:s, s:s, s:s, s:I}", "person", spare->user->name, "attribute",
+                                   spare->attribute, "value", spare->value, "patients",
+                                   (json_int_t)spare->patients);
+        put(object, "user", minimise_place(minimise, &spare->user->place));
+        (void)json_array_append_new(list, object);
+    }
+    return list;
+}
+
 static json_t *rows_json(const struct minimise *minimise)
 {
     json_t *list = json_array();
@@ -154,6 +189,9 @@ static json_t *rows_json(const struct minimise *minimise)
                                   json_integer(use ? (json_int_t)map_count(use->patients) : 0));
         (void)json_object_set_new(object, "patients_exact", json_boolean(!use || !use->inexact));
         (void)json_object_set_new(object, "every_patient_of", all);
+        json_t *people = use == NULL ? NULL : people_json(minimise, use);
+        if (people != NULL)
+            (void)json_object_set_new(object, "people", people);
         (void)json_array_append_new(list, object);
     }
     return list;
@@ -187,6 +225,8 @@ json_t *minimise_json(const struct minimise *minimise, unsigned days)
     (void)json_object_set_new(all, "unused", unused_json(minimise));
     (void)json_object_set_new(all, "kept", kept_json(minimise));
     (void)json_object_set_new(all, "rows", rows_json(minimise));
+    if (minimise->asked)
+        (void)json_object_set_new(all, "spare_values", spares_json(minimise));
     (void)json_object_set_new(all, "diff", diff);
     if (diff != NULL)
         return all;

@@ -205,6 +205,50 @@ static void put_kept(const struct print *print)
     }
 }
 
+/* What the rows of today come to, and for how many of these patients there was a need. */
+static void put_people(const struct print *print, const struct pair_use *use)
+{
+    const struct minimise *minimise = print->minimise;
+    for (size_t i = 0; i < minimise->reach_count; i++) {
+        const struct reach *reach = minimise->reaches_of[i];
+        if (reach->use->pair != use)
+            continue;
+        (void)fprintf(print->out, "    %s%s ", reach->use->person, colon(print));
+        if (reach->session)
+            (void)fprintf(print->out, "%s\n",
+                          say(print, "what is in reach depends on what the client says",
+                              "ce qui est accessible dépend de ce que dit le client"));
+        else
+            (void)fprintf(print->out, "%s %llu, %s %s%llu\n",
+                          say(print, "patients in reach", "patients accessibles"),
+                          (unsigned long long)reach->in_reach,
+                          say(print, "of these seen", "dont vus"),
+                          reach->use->inexact ? say(print, "at least ", "au moins ") : "",
+                          (unsigned long long)reach->seen);
+    }
+}
+
+static void put_spares(const struct print *print)
+{
+    const struct minimise *minimise = print->minimise;
+    if (minimise->spare_count == 0)
+        return;
+    (void)fprintf(print->out, "\n%s\n",
+                  say(print,
+                      "Values without which, by today's rows, nothing that was seen would be out "
+                      "of reach (by hand)",
+                      "Valeurs sans lesquelles, d’après les lignes d’aujourd’hui, rien de ce qui a "
+                      "été vu ne serait hors d’atteinte (à la main)"));
+    for (size_t i = 0; i < minimise->spare_count; i++) {
+        const struct spare *spare = &minimise->spares[i];
+        (void)fprintf(print->out, "  %s %s = \"%s\" (%s)%s %s %llu\n", spare->user->name,
+                      spare->attribute, spare->value, minimise_place(minimise, &spare->user->place),
+                      colon(print),
+                      say(print, "patients that it alone opens", "patients qu’elle seule ouvre"),
+                      (unsigned long long)spare->patients);
+    }
+}
+
 static void put_rows(const struct print *print)
 {
     const struct minimise *minimise = print->minimise;
@@ -232,7 +276,9 @@ static void put_rows(const struct print *print)
                     say(print, "all patients are in reach", "tous les patients sont accessibles"),
                     minimise_place(minimise, &minimise->policy->rules[target->rule].place));
         }
+        put_people(print, pair->use);
     }
+    put_spares(print);
 }
 
 void minimise_print(const struct minimise *minimise, bool french, unsigned days, FILE *out)

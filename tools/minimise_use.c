@@ -253,16 +253,16 @@ static enum status add_relation(struct minimise *minimise, struct pair_use *pair
                              : add_columns(minimise, pair, relation, "written", how);
 }
 
-static enum status add_patients(struct pair_use *pair, const json_t *answer)
+static enum status add_patients(struct map *patients, bool *inexact, const json_t *answer)
 {
     const json_t *list = json_object_get(answer, "patients");
     enum status status = OK;
     if (text_of(answer, "subjects") != NULL || json_object_get(answer, "patients_left_out") != NULL)
-        pair->inexact = true;
+        *inexact = true;
     for (size_t i = 0; i < json_array_size(list) && status == OK; i++) {
         const json_t *element = json_array_get(list, i);
         if (json_is_string(element)) {
-            status = map_put_str(pair->patients, json_string_value(element), pair);
+            status = map_put_str(patients, json_string_value(element), patients);
             continue;
         }
         json_int_t first = json_integer_value(json_array_get(element, 0));
@@ -270,15 +270,83 @@ static enum status add_patients(struct pair_use *pair, const json_t *answer)
         for (json_int_t one = first; one <= last && status == OK;) {
             char text[24];
             (void)snprintf(text, sizeof text, "%lld", (long long)one);
-            status = map_put_str(pair->patients, text, pair);
-            if (map_count(pair->patients) > 1000000) { /* enough to be said */
-                pair->inexact = true;
+            status = map_put_str(patients, text, patients);
+            if (map_count(patients) > 1000000) { /* enough to be said */
+                *inexact = true;
                 return status;
             }
             if (one == last) /* it may be the greatest that there is */
                 break;
             one++;
         }
+    }
+    return status;
+}
+
+/* NULL: no memory. */
+static struct person_use *person_of(struct minimise *minimise, const struct pair_use *pair,
+                                    const char *person)
+{
+    char key[3 * MINIMISE_NAME + 3];
+    (void)snprintf(key, sizeof key, "%s\x1f%s\x1f%s", pair->role, pair->mission, person);
+    struct person_use *found = map_get_str(minimise->people_used, key);
+    if (found != NULL)
+        return found;
+    struct person_use **people =
+        arena_grow(minimise->arena, minimise->people, minimise->person_count, &minimise->person_cap,
+                   sizeof(struct person_use *));
+    found = arena_zalloc(minimise->arena, 1, sizeof(*found));
+    if (people == NULL || found == NULL)
+        return NULL;
+    minimise->people = people;
+    found->pair = pair;
+    found->person = arena_strdup(minimise->arena, person);
+    if (found->person == NULL || map_put_str(minimise->people_used, key, found) != OK)
+        return NULL;
+    people[minimise->person_count++] = found;
+    return found;
+}
+
+/* NULL: no memory. */
+static struct map *table_of(struct minimise *minimise, struct person_use *person,
+                            const char *relation)
+{
+    for (size_t i = 0; i < person->table_count; i++)
+        if (strcmp(person->tables[i].relation, relation) == 0)
+            return person->tables[i].patients;
+    struct person_table *tables = arena_grow(minimise->arena, person->tables, person->table_count,
+                                             &person->table_cap, sizeof(*tables));
+    const char *name = arena_strdup(minimise->arena, relation);
+    if (tables == NULL || name == NULL)
+        return NULL;
+    person->tables = tables;
+    struct map *patients = map_new();
+    if (patients != NULL)
+        tables[person->table_count++] =
+            (struct person_table){.relation = name, .patients = patients};
+    return patients;
+}
+
+/* Of another database's patients the numbers say nothing. */
+static enum status add_person(struct minimise *minimise, const struct pair_use *pair,
+                              const json_t *answer)
+{
+    const char *person = text_of(answer, "person");
+    const char *database = text_of(answer, "database");
+    if (minimise->database == NULL || person == NULL || strlen(person) > MINIMISE_NAME ||
+        (database != NULL && strcmp(database, minimise->database) != 0))
+        return OK;
+    struct person_use *found = person_of(minimise, pair, person);
+    const json_t *relations = json_object_get(answer, "relations");
+    enum status status = found == NULL ? ERR_MEMORY : OK;
+    for (size_t i = 0; i < json_array_size(relations) && status == OK; i++) {
+        char name[KEY_MAX];
+        const char *schema = text_of(json_array_get(relations, i), "schema");
+        const char *relation = text_of(json_array_get(relations, i), "name");
+        (void)snprintf(name, sizeof name, "%s.%s", schema == NULL ? "" : schema,
+                       relation == NULL ? "" : relation);
+        struct map *patients = table_of(minimise, found, name);
+        status = patients == NULL ? ERR_MEMORY : add_patients(patients, &found->inexact, answer);
     }
     return status;
 }
@@ -322,7 +390,9 @@ static enum status add_statement(struct minimise *minimise, struct pair_use *pai
     bool whole = sql != NULL && json_object_get(answer, "sql_bytes") == NULL && !observed;
     enum use_how how = whole ? plain(kind, sql) : USE_ALL;
     bool placed = false;
-    enum status status = add_patients(pair, answer);
+    enum status status = add_patients(pair->patients, &pair->inexact, answer);
+    if (status == OK)
+        status = add_person(minimise, pair, answer);
     if (status == OK && how != USE_ALL && json_array_size(relations) > 0)
         status = by_place(sql, &placed);
     how = placed ? USE_ALL : how;
@@ -502,9 +572,12 @@ enum status minimise_start(struct minimise *minimise)
     minimise->arena = arena_new(0);
     minimise->used = map_new();
     minimise->pairs_used = map_new();
+    minimise->people_used = map_new();
     minimise->told = map_new();
-    return minimise->arena && minimise->used && minimise->pairs_used && minimise->told ? OK
-                                                                                       : ERR_MEMORY;
+    return minimise->arena && minimise->used && minimise->pairs_used && minimise->people_used &&
+                   minimise->told
+               ? OK
+               : ERR_MEMORY;
 }
 
 void minimise_end(struct minimise *minimise)
@@ -515,8 +588,12 @@ void minimise_end(struct minimise *minimise)
     void *value = NULL;
     while (minimise->pairs_used && map_next(minimise->pairs_used, &cursor, &key, &len, &value))
         map_free(((struct pair_use *)value)->patients);
+    for (size_t i = 0; i < minimise->person_count; i++)
+        for (size_t k = 0; k < minimise->people[i]->table_count; k++)
+            map_free(minimise->people[i]->tables[k].patients);
     map_free(minimise->used);
     map_free(minimise->pairs_used);
+    map_free(minimise->people_used);
     map_free(minimise->told);
     policy_unref(minimise->smaller);
     arena_free(minimise->arena);

@@ -62,6 +62,10 @@ MUTANTS = [
     ("register-active", "rights in force are those of the entries", "tools/rights_register.c", "if (known < map_count(one->active)) {", "if (false) {", "e2e/test_subject", False),
     ("capture-scope", "names that would capture a subject", "policy/guard_expr.c", "(one.named && one.marked))", "false)", "unit/test_guard", False),
     # ---- missions that are aggregate_only
+    ("reach-seen", "a value that something seen needs is not spare", "tools/minimise_reach.c", "*spare = hits == map_count(part->base);", "*spare = true;", "e2e/test_minimise_reach", False),
+    ("reach-exact", "nothing is spare where a record does not name all patients", "tools/minimise_reach.c", "if (part->pair->session || part->use->inexact) {", "if (part->pair->session) {", "e2e/test_minimise_reach", False),
+    ("reach-session", "what the client says decides", "tools/minimise_reach.c", "pair->session = pair->session || strstr(sql, quoted) != NULL;", "(void)sql;", "e2e/test_minimise_reach", False),
+    ("catalog-locks", "a reading of the catalogs gives up its locks", "proxy/catalog_load.c", "SET LOCAL lock_timeout = '20ms'", "SET LOCAL lock_timeout = 0", "e2e/test_catalog_reading", False),
     ("cell-rows", "what stands behind a table of patients are no rows of it", "policy/guard.c", "return cube ? cube_definition(&context, sql, columns, count, why)", "return cube && sql == NULL ? cube_definition(&context, sql, columns, count, why)", "e2e/test_aggregate", False),
     ("cell-few", "cells of fewer than k do not exist", "policy/guard_cell.c", ">= %llu\\n    %s) c", ">= %llu - 3\\n    %s) c", "e2e/test_aggregate", False),
     ("cell-text", "equal values that can be told apart are two", "policy/guard_cell.c", "add_key(cells, \"pg_catalog.concat(\", value, \") COLLATE pg_catalog.\\\"C\\\"\");", "(void)value;", "e2e/test_aggregate", False),
