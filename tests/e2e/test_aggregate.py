@@ -488,6 +488,56 @@ def test_what_cannot_be_counted_is_not_answered(make_stack, small_disk):
     assert error.sqlstate == "54000" and 9 <= got <= 12
 
 
+# ---- on record ----
+
+def test_the_record_says_that_nobody_can_be_named(stack, fresh):
+    """Answered, refused by the policy, refused since the day is used up; and the same question in a mission that is none of these."""
+    def ask(mission, mark, table="epi.stays", what="count(*)"):
+        with stack.connect("research1", mission=mission) as connection:
+            try:
+                connection.execute("SELECT %s AS %s FROM %s" % (what, mark, table)).fetchall()
+            except psycopg.Error as error:
+                return error.sqlstate
+
+    assert ask("stats", "m_answered") is None
+    assert ask("stats", "m_refused", what="max(days)") == "0A000"
+    assert ask_all(stack)[0] == 12 and ask("tight", "m_used_up") == "54000"
+    assert ask("research", "m_rows", "patients", "id") is None
+    found = {mark: [r for r in stack.audit_records() if r.get("mission") and mark in r.get("sql", "")] for mark in ("m_answered", "m_refused", "m_used_up", "m_rows")}
+    assert all(len(records) == 1 for records in found.values()), found
+    answered, refused, used_up, rows = (records[0] for records in found.values())
+    assert answered["decision"] == "allow" and answered["subjects"] == "aggregate" and "patients" not in answered
+    assert refused["decision"] == used_up["decision"] == "deny" and (refused["sqlstate"], used_up["sqlstate"]) == ("0A000", "54000")
+    for record in (refused, used_up):  # nothing was told of anybody
+        assert not {"patients", "subjects"} & set(record) and record["rows"] == 0
+    assert rows["decision"] == "allow" and "subjects" not in rows and rows["patients"], rows
+
+
+def test_the_auditors_report_counts_them_when_it_is_asked_to(stack, fresh):
+    """A patient's own report: nobody read her by name, and whoever counted everybody counted her."""
+    def report(*more):
+        done = stack.command("audit", "report", "patient", "-c", stack.config_file, "--patient", "777777", "--format", "json", *more, stack.audit_dir, check=False)
+        rows = json.loads(done.stdout)["rows"]
+        assert done.returncode == (0 if rows else 1), done.stderr
+        return rows
+
+    def counted():
+        rows = [row for row in report("--inexact") if row["mission"] == "stats"]
+        assert all(row["times"] == row["inexact"] and row["person"] == "research1" for row in rows)
+        return sum(row["times"] for row in rows)
+
+    before = counted()
+    with stack.connect("research1", mission="stats") as connection:
+        for sql in ("SELECT count(*) FROM epi.stays", "SELECT ward, sum(days) FROM epi.stays GROUP BY ward", "SELECT count(*) FROM epi.wards"):
+            connection.execute(sql).fetchall()
+        with pytest.raises(psycopg.Error):
+            connection.execute("SELECT max(days) FROM epi.stays")
+    assert counted() == before + 2, "wards are about nobody, and what was refused told of nobody"
+    assert report() == [], "no row of hers, of whom there is none, was read"
+    about_nobody = [r for r in stack.audit_records() if r.get("mission") == "stats" and {rel["name"] for rel in r.get("relations", [])} == {"wards"}]
+    assert about_nobody and not any("subjects" in r for r in about_nobody)
+
+
 # ---- what may not be ----
 
 def broken(make_stack, policy=aggregate_schema.POLICY, sql="", missions=None, **kw):
