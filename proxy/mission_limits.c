@@ -8,6 +8,7 @@
 #include "proxy/person.h"
 
 #include "proxy/break_glass.h"
+#include "proxy/budget.h"
 
 #include <stdio.h>
 #include <string.h>
@@ -141,6 +142,28 @@ static uint64_t asking(const struct statement *statement)
     return count;
 }
 
+/* An answer that is not counted could be had again and again. */
+static enum status cannot_count(struct session *session, enum status status,
+                                struct refusal *refusal)
+{
+    static const char *const why[] = {"cannot be written: is the disk full?", "is full",
+                                      "was damaged: the day counts as used up"};
+    static const char *const hints[] = {
+        "An administrator finds it in the audit directory; the log says more.",
+        "It holds the people who asked today; there is room after midnight, UTC.",
+        "An administrator who moves it away and restarts pgvigil gives the day back to everybody; "
+        "else there are more after midnight, UTC."};
+    size_t which = status == ERR_IO ? 0 : status == ERR_LIMIT ? 1 : 2;
+    snprintf(session_lost_text(session), SESSION_LOST_BYTES,
+             "the day's statements of mission \"%s\" cannot be counted (statements_per_day): the "
+             "file " BUDGET_FILE " %s",
+             session->who.mission, why[which]);
+    *refusal = (struct refusal){.sqlstate = which == 0 ? "58030" : "54000",
+                                .message = session_lost_text(session),
+                                .hint = hints[which]};
+    return DENIED;
+}
+
 enum status mission_limits_ask(struct session *session, const struct statement *statement,
                                struct refusal *refusal)
 {
@@ -149,9 +172,11 @@ enum status mission_limits_ask(struct session *session, const struct statement *
     if (count == 0)
         return OK;
     uint64_t most = limits->aggregate_only->statements_per_day;
-    enum status status = quota_take_statements(
-        session->worker->process->quota, session->identity.user->name, limits->name,
-        session->database->name, most, count, (uint64_t)time(NULL) / 86400);
+    enum status status =
+        budget_take(session->worker->process->budget, session->identity.user->name, limits->name,
+                    session->database->name, most, count, (uint64_t)time(NULL) / 86400);
+    if (status == ERR_IO || status == ERR_LIMIT || status == ERR_INVALID)
+        return cannot_count(session, status, refusal);
     if (status != DENIED)
         return status;
     snprintf(session_lost_text(session), SESSION_LOST_BYTES,

@@ -18,15 +18,9 @@ struct counter {
     uint64_t counts[HOUR];
 };
 
-struct asked {
-    uint64_t day;
-    uint64_t count;
-};
-
 struct quota {
     pthread_mutex_t lock;
     struct map *counters; /* struct counter by person, a byte 1, mission */
-    struct map *asked;    /* struct asked by these, a byte 1, database */
 };
 
 struct quota *quota_new(void)
@@ -35,10 +29,7 @@ struct quota *quota_new(void)
     if (quota == NULL)
         return NULL;
     quota->counters = map_new();
-    quota->asked = map_new();
-    if (quota->counters == NULL || quota->asked == NULL) {
-        map_free(quota->counters);
-        map_free(quota->asked);
+    if (quota->counters == NULL) {
         free(quota);
         return NULL;
     }
@@ -62,7 +53,6 @@ void quota_free(struct quota *quota)
     if (quota == NULL)
         return;
     free_all(quota->counters);
-    free_all(quota->asked);
     pthread_mutex_destroy(&quota->lock);
     free(quota);
 }
@@ -107,30 +97,6 @@ static struct counter *find(struct quota *quota, const char *person, const char 
     struct counter *counter = entry(quota->counters, key, sizeof(*counter));
     free(key);
     return counter;
-}
-
-enum status quota_take_statements(struct quota *quota, const char *person, const char *mission,
-                                  const char *database, uint64_t limit, uint64_t count,
-                                  uint64_t day)
-{
-    size_t size = strlen(person) + strlen(mission) + strlen(database) + 3;
-    char *key = malloc(size);
-    if (key == NULL)
-        return ERR_MEMORY;
-    snprintf(key, size, "%s\001%s\001%s", person, mission, database);
-    pthread_mutex_lock(&quota->lock);
-    struct asked *asked = entry(quota->asked, key, sizeof(*asked));
-    enum status status = asked == NULL ? ERR_MEMORY : OK;
-    /* A clock that is set back gives nothing back. */
-    if (asked != NULL && day > asked->day)
-        *asked = (struct asked){.day = day};
-    if (asked != NULL && (asked->count > limit || count > limit - asked->count))
-        status = DENIED;
-    if (status == OK)
-        asked->count += count;
-    pthread_mutex_unlock(&quota->lock);
-    free(key);
-    return status;
 }
 
 enum status quota_take(struct quota *quota, const char *person, const char *mission, uint64_t limit,

@@ -1,6 +1,6 @@
 /*
- * quota.h: how many rows a person has read under a mission in the last hour, and how often she has
- * asked about groups of patients today, over all sessions and workers.
+ * quota.h: how many rows a person has read under a mission in the last hour, over all sessions and
+ * workers.
  *
  * Rows are taken in small portions before they are passed on, and what is left of a portion is
  * given back, so the sum of what all sessions pass on is never above the limit. Counted by the
@@ -30,11 +30,6 @@ NODISCARD enum status quota_take(struct quota *quota, const char *person, const 
                                  struct quota_portion *portion);
 /* Are rows left in it, counted under this minute? Later ones would be counted too early. */
 bool quota_is_fresh(const struct quota_portion *portion, uint64_t now);
-/* `count` more statements of the day (a number that grows by one with each), or none: DENIED where
- * `limit` does not leave as many. */
-NODISCARD enum status quota_take_statements(struct quota *quota, const char *person,
-                                            const char *mission, const char *database,
-                                            uint64_t limit, uint64_t count, uint64_t day);
 /* What is left of a portion, in which nothing is left then. */
 void quota_give_back(struct quota *quota, const char *person, const char *mission,
                      struct quota_portion *portion, uint64_t now);

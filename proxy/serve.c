@@ -9,6 +9,7 @@
 #include "proxy/admission.h"
 #include "proxy/alert.h"
 #include "proxy/break_glass.h"
+#include "proxy/budget.h"
 #include "proxy/cancel.h"
 #include "proxy/connector.h"
 #include "proxy/ddl.h"
@@ -22,14 +23,17 @@
 #include "proxy/stats.h"
 #include "proxy/worker.h"
 
+#include <errno.h>
 #include <pgvigil/log.h>
 #include <pthread.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <time.h>
 
 #define CONNECTOR_THREADS 4
+#define SECONDS_A_DAY     86400
 
 struct service {
     struct process process;
@@ -67,6 +71,25 @@ static enum status watch_signals(struct service *service)
     return OK;
 }
 
+/* Behind the audit, which makes the directory and keeps a second pgvigil out of it. */
+static enum status open_budget(struct process *process)
+{
+    const struct audit_options *audit = &process->config->audit;
+    const char *why = NULL;
+    enum status status = budget_open(audit->directory, audit->durability == AUDIT_SYNCED,
+                                     (uint64_t)time(NULL) / SECONDS_A_DAY, &process->budget, &why);
+    int error = errno;
+    char directory[512];
+    char quoted[512];
+    char text[128];
+    if (status != OK)
+        log_event(LOG_LEVEL_ERROR, "event=day-budget-failed directory=%s why=%s error=\"%s\"",
+                  log_quote(audit->directory, directory, sizeof directory),
+                  log_quote(why, quoted, sizeof quoted),
+                  status == ERR_IO ? strerror_r(error, text, sizeof text) : status_name(status));
+    return status;
+}
+
 static enum status open_shared(struct service *service, const struct config *config)
 {
     struct process *process = &service->process;
@@ -74,6 +97,8 @@ static enum status open_shared(struct service *service, const struct config *con
     enum status status = scram_init();
     if (status == OK)
         status = reload_start(config, &process->reload);
+    if (status == OK)
+        status = open_budget(process);
     if (status == OK)
         status = connector_start(CONNECTOR_THREADS, &process->connector);
     if (status != OK)
@@ -140,6 +165,7 @@ static void stop(struct service *service)
     alert_stop(service->process.alert);
     break_glass_registry_free(service->process.reasons);
     quota_free(service->process.quota);
+    budget_close(service->process.budget);
     figures_free(service->process.figures);
     pool_shares_free(service->process.shares);
     stats_free(service->process.stats);

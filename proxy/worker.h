@@ -54,8 +54,9 @@ struct process {
     struct cancel_registry *cancels;
     struct admission *admission;
     struct break_glass_registry *reasons;
-    struct quota *quota; /* rows_per_hour */
-    struct alert *alert; /* NULL: none configured */
+    struct quota *quota;   /* rows_per_hour */
+    struct budget *budget; /* statements_per_day */
+    struct alert *alert;   /* NULL: none configured */
     struct figures *figures;
     struct pool_shares *shares;
     struct stats *stats;

@@ -635,7 +635,7 @@ pseudonym_key = "%s";
     def audit_records(self):
         """Every record of every file, in the order of each file."""
         records = []
-        for path in sorted(self.audit_dir.rglob("*")):
+        for path in sorted(self.audit_dir.rglob("audit-*")):
             if path.is_file():
                 packed = path.suffix == ".zst"
                 text = subprocess.run(["zstd", "-dqc", str(path)], check=True, capture_output=True).stdout if packed else path.read_bytes()

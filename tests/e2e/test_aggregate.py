@@ -5,14 +5,21 @@ find nobody, though against the threshold alone they do; the day's statements; w
 What is right is asked of PostgreSQL, over what the test made itself (aggregate_schema.py). Each refused form has its twin.
 """
 import concurrent.futures
+import contextlib
+import hashlib
+import json
 import re
+import stat
+import struct
 import subprocess
+import time
 
 import aggregate_schema
 import harness
 import psycopg
 import pytest
 import rights_schema
+import test_audit
 import wire
 from aggregate_schema import K
 
@@ -271,10 +278,34 @@ def test_equal_values_that_can_be_told_apart_are_two(asker, direct):
 
 @pytest.fixture
 def fresh(stack):
-    """As if nobody had asked anything today: the numbers are forgotten when pgvigil ends."""
-    stack.proxy.stop()
+    """As if nobody had asked anything today."""
+    with restarted(stack):
+        (stack.audit_dir / "budget.day").unlink(missing_ok=True)
+
+
+@contextlib.contextmanager
+def restarted(stack, kill=False):
+    """Something is done while pgvigil is not there."""
+    if kill:
+        stack.proxy.process.kill()
+        stack.proxy.process.wait(10)
+        stack.proxy.process = None
+    else:
+        stack.proxy.stop()
+    yield
     stack.proxy.start()
     stack.wait_ready()
+
+
+def ask_all(stack, most=20, mission="tight"):
+    """How many answers there are, and what is said then."""
+    with stack.connect("research1", mission=mission) as connection:
+        for number in range(most):
+            try:
+                connection.execute("SELECT count(*) FROM epi.stays").fetchone()
+            except psycopg.Error as error:
+                return number, error
+    return most, None
 
 
 def used_up(caught):
@@ -357,6 +388,154 @@ def test_pipelined_statements_cost_one_by_one(stack, fresh):
                 except psycopg.Error:
                     break
         assert got <= 12
+
+
+def test_the_day_outlives_restarts_and_kills(stack, fresh):
+    assert ask_all(stack, 5) == (5, None)
+    with restarted(stack):
+        pass
+    assert ask_all(stack, 4) == (4, None)
+    with restarted(stack, kill=True):
+        pass
+    got, error = ask_all(stack)
+    assert got == 3 and error.sqlstate == "54000" and "12 answers" in str(error)
+    with restarted(stack, kill=True):
+        assert stat.S_IMODE((stack.audit_dir / "budget.day").stat().st_mode) == 0o600
+        assert b"research" not in (stack.audit_dir / "budget.day").read_bytes()
+    got, error = ask_all(stack)
+    assert got == 0 and error.sqlstate == "54000"
+    assert ask_all(stack, 3, mission="stats") == (3, None), "another mission has its own"
+    with stack.connect("research1", mission="research") as connection:
+        assert connection.execute("SELECT count(*) FROM patients").fetchone()
+
+
+def test_killed_while_it_answers_it_gives_no_more_than_the_day(stack, fresh):
+    """Several sessions ask without a pause; whatever was answered before each kill has been counted."""
+    def ask(_):
+        got = 0
+        with contextlib.suppress(psycopg.Error), stack.connect("research1", mission="tight") as connection:
+            while True:
+                connection.execute("SELECT count(*) FROM epi.stays").fetchone()
+                got += 1
+        return got
+
+    total = 0
+    for wait in (0.02, 0.05, 0.1):
+        with concurrent.futures.ThreadPoolExecutor(4) as pool:
+            running = [pool.submit(ask, n) for n in range(4)]
+            time.sleep(wait)
+            with restarted(stack, kill=True):
+                total += sum(one.result() for one in running)
+    got, error = ask_all(stack)
+    assert total + got <= 12 and error.sqlstate == "54000"
+
+
+def moved_to(path, days):
+    """The file as docs/aggregate-missions.md has it, with its entries of another day."""
+    bytes_ = path.read_bytes()
+    out = bytes_[:64]
+    for place, at in enumerate(range(64, len(bytes_), 64)):
+        body = bytes_[at:at + 32] + struct.pack("<QQ", int(time.time() // 86400) + days, struct.unpack_from("<Q", bytes_, at + 40)[0])
+        out += body + hashlib.sha256(struct.pack("<Q", place) + body).digest()[:16]
+    path.write_bytes(out)
+
+
+@pytest.mark.parametrize("days, left", [(-1, 12), (0, 0), (1, 0)], ids=["yesterday", "today", "clock set back"])
+def test_each_day_has_its_own(stack, fresh, days, left):
+    assert ask_all(stack)[0] == 12
+    with restarted(stack):
+        before = (stack.audit_dir / "budget.day").read_bytes()
+        moved_to(stack.audit_dir / "budget.day", days)
+        assert (before == (stack.audit_dir / "budget.day").read_bytes()) == (days == 0)
+        size = len(before)
+    assert ask_all(stack)[0] == left
+    assert (stack.audit_dir / "budget.day").stat().st_size == size, "the entry is used again"
+
+
+@pytest.mark.parametrize("place", [3, 64, 100, 127, None], ids=["header", "who", "count", "hash", "cut"])
+def test_a_damaged_file_is_a_day_that_is_used_up(stack, fresh, place):
+    path = stack.audit_dir / "budget.day"
+    assert ask_all(stack, 2) == (2, None)
+    for _ in range(2):
+        with restarted(stack):
+            damaged = bytearray(path.read_bytes())
+            if place is None:
+                del damaged[100:]
+            else:
+                damaged[place] ^= 0x55 if _ == 0 else 0
+            path.write_bytes(damaged)
+        got, error = ask_all(stack)
+        assert got == 0 and error.sqlstate == "54000" and "budget.day was damaged" in str(error) and "moves it away" in error.diag.message_hint
+        assert "event=day-budget-damaged" in stack.proxy.tail(200)
+        with stack.connect("nurse1") as nurse:  # care goes on
+            assert nurse.execute("SELECT count(*) FROM patients").fetchone()[0] > 0
+    with restarted(stack):
+        path.rename(path.with_suffix(".looked-at"))
+    assert ask_all(stack)[0] == 12
+
+
+def test_what_cannot_be_counted_is_not_answered(make_stack, small_disk):
+    own = make_stack(extra_sql=aggregate_schema.SCHEMA + aggregate_schema.DATA, extra_policy=aggregate_schema.files(),
+                     changes={"records": aggregate_schema.tables()}, audit_dir=small_disk / "audit", workers=1, audit="reserve_bytes = 65536")
+    with own.connect("research1", mission="tight"):
+        pass
+    test_audit.fill(small_disk)
+    refused = [ask_all(own, 1) for _ in range(3)]
+    assert {(got, error.sqlstate) for got, error in refused} == {(0, "58030")}
+    (small_disk / "filler").unlink()
+    test_audit.until_service_returns(own, own.connect("nurse1")).close()
+    got, error = ask_all(own)
+    assert error.sqlstate == "54000" and 9 <= got <= 12
+
+
+# ---- on record ----
+
+def test_the_record_says_that_nobody_can_be_named(stack, fresh):
+    """Answered, refused by the policy, refused since the day is used up; and the same question in a mission that is none of these."""
+    def ask(mission, mark, table="epi.stays", what="count(*)"):
+        with stack.connect("research1", mission=mission) as connection:
+            try:
+                connection.execute("SELECT %s AS %s FROM %s" % (what, mark, table)).fetchall()
+            except psycopg.Error as error:
+                return error.sqlstate
+
+    assert ask("stats", "m_answered") is None
+    assert ask("stats", "m_refused", what="max(days)") == "0A000"
+    assert ask_all(stack)[0] == 12 and ask("tight", "m_used_up") == "54000"
+    assert ask("research", "m_rows", "patients", "id") is None
+    found = {mark: [r for r in stack.audit_records() if r.get("mission") and mark in r.get("sql", "")] for mark in ("m_answered", "m_refused", "m_used_up", "m_rows")}
+    assert all(len(records) == 1 for records in found.values()), found
+    answered, refused, used_up, rows = (records[0] for records in found.values())
+    assert answered["decision"] == "allow" and answered["subjects"] == "aggregate" and "patients" not in answered
+    assert refused["decision"] == used_up["decision"] == "deny" and (refused["sqlstate"], used_up["sqlstate"]) == ("0A000", "54000")
+    for record in (refused, used_up):  # nothing was told of anybody
+        assert not {"patients", "subjects"} & set(record) and record["rows"] == 0
+    assert rows["decision"] == "allow" and "subjects" not in rows and rows["patients"], rows
+
+
+def test_the_auditors_report_counts_them_when_it_is_asked_to(stack, fresh):
+    """A patient's own report: nobody read her by name, and whoever counted everybody counted her."""
+    def report(*more):
+        done = stack.command("audit", "report", "patient", "-c", stack.config_file, "--patient", "777777", "--format", "json", *more, stack.audit_dir, check=False)
+        rows = json.loads(done.stdout)["rows"]
+        assert done.returncode == (0 if rows else 1), done.stderr
+        return rows
+
+    def counted():
+        rows = [row for row in report("--inexact") if row["mission"] == "stats"]
+        assert all(row["times"] == row["inexact"] and row["person"] == "research1" for row in rows)
+        return sum(row["times"] for row in rows)
+
+    before = counted()
+    with stack.connect("research1", mission="stats") as connection:
+        for sql in ("SELECT count(*) FROM epi.stays", "SELECT ward, sum(days) FROM epi.stays GROUP BY ward", "SELECT count(*) FROM epi.wards"):
+            connection.execute(sql).fetchall()
+        with pytest.raises(psycopg.Error):
+            connection.execute("SELECT max(days) FROM epi.stays")
+    assert counted() == before + 2, "wards are about nobody, and what was refused told of nobody"
+    assert report() == [], "no row of hers, of whom there is none, was read"
+    about_nobody = [r for r in stack.audit_records() if r.get("mission") == "stats" and {rel["name"] for rel in r.get("relations", [])} == {"wards"}]
+    assert about_nobody and not any("subjects" in r for r in about_nobody)
 
 
 # ---- what may not be ----
