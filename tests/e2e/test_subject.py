@@ -6,6 +6,7 @@ here.
 """
 import datetime
 import json
+import re
 import subprocess
 import time
 
@@ -77,6 +78,19 @@ def test_the_dossier_is_a_page(lang, title, stack):
     assert title in done.stdout and family in done.stdout and birth in done.stdout
     assert "<script>alert" not in done.stdout and "&lt;script&gt;alert" in done.stdout
     assert "dpo@martin.example.fr" in done.stdout
+
+
+@pytest.mark.parametrize("lang,title", [("fr", "Vos données personnelles"), ("en", "Your personal data")])
+def test_the_dossier_prints_on_a4_with_all_its_words(lang, title, stack, tmp_path):
+    made = subject(stack, "access", "--patient", "31", "--lang", lang).stdout
+    pages, width, height, text = documents.print_pdf(made, tmp_path)
+    assert pages > 1 and abs(width - 595.3) < 1.5 and abs(height - 841.9) < 1.5
+    read = documents.Reader(made)
+    assert ("html", "lang", lang) in read.attributes and not {"script", "img", "link"} & set(read.tags) and title in read.lines
+    printed = re.sub(r"\s+", "", text)
+    for line in read.lines:
+        for word in line.replace("|", " ").split():
+            assert word in printed, word
 
 
 def test_a_number_is_meant_however_it_is_written(stack):
