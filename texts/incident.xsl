@@ -48,14 +48,14 @@
   <table class="facts">
     <tbody>
     <tr><th scope="row"><t:fr>Personnes concernées</t:fr><t:en>Persons concerned</t:en></th>
-      <td><strong><xsl:if test="counts/at_least = 'true'"><t:fr>au moins </t:fr><t:en>at least </t:en></xsl:if><xsl:value-of select="counts/patients"/></strong><t:fr> patients</t:fr><t:en> patients</t:en>
-        <xsl:if test="counts/inexact &gt; 0"><t:fr> (<xsl:value-of select="counts/inexact"/> requêtes sans liste exacte des patients&#160;: d’autres peuvent être concernés)</t:fr><t:en> (<xsl:value-of select="counts/inexact"/> statements without an exact list of patients: others may be concerned)</t:en></xsl:if></td></tr>
+      <td><strong><xsl:if test="counts/at_least = 'true'"><t:fr>au moins </t:fr><t:en>at least </t:en></xsl:if><xsl:value-of select="counts/patients"/></strong><t:fr> patient<xsl:if test="counts/patients &gt; 1">s</xsl:if></t:fr><t:en> patient<xsl:if test="counts/patients != 1">s</xsl:if></t:en>
+        <xsl:if test="counts/inexact &gt; 0"><t:fr> (requêtes sans liste exacte des patients&#160;: <xsl:value-of select="counts/inexact"/>&#8239;; d’autres patients peuvent être concernés)</t:fr><t:en> (statements without an exact list of patients: <xsl:value-of select="counts/inexact"/>; others may be concerned)</t:en></xsl:if></td></tr>
     <tr><th scope="row"><t:fr>Enregistrements</t:fr><t:en>Records</t:en></th>
-      <td><t:fr><xsl:value-of select="counts/rows"/> lignes, par <xsl:value-of select="counts/statements"/> requêtes</t:fr><t:en><xsl:value-of select="counts/rows"/> rows, by <xsl:value-of select="counts/statements"/> statements</t:en>
-        <xsl:if test="counts/uncertain &gt; 0"><t:fr>&#8239;; issue inconnue pour <xsl:value-of select="counts/uncertain"/> d’entre elles</t:fr><t:en>; the outcome of <xsl:value-of select="counts/uncertain"/> is unknown</t:en></xsl:if></td></tr>
+      <td><t:fr>lignes&#160;: <xsl:value-of select="counts/rows"/>&#8239;; requêtes&#160;: <xsl:value-of select="counts/statements"/></t:fr><t:en>rows: <xsl:value-of select="counts/rows"/>; statements: <xsl:value-of select="counts/statements"/></t:en>
+        <xsl:if test="counts/uncertain &gt; 0"><t:fr>, dont l’issue est inconnue pour <xsl:value-of select="counts/uncertain"/></t:fr><t:en>, of which the outcome of <xsl:value-of select="counts/uncertain"/> is unknown</t:en></xsl:if></td></tr>
     <tr><th scope="row"><t:fr>Premier et dernier accès</t:fr><t:en>First and last access</t:en></th>
       <td><xsl:choose><xsl:when test="first"><xsl:call-template name="moment"><xsl:with-param name="at" select="concat(substring(first, 1, 19), 'Z')"/></xsl:call-template> – <xsl:call-template name="moment"><xsl:with-param name="at" select="concat(substring(last, 1, 19), 'Z')"/></xsl:call-template></xsl:when><xsl:otherwise><t:fr>aucun accès</t:fr><t:en>no access</t:en></xsl:otherwise></xsl:choose></td></tr>
-    <tr><th scope="row"><t:fr>Refusées</t:fr><t:en>Refused</t:en></th><td><t:fr><xsl:value-of select="counts/refused"/> requêtes refusées, qui n’ont rien montré</t:fr><t:en><xsl:value-of select="counts/refused"/> statements were refused and showed nothing</t:en></td></tr>
+    <tr><th scope="row"><t:fr>Requêtes refusées</t:fr><t:en>Refused statements</t:en></th><td><xsl:value-of select="counts/refused"/><t:fr> (rien n’a été montré)</t:fr><t:en> (nothing was shown)</t:en></td></tr>
     </tbody>
   </table>
 
@@ -96,7 +96,7 @@
     <tr><th scope="row"><t:fr>Type de violation, d’après la trace</t:fr><t:en>Kind of breach, by the trail</t:en></th>
       <td>
         <xsl:choose><xsl:when test="counts/rows &gt; 0 or counts/patients &gt; 0"><t:fr>Perte de confidentialité (des données ont été lues). </t:fr><t:en>Confidentiality (data were read). </t:en></xsl:when><xsl:otherwise><t:fr>Aucune lecture établie. </t:fr><t:en>No reading is shown. </t:en></xsl:otherwise></xsl:choose>
-        <xsl:choose><xsl:when test="counts/writes &gt; 0"><t:fr>Perte d’intégrité possible (<xsl:value-of select="counts/writes"/> requêtes d’écriture). </t:fr><t:en>Integrity, perhaps (<xsl:value-of select="counts/writes"/> statements wrote). </t:en></xsl:when><xsl:otherwise><t:fr>Aucune écriture. </t:fr><t:en>Nothing was written. </t:en></xsl:otherwise></xsl:choose>
+        <xsl:choose><xsl:when test="counts/writes &gt; 0"><t:fr>Perte d’intégrité possible (requêtes d’écriture&#160;: <xsl:value-of select="counts/writes"/>). </t:fr><t:en>Integrity, perhaps (statements that wrote: <xsl:value-of select="counts/writes"/>). </t:en></xsl:when><xsl:otherwise><t:fr>Aucune écriture. </t:fr><t:en>Nothing was written. </t:en></xsl:otherwise></xsl:choose>
         <t:fr>La trace ne dit rien de la disponibilité.</t:fr><t:en>The trail says nothing of availability.</t:en>
       </td></tr>
     <tr><th scope="row"><t:fr>Début et fin</t:fr><t:en>Begin and end</t:en></th><td><xsl:choose><xsl:when test="first"><xsl:call-template name="moment"><xsl:with-param name="at" select="concat(substring(first, 1, 19), 'Z')"/></xsl:call-template> – <xsl:call-template name="moment"><xsl:with-param name="at" select="concat(substring(last, 1, 19), 'Z')"/></xsl:call-template></xsl:when><xsl:otherwise>–</xsl:otherwise></xsl:choose></td></tr>

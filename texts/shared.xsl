@@ -160,6 +160,24 @@
   </xsl:for-each>
 </xsl:template>
 
+<!-- Within the document: what data are for, by which law, and who sees which. -->
+<xsl:template name="purposes">
+  <xsl:for-each select="activities/item">
+    <h3><xsl:apply-templates select="title" mode="value"/></h3>
+    <p><xsl:apply-templates select="description" mode="value"/></p>
+    <ul>
+      <li><t:fr>Base légale&#160;: </t:fr><t:en>Legal basis: </t:en><xsl:apply-templates select="legal_basis" mode="words"/><xsl:if test="special_basis"><t:fr>&#8239;; pour les données de santé, </t:fr><t:en>; for health data, </t:en><xsl:apply-templates select="special_basis" mode="words"/></xsl:if>.</li>
+      <xsl:for-each select="recipients/item">
+        <li><strong><xsl:apply-templates select="title" mode="value"/></strong><t:fr>&#160;: </t:fr><t:en>: </t:en>
+          <xsl:choose>
+            <xsl:when test="unrestricted = 'true'"><t:fr>toutes les données, pour exploiter le système&#8239;; chaque accès est enregistré</t:fr><t:en>all data, to run the system; each access is recorded</t:en></xsl:when>
+            <xsl:otherwise><xsl:for-each select="categories"><xsl:call-template name="category-list"/></xsl:for-each></xsl:otherwise>
+          </xsl:choose>.</li>
+      </xsl:for-each>
+    </ul>
+  </xsl:for-each>
+</xsl:template>
+
 <!-- Within a category. -->
 <xsl:template name="category-title">
   <xsl:choose>

@@ -42,6 +42,14 @@
     </xsl:when>
     <xsl:otherwise><p><t:fr>Aucune consultation n’est enregistrée.</t:fr><t:en>No access is on record.</t:en></p></xsl:otherwise>
   </xsl:choose>
+  <h2><t:fr>À quoi servent vos données, et qui les voit</t:fr><t:en>What your data are for, and who sees them</t:en></h2>
+  <xsl:call-template name="purposes"/>
+  <h2><t:fr>Où elles sont, et combien de temps</t:fr><t:en>Where they are, and for how long</t:en></h2>
+  <p><xsl:call-template name="hosting-line"/></p>
+  <p><xsl:choose>
+    <xsl:when test="retention"><t:fr>Durée de conservation&#160;: </t:fr><t:en>Kept for: </t:en><xsl:apply-templates select="retention" mode="value"/>.</xsl:when>
+    <xsl:otherwise><t:fr>Les dossiers médicaux sont soumis à des durées légales de conservation.</t:fr><t:en>Medical records are kept for as long as the law asks.</t:en></xsl:otherwise>
+  </xsl:choose></p>
   <h2><t:fr>Vos données</t:fr><t:en>Your data</t:en></h2>
   <xsl:for-each select="tables/item">
     <h3><xsl:value-of select="table"/><xsl:if test="stands = 'archive'"><t:fr> (archives)</t:fr><t:en> (archive)</t:en></xsl:if></h3>
@@ -55,8 +63,8 @@
   </xsl:for-each>
   <h2><t:fr>Vos droits</t:fr><t:en>Your rights</t:en></h2>
   <p>
-    <t:fr>Vous pouvez demander la rectification ou l’effacement de ces données, la limitation de leur traitement ou vous y opposer, et introduire une réclamation auprès de la CNIL (https://www.cnil.fr). Les dossiers médicaux sont soumis à des durées légales de conservation.</t:fr>
-    <t:en>You may ask for these data to be corrected or erased, for their processing to be restricted, or object to it, and lodge a complaint with the CNIL (https://www.cnil.fr). Medical records are kept for as long as the law asks.</t:en>
+    <t:fr>Vous pouvez demander la rectification ou l’effacement de ces données, la limitation de leur traitement ou vous y opposer, et introduire une réclamation auprès de la CNIL (https://www.cnil.fr).</t:fr>
+    <t:en>You may ask for these data to be corrected or erased, for their processing to be restricted, or object to it, and lodge a complaint with the CNIL (https://www.cnil.fr).</t:en>
   </p>
   <p><xsl:call-template name="contact"/></p>
 </xsl:template>

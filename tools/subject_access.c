@@ -268,6 +268,19 @@ static int read_trail(struct subject *subject, json_t **accesses)
 
 /* ---- documents ---- */
 
+/* Article 15.1 asks for what the data are for, who sees them, and how long they are kept as well. A
+ * policy that does not say how long is no reason to call the answer incomplete. */
+static void set_purposes(const struct doc *doc)
+{
+    json_t *activities = doc_activities(doc);
+    for (size_t i = 0; i < json_array_size(activities); i++)
+        (void)json_object_del(json_array_get(activities, i), "retention");
+    doc_set(doc, "activities", activities);
+    doc_set(doc, "hosting", doc_hosting(doc));
+    if (doc->policy->retention)
+        doc_set(doc, "retention", doc_retention(doc));
+}
+
 static int fill_access(struct subject *subject, struct doc *doc)
 {
     json_t *tables = json_array();
@@ -277,6 +290,7 @@ static int fill_access(struct subject *subject, struct doc *doc)
     doc_set(doc, "patient", json_string(subject->patient));
     doc_set(doc, "tables", tables);
     doc_set(doc, "rows", json_integer((json_int_t)total));
+    set_purposes(doc);
     if (code != CLI_FINE)
         return code;
     code = read_trail(subject, &accesses);

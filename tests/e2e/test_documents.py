@@ -173,7 +173,9 @@ def test_an_edit_of_the_policy_changes_the_sentences_that_it_should(changed, lan
         return [line for line in documents.Reader(page(changed, *args, lang=lang)).lines if not re.search(r"[0-9a-f]{8} (de la politique|of the access)|generation [0-9a-f]{8}", line)]
 
     def difference(old, new):
-        return [line for line in old if line not in new], [line for line in new if line not in old]
+        """Where lines differ, each with what stands there now: none comes and none goes."""
+        assert len(old) == len(new)
+        return {i: (one, other) for i, (one, other) in enumerate(zip(old, new)) if one != other}
 
     before = {args: lines(args) for args in PAGES}
     # A title in the other language changes nothing here; in this one, the lines that have it.
@@ -182,27 +184,31 @@ def test_an_edit_of_the_policy_changes_the_sentences_that_it_should(changed, lan
     changed.edit('name = "billing"; title = "Facturation"; title_en = "Billing"', 'name = "billing"; title = "%s"; title_en = "%s"'
                  % ((other, "Billing") if lang == "fr" else ("Facturation", other)))
     for args in PAGES:
-        gone, come = difference(before[args], lines(args))
-        assert [line.replace(word, other, 1) for line in gone] == come and come, (args, key)
+        found = difference(before[args], lines(args))
+        assert found and all(one.replace(word, other, 1) == now for one, now in found.values()), (args, key)
     changed.edit('title = "%s"; title_en = "Billing"' % other if lang == "fr" else 'title_en = "%s"' % other,
                  'title = "Facturation"; title_en = "Billing"' if lang == "fr" else 'title_en = "Billing"')
     assert {args: lines(args) for args in PAGES} == before
-    # The legal basis of one mission: the register's one line.
+    # The legal basis of one mission: one line of each page, which is that mission's.
     changed.edit('purpose = "HPAYMT";\n    legal_basis = "6.1.c"', 'purpose = "HPAYMT";\n    legal_basis = "6.1.f"')
-    gone, come = difference(before["register",], lines(("register",)))
-    assert len(lines(("register",))) == len(before["register",])
-    assert come and all("6.1.f" in line for line in come)
+    law, interest = ("une obligation légale", "un intérêt légitime") if lang == "fr" else ("a legal obligation", "a legitimate interest")
+    for args in PAGES:
+        (at, (one, now)), = difference(before[args], lines(args)).items()
+        assert one.replace(law, interest).replace("6.1.c", "6.1.f") == now and word in " ".join(before[args][at - 2:at + 1]), (args, one, now)
     changed.edit('legal_basis = "6.1.f"', 'legal_basis = "6.1.c"')
     # How long records are kept: said nowhere, then by the policy, and each number of it in its place.
     rule = changed.policy / "95-retention.cfg"
     said = 'retention = { table = "public.patients"; last = "patients.created_at::date"; birth = "patients.birth_date"; active_years = %d; };\n'
     rule.write_text(said % 5, encoding="utf-8")
-    five = lines(("register",))
-    gone, come = difference(before["register",], five)
-    assert gone and all("À COMPLÉTER" in line or "TO BE COMPLETED" in line for line in gone) and all("5" in line and "15" in line and "28" in line for line in come)
+    five = {args: lines(args) for args in PAGES}
+    for args in PAGES:
+        found = difference(before[args], five[args])
+        assert found and all("À COMPLÉTER" in one or "TO BE COMPLETED" in one for one, _ in found.values())
+        assert all({"5", "15", "28"} <= set(re.findall(r"\d+", now)) for _, now in found.values())
     rule.write_text(said % 7, encoding="utf-8")
-    gone, come = difference(five, lines(("register",)))
-    assert come and [line.replace(" 5 ", " 7 ", 1) for line in gone] == come
+    for args in PAGES:
+        found = difference(five[args], lines(args))
+        assert found and all(one.replace(" 5 ", " 7 ", 1) == now for one, now in found.values()), args
     rule.unlink()
 
 

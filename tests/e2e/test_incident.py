@@ -119,6 +119,34 @@ def test_counts_are_those_of_the_lines(practice, args, wanted):
     lines = found["timeline"]
     assert sum(line["statements"] for line in lines if "event" not in line) == total["statements"] and sum(line["refused"] for line in lines) == total["refused"]
     assert [line["first"] for line in lines] == sorted(line["first"] for line in lines)
+    glasses = sum(parts[0].get("event") == "break-glass-begin" for parts in trails.expect(practice.records, **wanted).values())
+    assert {line["event"]: 0 for line in lines if "event" in line} == ({"break-glass-begin": 0} if glasses else {})
+    assert sum(line["statements"] for line in lines if "event" in line) == glasses
+
+
+def test_enough_is_counted(practice):
+    """The comparison is of something: statements, refusals, glasses, ends that nobody knows, patients by ranges and by names."""
+    total, of, _, people = counted(practice.records)
+    assert min(total["statements"], total["refused"], len(total["patients"])) > 200 and min(total["inexact"], total["uncertain"], len(people)) > 10 and len(of) == 3
+    assert sum(parts[0].get("event") == "break-glass-begin" for parts in trails.expect(practice.records).values()) > 10
+
+
+def test_what_was_written_is_told(tmp_path):
+    """A statement that wrote, beside one that was to and was refused, and one that only read."""
+    practice = documents.Practice(tmp_path)
+    practice.trail.mkdir()
+    chain = trails.Chain(practice.trail, 0)
+    chain.file(trails.stamp(0))
+    for minute, (person, decision, written) in enumerate([("nurse1", "allow", ["phone"]), ("nurse2", "deny", ["phone"]), ("nurse2", "allow", None)]):
+        relation = dict(schema="public", name="patients", shown=["id"], masked=[], **({"written": written} if written else {}))
+        chain.line(trails.stamp(minute), "whole", session=1, person=person, login=person, role="nurse", mission="care", address="10.0.0.1", statement="UPDATE" if written else "SELECT",
+                   decision=decision, relations=[relation], rows=1, bytes=1, microseconds=1, patients=[[minute, minute]])
+    chain.close()
+    for person, writes, says in (("nurse1", 1, "(requêtes d’écriture : 1)"), ("nurse2", 0, "Aucune écriture.")):
+        found = report(practice, "--user", person)
+        assert found["counts"]["writes"] == writes and [t["written"] for t in found["tables"]] == [bool(writes)]
+        assert [(c["column"], c["use"]) for one in found["categories"] for c in one["columns"]] == [("public.patients.id", "shown")] + ([("public.patients.phone", "written")] if writes else [])
+        assert says in incident(practice, "--user", person, *SAID)[1]
 
 
 def test_a_statement_of_many_patients_is_counted_whole(tmp_path):

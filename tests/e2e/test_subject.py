@@ -6,6 +6,7 @@ here.
 """
 import datetime
 import json
+import re
 import subprocess
 import time
 
@@ -77,6 +78,25 @@ def test_the_dossier_is_a_page(lang, title, stack):
     assert title in done.stdout and family in done.stdout and birth in done.stdout
     assert "<script>alert" not in done.stdout and "&lt;script&gt;alert" in done.stdout
     assert "dpo@martin.example.fr" in done.stdout
+
+
+@pytest.mark.parametrize("lang,title", [("fr", "Vos données personnelles"), ("en", "Your personal data")])
+def test_the_dossier_prints_on_a4_with_all_its_words(lang, title, stack, tmp_path):
+    made = subject(stack, "access", "--patient", "31", "--lang", lang).stdout
+    pages, width, height, text = documents.print_pdf(made, tmp_path)
+    assert pages > 1 and abs(width - 595.3) < 1.5 and abs(height - 841.9) < 1.5
+    read = documents.Reader(made)
+    assert ("html", "lang", lang) in read.attributes and not {"script", "img", "link"} & set(read.tags) and title in read.lines
+    # What article 15.1 asks for beside the data: what they are for, by which law, who sees them, and where they are.
+    policy = "\n".join(path.read_text(encoding="utf-8") for path in stack.policy.glob("*.cfg"))
+    titles = re.findall(r'title = "([^"]*)"' if lang == "fr" else r'title_en = "([^"]*)"', re.search(r"missions = \((.*?)\n\);", policy, re.S).group(1))
+    assert len(titles) == 7 and set(titles) <= set(read.lines)
+    law, host = ("Base légale : une obligation légale", "Hébergeur Exemple SAS (certifié") if lang == "fr" else ("Legal basis: a legal obligation", "Hébergeur Exemple SAS (certified")
+    assert any(line.startswith(law.replace(" ", " ")) for line in read.lines) and any(host in line for line in read.lines)
+    printed = re.sub(r"\s+", "", text)
+    for line in read.lines:
+        for word in line.replace("|", " ").split():
+            assert word in printed, word
 
 
 def test_a_number_is_meant_however_it_is_written(stack):

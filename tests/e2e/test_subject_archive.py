@@ -77,9 +77,9 @@ def test_who_came_back_is_in_both_and_so_is_the_page(world):
             into.write(data)
     found = told(subject(world, "access", patient, "--format", "json"))
     assert found == everything(world, patient) and found["public.patients", "database"] == found["public.patients", "archive"] == 1
-    for lang, word in (("fr", "public.patients (archives)"), ("en", "public.patients (archive)")):
+    for lang, word, kept in (("fr", "public.patients (archives)", "actifs 5 ans"), ("en", "public.patients (archive)", "active for 5 years")):
         page = subject(world, "access", patient, "--lang", lang).stdout
-        assert page.count(word) == 1 and page.count("<h3>public.patients</h3>") == 1
+        assert page.count(word) == 1 and page.count("<h3>public.patients</h3>") == 1 and page.count(kept) == 1
 
 
 def test_portability_reads_it_too(world):
