@@ -12,6 +12,7 @@
 #include "chain.h"
 #include "encode.h"
 #include "file.h"
+#include "heights.h"
 #include "key.h"
 #include "record.h"
 #include "recover.h"
@@ -48,7 +49,9 @@ struct audit {
     struct syncer *syncer; /* NULL: the loop waits for the disk itself */
     size_t flushing;       /* bytes that are written and not yet synced; 0: none */
     unsigned checkpoint_seconds;
-    unsigned chains; /* of the server; 0: it was not told */
+    unsigned chains;               /* of the server; 0: it was not told */
+    struct audit_heights *heights; /* borrowed, or NULL */
+    _Atomic uint64_t *height;      /* this chain's among them; NULL: it has none */
     uint64_t file_bytes;
     uint64_t flushed;
     uint64_t failed;          /* flushes */
@@ -107,6 +110,15 @@ static void append_header(struct audit *audit, struct chain *chain, uint64_t num
     encode_field(out, "version", PGVIGIL_VERSION);
 }
 
+/* What stands in the file now. The other chains' checkpoints may name it from here on, and not
+ * before: what they sign must be there, whenever the process ends. */
+static void commit(struct audit *audit, const struct chain *chain)
+{
+    audit->committed = *chain;
+    if (audit->height)
+        atomic_store_explicit(audit->height, chain->next_seq - 1, memory_order_release);
+}
+
 /* Starts file `number` with a header. The chain moves on only when the file exists. */
 static enum status start_file(struct audit *audit, uint64_t number, bool over)
 {
@@ -118,7 +130,7 @@ static enum status start_file(struct audit *audit, uint64_t number, bool over)
     status = file_create(&audit->file, number, audit->scratch.data, buf_len(&audit->scratch), over);
     if (status != OK)
         return status;
-    audit->committed = chain;
+    commit(audit, &chain);
     audit->now = chain;
     audit->misplaced = false;
     audit->used = false;
@@ -216,7 +228,7 @@ static enum status write_pending(struct audit *audit)
 {
     if (put_pending(audit, file_write) != OK)
         return ERR_AUDIT;
-    audit->committed = audit->now;
+    commit(audit, &audit->now);
     buf_clear(&audit->pending);
     write_succeeded(audit);
     return OK;
@@ -226,8 +238,9 @@ static enum status append_checkpoint(struct audit *audit, const char *reason)
 {
     struct chain before = audit->now;
     size_t start = audit->pending.tail;
-    enum status status = chain_checkpoint(&audit->now, audit->hasher, audit->key, audit->file.chain,
-                                          audit->file.number, reason, &audit->pending);
+    enum status status =
+        chain_checkpoint(&audit->now, audit->hasher, audit->key, audit->file.chain,
+                         audit->file.number, reason, audit->heights, &audit->pending);
     if (status == OK)
         return OK;
     audit->now = before;
@@ -314,7 +327,7 @@ enum status audit_flush_end(struct audit *audit)
         write_failed(audit);
         return ERR_AUDIT;
     }
-    audit->committed = audit->written;
+    commit(audit, &audit->written);
     write_succeeded(audit);
     flush_succeeded(audit);
     return OK;
@@ -654,7 +667,7 @@ static enum status resume(struct audit *audit)
         return start_file(audit, found.empty ? found.empty : 1, found.empty > 0);
     }
     audit->now.unsigned_since = chain_monotonic_seconds();
-    audit->committed = audit->now;
+    commit(audit, &audit->now);
     audit->used = true;
     audit->day = day_of(found.opened);
     status = resume_file(audit, &found);
@@ -704,6 +717,8 @@ enum status audit_open(const struct audit_options *options, unsigned chain, stru
     file_init(&fresh->file);
     fresh->file.synced = options->durability == AUDIT_SYNCED;
     fresh->chains = options->chains;
+    fresh->heights = options->heights;
+    fresh->height = heights_place(options->heights, chain);
     fresh->checkpoint_seconds =
         options->checkpoint_seconds ? options->checkpoint_seconds : DEFAULT_CHECKPOINT;
     fresh->daily = options->daily;

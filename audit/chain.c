@@ -7,6 +7,7 @@
  */
 #include "chain.h"
 #include "encode.h"
+#include "heights.h"
 
 #include <openssl/evp.h>
 #include <pgvigil/text.h>
@@ -175,7 +176,7 @@ static enum status sign_line(const struct key *key, const struct prefix *prefix,
 
 enum status chain_checkpoint(struct chain *chain, struct hasher *hasher, const struct key *key,
                              unsigned chain_number, uint64_t file_number, const char *reason,
-                             struct buf *out)
+                             const struct audit_heights *heights, struct buf *out)
 {
     size_t start = out->tail;
     chain_line_begin(chain, out, "checkpoint");
@@ -183,6 +184,7 @@ enum status chain_checkpoint(struct chain *chain, struct hasher *hasher, const s
     encode_number(out, "file", file_number);
     encode_field(out, "reason", reason);
     encode_number(out, "lines", chain->unsigned_lines);
+    heights_append(heights, chain_number, out);
     encode_field(out, "key", key_fingerprint(key));
     enum status status = sign_line(key, &checkpoint_prefix, start, out);
     if (status != OK)

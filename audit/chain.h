@@ -30,6 +30,8 @@ struct chain {
     uint64_t unsigned_since;       /* monotonic seconds of the first of them */
 };
 
+struct audit_heights;
+
 /* SHA-256 with a context that is reused. */
 struct hasher;
 struct hasher *hasher_new(void); /* NULL when out of memory */
@@ -44,10 +46,12 @@ void chain_line_begin(const struct chain *chain, struct buf *out, const char *ty
  * on. */
 NODISCARD enum status chain_line_end(struct chain *chain, struct hasher *hasher, struct buf *out,
                                      size_t start);
-/* Appends a whole checkpoint line: `reason` is "interval", "rotate" or "close". */
+/* Appends a whole checkpoint line: `reason` is "interval", "rotate" or "close". It names the other
+ * chains of `heights`, which may be NULL. */
 NODISCARD enum status chain_checkpoint(struct chain *chain, struct hasher *hasher,
                                        const struct key *key, unsigned chain_number,
-                                       uint64_t file_number, const char *reason, struct buf *out);
+                                       uint64_t file_number, const char *reason,
+                                       const struct audit_heights *heights, struct buf *out);
 
 /* What a reader takes from a line. */
 struct chain_line {

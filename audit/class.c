@@ -27,7 +27,7 @@ static const char *const technical_events[] = {
     "console",
 };
 static const char *const chain_events[] = {
-    "audit-reserve", "audit-restored", "key-changed", "purge-begin", "purge-end",
+    "audit-reserve", "audit-restored", "audit-behind", "key-changed", "purge-begin", "purge-end",
 };
 /* Statements that touch no data. */
 static const char *const technical_statements[] = {

@@ -211,6 +211,8 @@ static void start_chain(struct verify *verify)
     verify->first_time[0] = '\0';
     verify->last_time[0] = '\0';
     verify->checkpoint_time[0] = '\0';
+    verify->last_seq = 0;
+    verify->closed = false;
 }
 
 /* That a chain goes on under another key is no finding when the key is known, but an auditor wants
@@ -274,35 +276,14 @@ static enum status judge_chain(struct verify *verify, size_t first, size_t end)
         status = judge_unsigned(verify);
     note_times(verify, first);
     report(verify);
-    return status;
-}
-
-/* The files are sorted by chain. */
-static void note_missing(struct verify *verify)
-{
-    unsigned told = 0;
-    unsigned next = 0;
-    struct audit_verify_result *result = verify->result;
-    for (size_t i = 0; i <= verify->file_count; i++) {
-        const struct verify_file *file = i < verify->file_count ? &verify->files[i] : NULL;
-        bool servers = file != NULL && file->chain < AUDIT_CHAIN_BY_HAND;
-        unsigned chain = servers ? file->chain : told;
-        if (chain > next && result->chains_missing == 0)
-            result->first_missing = next;
-        if (chain > next)
-            result->chains_missing += chain - next;
-        if (!servers) /* behind the last of them */
-            return;
-        next = chain + 1;
-        told = file->chains > told ? file->chains : told;
-    }
+    return status == OK ? verify_end_chain(verify, verify->files[first].chain) : status;
 }
 
 static enum status judge_all(struct verify *verify)
 {
     enum status status = verify_list(verify);
     if (status == OK)
-        note_missing(verify);
+        verify_missing_chains(verify);
     for (size_t first = 0; status == OK && first < verify->file_count;) {
         size_t end = first + 1;
         while (end < verify->file_count && verify->files[end].chain == verify->files[first].chain)
@@ -310,6 +291,8 @@ static enum status judge_all(struct verify *verify)
         status = judge_chain(verify, first, end);
         first = end;
     }
+    if (status == OK)
+        verify_judge_beside(verify);
     if (status == OK && verify->on_progress)
         verify->on_progress(verify->bytes_total, verify->bytes_total, verify->context);
     return status;
@@ -342,6 +325,8 @@ enum status audit_verify(const char *directory, const char *public_key_file,
     free(verify.files);
     free(verify.runs);
     free(verify.bad);
+    free(verify.claims);
+    free(verify.ends);
     free(verify.findings);
     errno = error;
     return status;

@@ -72,6 +72,21 @@ struct bad_signature {
     uint64_t more; /* checkpoints after it that do not verify either */
 };
 
+/* What a signed checkpoint says of another chain: the highest of all that do. */
+struct claim {
+    unsigned chain;
+    uint64_t seq;
+    size_t file; /* where it stands */
+    uint64_t line;
+    char time[CHAIN_TIME + 1];
+};
+
+struct chain_end {
+    unsigned chain;
+    uint64_t last_seq;
+    bool closed;
+};
+
 struct verify {
     const char *directory;
     int dir_fd;
@@ -99,6 +114,14 @@ struct verify {
     char checkpoint_time[CHAIN_TIME + 1]; /* of its last good checkpoint, or its first line */
     size_t last_file;
     uint64_t last_line;
+    uint64_t last_seq;    /* of the chain in hand */
+    bool closed;          /* its last line ends a file that has a later one */
+    struct claim *claims; /* one for each chain that is named */
+    size_t claim_count;
+    size_t claim_cap;
+    struct chain_end *ends;
+    size_t end_count;
+    size_t end_cap;
     audit_finding_fn *on_finding;
     audit_progress_fn *on_progress;
     void *context;
@@ -118,6 +141,15 @@ NODISCARD enum status verify_list(struct verify *verify);
 NODISCARD enum status verify_read_file(struct verify *verify, size_t index);
 /* verify_runs.c: judges the runs of the chain in hand. */
 NODISCARD enum status verify_judge(struct verify *verify);
+/* verify_beside.c: the chains together. Findings are reported at once. */
+void verify_missing_chains(struct verify *verify);
+/* A good checkpoint, an event: what they say of other chains. */
+NODISCARD enum status verify_take_beside(struct verify *verify, size_t file, uint64_t number,
+                                         const char *line, size_t len, const char *time);
+NODISCARD enum status verify_take_event(struct verify *verify, size_t file, uint64_t number,
+                                        const char *line, size_t len);
+NODISCARD enum status verify_end_chain(struct verify *verify, unsigned chain);
+void verify_judge_beside(struct verify *verify);
 /* verify.c */
 NODISCARD enum status verify_find(struct verify *verify, size_t file, uint64_t line,
                                   const char *format, ...) __attribute__((format(printf, 4, 5)));

@@ -214,7 +214,7 @@ static enum status check_signature(struct verify *verify, size_t index, uint64_t
     if (chain_checkpoint_verify(line, len, verify->ring)) {
         verify->previous_bad = false;
         memcpy(verify->checkpoint_time, time, sizeof verify->checkpoint_time);
-        return OK;
+        return verify_take_beside(verify, index, number, line, len, time);
     }
     if (verify->files[index].unknown_key)
         return OK;
@@ -346,7 +346,15 @@ static enum status judge_line(struct verify *verify, const char *line, size_t le
     }
     if (status == OK && strcmp(parsed->type, "checkpoint") == 0)
         status = check_signature(verify, fresh->file, fresh->line, line, len - 1, parsed->time);
+    else if (status == OK && strcmp(parsed->type, "event") == 0)
+        status = verify_take_event(verify, fresh->file, fresh->line, line, len);
     return status;
+}
+
+static bool ends_file(const char *line, size_t len)
+{
+    static const char words[] = ",\"reason\":\"rotate\",";
+    return memmem(line, len, words, sizeof words - 1) != NULL;
 }
 
 static enum status add_line(struct verify *verify, size_t index, uint64_t number, const char *line,
@@ -367,6 +375,9 @@ static enum status add_line(struct verify *verify, size_t index, uint64_t number
     if (status != OK || !fresh.parsed)
         return status != OK ? status : add_run(verify, &fresh);
     memcpy(verify->last_time, parsed.time, sizeof verify->last_time);
+    if (fresh.last_seq > verify->last_seq)
+        verify->last_seq = fresh.last_seq;
+    verify->closed = strcmp(parsed.type, "checkpoint") == 0 && ends_file(line, len);
     if (verify->first_time[0] == '\0')
         memcpy(verify->first_time, parsed.time, sizeof verify->first_time);
     /* A chain without any good checkpoint is unsigned from its first line on. */

@@ -12,6 +12,7 @@
 #include "proxy/world.h"
 
 #include <errno.h>
+#include <inttypes.h>
 #include <pgvigil/audit.h>
 #include <pgvigil/judge.h>
 #include <pgvigil/log.h>
@@ -46,6 +47,7 @@ struct reload {
     atomic_ulong world_id;
     pthread_mutex_t audit_lock;
     struct audit *audit;
+    struct audit_heights *heights; /* of its chain and the workers' */
 };
 
 struct world *reload_world(struct reload *reload)
@@ -275,6 +277,53 @@ static enum status start_thread(struct reload *reload)
     return reload->first_status;
 }
 
+struct audit_heights *reload_heights(const struct reload *reload)
+{
+    return reload->heights;
+}
+
+/* Before the chains grow over the place: whoever cut one off and started pgvigil again would leave
+ * no trace of it. */
+static void tell_behind(struct reload *reload)
+{
+    struct audit_behind behind;
+    size_t cursor = 0;
+    char detail[256];
+    while (audit_heights_behind(reload->heights, &cursor, &behind)) {
+        snprintf(detail, sizeof detail,
+                 "chain %u has %" PRIu64 " record(s), and the last signature of chain %u names its "
+                 "record %" PRIu64 ": what was written behind is gone",
+                 behind.chain, behind.had, behind.by, behind.named);
+        log_event(LOG_LEVEL_ERROR, "event=audit-behind detail=\"%s\"", detail);
+        reload_audit_event(reload, "audit-behind", detail);
+    }
+}
+
+static enum status open_audit(struct reload *reload, const struct config *config)
+{
+    const char *why = "out of memory";
+    /* Chains 0 .. workers-1 are the workers'. */
+    struct audit_options options = config->audit;
+    options.chains = config->workers + 1;
+    enum status status =
+        audit_heights_new(config->audit.directory, options.chains, &reload->heights);
+    options.heights = reload->heights;
+    if (status == OK)
+        status = audit_open(&options, config->workers, &reload->audit, &why);
+    if (status == OK) {
+        tell_behind(reload);
+        return OK;
+    }
+    char directory[512];
+    char quoted[512];
+    log_event(LOG_LEVEL_ERROR,
+              "event=audit-open-failed chain=service directory=%s status=%s why=%s",
+              log_quote(config->audit.directory, directory, sizeof directory), status_name(status),
+              log_quote(why, quoted, sizeof quoted));
+    reload->audit = NULL;
+    return status;
+}
+
 enum status reload_start(const struct config *config, struct reload **out)
 {
     struct reload *reload = calloc(1, sizeof *reload);
@@ -285,22 +334,9 @@ enum status reload_start(const struct config *config, struct reload **out)
     pthread_mutex_init(&reload->audit_lock, NULL);
     pthread_cond_init(&reload->wake, NULL);
     pthread_cond_init(&reload->read, NULL);
-    const char *why = NULL;
-    /* Chains 0 .. workers-1 are the workers'. */
-    struct audit_options options = config->audit;
-    options.chains = config->workers + 1;
-    enum status status = audit_open(&options, config->workers, &reload->audit, &why);
-    if (status != OK) {
-        char directory[512];
-        char quoted[512];
-        log_event(LOG_LEVEL_ERROR,
-                  "event=audit-open-failed chain=service directory=%s status=%s why=%s",
-                  log_quote(config->audit.directory, directory, sizeof directory),
-                  status_name(status), log_quote(why, quoted, sizeof quoted));
-        reload->audit = NULL;
-    } else {
+    enum status status = open_audit(reload, config);
+    if (status == OK)
         status = start_thread(reload);
-    }
     if (status != OK) {
         reload_stop(reload);
         return status;
@@ -323,6 +359,7 @@ void reload_stop(struct reload *reload)
     }
     world_unref(reload->world);
     audit_close(reload->audit);
+    audit_heights_free(reload->heights);
     pthread_mutex_destroy(&reload->lock);
     pthread_mutex_destroy(&reload->audit_lock);
     pthread_cond_destroy(&reload->wake);

@@ -54,6 +54,9 @@ void world_unref(struct world *world); /* accepts NULL */
 
 struct reload;
 
+/* How far the chains of the trail have got, for those of the workers. Lives as long as this. */
+struct audit_heights *reload_heights(const struct reload *reload);
+
 /* Makes the first world, on the calling thread's business but a thread with a large stack of its
  * own, and starts the service thread. ERR_INVALID: the policy or a certificate does not load (said
  * on stderr). A database that cannot be reached yet is not an error: it is tried again. Borrows the

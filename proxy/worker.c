@@ -387,6 +387,7 @@ enum status worker_open(struct worker *worker, unsigned index, const struct proc
     const char *why = NULL;
     struct audit_options options = process->config->audit;
     options.chains = process->config->workers + 1; /* and the service's */
+    options.heights = reload_heights(process->reload);
     enum status status = audit_open(&options, index, &worker->audit, &why);
     if (status != OK) {
         char quoted[512];

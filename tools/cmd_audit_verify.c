@@ -21,15 +21,17 @@ static const char about[] =
     "Reads every file of the trail in DIRECTORY and checks each line against the one before it "
     "and\n"
     "each checkpoint against the public key. Prints one line for each finding: what was changed,\n"
-    "removed, added, moved or cut, as FILE:LINE: what.\n"
+    "removed, added, moved or cut, as FILE:LINE: what. Chains tell of each other: one of which "
+    "all\n"
+    "files are gone, or the end, is told as well.\n"
     "\n"
     "Without --public-key the key in DIRECTORY/public.pem is used. Whoever can write there can "
     "put\n"
     "a key of their own beside a trail of their own: keep a copy of the key elsewhere.\n"
     "\n"
     "With --heads the trail is compared with the checkpoints that a syslog server has kept: when "
-    "its\n"
-    "end was cut off, nothing in what is left shows it.";
+    "the\n"
+    "ends of all chains were cut off together, nothing in what is left shows it.";
 
 static void on_finding(const struct audit_finding *finding, void *context)
 {

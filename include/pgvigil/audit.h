@@ -36,6 +36,25 @@ struct audit_retention {
     unsigned care_years;       /* 0: never */
 };
 
+/*
+ * How far each chain of a directory has got: the chains of one process share it, and each
+ * checkpoint of one signs what the others have (audit/heights.h). Any thread.
+ */
+struct audit_heights;
+/* Looks at the chains that are there, and makes room for those from 0 to `chains` - 1. ERR_MEMORY.
+ */
+NODISCARD enum status audit_heights_new(const char *directory, unsigned chains,
+                                        struct audit_heights **heights);
+void audit_heights_free(struct audit_heights *heights); /* accepts NULL; after the chains */
+/* What was not there any more: record `named` of a chain, which the last checkpoint of chain `by`
+ * names, while it had `had`. From *cursor = 0 on, until it is false. */
+struct audit_behind {
+    unsigned chain, by;
+    uint64_t had, named;
+};
+bool audit_heights_behind(const struct audit_heights *heights, size_t *cursor,
+                          struct audit_behind *behind);
+
 struct audit_options {
     const char *directory; /* created 0700 if missing */
     const char *key_file;  /* Ed25519 private key, PEM */
@@ -47,6 +66,7 @@ struct audit_options {
     bool compress;               /* closed files, by whoever runs audit_pack */
     unsigned chains;             /* that a server writes, from 0 on; 0: the header does not tell */
     struct audit_retention retention;
+    struct audit_heights *heights; /* borrowed; NULL: checkpoints name no other chain */
 };
 
 struct audit;
@@ -171,8 +191,8 @@ NODISCARD enum status audit_encode_statement(const struct audit_statement *state
 
 /* Events that are not statements: "start", "stop", "reload", "reload-failed", "connect",
  * "auth-failed", "refused-connection", "disconnect", "mission", "break-glass-begin",
- * "break-glass-end", "cancel", "observe-mode", "console". `detail` is a sentence without values, or
- * NULL. */
+ * "break-glass-end", "cancel", "observe-mode", "console", "audit-behind". `detail` is a sentence
+ * without values, or NULL. */
 NODISCARD enum status audit_event(struct audit *audit, const char *event,
                                   const struct audit_session *session, const char *detail);
 /* One record for a statement that is done (or was refused). */
@@ -290,7 +310,7 @@ struct audit_verify_result {
     uint64_t key_changes;
     uint64_t findings; /* 0: the trail is whole */
     /* Chains of servers of which there is no file, though a later one is there or a header tells of
-     * them; and the first of these. No findings: a directory may hold some chains of a trail. */
+     * them; and the first of these. Each is a finding. */
     unsigned chains_missing, first_missing;
     /* Of the chains of servers: the last line's time, whichever chain has it; "": there is none. */
     char last[AUDIT_TIME];

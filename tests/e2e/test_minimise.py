@@ -514,7 +514,7 @@ def test_days_that_are_still_to_come_are_refused(tmp_path, generation):
 
 @pytest.mark.parametrize("gone, chains, missing", [([], None, None), ([], 3, None), ([0], None, 0), ([1], None, 1), ([2], None, None), ([2], 3, 2), ([1, 2], 3, 1), ([1], 4, 1)], ids=str)
 def test_a_chain_that_is_missing_as_a_whole_is_missed(tmp_path, generation, gone, chains, missing):
-    """Verification finds nothing: the others are whole. What only its sessions used would be cut."""
+    """The others are whole. What only its sessions used would be cut."""
     practice = clinic(tmp_path)
     for number in set(range(3)) - set(gone):
         chain = began(practice, generation, number=number, **({"chains": chains} if chains else {}))

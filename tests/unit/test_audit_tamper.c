@@ -3,7 +3,7 @@
  * is found, and found where it was done: no finding points at a file that nobody touched.
  *
  * PGVIGIL_TAMPERS: how many (default 500), PGVIGIL_SEED: where the chance begins (default 1). The
- * trail's very end and whole chains are what docs/audit.md says is not protected: they are spared.
+ * trail is one chain, whose very end nothing else knows of (test_audit_beside.c): it is spared.
  */
 #include "audit/chain.h"
 #include "audit/frames.h"

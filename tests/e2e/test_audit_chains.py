@@ -1,0 +1,215 @@
+"""
+The chains of a trail tell of each other: what somebody takes away who can write the files and cannot sign (a chain whole, its end, what
+was written before a restart) is told by `pgvigil audit verify`, with which chain it was; what is right to be gone is not.
+"""
+import json
+import re
+import shutil
+import subprocess
+import threading
+import time
+
+import harness
+import pytest
+from test_minimise import Signed, clinic, stamp
+
+CHAINS = [0, 1, 2]  # two workers' and the service's
+SIGN = "checkpoint_seconds = 1"
+
+
+def work(stack, seconds=0.0, least=40):
+    """Of several sessions, so that each worker has some."""
+    until = time.monotonic() + seconds
+    def one(n):
+        with stack.connect("nurse1") as connection:
+            done = 0
+            while done < least or time.monotonic() < until:
+                connection.execute("SELECT count(*) FROM wards WHERE id > %d" % n).fetchall()
+                done += 1
+                if seconds:
+                    time.sleep(0.02)
+    threads = [threading.Thread(target=one, args=(n,)) for n in range(6)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+
+
+def verify(stack, folder):
+    done = stack.command("audit", "verify", "--public-key", stack.certs.audit_public, folder, check=False)
+    return done.returncode, done.stdout
+
+
+@pytest.fixture(scope="module")
+def stack(make_stack):
+    return make_stack(workers=2, audit=SIGN)
+
+
+@pytest.fixture(scope="module")
+def trail(stack, tmp_path_factory):
+    """Of two runs of a server, so that each chain has signed behind the others."""
+    for _ in range(2):
+        if stack.proxy.process is None:
+            stack.proxy.start()
+            stack.wait_ready()
+        work(stack, 2.5)
+        stack.proxy.stop()
+    folder = tmp_path_factory.mktemp("chains") / "audit"
+    shutil.copytree(stack.audit_dir, folder)
+    assert verify(stack, folder)[0] == 0
+    assert {int(path.name.split("-")[1]) for path in folder.glob("audit-*.jsonl")} == set(CHAINS)
+    return folder
+
+
+@pytest.fixture
+def copy(trail, tmp_path):
+    shutil.copytree(trail, tmp_path / "audit")
+    return tmp_path / "audit"
+
+
+def records(path):
+    return [json.loads(line) for line in path.read_bytes().splitlines()]
+
+
+def test_checkpoints_name_what_the_other_chains_had(trail):
+    """Compared with the records themselves: each is there, and none was written after the signature."""
+    written = {chain: {r["seq"]: r["time"] for path in sorted(trail.glob("audit-%d-*.jsonl" % chain)) for r in records(path)} for chain in CHAINS}
+    named = 0
+    for chain in CHAINS:
+        for path in trail.glob("audit-%d-*.jsonl" % chain):
+            for r in records(path):
+                for other, seq in r.get("beside", []):
+                    assert r["type"] == "checkpoint" and other != chain
+                    assert written[other][seq] <= r["time"], (chain, r["seq"], other, seq)
+                    named += 1
+    assert named >= 6
+
+
+@pytest.mark.parametrize("gone", [[0], [1], [2], [0, 1], [1, 2], [0, 2]], ids=str)
+def test_each_chain_that_is_gone_is_told(stack, copy, gone):
+    for chain in gone:
+        for path in copy.glob("audit-%d-*" % chain):
+            path.unlink()
+    code, out = verify(stack, copy)
+    assert code == 1 and sorted(int(n) for n in re.findall(r"missing: of chain (\d+) there is no file", out)) == gone, out
+    done = stack.command("minimise", "-c", stack.config_file, "--short-trail", copy, check=False)
+    assert done.returncode == 3 and not done.stdout, done.stderr
+
+
+@pytest.mark.parametrize("chain", CHAINS)
+def test_an_end_that_is_cut_off_is_told(stack, copy, chain):
+    """Behind a signature, so that the chain itself is whole."""
+    path = copy / ("audit-%d-00000001.jsonl" % chain)
+    lines = path.read_bytes().splitlines(keepends=True)
+    signed = [n for n, line in enumerate(lines) if json.loads(line)["type"] == "checkpoint"]
+    path.write_bytes(b"".join(lines[:signed[0] + 1]))
+    code, out = verify(stack, copy)
+    assert code == 1 and out.count("truncated: chain %d ends with record %d," % (chain, signed[0] + 1)) == 1 and "1 finding(s)" in out, out
+    path.write_bytes(b"".join(lines))
+    assert verify(stack, copy)[0] == 0
+
+
+@pytest.mark.parametrize("how", ["nothing", "whole", "end"])
+@pytest.mark.parametrize("kill", [False, True], ids=["stop", "kill"])
+def test_what_went_before_a_restart_is_known_after_it(make_stack, how, kill):
+    """The chain begins anew, or grows over the place."""
+    own = make_stack(workers=2, audit=SIGN)
+    work(own, 2.5)
+    if kill:
+        own.proxy.process.kill()
+        own.proxy.process.wait(10)
+        own.proxy.process = None
+    else:
+        own.proxy.stop()
+    path = own.audit_dir / "audit-1-00000001.jsonl"
+    lines = path.read_bytes().splitlines(keepends=True)
+    signed = [n for n, line in enumerate(lines) if json.loads(line)["type"] == "checkpoint"]
+    if how == "whole":
+        path.unlink()
+    elif how == "end":
+        path.write_bytes(b"".join(lines[:signed[0] + 1]))
+    before = own.proxy.log_size()
+    own.proxy.start()
+    own.wait_ready()
+    work(own, 1.5, least=2 * len(lines))
+    own.proxy.stop()
+    told = [r for r in own.audit_records() if r.get("event") == "audit-behind"]
+    code, out = verify(own, own.audit_dir)
+    said = b"event=audit-behind" in own.proxy.log.read_bytes()[before:]
+    if how == "nothing":
+        assert (code, told, said) == (0, [], False), out
+    else:
+        assert len(records(path)) > len(lines), "it has grown over the place"
+        assert code == 1 and said and "records of chain 1 that had been signed were gone" in out, out
+        assert len(told) == 1 and told[0]["detail"].startswith("chain 1 has %d record(s)" % (0 if how == "whole" else signed[0] + 1))
+
+
+def test_beside_a_server_that_writes_nothing_is_found(make_stack):
+    """Chains are read one after the other, while all of them grow and sign."""
+    own = make_stack(workers=2, audit=SIGN + "; file_bytes = 65536")
+    worker = threading.Thread(target=work, args=(own, 8))
+    worker.start()
+    runs = 0
+    while worker.is_alive():
+        code, out = verify(own, own.audit_dir)
+        assert code == 0, out
+        runs += 1
+    worker.join()
+    assert runs >= 5
+
+
+def test_readers_that_are_gone_are_told_from_the_next_start_on(make_stack):
+    own = make_stack(workers=2, audit=SIGN)
+    own.command("audit", "search", "-c", own.config_file, "--user", "nobody", own.audit_dir, check=False)
+    readers = [path for path in own.audit_dir.glob("audit-*.jsonl") if int(path.name.split("-")[1]) >= 1000]
+    assert len(readers) == 1
+    own.proxy.stop()
+    own.proxy.start()
+    own.wait_ready()
+    work(own, 1.5)
+    own.proxy.stop()
+    assert verify(own, own.audit_dir)[0] == 0
+    chain = int(readers[0].name.split("-")[1])
+    readers[0].unlink()
+    code, out = verify(own, own.audit_dir)
+    assert code == 1 and "missing: of chain %d there is no file" % chain in out, out
+
+
+def purge(practice, *args):
+    done = subprocess.run([harness.binary(), "audit", "purge", "-c", str(practice.config), *args], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+    return done.returncode, done.stdout + done.stderr
+
+
+def verify_practice(practice):
+    done = subprocess.run([harness.binary(), "audit", "verify", str(practice.trail)], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+    return done.returncode, done.stdout + done.stderr
+
+
+def test_a_chain_of_an_earlier_start_may_be_purged_and_must_stay(tmp_path):
+    practice = clinic(tmp_path)
+    shutil.copy(practice.folder / "audit.pem", tmp_path / "trail.pem")  # purge signs with the server's key
+    for number in range(3):
+        chain = Signed(practice.trail, number, tmp_path)
+        chain.chains = 3
+        chain.file(stamp(900))
+        for day in range(890, 860, -1):
+            chain.line(stamp(day), "event", event="connect", session=1, person="nurse1")
+        chain.sign(stamp(860))
+        chain.file(stamp(860))
+        chain.line(stamp(859), "event", event="connect", session=2, person="nurse1")
+        chain.sign(stamp(858))
+        if number == 0:  # the only one that the server writes since
+            chain.chains = 1
+            chain.file(stamp(100))
+            chain.line(stamp(99), "event", event="start", detail="0.1.0")
+            chain.sign(stamp(98))
+        chain.close()
+    assert verify_practice(practice)[0] == 0
+    code, out = purge(practice, "--yes")
+    assert code == 0, out
+    code, out = verify_practice(practice)
+    assert code == 0 and "were purged" in out, out
+    for path in practice.trail.glob("audit-2-*"):
+        path.unlink()
+    code, out = verify_practice(practice)
+    assert code == 1 and "missing: of chain 2 there is no file, though audit-0-0000000" in out and "writes 3 chains" in out, out
