@@ -26,6 +26,7 @@
 #define QUERY          DCM("110112", "Query")
 #define ALERT          DCM("110113", "Security Alert")
 #define AUTHENTICATION DCM("110114", "User Authentication")
+#define RESTRICTED     DCM("110132", "Use of Restricted Function")
 
 struct event_row {
     const char *event;
@@ -46,12 +47,34 @@ static const struct event_row events[] = {
     {"mission", {ALERT, DCM("110137", "User Security Attributes Changed"), "E", "0"}},
     {"break-glass-begin", {ALERT, DCM("110127", "Emergency Override Started"), "E", "0"}},
     {"break-glass-end", {ALERT, DCM("110138", "Emergency Override Stopped"), "E", "0"}},
-    {"console", {ALERT, DCM("110132", "Use of Restricted Function"), "E", "0"}},
+    {"console", {ALERT, RESTRICTED, "E", "0"}},
     {"key-changed", {ALERT, DCM("110129", "Security Configuration"), "E", "0"}},
     {"purge-begin", {LOG_USED, NONE, "D", "0"}},
     {"purge-end", {LOG_USED, NONE, "D", "0"}},
+    /* What was not committed after all, and what two people could not prove, failed (4). */
     {"retention-archive", {PATIENT_RECORD, NONE, "U", "0"}},
+    {"retention-archive-undone", {PATIENT_RECORD, NONE, "U", "4"}},
     {"retention-destroy", {PATIENT_RECORD, NONE, "D", "0"}},
+    {"retention-destroy-undone", {PATIENT_RECORD, NONE, "D", "4"}},
+    {"retention-refused", {ALERT, RESTRICTED, "E", "4"}},
+    {"subject-access", {PATIENT_RECORD, NONE, "R", "0"}},
+    {"subject-portability", {DCM("110106", "Export"), NONE, "R", "0"}},
+    {"subject-rectify-plan", {PATIENT_RECORD, NONE, "R", "0"}},
+    {"subject-rectify", {PATIENT_RECORD, NONE, "U", "0"}},
+    {"subject-rectify-undone", {PATIENT_RECORD, NONE, "U", "4"}},
+    {"subject-erase-plan", {PATIENT_RECORD, NONE, "R", "0"}},
+    {"subject-erase", {PATIENT_RECORD, NONE, "D", "0"}},
+    {"subject-erase-undone", {PATIENT_RECORD, NONE, "D", "4"}},
+    {"subject-erase-refused", {ALERT, RESTRICTED, "E", "4"}},
+    {"right-set", {PATIENT_RECORD, NONE, "U", "0"}},
+    {"right-lifted", {PATIENT_RECORD, NONE, "U", "0"}},
+    {"right-undone", {PATIENT_RECORD, NONE, "U", "4"}},
+    {"request-received", {PATIENT_RECORD, NONE, "C", "0"}},
+    {"request-extended", {PATIENT_RECORD, NONE, "U", "0"}},
+    {"request-noted", {PATIENT_RECORD, NONE, "U", "0"}},
+    {"request-settled", {PATIENT_RECORD, NONE, "U", "0"}},
+    {"request-undone", {PATIENT_RECORD, NONE, "U", "4"}},
+    {"requests-listed", {QUERY, NONE, "R", "0"}},
     {"tombstone", {LOG_USED, NONE, "D", "0"}},
     {"gap", {LOG_USED, NONE, "D", "0"}},
     {"audit-reserve", {ALERT, DCM("110133", "Audit Recording Stopped"), "E", "8"}},

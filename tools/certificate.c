@@ -138,54 +138,6 @@ static bool is_id(const char *id)
                strlen(id);
 }
 
-int certificate_write(const struct cli_command *command, const struct key *key,
-                      const char *directory, const char *id, const char *body,
-                      const char *signature)
-{
-    char path[4096];
-    char own[CERTIFICATE_SIGNATURE] = "";
-    if (!is_id(id))
-        return cli_fail(command, CLI_FINDINGS,
-                        "the database has a certificate under a name that pgvigil gives none: it "
-                        "is not written");
-    if ((mkdir(directory, 0700) != 0 && errno != EEXIST) ||
-        (size_t)snprintf(path, sizeof path, "%s/%s.json", directory, id) >= sizeof path)
-        return cli_fail(command, CLI_CANNOT, "%s: %s", directory, strerror(errno));
-    if (access(path, F_OK) == 0)
-        return CLI_FINE;
-    /* What stands in a table, anybody who may write there has perhaps put there. */
-    if (!certificate_sign(key, body, own) || strcmp(own, signature) != 0)
-        return cli_fail(command, CLI_FINDINGS,
-                        "certificate %s of the database was not signed with this key: it is not "
-                        "written",
-                        id);
-    char *text = file_text(body, signature);
-    int code = CLI_FINE;
-    if (!text)
-        code = cli_fail(command, CLI_CANNOT, "certificate %s is no JSON", id);
-    else if (!put_file(path, text) || !sync_folder(directory))
-        code = cli_fail(command, CLI_CANNOT, "%s: %s", path, strerror(errno));
-    free(text);
-    return code;
-}
-
-int certificate_write_all(const struct cli_command *command, const struct key *key,
-                          const char *directory, PGconn *conn)
-{
-    PGresult *result = PQexec(conn, "SELECT id, body, signature FROM " ROWS_SCHEMA
-                                    ".certificates ORDER BY at, id");
-    int code = CLI_FINE;
-    if (PQresultStatus(result) != PGRES_TUPLES_OK)
-        code = cli_fail(command, CLI_CANNOT, "%s", PQerrorMessage(conn));
-    for (int row = 0; code < CLI_USAGE && row < PQntuples(result); row++) {
-        int written = certificate_write(command, key, directory, PQgetvalue(result, row, 0),
-                                        PQgetvalue(result, row, 1), PQgetvalue(result, row, 2));
-        code = written > code ? written : code;
-    }
-    PQclear(result);
-    return code;
-}
-
 static bool from_hex(const char *hex, unsigned char *out, size_t size)
 {
     if (strlen(hex) != 2 * size || strspn(hex, "0123456789abcdef") != 2 * size)
@@ -195,6 +147,137 @@ static bool from_hex(const char *hex, unsigned char *out, size_t size)
         out[i] = (unsigned char)strtoul(pair, NULL, 16);
     }
     return true;
+}
+
+int certificate_open(struct certificate_folder *folder, const struct audit_options *trail)
+{
+    char path[4096];
+    if (key_load(trail->key_file, &folder->key) != OK)
+        return cli_fail(folder->command, CLI_CANNOT,
+                        folder->french ? "%s n’est pas une clé privée Ed25519, ou n’est pas lisible"
+                                       : "%s is no Ed25519 private key, or cannot be read",
+                        trail->key_file);
+    if ((size_t)snprintf(path, sizeof path, "%s/public.pem", trail->directory) >= sizeof path ||
+        key_ring_load(path, &folder->known) != OK)
+        folder->known = NULL;
+    return CLI_FINE;
+}
+
+void certificate_close(struct certificate_folder *folder)
+{
+    key_free(folder->key);
+    key_ring_free(folder->known);
+}
+
+bool certificate_is_signed(const struct certificate_folder *folder, const char *body,
+                           const char *signature)
+{
+    char own[CERTIFICATE_SIGNATURE] = "";
+    unsigned char bytes[KEY_SIGNATURE];
+    if (certificate_sign(folder->key, body, own) && strcmp(own, signature) == 0)
+        return true;
+    char *text = folder->known && from_hex(signature, bytes, sizeof bytes) ? prefixed(body) : NULL;
+    bool known = text && key_ring_verify(folder->known, text, strlen(text), bytes);
+    free(text);
+    return known;
+}
+
+/* What stands there is this certificate, however it is laid out. */
+static bool is_file_of(const char *path, const char *body, const char *signature)
+{
+    const char *theirs = NULL;
+    json_t *file = json_load_file(path, JSON_REJECT_DUPLICATES, NULL);
+    json_t *certificate = json_loads(body, JSON_REJECT_DUPLICATES, NULL);
+    bool same = json_unpack(file, "{s:s}", "signature", &theirs) == 0 &&
+                strcmp(theirs, signature) == 0 &&
+                json_equal(json_object_get(file, "certificate"), certificate);
+    json_decref(certificate);
+    json_decref(file);
+    return same;
+}
+
+/* A certificate of that name, and not another's put under it. */
+static bool is_named(const char *body, const char *id)
+{
+    const char *own = NULL;
+    json_t *certificate = json_loads(body, JSON_REJECT_DUPLICATES, NULL);
+    bool named = json_unpack(certificate, "{s:s}", "id", &own) == 0 && strcmp(own, id) == 0;
+    json_decref(certificate);
+    return named;
+}
+
+/* What stands in a table, anybody who may write there has perhaps put there; it is told, and stops
+ * nobody's erasure. */
+static int foreign(const struct certificate_folder *folder, const char *id)
+{
+    if (folder->quiet)
+        return CLI_FINDINGS;
+    if (!is_id(id))
+        return cli_fail(folder->command, CLI_FINDINGS,
+                        folder->french
+                            ? "la base contient un certificat sous un nom que pgvigil ne donne "
+                              "pas : il n’est pas écrit"
+                            : "the database has a certificate under a name that pgvigil gives "
+                              "none: it is not written");
+    return cli_fail(folder->command, CLI_FINDINGS,
+                    folder->french
+                        ? "le certificat %s de la base n’a pas été signé par cette clé, ni par une "
+                          "clé antérieure de la trace (public.pem) : il n’est pas écrit ; trouvez "
+                          "qui l’y a mis, ou rendez la clé à public.pem"
+                        : "certificate %s of the database was not signed with this key, nor with "
+                          "an earlier one of the trail (public.pem): it is not written; find out "
+                          "who put it there, or give its key back to public.pem",
+                    id);
+}
+
+static int write_one(const struct certificate_folder *folder, const char *id, const char *body,
+                     const char *signature)
+{
+    char path[4096];
+    if (!is_id(id) || !is_named(body, id) || !certificate_is_signed(folder, body, signature))
+        return foreign(folder, id);
+    if ((mkdir(folder->directory, 0700) != 0 && errno != EEXIST) ||
+        (size_t)snprintf(path, sizeof path, "%s/%s.json", folder->directory, id) >= sizeof path)
+        return cli_fail(folder->command, CLI_CANNOT, "%s: %s", folder->directory, strerror(errno));
+    struct stat there;
+    if (lstat(path, &there) == 0 && is_file_of(path, body, signature))
+        return CLI_FINE;
+    if (lstat(path, &there) == 0)
+        return folder->quiet
+                   ? CLI_FINDINGS
+                   : cli_fail(folder->command, CLI_FINDINGS,
+                              folder->french
+                                  ? "%s existe et n’est pas le certificat de ce nom que la base "
+                                    "contient : il reste tel quel ; déplacez-le, et le certificat "
+                                    "sera écrit au prochain passage"
+                                  : "%s is there, and is not the certificate of that name that the "
+                                    "database has: it stays as it is; move it away, and the next "
+                                    "run writes the certificate",
+                              path);
+    char *text = file_text(body, signature);
+    int code = CLI_FINE;
+    if (!text)
+        code = cli_fail(folder->command, CLI_CANNOT, "out of memory");
+    else if (!put_file(path, text) || !sync_folder(folder->directory))
+        code = cli_fail(folder->command, CLI_CANNOT, "%s: %s", path, strerror(errno));
+    free(text);
+    return code;
+}
+
+int certificate_write_all(const struct certificate_folder *folder, PGconn *conn)
+{
+    PGresult *result = PQexec(conn, "SELECT id, body, signature FROM " ROWS_SCHEMA
+                                    ".certificates ORDER BY at, id");
+    int code = CLI_FINE;
+    if (PQresultStatus(result) != PGRES_TUPLES_OK)
+        code = cli_fail(folder->command, CLI_CANNOT, "%s", PQerrorMessage(conn));
+    for (int row = 0; code < CLI_USAGE && row < PQntuples(result); row++) {
+        int written = write_one(folder, PQgetvalue(result, row, 0), PQgetvalue(result, row, 1),
+                                PQgetvalue(result, row, 2));
+        code = written > code ? written : code;
+    }
+    PQclear(result);
+    return code;
 }
 
 int certificate_verify(const struct cli_command *command, const char *public_key_file,

@@ -12,6 +12,7 @@
 #include "tools/cli.h"
 
 #include <libpq-fe.h>
+#include <pgvigil/audit.h>
 
 #define CERTIFICATE_SIGNATURE 129U /* hex and a NUL */
 #define CERTIFICATE_ID        64U
@@ -32,14 +33,28 @@ bool certificate_seal(const struct key *key, const char *id, const char *what, c
 /* Signs JSON text that is compact and sorted. False: no memory. */
 bool certificate_sign(const struct key *key, const char *body,
                       char signature[CERTIFICATE_SIGNATURE]);
-/* Writes DIRECTORY/ID.json, whole and on the disk or not at all. One that is there already stays;
- * what `key` did not sign is not written, and said. CLI_FINE, CLI_FINDINGS or CLI_CANNOT, told. */
-int certificate_write(const struct cli_command *command, const struct key *key,
-                      const char *directory, const char *id, const char *body,
-                      const char *signature);
-/* Those that stand in a database (rows.h) and are no files yet. As certificate_write. */
-int certificate_write_all(const struct cli_command *command, const struct key *key,
-                          const char *directory, PGconn *conn);
+/* Where files of certificates go, and who signed them. */
+struct certificate_folder {
+    const struct cli_command *command;
+    struct key *key;        /* signs; own */
+    struct key_ring *known; /* the trail's public keys, older ones among them; or NULL; own */
+    const char *directory;
+    bool french;
+    bool quiet; /* findings are not told: for a first look, of which the last tells again */
+};
+/* Loads the keys: the trail's own, and the public ones that stand beside it. CLI_FINE, or told. */
+int certificate_open(struct certificate_folder *folder, const struct audit_options *trail);
+void certificate_close(struct certificate_folder *folder);
+/* Was it signed with the key, or with one that the trail was signed with before? */
+bool certificate_is_signed(const struct certificate_folder *folder, const char *body,
+                           const char *signature);
+/*
+ * Those that stand in a database (rows.h) and are no files yet become DIRECTORY/ID.json, whole and
+ * on the disk or not at all. CLI_CANNOT: files cannot be written there. CLI_FINDINGS: one was
+ * signed with no key of the trail's, or another file has its name; it is not written, the others
+ * are, and nobody needs to stop for it. Told.
+ */
+int certificate_write_all(const struct certificate_folder *folder, PGconn *conn);
 /* Says whether it is what was signed; CLI_FINE, CLI_FINDINGS, CLI_CANNOT. */
 int certificate_verify(const struct cli_command *command, const char *public_key_file,
                        const char *file);

@@ -66,6 +66,9 @@ static enum status ask_person(const struct rows *rows, const char *from, const c
     person->hold_known = true;
     person->held = held[0] != 'f';
     person->seen = seen[0] != 'f';
+    /* Of whom no consultation is known, a birthday alone does not say until when. */
+    if (!person->seen)
+        person->until[0] = '\0';
     person->age = policy_age_find(age);
     return OK;
 }

@@ -78,5 +78,8 @@ NODISCARD enum status erasure_still(struct erasure *erasure);
 /* erasure_print.c: as text, and as JSON ({where, held, age, until, tables}). */
 void erasure_print(const struct erasure *erasure, bool french);
 json_t *erasure_json(const struct erasure *erasure);
+/* Adds to *kept, for the register: "database: 12 of public.stays (to be kept until 2041-05-05)". In
+ * retention->arena; nothing when nothing stays. */
+NODISCARD enum status erasure_kept(const struct erasure *erasure, bool french, const char **kept);
 
 #endif

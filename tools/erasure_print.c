@@ -122,6 +122,61 @@ void erasure_print(const struct erasure *erasure, bool french)
         print_group(erasure, (enum erasure_reason)reason, french);
     if (erasure->goes + erasure->stays == 0)
         puts(french ? "  aucune ligne" : "  no row");
+    unseen_print(erasure->rows.records->unseen, erasure->rows.records->unseen_count, french);
+}
+
+/* ---- for the register: short ---- */
+
+static const struct {
+    const char *fr, *en;
+} kept_texts[] = {
+    [ERASURE_HELD] = {"gel juridique", "legal hold"},
+    [ERASURE_UNKNOWN] = {"gel ou durée inconnus", "hold or term unknown"},
+    [ERASURE_NO_DATE] = {"à garder, terme inconnu", "to be kept, nobody can say until when"},
+    [ERASURE_OTHER_TIME] = {"à garder pour une autre durée", "to be kept for another time"},
+    [ERASURE_LIVE] = {"dossier encore en cours", "the record still runs"},
+    [ERASURE_NO_RETENTION] = {"la politique ne dit pas pour combien de temps",
+                              "the policy does not say for how long"},
+};
+
+static const char *kept_why(const struct erasure *erasure, const struct erasure_table *one,
+                            bool french)
+{
+    struct arena *arena = erasure->retention->arena;
+    const char *until = erasure->person.until;
+    if (one->why_stays == ERASURE_REFERRED)
+        return arena_printf(arena,
+                            french ? "une ligne conservée s’y rapporte : %s"
+                                   : "a row that stays needs it: %s",
+                            one->tied ? one->tied : "?");
+    if (one->why_stays == ERASURE_TERM)
+        return french ? arena_printf(arena, "à garder jusqu’au %.2s/%.2s/%.4s inclus", until + 8,
+                                     until + 5, until)
+                      : arena_printf(arena, "to be kept up to and with %s", until);
+    return french ? kept_texts[one->why_stays].fr : kept_texts[one->why_stays].en;
+}
+
+enum status erasure_kept(const struct erasure *erasure, bool french, const char **kept)
+{
+    struct arena *arena = erasure->retention->arena;
+    const char *side = is_live(erasure) ? (french ? "base : " : "database: ")
+                                        : (french ? "archives : " : "archive: ");
+    bool told = false;
+    for (size_t i = erasure->rows.records->count; i-- > 0;) {
+        const struct erasure_table *one = &erasure->tables[i];
+        if (one->stays == 0)
+            continue;
+        const char *why = kept_why(erasure, one, french);
+        const char *then = **kept == '\0' ? "" : told ? ", " : french ? " ; " : "; ";
+        if (why != NULL)
+            *kept = arena_printf(arena, french ? "%s%s%s%llu de %s (%s)" : "%s%s%s%llu of %s (%s)",
+                                 *kept, then, told ? "" : side, (unsigned long long)one->stays,
+                                 erasure->rows.records->tables[i].told, why);
+        if (why == NULL || *kept == NULL)
+            return ERR_MEMORY;
+        told = true;
+    }
+    return OK;
 }
 
 json_t *erasure_json(const struct erasure *erasure)
@@ -142,9 +197,10 @@ json_t *erasure_json(const struct erasure *erasure)
             (void)json_object_set_new(table, "needed_by", json_string(one->tied ? one->tied : ""));
         (void)json_array_append_new(tables, table);
     }
-    return json_pack("{s:s, s:b, s:s*, s:s*, s:o}", "where",
-                     is_live(erasure) ? "database" : "archive", "held",
-                     erasure->person.held ? 1 : 0, "age",
-                     erasure->person.known ? policy_age_word(erasure->person.age) : NULL, "until",
-                     erasure->person.until[0] ? erasure->person.until : NULL, "tables", tables);
+    return json_pack(
+        "{s:s, s:b, s:s*, s:s*, s:o, s:o}", "where", is_live(erasure) ? "database" : "archive",
+        "held", erasure->person.held ? 1 : 0, "age",
+        erasure->person.known ? policy_age_word(erasure->person.age) : NULL, "until",
+        erasure->person.until[0] ? erasure->person.until : NULL, "tables", tables, "not_looked_at",
+        unseen_json(erasure->rows.records->unseen, erasure->rows.records->unseen_count));
 }

@@ -414,6 +414,8 @@ enum status records_find(const struct policy *policy, const struct catalog *cata
     if (records->people == SIZE_MAX)
         records->people = records->count;
     if (status == OK)
+        status = unseen_find(policy, catalog, all, arena, &records->unseen, &records->unseen_count);
+    if (status == OK)
         status = note_state(&finder, conn);
     PGresult *result = status == OK ? PQexec(conn, foreign_keys) : NULL;
     if (status == OK && PQresultStatus(result) != PGRES_TUPLES_OK) {

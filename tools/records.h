@@ -7,6 +7,8 @@
 #ifndef PGVIGIL_TOOLS_RECORDS_H
 #define PGVIGIL_TOOLS_RECORDS_H
 
+#include "tools/unseen.h"
+
 #include <libpq-fe.h>
 #include <pgvigil/buf.h>
 #include <pgvigil/catalog.h>
@@ -47,7 +49,9 @@ struct records {
     size_t count;
     struct records_link *links;
     size_t link_count;
-    size_t people;     /* index of retention->table; count: there is none */
+    size_t people;         /* index of retention->table; count: there is none */
+    struct unseen *unseen; /* what is about persons and is none of the tables */
+    size_t unseen_count;
     const char *state; /* of the tables and of all keys, before they were read */
 };
 

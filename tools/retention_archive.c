@@ -14,6 +14,7 @@
  */
 #include "tools/deed.h"
 #include "tools/retention.h"
+#include "tools/rule.h"
 #include "tools/toll.h"
 
 #include <stdio.h>
@@ -109,8 +110,8 @@ static enum status record(struct move *move, const char *event, const char *deta
     const struct retention *retention = move->retention;
     struct deed *deed = NULL;
     /* For this moment only: others have something to put on record, too. */
-    if (deed_open(retention->command, retention->config, retention->database->name, NULL, &deed) !=
-        CLI_FINE)
+    if (detail == NULL || deed_open(retention->command, retention->config,
+                                    retention->database->name, NULL, &deed) != CLI_FINE)
         return ERR_AUDIT;
     enum status status = OK;
     for (size_t i = 0; status == OK && i < count; i++)
@@ -141,9 +142,14 @@ static enum status leave(struct move *move, const char *const *keys, size_t coun
         status = rows_check_constraints(&move->from);
     if (status == OK)
         status = toll_check(&move->from, sums);
+    char digest[RULE_DIGEST] = "";
+    if (status == OK && !rule_digest_of(move->retention->policy, move->from.records, digest))
+        status = ERR_MEMORY;
     if (status == OK)
-        status =
-            record(move, "retention-archive", "moved to the archive with all rows", keys, count);
+        status = record(
+            move, "retention-archive",
+            arena_printf(move->from.arena, "moved to the archive with all rows, rule %s", digest),
+            keys, count);
     if (status != OK)
         return status;
     status = retention_still(move->retention, list, count, AGE_ARCHIVED);
@@ -371,6 +377,8 @@ int retention_archive(struct retention *retention)
         printf("%zu records would be moved to the archive, with their rows of:\n", count);
         for (size_t i = 0; i < retention->live.records.count; i++)
             printf("  %s\n", retention->live.records.tables[i].told);
+        unseen_print(retention->live.records.unseen, retention->live.records.unseen_count,
+                     retention->french);
         puts("Nothing is changed without --apply.");
         return count > 0 ? CLI_FINDINGS : CLI_FINE;
     }

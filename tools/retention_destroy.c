@@ -15,6 +15,7 @@
 #include "tools/certificate.h"
 #include "tools/deed.h"
 #include "tools/retention.h"
+#include "tools/rule.h"
 #include "tools/toll.h"
 #include "tools/two_people.h"
 
@@ -29,8 +30,7 @@ struct destruction {
     struct retention_side *side;
     struct rows rows;
     const char *people; /* "anne and paul" */
-    struct key *key;
-    const char *directory;
+    struct certificate_folder *folder;
     uint64_t persons, gone;
     struct rows_ties tied;
 };
@@ -53,18 +53,20 @@ static const char *body_of(const struct destruction *one, const char *id, size_t
                            const struct rows_sum *sums)
 {
     const struct retention *retention = one->retention;
-    const struct policy_retention *rule = retention->policy->retention;
     char time_text[CERTIFICATE_TIME];
-    if (!certificate_now(time_text))
+    char digest[RULE_DIGEST] = "";
+    json_t *rule = rule_json(retention->policy, one->rows.records);
+    if (!rule_digest(rule, digest) || !certificate_now(time_text)) {
+        json_decref(rule);
         return NULL;
+    }
     json_t *body = json_pack(
-        "{s:s, s:s, s:s, s:s, s:s, s:[s, s], s:I, s:o, s:{s:i, s:i, s:i, s:i}, s:s}", "id", id,
-        "what", "destruction", "time", time_text, "database", retention->database->name, "where",
+        "{s:s, s:s, s:s, s:s, s:s, s:[s, s], s:I, s:o, s:o, s:o, s:s, s:s}", "id", id, "what",
+        "destruction", "time", time_text, "database", retention->database->name, "where",
         one->side == &retention->live ? "database" : "archive", "by", retention->by,
-        retention->and_by, "records", (json_int_t)persons, "tables", tables_json(one, sums), "rule",
-        "active_years", (int)rule->active_years, "archive_years", (int)rule->archive_years,
-        "minor_years", (int)rule->minor_years, "death_years", (int)rule->death_years, "policy",
-        retention->policy->digest);
+        retention->and_by, "records", (json_int_t)persons, "tables", tables_json(one, sums),
+        "not_looked_at", unseen_json(one->rows.records->unseen, one->rows.records->unseen_count),
+        "rule", rule, "rule_sha256", digest, "policy", retention->policy->digest);
     char *text = body ? json_dumps(body, JSON_COMPACT | JSON_SORT_KEYS) : NULL;
     const char *kept = text ? arena_strdup(one->rows.arena, text) : NULL;
     free(text);
@@ -160,7 +162,7 @@ static enum status take_away(struct destruction *one, const char *list, const st
 {
     char signature[CERTIFICATE_SIGNATURE] = "";
     const char *body = body_of(one, id, count, sums);
-    if (body == NULL || !certificate_sign(one->key, body, signature))
+    if (body == NULL || !certificate_sign(one->folder->key, body, signature))
         return ERR_MEMORY;
     enum status status = toll_begin(&one->rows);
     if (status == OK)
@@ -176,8 +178,12 @@ static enum status commit(struct destruction *one, const char *id, const char *c
                           size_t count, const char *list)
 {
     struct arena *arena = one->rows.arena;
-    enum status status = record(one, "retention-destroy",
-                                arena_printf(arena, "destroyed, certificate %s", id), keys, count);
+    char digest[RULE_DIGEST] = "";
+    if (!rule_digest_of(one->retention->policy, one->rows.records, digest))
+        return ERR_MEMORY;
+    enum status status =
+        record(one, "retention-destroy",
+               arena_printf(arena, "destroyed, certificate %s, rule %s", id, digest), keys, count);
     if (status != OK)
         return status;
     status = ask_again(one, keys, count, list);
@@ -243,9 +249,11 @@ static int destroy_side(struct destruction *one, const char **keys, size_t count
 {
     struct retention *retention = one->retention;
     enum status status = rows_prepare(&one->rows);
-    int code = status == OK ? certificate_write_all(retention->command, one->key, one->directory,
-                                                    one->rows.conn)
+    /* A first look: can files be written there? What is wrong with old ones stops nobody. */
+    one->folder->quiet = true;
+    int code = status == OK ? certificate_write_all(one->folder, one->rows.conn)
                             : retention_fail(retention, status);
+    code = code == CLI_FINDINGS ? CLI_FINE : code;
     for (size_t done = 0; code == CLI_FINE && status == OK && done < count;
          done += retention->batch) {
         size_t most = count - done < retention->batch ? count - done : retention->batch;
@@ -254,8 +262,8 @@ static int destroy_side(struct destruction *one, const char **keys, size_t count
             code = retention_fail(retention, status);
     }
     /* What was committed has its certificate, whatever came after it. */
-    int written =
-        certificate_write_all(retention->command, one->key, one->directory, one->rows.conn);
+    one->folder->quiet = false;
+    int written = certificate_write_all(one->folder, one->rows.conn);
     printf("%s: %llu records destroyed, with %llu rows\n", one->side->told,
            (unsigned long long)one->persons, (unsigned long long)one->gone);
     if (one->tied.left > 0)
@@ -267,8 +275,8 @@ static int destroy_side(struct destruction *one, const char **keys, size_t count
     return code == CLI_FINE && one->tied.left > 0 ? CLI_FINDINGS : code;
 }
 
-static int one_side(struct retention *retention, struct retention_side *side, struct key *key,
-                    const char *directory, size_t *due)
+static int one_side(struct retention *retention, struct retention_side *side,
+                    struct certificate_folder *folder, size_t *due)
 {
     const char **keys = NULL;
     size_t count = 0;
@@ -278,6 +286,7 @@ static int one_side(struct retention *retention, struct retention_side *side, st
     *due += count;
     if (!retention->apply) {
         printf("%s: %zu records would be destroyed\n", side->told, count);
+        unseen_print(side->records.unseen, side->records.unseen_count, retention->french);
         return CLI_FINE;
     }
     struct destruction one = {
@@ -285,17 +294,16 @@ static int one_side(struct retention *retention, struct retention_side *side, st
         .side = side,
         .rows = retention_rows(retention, side),
         .people = arena_printf(retention->arena, "%s and %s", retention->by, retention->and_by),
-        .key = key,
-        .directory = directory};
+        .folder = folder};
     return destroy_side(&one, keys, count);
 }
 
-static int both_sides(struct retention *retention, struct key *key, const char *directory)
+static int both_sides(struct retention *retention, struct certificate_folder *folder)
 {
     size_t due = 0;
-    int code = one_side(retention, &retention->live, key, directory, &due);
+    int code = one_side(retention, &retention->live, folder, &due);
     if (code <= CLI_FINDINGS && retention->archive.conn) {
-        int other = one_side(retention, &retention->archive, key, directory, &due);
+        int other = one_side(retention, &retention->archive, folder, &due);
         code = other > code ? other : code;
     }
     if (!retention->apply)
@@ -319,24 +327,24 @@ static void refused(const struct retention *retention)
 int retention_destroy(struct retention *retention)
 {
     const struct policy_retention *rule = retention->policy->retention;
-    const char *directory = retention->certificates ? retention->certificates : "certificates";
-    struct key *key = NULL;
+    struct certificate_folder folder = {
+        .command = retention->command,
+        .directory = retention->certificates ? retention->certificates : "certificates",
+        .french = retention->french};
     if (retention->archive.conn && retention_check_archive(retention) != CLI_FINE)
         return CLI_CANNOT;
     if (!retention->apply)
-        return both_sides(retention, NULL, directory);
+        return both_sides(retention, NULL);
     int code = two_people_ask(retention->command, retention->policy, rule->destroyers,
                               rule->destroyer_count, "destroy", retention->by, retention->and_by);
     if (code == CLI_FINDINGS)
         refused(retention);
     if (code == CLI_FINE)
         code = retention_lock(retention);
-    if (code == CLI_FINE && key_load(retention->config->audit.key_file, &key) != OK)
-        code = cli_fail(retention->command, CLI_CANNOT,
-                        "%s is no Ed25519 private key, or cannot be read",
-                        retention->config->audit.key_file);
     if (code == CLI_FINE)
-        code = both_sides(retention, key, directory);
-    key_free(key);
+        code = certificate_open(&folder, &retention->config->audit);
+    if (code == CLI_FINE)
+        code = both_sides(retention, &folder);
+    certificate_close(&folder);
     return code;
 }

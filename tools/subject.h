@@ -79,5 +79,7 @@ int subject_rectify(struct subject *subject);
  * *open: it is not settled yet. CLI_FINE, or told. */
 int subject_check_request(struct subject *subject, const char *kind, bool *open);
 int subject_settle_request(struct subject *subject, const char *outcome);
+/* What has come of it so far; it stays open. */
+int subject_note_request(struct subject *subject, const char *outcome);
 
 #endif

@@ -12,6 +12,7 @@
 #include "tools/certificate.h"
 #include "tools/deed.h"
 #include "tools/erasure.h"
+#include "tools/rule.h"
 #include "tools/subject.h"
 #include "tools/two_people.h"
 
@@ -24,10 +25,10 @@ struct errand {
     struct subject subject;     /* with what retention has opened: never closed */
     struct retention retention; /* owns */
     const char *people;         /* "anne and paul" */
-    const char *directory;
-    struct key *key;
+    struct certificate_folder folder;
     bool french;
-    uint64_t goes; /* of both databases: would go, or has gone */
+    uint64_t goes;    /* of both databases: would go, or has gone */
+    const char *kept; /* what stays, and why, of both; "" */
     json_t *sides;
 };
 
@@ -40,7 +41,8 @@ static json_t *gone_json(const struct errand *errand, const struct erasure *eras
         const struct erasure_table *one = &erasure->tables[i];
         const char *told = erasure->rows.records->tables[i].told;
         char seal[65] = "";
-        if (one->goes > 0 && !certificate_seal(errand->key, id, told, one->sum.sha256, seal)) {
+        if (one->goes > 0 &&
+            !certificate_seal(errand->folder.key, id, told, one->sum.sha256, seal)) {
             json_decref(tables);
             return NULL;
         }
@@ -72,38 +74,48 @@ static const char *body_of(const struct errand *errand, const struct erasure *er
                            const char *id)
 {
     const struct retention *retention = &errand->retention;
+    const struct records *records = erasure->rows.records;
     char now[CERTIFICATE_TIME];
+    char digest[RULE_DIGEST] = "";
     json_t *tables = certificate_now(now) ? gone_json(errand, erasure, id) : NULL;
+    json_t *rule = rule_json(retention->policy, records);
     json_t *body =
-        tables ? json_pack("{s:s, s:s, s:s, s:s, s:s, s:[s, s], s:o, s:o, s:s, s:s*}", "id", id,
-                           "what", "erasure", "time", now, "database", retention->database->name,
-                           "where", erasure->side == &retention->live ? "database" : "archive",
-                           "by", retention->by, retention->and_by, "tables", tables, "kept",
-                           kept_json(erasure), "policy", retention->policy->digest, "request",
-                           errand->subject.request)
-               : NULL;
+        tables && rule_digest(rule, digest)
+            ? json_pack(
+                  "{s:s, s:s, s:s, s:s, s:s, s:[s, s], s:O, s:o, s:o, s:O, s:s, s:s, s:s*}", "id",
+                  id, "what", "erasure", "time", now, "database", retention->database->name,
+                  "where", erasure->side == &retention->live ? "database" : "archive", "by",
+                  retention->by, retention->and_by, "tables", tables, "kept", kept_json(erasure),
+                  "not_looked_at", unseen_json(records->unseen, records->unseen_count), "rule",
+                  rule, "rule_sha256", digest, "policy", retention->policy->digest, "request",
+                  errand->subject.request)
+            : NULL;
     char *text = body ? json_dumps(body, JSON_COMPACT | JSON_SORT_KEYS) : NULL;
     const char *kept = text ? arena_strdup(retention->arena, text) : NULL;
     free(text);
     json_decref(body);
+    json_decref(rule);
+    json_decref(tables);
     return kept;
 }
 
 /* ---- the trail ---- */
 
-/* "database: 3 of public.a, 1 of public.b; 12 are kept" */
+/* "database: 3 of public.a, 1 of public.b; 12 are kept; rule HEX" */
 static const char *counts_of(const struct erasure *erasure)
 {
     struct arena *arena = erasure->retention->arena;
-    const char *all = "";
+    char digest[RULE_DIGEST] = "";
+    const char *all =
+        rule_digest_of(erasure->retention->policy, erasure->rows.records, digest) ? "" : NULL;
     for (size_t i = 0; all && i < erasure->rows.records->count; i++)
         if (erasure->tables[i].goes > 0)
             all = arena_printf(arena, "%s%s%llu of %s", all, *all ? ", " : "",
                                (unsigned long long)erasure->tables[i].goes,
                                erasure->rows.records->tables[i].told);
-    return all ? arena_printf(arena, "%s: %s; %llu are kept",
+    return all ? arena_printf(arena, "%s: %s; %llu are kept; rule %s",
                               erasure->side == &erasure->retention->live ? "database" : "archive",
-                              *all ? all : "nothing", (unsigned long long)erasure->stays)
+                              *all ? all : "nothing", (unsigned long long)erasure->stays, digest)
                : NULL;
 }
 
@@ -152,7 +164,7 @@ static enum status erase_locked(struct errand *errand, struct erasure *erasure)
     if (status != OK)
         return status;
     const char *body = certificate_new_id(id) ? body_of(errand, erasure, id) : NULL;
-    if (!body || !certificate_sign(errand->key, body, signature))
+    if (!body || !certificate_sign(errand->folder.key, body, signature))
         return ERR_MEMORY;
     status = take_away(erasure, id, body, signature);
     if (status == OK)
@@ -189,6 +201,8 @@ static enum status work_on(struct errand *errand, struct retention_side *side)
         status = erase_locked(errand, &erasure);
     if (PQtransactionStatus(side->conn) != PQTRANS_IDLE)
         PQclear(PQexec(side->conn, "ROLLBACK"));
+    if (status == OK)
+        status = erasure_kept(&erasure, errand->french, &errand->kept);
     if (status == OK) {
         errand->goes += erasure.goes;
         if (errand->sides)
@@ -202,37 +216,97 @@ static enum status work_on(struct errand *errand, struct retention_side *side)
 
 /* ---- the request that it answers ---- */
 
-/* Certificates that name the request: this run's, or those of one that died after its commit. */
-static enum status certificates_of(struct errand *errand, const char **all)
+/* Certificates that name the request: this run's, or those of one that died after its commit. What
+ * nobody signed is none. */
+static enum status certificates_in(const struct errand *errand, const struct retention_side *side,
+                                   const char **all)
 {
-    struct retention *retention = &errand->retention;
-    const struct retention_side *sides[] = {&retention->live, &retention->archive};
-    *all = "";
-    for (size_t i = 0; i < 2; i++) {
-        struct rows rows = {
-            .conn = sides[i]->conn, .arena = retention->arena, .why = &retention->why};
-        const char **ids = NULL;
-        size_t count = 0;
-        if (!sides[i]->conn)
+    struct arena *arena = errand->retention.arena;
+    const char *sql =
+        arena_printf(arena,
+                     "SELECT id, body, signature FROM " ROWS_SCHEMA
+                     ".certificates WHERE pg_catalog.strpos(body, '\"request\":\"%s\"') > 0 AND "
+                     "pg_catalog.strpos(body, '\"what\":\"erasure\"') > 0 ORDER BY at, id",
+                     errand->subject.request);
+    PGresult *result = sql ? PQexec(side->conn, sql) : NULL;
+    enum status status = PQresultStatus(result) == PGRES_TUPLES_OK ? OK : ERR_UPSTREAM;
+    for (int row = 0; status == OK && row < PQntuples(result); row++) {
+        if (!certificate_is_signed(&errand->folder, PQgetvalue(result, row, 1),
+                                   PQgetvalue(result, row, 2)))
             continue;
-        enum status status = rows_keys(
-            &rows,
-            arena_printf(retention->arena,
-                         "SELECT id FROM " ROWS_SCHEMA
-                         ".certificates WHERE pg_catalog.strpos(body, '\"request\":\"%s\"') > 0 "
-                         "AND pg_catalog.strpos(body, '\"what\":\"erasure\"') > 0 ORDER BY at",
-                         errand->subject.request),
-            &ids, &count);
-        if (status != OK)
-            return status;
-        for (size_t k = 0; *all && k < count; k++)
-            *all = arena_printf(retention->arena, "%s%s%s", *all, **all ? ", " : "", ids[k]);
+        *all = arena_printf(arena, "%s%s%s", *all, **all ? ", " : "", PQgetvalue(result, row, 0));
+        status = *all ? OK : ERR_MEMORY;
     }
-    return *all ? OK : ERR_MEMORY;
+    PQclear(result);
+    return status;
 }
 
-/* *done: it is answered, now or before. */
-static int answer(struct errand *errand, bool open, bool *done)
+static enum status certificates_of(struct errand *errand, const char **all)
+{
+    const struct retention *retention = &errand->retention;
+    *all = "";
+    enum status status = certificates_in(errand, &retention->live, all);
+    return status == OK && retention->archive.conn
+               ? certificates_in(errand, &retention->archive, all)
+               : status;
+}
+
+/* What may be left of her that was not looked at; "" is nothing, NULL no memory. */
+static const char *not_looked_at(const struct errand *errand)
+{
+    const struct retention *retention = &errand->retention;
+    struct arena *arena = retention->arena;
+    const struct records *records = &retention->live.records;
+    const char *names = unseen_names(records->unseen, records->unseen_count, errand->french, arena);
+    if (!names || retention->archive.conn)
+        return names;
+    return arena_printf(arena, "%s%s%s", errand->french ? "les archives" : "the archive",
+                        *names ? ", " : "", names);
+}
+
+/* For the register: what went, what stays and why, what nobody looked at. */
+static const char *outcome_of(const struct errand *errand, const char *certificates,
+                              const char *unseen)
+{
+    bool french = errand->french;
+    const char *gone =
+        *certificates ? arena_printf(errand->retention.arena,
+                                     french ? "effacé, certificat %s" : "erased, certificate %s",
+                                     certificates)
+        : french      ? "rien n’a été effacé"
+                      : "nothing was erased";
+    return gone ? arena_printf(errand->retention.arena, "%s%s%s%s%s", gone,
+                               !*errand->kept ? ""
+                               : french       ? " ; conservé : "
+                                              : "; kept: ",
+                               errand->kept,
+                               !*unseen ? ""
+                               : french ? " ; non examiné : "
+                                        : "; not looked at: ",
+                               unseen)
+                : NULL;
+}
+
+/* Of what stays the person must be told, with the reasons (RGPD, article 12.4): that is not for a
+ * program to call answered. The register has what there is to tell. */
+static int leave_open(struct errand *errand, const char *outcome)
+{
+    int code = subject_note_request(&errand->subject, outcome);
+    if (code != CLI_FINE)
+        return code;
+    (void)fprintf(
+        stderr,
+        errand->french
+            ? "La demande %s reste ouverte, puisque tout n’a pas été effacé : %s.\nQuand la "
+              "personne le saura (RGPD, art. 12.4) : pgvigil subject settle --id %s --outcome ...\n"
+            : "Request %s stays open, since not everything was erased: %s.\nWhen the person has "
+              "been told (GDPR, article 12.4): pgvigil subject settle --id %s --outcome ...\n",
+        errand->subject.request, outcome, errand->subject.request);
+    return CLI_FINE;
+}
+
+/* *done: it is answered, or what could be erased was, now or before. */
+static int answer(struct errand *errand, bool open, bool found, bool *done)
 {
     const char *all = NULL;
     *done = !open;
@@ -241,13 +315,15 @@ static int answer(struct errand *errand, bool open, bool *done)
     enum status status = certificates_of(errand, &all);
     if (status != OK)
         return retention_fail(&errand->retention, status);
-    if (!*all)
+    if (!*all && !found)
         return CLI_FINE;
-    const char *outcome = arena_printf(errand->retention.arena,
-                                       "erased what the law does not keep, certificate %s", all);
-    *done = true;
-    return outcome ? subject_settle_request(&errand->subject, outcome)
-                   : cli_fail(errand->retention.command, CLI_CANNOT, "out of memory");
+    const char *unseen = not_looked_at(errand);
+    const char *outcome = unseen ? outcome_of(errand, all, unseen) : NULL;
+    *done = *all != '\0';
+    if (!outcome)
+        return cli_fail(errand->retention.command, CLI_CANNOT, "out of memory");
+    return *all && !*errand->kept && !*unseen ? subject_settle_request(&errand->subject, outcome)
+                                              : leave_open(errand, outcome);
 }
 
 /* ---- the whole ---- */
@@ -277,14 +353,13 @@ static int both(struct errand *errand)
     return status == OK ? CLI_FINE : retention_fail(retention, status);
 }
 
-static int write_files(struct errand *errand)
+static int write_files(struct errand *errand, bool quiet)
 {
     const struct retention *retention = &errand->retention;
-    int code = certificate_write_all(retention->command, errand->key, errand->directory,
-                                     retention->live.conn);
+    errand->folder.quiet = quiet;
+    int code = certificate_write_all(&errand->folder, retention->live.conn);
     if (code <= CLI_FINDINGS && retention->archive.conn) {
-        int other = certificate_write_all(retention->command, errand->key, errand->directory,
-                                          retention->archive.conn);
+        int other = certificate_write_all(&errand->folder, retention->archive.conn);
         code = other > code ? other : code;
     }
     return code;
@@ -318,10 +393,8 @@ static int begin(struct errand *errand)
         refused(errand);
     if (code == CLI_FINE)
         code = retention_lock(retention);
-    if (code == CLI_FINE && key_load(retention->config->audit.key_file, &errand->key) != OK)
-        code = cli_fail(retention->command, CLI_CANNOT,
-                        "%s is no Ed25519 private key, or cannot be read",
-                        retention->config->audit.key_file);
+    if (code == CLI_FINE)
+        code = certificate_open(&errand->folder, &retention->config->audit);
     struct rows rows = retention_rows(retention, &retention->live);
     enum status status = code == CLI_FINE ? rows_prepare(&rows) : OK;
     rows = retention_rows(retention, &retention->archive);
@@ -329,7 +402,12 @@ static int begin(struct errand *errand)
         status = rows_prepare(&rows);
     if (status != OK)
         code = retention_fail(retention, status);
-    return code == CLI_FINE ? write_files(errand) : code;
+    if (code != CLI_FINE)
+        return code;
+    /* A first look: can files be written there? What is wrong with old ones stops nobody, and is
+     * told at the end. */
+    code = write_files(errand, true);
+    return code == CLI_FINDINGS ? CLI_FINE : code;
 }
 
 /* What the list above does not speak of. */
@@ -363,7 +441,7 @@ static int print_end(struct errand *errand, bool done)
     } else if (errand->goes > 0) {
         printf(french ? "%llu ligne(s) effacée(s) ; certificats : %s\n"
                       : "%llu row(s) erased; certificates: %s\n",
-               (unsigned long long)errand->goes, errand->directory);
+               (unsigned long long)errand->goes, errand->folder.directory);
     } else {
         puts(french ? "Rien ne peut (plus) être effacé." : "Nothing (more) may be erased.");
     }
@@ -406,9 +484,9 @@ static int run(struct errand *errand)
     if (code == CLI_FINE && found)
         code = both(errand);
     /* What was committed has its certificate, whatever came after it. */
-    int written = errand->key ? write_files(errand) : CLI_FINE;
+    int written = errand->folder.key ? write_files(errand, false) : CLI_FINE;
     if (code == CLI_FINE && retention->apply && errand->subject.request)
-        code = answer(errand, open, &done);
+        code = answer(errand, open, found, &done);
     if (code == CLI_FINE && !found && !done)
         return cli_fail(retention->command, CLI_FINDINGS, "there is nothing about patient %s%s",
                         errand->subject.patient,
@@ -421,18 +499,20 @@ static int run(struct errand *errand)
 int subject_erase(struct subject *subject)
 {
     const char *format = subject->doc_options.format;
-    struct errand errand = {.subject = *subject,
-                            .directory =
-                                subject->certificates ? subject->certificates : "certificates",
-                            .retention = {.command = subject->command,
-                                          .config_file = subject->doc_options.config_file,
-                                          .database_name = subject->database_name,
-                                          .as = subject->as,
-                                          .archive_as = subject->archive_as,
-                                          .by = subject->by,
-                                          .and_by = subject->and_by,
-                                          .apply = subject->apply,
-                                          .all = true}};
+    struct errand errand = {
+        .subject = *subject,
+        .kept = "",
+        .folder = {.command = subject->command,
+                   .directory = subject->certificates ? subject->certificates : "certificates"},
+        .retention = {.command = subject->command,
+                      .config_file = subject->doc_options.config_file,
+                      .database_name = subject->database_name,
+                      .as = subject->as,
+                      .archive_as = subject->archive_as,
+                      .by = subject->by,
+                      .and_by = subject->and_by,
+                      .apply = subject->apply,
+                      .all = true}};
     struct retention *retention = &errand.retention;
     if (!subject->patient)
         return cli_fail(subject->command, CLI_USAGE, "--patient is missing");
@@ -442,6 +522,7 @@ int subject_erase(struct subject *subject)
     if (code != CLI_CONTINUE)
         return code;
     retention->french = errand.french;
+    errand.folder.french = errand.french;
     code = retention_open(retention);
     if (code == CLI_FINE) {
         errand.subject.arena = retention->arena;
@@ -455,7 +536,7 @@ int subject_erase(struct subject *subject)
         code = run(&errand);
     }
     json_decref(errand.sides);
-    key_free(errand.key);
+    certificate_close(&errand.folder);
     retention_close(retention);
     return code;
 }

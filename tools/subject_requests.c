@@ -188,6 +188,15 @@ int subject_settle_request(struct subject *subject, const char *outcome)
                   "the request is settled already");
 }
 
+int subject_note_request(struct subject *subject, const char *outcome)
+{
+    const char *values[] = {subject->request, outcome};
+    return change(subject, "request-noted", "noted",
+                  "UPDATE " REQUESTS " SET outcome = $2 WHERE id = $1::bigint AND closed IS NULL "
+                  "RETURNING id, subject, due",
+                  2, values, "the request is settled already");
+}
+
 enum list_column {
     LIST_ID,
     LIST_SUBJECT,

@@ -11,7 +11,8 @@ import time
 
 import harness
 import pytest
-from test_minimise import Signed, clinic, stamp
+from test_minimise import clinic, stamp
+from trails import Signed
 
 CHAINS = [0, 1, 2]  # two workers' and the service's
 SIGN = "checkpoint_seconds = 1"

@@ -13,6 +13,7 @@ import json
 import os
 import pathlib
 import random
+import re
 import shutil
 import signal
 import subprocess
@@ -481,6 +482,38 @@ def test_new_kinds_of_records_are_exported(trail, edited):
     (gone,) = [e for e in found if "tombstone" in subtypes(e)]
     assert gone["type"]["code"] == "110101" and gone["action"] == "D"
     assert [e["type"]["code"] for e in found if "something new" in subtypes(e)] == ["110100"] and len([e for e in found if subtypes(e)[-1:] == ["start"]]) == 1
+
+
+ROOT = pathlib.Path(__file__).resolve().parents[2]
+
+
+def events_that_commands_write():
+    """Every word that looks like one of their events, in the source of what writes them."""
+    text = "".join(p.read_text() for p in sorted((ROOT / "tools").glob("*.c")))
+    found = set(re.findall(r'"((?:retention|subject|right|request|requests)-[a-z]+(?:-[a-z]+)*)"', text))
+    assert {"retention-archive-undone", "subject-erase", "right-lifted", "requests-listed"} <= found and len(found) > 20
+    return found
+
+
+def test_what_is_done_to_records_is_no_activity_of_the_application(trail, edited):
+    """Each event of retention, erase, rectify, rights and requests: what was done, to whom, and whether it was."""
+    words = sorted(events_that_commands_write())
+
+    def function(record):
+        if record.get("event") == "start":
+            return [record] + [dict(record, event=word, person="anne and paul", patient="3", detail="d") for word in words]
+        return None
+    found = export(edited(function))[0]
+    documented = (ROOT / "docs" / "audit.md").read_text()
+    for word in words:
+        (event,) = [e for e in found if word in subtypes(e)]
+        assert event["type"]["code"] != "110100", word
+        assert event["outcome"] == ("4" if word.endswith(("-undone", "-refused")) else "0"), word
+        destroyed = word.startswith(("retention-destroy", "subject-erase")) and not word.endswith(("-plan", "-refused"))
+        assert (event["action"] == "D") == destroyed, word
+        assert patients(event) == ["3"] and "`%s`" % word in documented, word
+    (other,) = [e for e in found if subtypes(e)[-1:] == ["start"]]
+    assert other["type"]["code"] == "110100"
 
 
 def test_rest_of_a_statement_whose_beginning_is_elsewhere_is_told(trail, edited):

@@ -3,6 +3,7 @@
 persons who stay, row security, an archive that is none, a second run, a hold made in the middle. No row may be lost, overwritten
 or taken along; what cannot be done is refused by name.
 """
+import collections
 import subprocess
 import time
 
@@ -192,6 +193,42 @@ def test_two_runs_at_once_are_one_too_many(world):
                 locker.execute("SELECT FROM nothing")
         _, told = process.communicate(timeout=60)
         assert process.returncode == 0, told
+
+
+@pytest.mark.parametrize("what", ["archive", "destroy"])
+def test_a_commit_that_is_refused_all_the_same_is_on_record_as_undone(world, what):
+    """A trigger on what goes defers another one again, which fires in the COMMIT, after the records: one "undone" for each."""
+    run = world.destroy if what == "destroy" else lambda: world.run("archive", "--apply")
+    told = lambda more: sorted(r["patient"] for r in world.stack.audit_records() if r.get("event") == "retention-" + what + more)
+    due = sorted(str(p) for p, age in known(world).items() if age == {"archive": "archived", "destroy": "expired"}[what])
+    with world.stack.superuser() as c:
+        c.execute("CREATE FUNCTION refuse() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN RAISE 'no'; END $$;"
+                  "CREATE FUNCTION again() RETURNS trigger LANGUAGE plpgsql SET search_path = public AS $$ BEGIN SET CONSTRAINTS refuse DEFERRED; INSERT INTO later VALUES (1); RETURN NULL; END $$;"
+                  "CREATE TABLE later (n int); CREATE CONSTRAINT TRIGGER refuse AFTER INSERT ON later DEFERRABLE INITIALLY DEFERRED FOR EACH ROW EXECUTE FUNCTION refuse();"
+                  "CREATE CONSTRAINT TRIGGER again AFTER DELETE ON patients DEFERRABLE INITIALLY DEFERRED FOR EACH ROW EXECUTE FUNCTION again()")
+        before, there, undone = told(""), c.execute("SELECT count(*) FROM patients").fetchone(), told("-undone")
+        try:
+            done = run()
+            assert done.returncode == 3 and c.execute("SELECT count(*) FROM patients").fetchone() == there, done.stderr
+            new, taken_back = collections.Counter(told("")) - collections.Counter(before), collections.Counter(told("-undone")) - collections.Counter(undone)
+            assert new == taken_back and set(new) <= set(due) and new and set(new.values()) == {1}
+        finally:
+            c.execute("DROP TRIGGER again ON patients; DROP TABLE later; DROP FUNCTION refuse(), again()")
+        assert run().returncode == 0 and collections.Counter(told("-undone")) == collections.Counter(undone) + taken_back
+
+
+def test_certificates_of_nobody_stop_no_destruction(world):
+    """What somebody has put among them is told, and the exit code says so; what is due goes, and has its own."""
+    expired = [p for p, age in known(world).items() if age == "expired"]
+    with world.stack.superuser() as c:
+        c.execute("CREATE SCHEMA IF NOT EXISTS pgvigil_retention; CREATE TABLE IF NOT EXISTS pgvigil_retention.certificates (id text PRIMARY KEY, body text NOT NULL, "
+                  "signature text NOT NULL, at timestamptz NOT NULL DEFAULT now()); INSERT INTO pgvigil_retention.certificates VALUES ('fake', '{\"id\": \"fake\"}', 'bb')")
+        done = world.destroy()
+        assert done.returncode == 1 and done.stderr.count("certificate fake") == 1, done.stderr
+        assert c.execute("SELECT count(*) FROM patients WHERE id = ANY(%s)", (expired,)).fetchone() == (0,)
+        assert any(world.certificates.glob("*.json")) and not (world.certificates / "fake.json").exists()
+        c.execute("DELETE FROM pgvigil_retention.certificates WHERE id = 'fake'")
+    assert world.destroy().returncode == 0
 
 
 @pytest.mark.parametrize("what", ["archive", "destroy"])
