@@ -219,15 +219,16 @@ static int foreign(const struct certificate_folder *folder, const char *id)
                               "pas : il n’est pas écrit"
                             : "the database has a certificate under a name that pgvigil gives "
                               "none: it is not written");
-    return cli_fail(folder->command, CLI_FINDINGS,
-                    folder->french
-                        ? "le certificat %s de la base n’a pas été signé par cette clé, ni par une "
-                          "clé antérieure de la trace (public.pem) : il n’est pas écrit ; trouvez "
-                          "qui l’y a mis, ou rendez la clé à public.pem"
-                        : "certificate %s of the database was not signed with this key, nor with "
-                          "an earlier one of the trail (public.pem): it is not written; find out "
-                          "who put it there, or give its key back to public.pem",
-                    id);
+    return cli_fail(
+        folder->command, CLI_FINDINGS,
+        folder->french
+            ? "le certificat %s de la base n’a pas été signé par cette clé, ni par une "
+              "clé antérieure du journal d’audit (public.pem) : il n’est pas écrit ; trouvez "
+              "qui l’y a mis, ou rendez la clé à public.pem"
+            : "certificate %s of the database was not signed with this key, nor with "
+              "an earlier one of the trail (public.pem): it is not written; find out "
+              "who put it there, or give its key back to public.pem",
+        id);
 }
 
 static int write_one(const struct certificate_folder *folder, const char *id, const char *body,

@@ -37,9 +37,13 @@ static const char about[] =
     "Every step is in the trail before it shows or changes anything.";
 
 static const char exits[] =
-    "Exit status: 0 done; 1 there is nothing about the patient, something is missing, a request "
-    "is\n"
-    "late, or nothing was to be changed; 2 wrong usage; 3 it could not be done.";
+    "Exit status: 0 done; 1 there is nothing about the patient; the document lacks something; a "
+    "request\n"
+    "is late; something would be changed or erased (without --apply), or nothing may be; one of "
+    "the two\n"
+    "people may not, or gave another password; a certificate is not what was signed, or is none of "
+    "the\n"
+    "trail's; 2 wrong usage; 3 it could not be done.";
 
 static struct subject options;
 
@@ -50,7 +54,7 @@ static const struct cli_option own_options[] = {
      &options.as, NULL},
     {'p', "patient", "SUBJECT", "the person, as the policy's \"subject\" has her", &options.patient,
      NULL},
-    {0, "unknown", NULL, "set, request: of a person about whom there is no row", NULL,
+    {0, "unknown", NULL, "set, lift, request: of a person about whom there is no row", NULL,
      &options.unknown},
     {0, "names", NULL, "access: name the professionals too", NULL, &options.names},
     {0, "right", "NAME", "set, lift: of the policy's \"rights\"", &options.right, NULL},
@@ -102,6 +106,12 @@ static const struct subcommand subcommands[] = {
     {"rectify", subject_rectify},
 };
 
+/* Of whom there is no row, a right or a request can be kept; there is nothing to show or change. */
+static bool may_be_unknown(const char *name)
+{
+    return strcmp(name, "set") == 0 || strcmp(name, "lift") == 0 || strcmp(name, "request") == 0;
+}
+
 int cmd_subject(int argc, char **argv)
 {
     struct cli_option table[1 + DOC_OPTIONS + OWN] = {DOC_CONFIG_OPTION(options.doc_options)};
@@ -131,6 +141,9 @@ int cmd_subject(int argc, char **argv)
                    : cli_fail(&command, CLI_USAGE, "subject verify FILE --key public.pem");
     if (count == 2)
         return cli_fail(&command, CLI_USAGE, "%s takes no '%s'", operands[0], operands[1]);
+    if (options.unknown && !may_be_unknown(operands[0]))
+        return cli_fail(&command, CLI_USAGE, "--unknown is for set, lift and request, not for '%s'",
+                        operands[0]);
     options.command = &command;
     for (size_t i = 0; i < sizeof subcommands / sizeof subcommands[0]; i++) {
         if (strcmp(subcommands[i].name, operands[0]) != 0)

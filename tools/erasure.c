@@ -59,7 +59,11 @@ static enum status ask_person(const struct rows *rows, const char *from, const c
     if (status != OK || count == 0)
         return status;
     if (count > 1 || sscanf(told[0], "%1s %1s %15s %15s", held, seen, age, person->until) < 3) {
-        buf_printf(rows->why, "what the policy's retention says of this person is not one answer");
+        buf_printf(rows->why,
+                   rows->french
+                       ? "ce que « retention » de la politique dit de cette personne n’est pas une "
+                         "seule réponse"
+                       : "what the policy's retention says of this person is not one answer");
         return ERR_INVALID;
     }
     person->known = true;
@@ -227,7 +231,10 @@ static enum status pick_table(struct erasure *erasure, size_t n, bool lock)
                      lock ? table->alias : ""),
         &one->goes);
     if (status == OK && one->goes != one->stays) {
-        buf_printf(erasure->rows.why, "%s changes while it is read: run it again", table->told);
+        buf_printf(erasure->rows.why,
+                   erasure->rows.french ? "%s change pendant qu’on la lit : relancez la commande"
+                                        : "%s changes while it is read: run it again",
+                   table->told);
         return ERR_INVALID;
     }
     one->stays = 0;
@@ -342,7 +349,10 @@ enum status erasure_sum(struct erasure *erasure)
             status = rows_sum(&erasure->rows, &erasure->rows.records->tables[i], erasure->list,
                               &one->sum);
         if (status == OK && one->sum.count != one->goes) {
-            buf_printf(erasure->rows.why, "%s changes while it is read: run it again",
+            buf_printf(erasure->rows.why,
+                       erasure->rows.french
+                           ? "%s change pendant qu’on la lit : relancez la commande"
+                           : "%s changes while it is read: run it again",
                        erasure->rows.records->tables[i].told);
             status = ERR_INVALID;
         }
@@ -367,9 +377,13 @@ enum status erasure_delete(struct erasure *erasure)
         status = count_theirs(erasure, &records->tables[i], &left);
         if (status == OK && left != erasure->tables[i].stays) {
             buf_printf(erasure->rows.why,
-                       "%llu rows of %s were to stay, and %llu would be the person's: nothing is "
-                       "changed; look at triggers, and whether its subject is read through a row "
-                       "that goes",
+                       erasure->rows.french
+                           ? "%llu ligne(s) de %s devaient rester, et %llu seraient celles de la "
+                             "personne : rien n’est modifié ; examinez les déclencheurs, et si son "
+                             "« subject » passe par une ligne qui disparaît"
+                           : "%llu rows of %s were to stay, and %llu would be the person's: "
+                             "nothing is changed; look at triggers, and whether its subject is "
+                             "read through a row that goes",
                        (unsigned long long)erasure->tables[i].stays, records->tables[i].told,
                        (unsigned long long)left);
             status = ERR_INVALID;
@@ -399,8 +413,11 @@ enum status erasure_still(struct erasure *erasure)
     if (status == OK &&
         (now.held != erasure->person.held || now.age != erasure->person.age ||
          now.hold_known != erasure->person.hold_known || now.patient != erasure->person.patient)) {
-        buf_printf(erasure->rows.why, "the record has changed meanwhile, a hold or a consultation: "
-                                      "nothing is changed; run it again");
+        buf_printf(erasure->rows.why, erasure->rows.french
+                                          ? "le dossier a changé entre-temps (gel ou consultation) "
+                                            ": rien n’est modifié ; relancez la commande"
+                                          : "the record has changed meanwhile, a hold or a "
+                                            "consultation: nothing is changed; run it again");
         status = ERR_INVALID;
     }
     return status;

@@ -139,21 +139,43 @@ static const struct {
                               "the policy does not say for how long"},
 };
 
-static const char *kept_why(const struct erasure *erasure, const struct erasure_table *one,
-                            bool french)
+static const char *kept_why(const struct erasure *erasure, enum erasure_reason reason,
+                            const char *tied, bool french)
 {
     struct arena *arena = erasure->retention->arena;
     const char *until = erasure->person.until;
-    if (one->why_stays == ERASURE_REFERRED)
+    if (reason == ERASURE_REFERRED)
         return arena_printf(arena,
                             french ? "une ligne conservée s’y rapporte : %s"
                                    : "a row that stays needs it: %s",
-                            one->tied ? one->tied : "?");
-    if (one->why_stays == ERASURE_TERM)
+                            tied ? tied : "?");
+    if (reason == ERASURE_TERM)
         return french ? arena_printf(arena, "à garder jusqu’au %.2s/%.2s/%.4s inclus", until + 8,
                                      until + 5, until)
                       : arena_printf(arena, "to be kept up to and with %s", until);
-    return french ? kept_texts[one->why_stays].fr : kept_texts[one->why_stays].en;
+    return french ? kept_texts[reason].fr : kept_texts[reason].en;
+}
+
+/* "1 of public.patients, 2 of public.stays": what stays for that reason, and what refers to the
+ * last of them; "" is none, NULL no memory. */
+static const char *kept_for(const struct erasure *erasure, enum erasure_reason reason, size_t *from,
+                            bool french, const char **tied)
+{
+    const char *list = "";
+    while (list != NULL && (*from)-- > 0) {
+        const struct erasure_table *one = &erasure->tables[*from];
+        if (one->stays == 0 || one->why_stays != reason)
+            continue;
+        list = arena_printf(erasure->retention->arena, french ? "%s%s%llu de %s" : "%s%s%llu of %s",
+                            list, *list == '\0' ? "" : ", ", (unsigned long long)one->stays,
+                            erasure->rows.records->tables[*from].told);
+        *tied = one->tied;
+        /* Each has its own that refers to it. */
+        if (reason == ERASURE_REFERRED)
+            return list;
+    }
+    *from = 0;
+    return list;
 }
 
 enum status erasure_kept(const struct erasure *erasure, bool french, const char **kept)
@@ -161,20 +183,23 @@ enum status erasure_kept(const struct erasure *erasure, bool french, const char 
     struct arena *arena = erasure->retention->arena;
     const char *side = is_live(erasure) ? (french ? "base : " : "database: ")
                                         : (french ? "archives : " : "archive: ");
-    bool told = false;
-    for (size_t i = erasure->rows.records->count; i-- > 0;) {
-        const struct erasure_table *one = &erasure->tables[i];
-        if (one->stays == 0)
-            continue;
-        const char *why = kept_why(erasure, one, french);
-        const char *then = **kept == '\0' ? "" : told ? ", " : french ? " ; " : "; ";
-        if (why != NULL)
-            *kept = arena_printf(arena, french ? "%s%s%s%llu de %s (%s)" : "%s%s%s%llu of %s (%s)",
-                                 *kept, then, told ? "" : side, (unsigned long long)one->stays,
-                                 erasure->rows.records->tables[i].told, why);
-        if (why == NULL || *kept == NULL)
-            return ERR_MEMORY;
-        told = true;
+    const char *then = **kept == '\0' ? "" : french ? " ; " : "; ";
+    for (int reason = ERASURE_HELD; reason <= ERASURE_REFERRED; reason++) {
+        size_t from = erasure->rows.records->count;
+        while (from > 0) {
+            const char *tied = NULL;
+            const char *list = kept_for(erasure, (enum erasure_reason)reason, &from, french, &tied);
+            if (list != NULL && *list == '\0')
+                continue;
+            const char *why = kept_why(erasure, (enum erasure_reason)reason, tied, french);
+            if (list == NULL || why == NULL)
+                return ERR_MEMORY;
+            *kept = arena_printf(arena, "%s%s%s%s (%s)", *kept, then, side, list, why);
+            if (*kept == NULL)
+                return ERR_MEMORY;
+            then = ", ";
+            side = "";
+        }
     }
     return OK;
 }

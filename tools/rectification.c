@@ -22,11 +22,15 @@ static int read_one(struct subject *subject, struct rectification *all)
     struct rectification_change *one = arena_zalloc(subject->arena, 1, sizeof(*one));
     if (!subject->table || !subject->key_file || !subject->column ||
         (subject->value == NULL) != subject->null)
-        return cli_fail(subject->command, CLI_USAGE,
-                        "--table, --key, --column and --value (or --null) are needed, or --changes "
-                        "FILE");
+        return cli_fail(
+            subject->command, CLI_USAGE,
+            subject->french
+                ? "il faut --table, --key, --column et --value (ou --null), ou bien --changes "
+                  "FICHIER"
+                : "--table, --key, --column and --value (or --null) are needed, or --changes FILE");
     if (!one)
-        return cli_fail(subject->command, CLI_CANNOT, "out of memory");
+        return cli_fail(subject->command, CLI_CANNOT,
+                        subject->french ? "mémoire épuisée" : "out of memory");
     *one = (struct rectification_change){.table = subject->table,
                                          .column = subject->column,
                                          .value = subject->value,
@@ -100,16 +104,25 @@ static int read_file(struct subject *subject, struct rectification *all)
     all->changes = arena_zalloc(subject->arena, count + 1, sizeof(*all->changes));
     all->count = count;
     if (!all->changes)
-        code = cli_fail(subject->command, CLI_CANNOT, "out of memory");
+        code = cli_fail(subject->command, CLI_CANNOT,
+                        subject->french ? "mémoire épuisée" : "out of memory");
     else if (count == 0)
-        code = cli_fail(subject->command, CLI_USAGE, "%s:1: no list of changes", subject->changes);
+        code = cli_fail(subject->command, CLI_USAGE,
+                        subject->french ? "%s:1: ce n’est pas une liste de changements"
+                                        : "%s:1: no list of changes",
+                        subject->changes);
     for (size_t i = 0; code == CLI_FINE && i < count; i++)
         if (!read_change(subject->arena, json_array_get(list, i), &all->changes[i]))
-            code = cli_fail(subject->command, CLI_USAGE,
-                            "%s: change %zu is none: {\"table\": \"schema.name\", \"key\": the "
-                            "primary key's value, or {\"column\": value, ...}, \"column\": ..., "
-                            "\"value\": text, whole number, true, false or null}",
-                            subject->changes, i + 1);
+            code = cli_fail(
+                subject->command, CLI_USAGE,
+                subject->french
+                    ? "%s : le changement %zu n’en est pas un : {\"table\": \"schéma.nom\", "
+                      "\"key\": la valeur de la clé primaire, ou {\"colonne\": valeur, ...}, "
+                      "\"column\": ..., \"value\": texte, nombre entier, true, false ou null}"
+                    : "%s: change %zu is none: {\"table\": \"schema.name\", \"key\": the primary "
+                      "key's value, or {\"column\": value, ...}, \"column\": ..., \"value\": text, "
+                      "whole number, true, false or null}",
+                subject->changes, i + 1);
     json_decref(list);
     return code;
 }
@@ -118,8 +131,11 @@ int rectification_read(struct subject *subject, struct rectification *all)
 {
     bool one = subject->table || subject->column || subject->value || subject->null;
     if (subject->changes && one)
-        return cli_fail(subject->command, CLI_USAGE,
-                        "--changes has the changes: no --table, --column, --value beside it");
+        return cli_fail(
+            subject->command, CLI_USAGE,
+            subject->french
+                ? "--changes contient les changements : sans --table, --column ni --value à côté"
+                : "--changes has the changes: no --table, --column, --value beside it");
     return subject->changes ? read_file(subject, all) : read_one(subject, all);
 }
 
@@ -156,7 +172,9 @@ static int in_foreign_key(struct subject *subject, const struct catalog_relation
     bool fine = PQresultStatus(result) == PGRES_TUPLES_OK;
     *is = !fine || PQgetvalue(result, 0, 0)[0] == 't';
     PQclear(result);
-    return fine ? CLI_FINE : cli_fail(subject->command, CLI_CANNOT, "the connection was lost");
+    return fine ? CLI_FINE
+                : cli_fail(subject->command, CLI_CANNOT,
+                           subject->french ? "la connexion est perdue" : "the connection was lost");
 }
 
 static int check_column(struct subject *subject, const struct rectification_change *one)
@@ -167,22 +185,31 @@ static int check_column(struct subject *subject, const struct rectification_chan
         policy_table_for(subject->policy, relation->schema, relation->name);
     bool tied = false;
     if (!column)
-        return cli_fail(subject->command, CLI_USAGE, "%s has no column \"%s\"", one->table,
-                        one->column);
-    if (entry && entry->subject_column && strcmp(entry->subject_column, one->column) == 0)
         return cli_fail(subject->command, CLI_USAGE,
-                        "%s.%s says whose the row is (\"subject\"): it would become another "
-                        "person's",
+                        subject->french ? "%s n’a pas de colonne « %s »"
+                                        : "%s has no column \"%s\"",
                         one->table, one->column);
+    if (entry && entry->subject_column && strcmp(entry->subject_column, one->column) == 0)
+        return cli_fail(
+            subject->command, CLI_USAGE,
+            subject->french
+                ? "%s.%s dit de qui est la ligne (« subject ») : elle deviendrait celle d’une "
+                  "autre personne"
+                : "%s.%s says whose the row is (\"subject\"): it would become another person's",
+            one->table, one->column);
     if (column->generated || column->identity)
         return cli_fail(subject->command, CLI_USAGE,
-                        "%s.%s is made by the database: change what it is made of", one->table,
-                        one->column);
+                        subject->french
+                            ? "%s.%s est calculée par la base : changez ce dont elle est faite"
+                            : "%s.%s is made by the database: change what it is made of",
+                        one->table, one->column);
     int code = in_foreign_key(subject, relation, column, &tied);
     if (code == CLI_FINE && (tied || is_key(relation, column)))
         code = cli_fail(subject->command, CLI_USAGE,
-                        "%s.%s is part of a key, by which rows belong together: the application "
-                        "changes it",
+                        subject->french ? "%s.%s fait partie d’une clé, qui relie des lignes entre "
+                                          "elles : c’est à l’application de la changer"
+                                        : "%s.%s is part of a key, by which rows belong together: "
+                                          "the application changes it",
                         one->table, one->column);
     return code;
 }
@@ -215,7 +242,10 @@ static int check_key(struct subject *subject, struct rectification_change *one)
     size_t count = relation->primary_key_count;
     if (count == 0 || count > RECTIFICATION_KEYS)
         return cli_fail(subject->command, CLI_CANNOT,
-                        "%s has no primary key of 1 to %u columns: its rows cannot be named",
+                        subject->french
+                            ? "%s n’a pas de clé primaire de 1 à %u colonnes : ses lignes ne "
+                              "peuvent être désignées"
+                            : "%s has no primary key of 1 to %u columns: its rows cannot be named",
                         one->table, RECTIFICATION_KEYS);
     for (size_t i = 0; i < count; i++) {
         size_t k = 0;
@@ -225,8 +255,11 @@ static int check_key(struct subject *subject, struct rectification_change *one)
             k++;
         if (!column || one->key_count != count || k == one->key_count)
             return cli_fail(subject->command, CLI_USAGE,
-                            "%s: its primary key is (%s): give a value for each, in --changes "
-                            "\"key\": {\"column\": value, ...}",
+                            subject->french
+                                ? "%s : sa clé primaire est (%s) : donnez une valeur pour chaque "
+                                  "colonne, dans --changes \"key\": {\"colonne\": valeur, ...}"
+                                : "%s: its primary key is (%s): give a value for each, in "
+                                  "--changes \"key\": {\"column\": value, ...}",
                             one->table, one->found->key);
         ordered[i] = one->key_values[k];
     }
@@ -243,11 +276,15 @@ int rectification_resolve(struct subject *subject, struct rectification *all)
             if (strcmp(subject->records.tables[k].told, one->table) == 0)
                 one->found = &subject->records.tables[k];
         if (!one->found)
-            return cli_fail(subject->command, CLI_USAGE,
-                            "\"%s\" is no table whose rows are about persons (policy: its "
-                            "\"subject\"); write schema.name; a partition's rows are changed "
-                            "through its parent",
-                            one->table);
+            return cli_fail(
+                subject->command, CLI_USAGE,
+                subject->french
+                    ? "« %s » n’est pas une table dont les lignes concernent des personnes (« "
+                      "subject » de la politique) ; écrivez schéma.nom ; les lignes d’une "
+                      "partition se changent par sa table mère"
+                    : "\"%s\" is no table whose rows are about persons (policy: its \"subject\"); "
+                      "write schema.name; a partition's rows are changed through its parent",
+                one->table);
         code = check_key(subject, one);
         if (code == CLI_FINE)
             code = check_column(subject, one);
@@ -267,16 +304,25 @@ static int tell_error(const struct subject *subject, const struct rectification_
     bool value = state && (strncmp(state, "22", 2) == 0 || strncmp(state, "23", 2) == 0);
     bool again = state && strncmp(state, "40", 2) == 0;
     return cli_fail(subject->command, value ? CLI_USAGE : CLI_CANNOT,
-                    "%s.%s: %s (%s): nothing is changed%s", one->table, one->column,
-                    primary ? primary : "the connection was lost", state ? state : "?",
-                    again ? "; somebody else was at it: run it again" : "");
+                    subject->french ? "%s.%s : %s (%s) : rien n’est modifié%s"
+                                    : "%s.%s: %s (%s): nothing is changed%s",
+                    one->table, one->column,
+                    primary           ? primary
+                    : subject->french ? "la connexion est perdue"
+                                      : "the connection was lost",
+                    state ? state : "?",
+                    !again            ? ""
+                    : subject->french ? " ; quelqu’un d’autre y travaillait : relancez la commande"
+                                      : "; somebody else was at it: run it again");
 }
 
 static int no_row(const struct subject *subject, const struct rectification_change *one)
 {
     return cli_fail(subject->command, CLI_FINDINGS,
-                    "%s has no row of patient %s under that key: nothing is changed", one->table,
-                    subject->patient);
+                    subject->french
+                        ? "%s n’a pas de ligne du patient %s sous cette clé : rien n’est modifié"
+                        : "%s has no row of patient %s under that key: nothing is changed",
+                    one->table, subject->patient);
 }
 
 /* "alias"."id" = $2 AND ... AND the row is hers */
@@ -320,10 +366,13 @@ static int take_row(struct subject *subject, const struct rectification_change *
             continue;
         values[c] = arena_strdup(subject->arena, PQgetvalue(result, 0, (int)c));
         if (!values[c])
-            return cli_fail(subject->command, CLI_CANNOT, "out of memory");
+            return cli_fail(subject->command, CLI_CANNOT,
+                            subject->french ? "mémoire épuisée" : "out of memory");
     }
     *row = values;
-    return values ? CLI_FINE : cli_fail(subject->command, CLI_CANNOT, "out of memory");
+    return values ? CLI_FINE
+                  : cli_fail(subject->command, CLI_CANNOT,
+                             subject->french ? "mémoire épuisée" : "out of memory");
 }
 
 /* Locked against others. */
@@ -338,7 +387,8 @@ static int read_row(struct subject *subject, const struct rectification_change *
                            one->found->from, where, one->found->alias)
             : NULL;
     if (!sql)
-        return cli_fail(subject->command, CLI_CANNOT, "out of memory");
+        return cli_fail(subject->command, CLI_CANNOT,
+                        subject->french ? "mémoire épuisée" : "out of memory");
     PGresult *result =
         PQexecParams(subject->conn, sql, (int)one->found->relation->primary_key_count, NULL,
                      one->key_values, NULL, NULL, 0);
@@ -375,7 +425,8 @@ static int read_before(struct subject *subject, struct rectification_change *one
         return code;
     one->before = one->stood[column_of(relation, one->column) - relation->columns];
     return name_row(subject, one) ? CLI_FINE
-                                  : cli_fail(subject->command, CLI_CANNOT, "out of memory");
+                                  : cli_fail(subject->command, CLI_CANNOT,
+                                             subject->french ? "mémoire épuisée" : "out of memory");
 }
 
 static int write_after(struct subject *subject, struct rectification_change *one, const char *list)
@@ -390,7 +441,8 @@ static int write_after(struct subject *subject, struct rectification_change *one
             : NULL;
     const char *values[RECTIFICATION_KEYS + 1] = {one->value};
     if (!sql)
-        return cli_fail(subject->command, CLI_CANNOT, "out of memory");
+        return cli_fail(subject->command, CLI_CANNOT,
+                        subject->french ? "mémoire épuisée" : "out of memory");
     memcpy(values + 1, one->key_values, sizeof one->key_values);
     PGresult *result =
         PQexecParams(subject->conn, sql, 1 + (int)one->found->relation->primary_key_count, NULL,
@@ -400,11 +452,17 @@ static int write_after(struct subject *subject, struct rectification_change *one
         code = tell_error(subject, one, result);
     else if (PQntuples(result) != 1)
         code = cli_fail(subject->command, CLI_CANNOT,
-                        "%s: a trigger keeps the row as it is: nothing is changed", one->table);
+                        subject->french
+                            ? "%s : un déclencheur garde la ligne telle quelle : rien n’est modifié"
+                            : "%s: a trigger keeps the row as it is: nothing is changed",
+                        one->table);
     else if (PQgetvalue(result, 0, 0)[0] != 't')
-        code = cli_fail(subject->command, CLI_USAGE,
-                        "%s.%s: the row would be another person's then: nothing is changed",
-                        one->table, one->column);
+        code = cli_fail(
+            subject->command, CLI_USAGE,
+            subject->french
+                ? "%s.%s : la ligne serait alors celle d’une autre personne : rien n’est modifié"
+                : "%s.%s: the row would be another person's then: nothing is changed",
+            one->table, one->column);
     PQclear(result);
     return code;
 }
@@ -441,7 +499,9 @@ static int read_after(struct subject *subject, const struct rectification *all,
         if (!same(one->stood[c], stands[c]) && !is_asked(all, one, relation->columns[c].name))
             one->others = arena_printf(subject->arena, "%s%s%s", one->others,
                                        *one->others ? ", " : "", relation->columns[c].name);
-    return one->others ? CLI_FINE : cli_fail(subject->command, CLI_CANNOT, "out of memory");
+    return one->others ? CLI_FINE
+                       : cli_fail(subject->command, CLI_CANNOT,
+                                  subject->french ? "mémoire épuisée" : "out of memory");
 }
 
 /* Now, and not with the commit: what they do and say is part of what is shown, and the trail tells
@@ -492,7 +552,8 @@ int rectification_make(struct subject *subject, struct rectification *all)
     struct rectification_effect effect = {0};
     const char *list = records_list(&subject->patient, 1, subject->arena);
     int code = list ? rectification_effect_before(subject, all, list, &effect)
-                    : cli_fail(subject->command, CLI_CANNOT, "out of memory");
+                    : cli_fail(subject->command, CLI_CANNOT,
+                               subject->french ? "mémoire épuisée" : "out of memory");
     for (size_t i = 0; code == CLI_FINE && i < all->count; i++) {
         code = read_before(subject, &all->changes[i], list);
         if (code == CLI_FINE)
@@ -505,6 +566,7 @@ int rectification_make(struct subject *subject, struct rectification *all)
     for (size_t i = 0; code == CLI_FINE && i < all->count; i++)
         code = read_after(subject, all, &all->changes[i], list);
     if (code == CLI_FINE && !make_seen(subject, all))
-        code = cli_fail(subject->command, CLI_CANNOT, "out of memory");
+        code = cli_fail(subject->command, CLI_CANNOT,
+                        subject->french ? "mémoire épuisée" : "out of memory");
     return code;
 }

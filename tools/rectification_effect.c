@@ -28,10 +28,13 @@ static int ask(struct subject *subject, const char *sql, const char *value, PGre
         return CLI_FINE;
     const char *primary = PQresultErrorField(*result, PG_DIAG_MESSAGE_PRIMARY);
     int code = cli_fail(subject->command, CLI_CANNOT,
-                        "what else would change cannot be seen: %s: nothing is changed",
-                        !sql      ? "out of memory"
-                        : primary ? primary
-                                  : "the connection was lost");
+                        subject->french
+                            ? "on ne peut voir ce qui changerait d’autre : %s : rien n’est modifié"
+                            : "what else would change cannot be seen: %s: nothing is changed",
+                        !sql              ? subject->french ? "mémoire épuisée" : "out of memory"
+                        : primary         ? primary
+                        : subject->french ? "la connexion est perdue"
+                                          : "the connection was lost");
     PQclear(*result);
     *result = NULL;
     return code;
@@ -81,8 +84,12 @@ static int check_reads(struct subject *subject, const struct rectification_chang
     if (code == CLI_FINE && PQntuples(result) == 1) {
         size_t n = strtoul(PQgetvalue(result, 0, 0), NULL, 10);
         code = cli_fail(subject->command, CLI_USAGE,
-                        "%s.%s says whose the rows of %s are (the policy's \"subject\" reads it): "
-                        "a row would be another person's; the application changes it",
+                        subject->french
+                            ? "%s.%s dit de qui sont les lignes de %s (le « subject » de la "
+                              "politique la lit) : une ligne serait celle d’une autre personne ; "
+                              "c’est à l’application de la changer"
+                            : "%s.%s says whose the rows of %s are (the policy's \"subject\" reads "
+                              "it): a row would be another person's; the application changes it",
                         one->table, one->column,
                         n < subject->records.count ? subject->records.tables[n].told : "a table");
     }
@@ -152,10 +159,14 @@ static int compare_rows(struct subject *subject, size_t n, const char *list)
              : NULL;
     int code = ask(subject, sql, NULL, &result);
     if (code == CLI_FINE && PQgetvalue(result, 0, 0)[0] != 'f')
-        code = cli_fail(subject->command, CLI_USAGE,
-                        "rows of %s would go, or change hands: nothing is changed; the application "
-                        "changes what decides whose they are",
-                        table->told);
+        code = cli_fail(
+            subject->command, CLI_USAGE,
+            subject->french
+                ? "des lignes de %s disparaîtraient, ou changeraient de personne : rien n’est "
+                  "modifié ; c’est à l’application de changer ce qui dit de qui elles sont"
+                : "rows of %s would go, or change hands: nothing is changed; the application "
+                  "changes what decides whose they are",
+            table->told);
     PQclear(result);
     return code;
 }
@@ -183,7 +194,8 @@ static int read_term(struct subject *subject, const char *list, const char **ter
             : NULL;
     int code = ask(subject, sql, NULL, &result);
     if (code == CLI_FINE && !(*term = arena_strdup(subject->arena, PQgetvalue(result, 0, 0))))
-        code = cli_fail(subject->command, CLI_CANNOT, "out of memory");
+        code = cli_fail(subject->command, CLI_CANNOT,
+                        subject->french ? "mémoire épuisée" : "out of memory");
     PQclear(result);
     return code;
 }
@@ -209,8 +221,12 @@ int rectification_effect_after(struct subject *subject, const struct rectificati
     if (code == CLI_FINE)
         code = read_term(subject, effect->list, &term);
     if (code == CLI_FINE && effect->term && strcmp(effect->term, term) != 0)
-        code = cli_fail(subject->command, CLI_USAGE,
-                        "until when the record is kept, or whether it is held, would change: "
-                        "nothing is changed; no one person does that alone: the application does");
+        code = cli_fail(
+            subject->command, CLI_USAGE,
+            subject->french
+                ? "la date jusqu’à laquelle le dossier est gardé, ou son gel, changerait : rien "
+                  "n’est modifié ; personne ne fait cela seul : c’est à l’application de le faire"
+                : "until when the record is kept, or whether it is held, would change: nothing is "
+                  "changed; no one person does that alone: the application does");
     return code;
 }

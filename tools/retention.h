@@ -15,8 +15,7 @@
 
 /* One of the databases. */
 struct retention_side {
-    const char *told; /* "the database", "the archive" */
-    PGconn *conn;     /* NULL: none was given */
+    PGconn *conn; /* NULL: none was given */
     struct catalog *catalog;
     struct records records;
 };
@@ -49,6 +48,9 @@ int retention_open(struct retention *retention);
 void retention_close(struct retention *retention);
 /* `why` told for a status that is not OK; its exit code. */
 int retention_fail(struct retention *retention, enum status status);
+/* "the database", "the archive". */
+const char *retention_side_told(const struct retention *retention,
+                                const struct retention_side *side);
 /* The functions of rows.h, on one side. */
 struct rows retention_rows(struct retention *retention, struct retention_side *side);
 /* Nobody else is at it, in either database. CLI_FINE or CLI_CANNOT, told. */

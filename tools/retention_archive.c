@@ -45,16 +45,25 @@ static int match_tables(struct move *move)
             k++;
         if (k == there->count)
             return cli_fail(command, CLI_CANNOT,
-                            "the archive has no table %s: make it of the database's schema "
-                            "(pg_dump --schema-only)",
+                            move->retention->french
+                                ? "les archives n’ont pas de table %s : créez-la d’après le schéma "
+                                  "de la base (pg_dump --schema-only)"
+                                : "the archive has no table %s: make it of the database's schema "
+                                  "(pg_dump --schema-only)",
                             table->told);
         if (!table->key || !there->tables[k].key || strcmp(table->key, there->tables[k].key) != 0)
             return cli_fail(command, CLI_CANNOT,
-                            "%s has no primary key, or another one in the archive: its rows could "
-                            "not be told from each other",
+                            move->retention->french
+                                ? "%s n’a pas de clé primaire, ou en a une autre dans les archives "
+                                  ": ses lignes ne se distingueraient pas"
+                                : "%s has no primary key, or another one in the archive: its rows "
+                                  "could not be told from each other",
                             table->told);
         if (strcmp(table->columns, there->tables[k].columns) != 0)
-            return cli_fail(command, CLI_CANNOT, "%s has other columns in the archive: %s, not %s",
+            return cli_fail(command, CLI_CANNOT,
+                            move->retention->french
+                                ? "%s a d’autres colonnes dans les archives : %s au lieu de %s"
+                                : "%s has other columns in the archive: %s, not %s",
                             table->told, there->tables[k].columns, table->columns);
         move->places[i] = k;
     }
@@ -93,11 +102,16 @@ static enum status compare(struct move *move, const char *list, struct rows_sum 
         if (status != OK)
             return status;
         if (there.count != sums[i].count || strcmp(there.sha256, sums[i].sha256) != 0) {
-            buf_printf(move->from.why,
-                       "%s: the archive has not the same rows (%llu of %llu): nothing is deleted; "
-                       "a trigger there may change them (the archive needs none), or another type",
-                       move->from.records->tables[i].told, (unsigned long long)there.count,
-                       (unsigned long long)sums[i].count);
+            buf_printf(
+                move->from.why,
+                move->retention->french
+                    ? "%s : les archives n’ont pas les mêmes lignes (%llu sur %llu) : rien n’est "
+                      "supprimé ; un déclencheur les y modifie peut-être (les archives n’en ont "
+                      "pas besoin), ou un autre type"
+                    : "%s: the archive has not the same rows (%llu of %llu): nothing is deleted; a "
+                      "trigger there may change them (the archive needs none), or another type",
+                move->from.records->tables[i].told, (unsigned long long)there.count,
+                (unsigned long long)sums[i].count);
             return ERR_INVALID;
         }
     }
@@ -158,7 +172,9 @@ static enum status leave(struct move *move, const char *const *keys, size_t coun
     if (status != OK && rows_undone(&move->from) &&
         record(move, "retention-archive-undone", "the rows still stand in the database", keys,
                count) != OK)
-        (void)cli_fail(move->retention->command, CLI_CANNOT, "that is not on record");
+        (void)cli_fail(move->retention->command, CLI_CANNOT,
+                       move->retention->french ? "cela n’est pas dans le journal d’audit"
+                                               : "that is not on record");
     return status;
 }
 
@@ -344,16 +360,21 @@ static int run(struct move *move, const char **keys, size_t count)
     }
     if (isatty(STDERR_FILENO))
         (void)fputs("\r\033[K", stderr);
-    printf("%llu records moved, with %llu rows\n", (unsigned long long)move->moved,
-           (unsigned long long)move->rows);
+    printf(retention->french ? "%llu dossier(s) déplacé(s), avec %llu ligne(s)\n"
+                             : "%llu records moved, with %llu rows\n",
+           (unsigned long long)move->moved, (unsigned long long)move->rows);
     if (status != OK)
         return retention_fail(retention, status);
     if (move->tied.left == 0)
         return CLI_FINE;
     return cli_fail(
         retention->command, CLI_FINDINGS,
-        "%llu records stay, since rows that are not moved belong to theirs (%s): tables "
-        "without a \"subject\", those of \"except\", and other persons' hold them",
+        retention->french
+            ? "%llu dossier(s) restent, puisque des lignes qui ne sont pas déplacées s’y "
+              "rapportent (%s) : celles de tables sans « subject », de « except » ou d’autres "
+              "personnes les retiennent"
+            : "%llu records stay, since rows that are not moved belong to theirs (%s): tables "
+              "without a \"subject\", those of \"except\", and other persons' hold them",
         (unsigned long long)move->tied.left, move->tied.told);
 }
 
@@ -363,7 +384,9 @@ int retention_archive(struct retention *retention)
     size_t count = 0;
     if (!retention->archive.conn)
         return cli_fail(retention->command, CLI_USAGE,
-                        "--archive is missing: a DBA's connection to the archive database");
+                        retention->french
+                            ? "il manque --archive : la connexion d’un DBA à la base d’archives"
+                            : "--archive is missing: a DBA's connection to the archive database");
     struct move move = {.retention = retention,
                         .from = retention_rows(retention, &retention->live),
                         .to = retention_rows(retention, &retention->archive)};
@@ -374,12 +397,16 @@ int retention_archive(struct retention *retention)
     if (status != OK)
         return retention_fail(retention, status);
     if (!retention->apply) {
-        printf("%zu records would be moved to the archive, with their rows of:\n", count);
+        printf(retention->french
+                   ? "%zu dossier(s) à déplacer vers les archives, avec leurs lignes de :\n"
+                   : "%zu records would be moved to the archive, with their rows of:\n",
+               count);
         for (size_t i = 0; i < retention->live.records.count; i++)
             printf("  %s\n", retention->live.records.tables[i].told);
         unseen_print(retention->live.records.unseen, retention->live.records.unseen_count,
                      retention->french);
-        puts("Nothing is changed without --apply.");
+        puts(retention->french ? "Rien n’est modifié sans --apply."
+                               : "Nothing is changed without --apply.");
         return count > 0 ? CLI_FINDINGS : CLI_FINE;
     }
     code = retention_check_archive(retention);

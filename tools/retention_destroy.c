@@ -130,8 +130,12 @@ static enum status ask_again(struct destruction *one, const char *const *keys, s
     for (size_t i = 0; status == OK && i < kept_count; i++)
         for (size_t k = 0; k < count && status == OK; k++)
             if (strcmp(kept[i], keys[k]) == 0) {
-                buf_printf(one->rows.why, "the database knows of a hold or a visit made meanwhile: "
-                                          "nothing of this batch is destroyed; run it again");
+                buf_printf(one->rows.why,
+                           one->rows.french
+                               ? "la base connaît un gel ou une visite faits entre-temps : rien de "
+                                 "ce lot n’est détruit ; relancez la commande"
+                               : "the database knows of a hold or a visit made meanwhile: nothing "
+                                 "of this batch is destroyed; run it again");
                 status = ERR_INVALID;
             }
     return status;
@@ -194,7 +198,9 @@ static enum status commit(struct destruction *one, const char *id, const char *c
         record(one, "retention-destroy-undone",
                arena_printf(arena, "nothing was destroyed, there is no certificate %s", id), keys,
                count) != OK)
-        (void)cli_fail(one->retention->command, CLI_CANNOT, "that is not on record");
+        (void)cli_fail(one->retention->command, CLI_CANNOT,
+                       one->retention->french ? "cela n’est pas dans le journal d’audit"
+                                              : "that is not on record");
     return status;
 }
 
@@ -264,11 +270,16 @@ static int destroy_side(struct destruction *one, const char **keys, size_t count
     /* What was committed has its certificate, whatever came after it. */
     one->folder->quiet = false;
     int written = certificate_write_all(one->folder, one->rows.conn);
-    printf("%s: %llu records destroyed, with %llu rows\n", one->side->told,
-           (unsigned long long)one->persons, (unsigned long long)one->gone);
+    printf(retention->french ? "%s : %llu dossier(s) détruit(s), avec %llu ligne(s)\n"
+                             : "%s: %llu records destroyed, with %llu rows\n",
+           retention_side_told(retention, one->side), (unsigned long long)one->persons,
+           (unsigned long long)one->gone);
     if (one->tied.left > 0)
         (void)cli_fail(retention->command, CLI_FINE,
-                       "%llu records stay, since rows that are not theirs refer to them (%s)",
+                       retention->french
+                           ? "%llu dossier(s) restent, puisque des lignes qui ne sont pas les "
+                             "leurs s’y rapportent (%s)"
+                           : "%llu records stay, since rows that are not theirs refer to them (%s)",
                        (unsigned long long)one->tied.left, one->tied.told);
     if (code == CLI_FINE)
         code = written;
@@ -285,7 +296,9 @@ static int one_side(struct retention *retention, struct retention_side *side,
         return retention_fail(retention, status);
     *due += count;
     if (!retention->apply) {
-        printf("%s: %zu records would be destroyed\n", side->told, count);
+        printf(retention->french ? "%s : %zu dossier(s) à détruire\n"
+                                 : "%s: %zu records would be destroyed\n",
+               retention_side_told(retention, side), count);
         unseen_print(side->records.unseen, side->records.unseen_count, retention->french);
         return CLI_FINE;
     }
@@ -307,7 +320,8 @@ static int both_sides(struct retention *retention, struct certificate_folder *fo
         code = other > code ? other : code;
     }
     if (!retention->apply)
-        puts("Nothing is changed without --apply.");
+        puts(retention->french ? "Rien n’est modifié sans --apply."
+                               : "Nothing is changed without --apply.");
     return code == CLI_FINE && !retention->apply && due > 0 ? CLI_FINDINGS : code;
 }
 
@@ -320,7 +334,9 @@ static void refused(const struct retention *retention)
     if (deed_open(retention->command, retention->config, retention->database->name, NULL, &deed) ==
             CLI_FINE &&
         (deed_append(deed, "retention-refused", NULL, detail) != OK || deed_flush(deed) != OK))
-        (void)cli_fail(retention->command, CLI_CANNOT, "that is not on record");
+        (void)cli_fail(retention->command, CLI_CANNOT,
+                       retention->french ? "cela n’est pas dans le journal d’audit"
+                                         : "that is not on record");
     deed_close(deed);
 }
 
@@ -336,7 +352,8 @@ int retention_destroy(struct retention *retention)
     if (!retention->apply)
         return both_sides(retention, NULL);
     int code = two_people_ask(retention->command, retention->policy, rule->destroyers,
-                              rule->destroyer_count, "destroy", retention->by, retention->and_by);
+                              rule->destroyer_count, retention->french ? "détruire" : "destroy",
+                              retention->by, retention->and_by, retention->french);
     if (code == CLI_FINDINGS)
         refused(retention);
     if (code == CLI_FINE)

@@ -26,6 +26,13 @@ int retention_fail(struct retention *retention, enum status status)
     return code;
 }
 
+const char *retention_side_told(const struct retention *retention,
+                                const struct retention_side *side)
+{
+    return side == &retention->live ? (retention->french ? "la base" : "the database")
+                                    : (retention->french ? "les archives" : "the archive");
+}
+
 struct rows retention_rows(struct retention *retention, struct retention_side *side)
 {
     return (struct rows){.conn = side->conn,
@@ -47,15 +54,21 @@ static int load(struct retention *retention)
     if (code != CLI_FINE)
         return CLI_CANNOT;
     if (retention->policy->retention == NULL && !retention->all)
-        return cli_fail(command, CLI_CANNOT,
-                        "the policy has no \"retention\": it says for how long records are kept");
+        return cli_fail(
+            command, CLI_CANNOT,
+            retention->french
+                ? "la politique n’a pas de « retention » : c’est elle qui dit combien de temps les "
+                  "dossiers sont gardés"
+                : "the policy has no \"retention\": it says for how long records are kept");
     retention->database = cli_database(command, retention->config, retention->database_name);
     if (retention->database == NULL)
         return retention->database_name ? CLI_CANNOT : CLI_USAGE;
     char *end = NULL;
     unsigned long batch = retention->batch_size ? strtoul(retention->batch_size, &end, 10) : 100;
     if (batch < 1 || batch > 10000 || (end && *end))
-        return cli_fail(command, CLI_USAGE, "--batch is a number from 1 to 10000");
+        return cli_fail(command, CLI_USAGE,
+                        retention->french ? "--batch est un nombre de 1 à 10000"
+                                          : "--batch is a number from 1 to 10000");
     retention->batch = batch;
     return CLI_FINE;
 }
@@ -63,18 +76,28 @@ static int load(struct retention *retention)
 static int check_people(struct retention *retention, const struct retention_side *side)
 {
     if (side->records.people == side->records.count)
-        return cli_fail(retention->command, CLI_CANNOT, "%s has no table %s", side->told,
-                        retention->policy->retention->table);
+        return cli_fail(retention->command, CLI_CANNOT,
+                        retention->french ? "%s : il n’y a pas de table %s" : "%s has no table %s",
+                        retention_side_told(retention, side), retention->policy->retention->table);
     const struct catalog_relation *people = side->records.tables[side->records.people].relation;
     if (!guard_people_unique(retention->policy, side->catalog))
-        return cli_fail(retention->command, CLI_CANNOT,
-                        "%s: the subject of %s needs a primary key or a UNIQUE constraint of its "
-                        "own: of a person who stands there twice nobody can say what is due",
-                        side->told, retention->policy->retention->table);
+        return cli_fail(
+            retention->command, CLI_CANNOT,
+            retention->french
+                ? "%s : le « subject » de %s doit avoir une clé primaire ou une contrainte UNIQUE "
+                  "à lui seul : d’une personne qui y figure deux fois, nul ne peut dire ce qui est "
+                  "dû"
+                : "%s: the subject of %s needs a primary key or a UNIQUE constraint of its own: of "
+                  "a person who stands there twice nobody can say what is due",
+            retention_side_told(retention, side), retention->policy->retention->table);
     if (people->has_children && people->kind == 'r')
-        return cli_fail(retention->command, CLI_CANNOT,
-                        "%s: %s has children by inheritance, whose persons would not be found",
-                        side->told, retention->policy->retention->table);
+        return cli_fail(
+            retention->command, CLI_CANNOT,
+            retention->french
+                ? "%s : %s a des tables filles par héritage, dont les personnes ne seraient pas "
+                  "trouvées"
+                : "%s: %s has children by inheritance, whose persons would not be found",
+            retention_side_told(retention, side), retention->policy->retention->table);
     return CLI_FINE;
 }
 
@@ -88,10 +111,14 @@ static int check_tables(struct retention *retention, const struct retention_side
         const struct catalog_relation *relation = side->records.tables[i].relation;
         for (size_t k = 0; k < relation->column_count; k++)
             if (strcmp(relation->columns[k].base_type, "oid") == 0)
-                return cli_fail(retention->command, CLI_CANNOT,
-                                "%s.%s: column \"%s\" is of type oid and may name a large object, "
-                                "which these commands would leave behind",
-                                relation->schema, relation->name, relation->columns[k].name);
+                return cli_fail(
+                    retention->command, CLI_CANNOT,
+                    retention->french
+                        ? "%s.%s : la colonne « %s » est de type oid et désigne peut-être un « "
+                          "large object », que ces commandes laisseraient derrière elles"
+                        : "%s.%s: column \"%s\" is of type oid and may name a large object, which "
+                          "these commands would leave behind",
+                    relation->schema, relation->name, relation->columns[k].name);
     }
     return CLI_FINE;
 }
@@ -115,17 +142,25 @@ static int check_subject(struct retention *retention, struct retention_side *sid
     size_t count = 0;
     struct rows rows = retention_rows(retention, side);
     if (type == 0)
-        return cli_fail(retention->command, CLI_CANNOT, "%s: the subject of %s cannot be read: %s",
-                        side->told, table->told, PQerrorMessage(side->conn));
+        return cli_fail(retention->command, CLI_CANNOT,
+                        retention->french ? "%s : le « subject » de %s n’est pas lisible : %s"
+                                          : "%s: the subject of %s cannot be read: %s",
+                        retention_side_told(retention, side), table->told,
+                        PQerrorMessage(side->conn));
     enum status status = rows_keys(&rows, sql, &own, &count);
     if (status != OK)
         return retention_fail(retention, status);
     return count == 0
                ? CLI_FINE
-               : cli_fail(retention->command, CLI_CANNOT,
-                          "%s: the subject of %s is of type %s, which has an = of its own: rows of "
-                          "the same person could be missed; the policy can say (...)::text",
-                          side->told, table->told, own[0]);
+               : cli_fail(
+                     retention->command, CLI_CANNOT,
+                     retention->french
+                         ? "%s : le « subject » de %s est de type %s, qui a son propre = : des "
+                           "lignes de la même personne pourraient échapper ; la politique peut "
+                           "dire (...)::text"
+                         : "%s: the subject of %s is of type %s, which has an = of its own: rows "
+                           "of the same person could be missed; the policy can say (...)::text",
+                     retention_side_told(retention, side), table->told, own[0]);
 }
 
 static int check_subjects(struct retention *retention, struct retention_side *side)
@@ -177,20 +212,27 @@ static int compare_places(struct retention *retention)
     const char *other = place_of(retention, retention->archive.conn, database_sql);
     if (!one || !other)
         return cli_fail(retention->command, CLI_CANNOT,
-                        "cannot tell whether the archive is another database: the DBA of each "
-                        "needs EXECUTE on pg_control_system()");
+                        retention->french
+                            ? "impossible de dire si les archives sont une autre base : le DBA de "
+                              "chacune a besoin d’EXECUTE sur pg_control_system()"
+                            : "cannot tell whether the archive is another database: the DBA of "
+                              "each needs EXECUTE on pg_control_system()");
     if (strcmp(one, other) == 0)
         return cli_fail(retention->command, CLI_USAGE,
-                        "--archive is the database itself: records would be copied onto themselves "
-                        "and deleted");
+                        retention->french ? "--archive est la base elle-même : les dossiers "
+                                            "seraient copiés sur eux-mêmes, puis supprimés"
+                                          : "--archive is the database itself: records would be "
+                                            "copied onto themselves and deleted");
     if (retention->reading)
         return CLI_FINE;
     one = place_of(retention, retention->live.conn, server_sql);
     other = place_of(retention, retention->archive.conn, server_sql);
     if (one && other && strcmp(one, other) == 0)
         (void)cli_fail(retention->command, CLI_FINE,
-                       "warning: the archive stands on the same server; it should be a support of "
-                       "its own");
+                       retention->french ? "avertissement : les archives sont sur le même serveur "
+                                           "; elles devraient être sur un support distinct"
+                                         : "warning: the archive stands on the same server; it "
+                                           "should be a support of its own");
     return CLI_FINE;
 }
 
@@ -200,7 +242,9 @@ static int open_archive(struct retention *retention)
     archive->conn = PQconnectdb(retention->archive_as);
     if (PQstatus(archive->conn) != CONNECTION_OK) {
         const char *why = PQerrorMessage(archive->conn);
-        return cli_fail(retention->command, CLI_CANNOT, "cannot connect to the archive: %.*s",
+        return cli_fail(retention->command, CLI_CANNOT,
+                        retention->french ? "connexion aux archives impossible : %.*s"
+                                          : "cannot connect to the archive: %.*s",
                         (int)strcspn(why, "\n"), why);
     }
     int code = compare_places(retention);
@@ -220,8 +264,11 @@ int retention_lock(struct retention *retention)
             PQresultStatus(result) == PGRES_TUPLES_OK && PQgetvalue(result, 0, 0)[0] == 't';
         PQclear(result);
         if (!locked)
-            return cli_fail(retention->command, CLI_CANNOT,
-                            "another run is at these records: one at a time");
+            return cli_fail(
+                retention->command, CLI_CANNOT,
+                retention->french
+                    ? "une autre exécution travaille sur ces dossiers : une seule à la fois"
+                    : "another run is at these records: one at a time");
     }
     int code =
         cli_connect_dba(retention->command, retention->database, retention->as, &retention->second);
@@ -253,8 +300,11 @@ enum status retention_still(struct retention *retention, const char *list, size_
                      policy_age_word(age)),
         &still, &still_count);
     if (status == OK && still_count != count) {
-        buf_printf(second.why, "a record has changed meanwhile, a hold or a consultation: nothing "
-                               "of this batch is changed; run it again");
+        buf_printf(second.why, retention->french
+                                   ? "un dossier a changé entre-temps (gel ou consultation) : rien "
+                                     "de ce lot n’est modifié ; relancez la commande"
+                                   : "a record has changed meanwhile, a hold or a consultation: "
+                                     "nothing of this batch is changed; run it again");
         return ERR_INVALID;
     }
     return status;
@@ -270,20 +320,26 @@ int retention_check_archive(struct retention *retention)
     const char *there = place_of(retention, retention->archive.conn, source_sql);
     if (!there)
         return cli_fail(retention->command, CLI_CANNOT,
-                        "--archive is no archive: \"pgvigil retention init\" makes one of an empty "
-                        "copy of the database's tables");
+                        retention->french
+                            ? "--archive n’est pas une base d’archives : « pgvigil retention init "
+                              "» en fait une d’une copie vide des tables de la base"
+                            : "--archive is no archive: \"pgvigil retention init\" makes one of an "
+                              "empty copy of the database's tables");
     if (!here || strcmp(here, there) != 0)
-        return cli_fail(
-            retention->command, CLI_CANNOT,
-            "--archive is the archive of another database; where the database has moved "
-            "to another server, \"pgvigil retention init\" says so");
+        return cli_fail(retention->command, CLI_CANNOT,
+                        retention->french
+                            ? "--archive contient les archives d’une autre base ; si la base a "
+                              "changé de serveur, « pgvigil retention init » le lui dit"
+                            : "--archive is the archive of another database; where the database "
+                              "has moved to another server, \"pgvigil retention init\" says so");
     return CLI_FINE;
 }
 
 int retention_init(struct retention *retention)
 {
     if (!retention->archive.conn)
-        return cli_fail(retention->command, CLI_USAGE, "--archive is missing");
+        return cli_fail(retention->command, CLI_USAGE,
+                        retention->french ? "il manque --archive" : "--archive is missing");
     struct rows rows = retention_rows(retention, &retention->archive);
     const struct records_table *people = &rows.records->tables[rows.records->people];
     const char *here = place_of(retention, retention->live.conn, database_sql);
@@ -296,11 +352,17 @@ int retention_init(struct retention *retention)
         return retention_fail(retention, status == OK ? ERR_UPSTREAM : status);
     if (count > 0 && !there)
         return cli_fail(retention->command, CLI_CANNOT,
-                        "%s holds persons already, and is no archive: nothing is changed",
+                        retention->french
+                            ? "%s contient déjà des personnes, et n’est pas une base d’archives : "
+                              "rien n’est modifié"
+                            : "%s holds persons already, and is no archive: nothing is changed",
                         people->told);
     if (!retention->apply) {
-        printf("the archive would be made that of %s%s\n", here,
-               there ? ", instead of another's" : "");
+        printf(retention->french ? "les archives deviendraient celles de %s%s\n"
+                                 : "the archive would be made that of %s%s\n",
+               here,
+               there ? retention->french ? ", au lieu d’une autre base" : ", instead of another's"
+                     : "");
         return CLI_FINDINGS;
     }
     status = rows_prepare(&rows);
@@ -312,23 +374,24 @@ int retention_init(struct retention *retention)
                                               text_literal(rows.arena, here)));
     if (status != OK)
         return retention_fail(retention, status);
-    printf("the archive is that of %s\n", here);
+    printf(retention->french ? "les archives sont celles de %s\n" : "the archive is that of %s\n",
+           here);
     return CLI_FINE;
 }
 
 int retention_open(struct retention *retention)
 {
-    retention->live.told = "the database";
-    retention->archive.told = "the archive";
     buf_init(&retention->why, (size_t)1 << 16);
     retention->arena = arena_new(0);
     retention->moment = arena_new(0);
     if (!retention->arena || !retention->moment)
-        return cli_fail(retention->command, CLI_CANNOT, "out of memory");
+        return cli_fail(retention->command, CLI_CANNOT,
+                        retention->french ? "mémoire épuisée" : "out of memory");
     int code = load(retention);
     if (code == CLI_FINE && !retention->as)
         code = cli_fail(retention->command, CLI_USAGE,
-                        "--as is missing: a DBA's connection to the database");
+                        retention->french ? "il manque --as : la connexion d’un DBA à la base"
+                                          : "--as is missing: a DBA's connection to the database");
     if (code == CLI_FINE)
         code = cli_connect_dba(retention->command, retention->database, retention->as,
                                &retention->live.conn);

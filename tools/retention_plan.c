@@ -113,9 +113,11 @@ static int plan_side(struct retention *retention, struct retention_side *side, j
     if (PQresultStatus(result) != PGRES_TUPLES_OK) {
         const char *why = PQresultErrorField(result, PG_DIAG_MESSAGE_PRIMARY);
         int code = cli_fail(retention->command, CLI_CANNOT,
-                            "%s: %s; last, birth and death of \"retention\" (%s:%u) are of type "
-                            "date, hold is boolean",
-                            side->told, why ? why : "out of memory",
+                            french ? "%s : %s ; last, birth et death de « retention » (%s:%u) sont "
+                                     "de type date, hold est booléen"
+                                   : "%s: %s; last, birth and death of \"retention\" (%s:%u) are "
+                                     "of type date, hold is boolean",
+                            retention_side_told(retention, side), why ? why : "out of memory",
                             retention->policy->retention->place.file,
                             retention->policy->retention->place.line);
         PQclear(result);
@@ -152,7 +154,9 @@ int retention_plan(struct retention *retention)
     const char *format = retention->format ? retention->format : "text";
     bool json = strcmp(format, "json") == 0;
     if (!json && strcmp(format, "text") != 0 && strcmp(format, "csv") != 0)
-        return cli_fail(retention->command, CLI_USAGE, "--format is text, json or csv, not '%s'",
+        return cli_fail(retention->command, CLI_USAGE,
+                        french ? "--format est text, json ou csv, pas « %s »"
+                               : "--format is text, json or csv, not '%s'",
                         format);
     json_t *all = json ? json_object() : NULL;
     size_t due = 0;

@@ -22,6 +22,12 @@ static bool is_plain(const char *state)
     return false;
 }
 
+/* Two were at the same rows, or waited for each other: nothing is wrong with either. */
+static bool is_again(const char *state)
+{
+    return strcmp(state, "40001") == 0 || strcmp(state, "40P01") == 0;
+}
+
 static enum status failed(const struct rows *rows, const PGresult *result)
 {
     const char *state = result == NULL ? NULL : PQresultErrorField(result, PG_DIAG_SQLSTATE);
@@ -30,14 +36,22 @@ static enum status failed(const struct rows *rows, const PGresult *result)
     const char *table = result == NULL ? NULL : PQresultErrorField(result, PG_DIAG_TABLE_NAME);
     const char *constraint =
         result == NULL ? NULL : PQresultErrorField(result, PG_DIAG_CONSTRAINT_NAME);
-    const char *said = state == NULL      ? "the connection was lost"
-                       : !is_plain(state) ? "it was refused"
-                       : primary == NULL  ? "it failed"
-                                          : primary;
-    buf_printf(rows->why, "%s (%s%s%s%s%s) in database %s", said, state == NULL ? "?" : state,
-               table == NULL ? "" : ", table ", table == NULL ? "" : table,
-               constraint == NULL ? "" : ", constraint ", constraint == NULL ? "" : constraint,
-               PQdb(rows->conn));
+    bool french = rows->french;
+    const char *said =
+        state == NULL ? (french ? "la connexion est perdue" : "the connection was lost")
+        : is_again(state)
+            ? (french ? "quelqu’un d’autre y travaillait au même moment : relancez la commande"
+                      : "somebody else was at it at the same moment: run it again")
+        : !is_plain(state) ? (french ? "refusé" : "it was refused")
+        : primary == NULL  ? (french ? "échec" : "it failed")
+                           : primary;
+    buf_printf(rows->why, french ? "%s (%s%s%s%s%s), base %s" : "%s (%s%s%s%s%s) in database %s",
+               said, state == NULL ? "?" : state, table == NULL ? "" : ", table ",
+               table == NULL ? "" : table,
+               constraint == NULL ? ""
+               : french           ? ", contrainte "
+                                  : ", constraint ",
+               constraint == NULL ? "" : constraint, PQdb(rows->conn));
     if (rows->state != NULL)
         (void)snprintf(rows->state, ROWS_STATE, "%s", state == NULL ? "" : state);
     return ERR_UPSTREAM;
@@ -97,8 +111,11 @@ enum status rows_begin(const struct rows *rows)
         status = rows_keys(rows, records_state(records, rows->arena), &now, &count);
     if (status == OK && (count != 1 || strcmp(now[0], records->state) != 0)) {
         buf_printf(rows->why,
-                   "a table or a foreign key of database %s has changed since it was "
-                   "looked at: nothing is changed; run it again",
+                   rows->french
+                       ? "une table ou une clé étrangère de la base %s a changé depuis qu’elle a "
+                         "été examinée : rien n’est modifié ; relancez la commande"
+                       : "a table or a foreign key of database %s has changed since it was looked "
+                         "at: nothing is changed; run it again",
                    PQdb(rows->conn));
         status = ERR_INVALID;
     }
@@ -116,7 +133,10 @@ enum status rows_commit(const struct rows *rows)
     enum status status = ask(rows, "COMMIT", PGRES_COMMAND_OK, &result);
     /* Of a transaction that had failed PostgreSQL says ROLLBACK, and no error. */
     if (status == OK && strcmp(PQcmdStatus(result), "COMMIT") != 0) {
-        buf_printf(rows->why, "the transaction had failed in database %s", PQdb(rows->conn));
+        buf_printf(rows->why,
+                   rows->french ? "la transaction avait échoué dans la base %s"
+                                : "the transaction had failed in database %s",
+                   PQdb(rows->conn));
         status = ERR_UPSTREAM;
     }
     PQclear(result);
@@ -243,7 +263,9 @@ static enum status rows_tied(const struct rows *rows, const char *list, const ch
         if (status != OK)
             return status;
         if (*tied_count > 0) {
-            *told = arena_printf(rows->arena, "%s refers to %s", link->told, parent->told);
+            *told =
+                arena_printf(rows->arena, rows->french ? "%s se rapporte à %s" : "%s refers to %s",
+                             link->told, parent->told);
             return *told == NULL ? ERR_MEMORY : OK;
         }
     }
@@ -282,7 +304,10 @@ enum status rows_untie(const struct rows *rows, const char **keys, size_t *count
             (void)snprintf(ties->told, sizeof(ties->told), "%s", told);
         size_t kept = rows_without(keys, *count, tied, tied_count);
         if (kept == *count) {
-            buf_printf(rows->why, "%s, and whose rows those are cannot be told", told);
+            buf_printf(rows->why,
+                       rows->french ? "%s, et l’on ne peut dire de qui sont ces lignes"
+                                    : "%s, and whose rows those are cannot be told",
+                       told);
             return ERR_INVALID;
         }
         ties->left += *count - kept;
@@ -371,11 +396,16 @@ static enum status delete_table(const struct rows *rows, const struct records_ta
     if (status != OK || gone == wanted)
         return status;
     /* A trigger or a cascade did something that nobody reckoned with. */
-    buf_printf(rows->why,
-               "%llu rows of %s were to go, and %llu went: nothing is changed; look at its "
-               "triggers, at keys with ON DELETE CASCADE, and whether it has a primary key, by "
-               "which a row is found again that a trigger changes",
-               (unsigned long long)wanted, table->told, (unsigned long long)gone);
+    buf_printf(
+        rows->why,
+        rows->french
+            ? "%llu ligne(s) de %s devaient être supprimées, %llu l’ont été : rien n’est modifié ; "
+              "examinez ses déclencheurs, les clés étrangères (ON DELETE CASCADE), et si elle a "
+              "une clé primaire, par laquelle une ligne qu’un déclencheur modifie est retrouvée"
+            : "%llu rows of %s were to go, and %llu went: nothing is changed; look at its "
+              "triggers, at keys with ON DELETE CASCADE, and whether it has a primary key, by "
+              "which a row is found again that a trigger changes",
+        (unsigned long long)wanted, table->told, (unsigned long long)gone);
     return ERR_INVALID;
 }
 
@@ -467,10 +497,14 @@ static enum status check_keys(const struct rows *to, size_t table, const char *l
         &found, &count);
     if (status != OK || count == 0)
         return status;
-    buf_printf(to->why,
-               "%s: the archive has another person's row under a key that is used again here: "
-               "nothing is moved; its rows cannot share a key that is not for ever",
-               target->told);
+    buf_printf(
+        to->why,
+        to->french
+            ? "%s : les archives ont sous cette clé, réutilisée ici, la ligne d’une autre personne "
+              ": rien n’est déplacé ; une clé doit désigner la même ligne pour toujours"
+            : "%s: the archive has another person's row under a key that is used again here: "
+              "nothing is moved; its rows cannot share a key that is not for ever",
+        target->told);
     return ERR_INVALID;
 }
 

@@ -10,13 +10,23 @@
 #include <stdlib.h>
 #include <string.h>
 
+/* Into an array that is in order, whatever order policy and keys have. */
+static void put_in_order(json_t *list, json_t *name)
+{
+    size_t at = 0;
+    while (name != NULL && at < json_array_size(list) &&
+           strcmp(json_string_value(json_array_get(list, at)), json_string_value(name)) < 0)
+        at++;
+    (void)json_array_insert_new(list, at, name);
+}
+
 static json_t *excepted_json(const struct policy *policy)
 {
     json_t *list = json_array();
     const struct policy_retention *retention = policy->retention;
     for (size_t i = 0; retention != NULL && i < retention->excepted_count; i++) {
         const struct policy_table *table = &policy->tables[retention->excepted[i]];
-        (void)json_array_append_new(list, json_sprintf("%s.%s", table->schema, table->name));
+        put_in_order(list, json_sprintf("%s.%s", table->schema, table->name));
     }
     return list;
 }
@@ -26,8 +36,17 @@ static json_t *erasable_json(const struct records *records)
     json_t *list = json_array();
     for (size_t i = 0; i < records->count; i++)
         if (records->tables[i].erasable)
-            (void)json_array_append_new(list, json_string(records->tables[i].told));
+            put_in_order(list, json_string(records->tables[i].told));
     return list;
+}
+
+/* As the policy has it: what it was put into for SQL, "(...\n)", is not its own. */
+static json_t *own_words(const char *subject)
+{
+    size_t len = strlen(subject);
+    return len > 3 && subject[0] == '(' && strcmp(subject + len - 2, "\n)") == 0
+               ? json_stringn(subject + 1, len - 3)
+               : json_string(subject);
 }
 
 static json_t *subjects_json(const struct records *records)
@@ -35,7 +54,7 @@ static json_t *subjects_json(const struct records *records)
     json_t *object = json_object();
     for (size_t i = 0; i < records->count; i++)
         (void)json_object_set_new(object, records->tables[i].told,
-                                  json_string(records->tables[i].subject));
+                                  own_words(records->tables[i].subject));
     return object;
 }
 

@@ -1,9 +1,9 @@
 /*
  * rule.h: what decided which rows of a person may go, as it stood when they went.
  *
- * The policy's digest is over what guards depend on. Which tables are erasable, which keep another
- * time, whose a row is and when a term ends are another matter: they stand in the certificate
- * itself, and their hash in the trail, so that nobody can say later that the policy was another.
+ * The policy's digest does not cover which tables are erasable, and nobody can read out of it what
+ * a term was or whose a row. These stand in the certificate itself, and their hash in the trail, so
+ * that nobody can say later that the policy was another.
  */
 #ifndef PGVIGIL_TOOLS_RULE_H
 #define PGVIGIL_TOOLS_RULE_H

@@ -21,6 +21,7 @@ struct subject {
     const char *archive_as, *by, *and_by, *certificates, *request;
     const char *table, *column, *value, *changes, *seen;
     bool apply, null, fhir;
+    bool french;  /* of what erase and rectify tell */
     bool names;   /* of professionals, in the list of accesses */
     bool all;     /* closed requests too */
     bool unknown; /* a person of whom there is no row is meant */

@@ -61,10 +61,11 @@ static json_t *kept_json(const struct erasure *erasure)
     for (size_t i = 0; i < erasure->rows.records->count; i++) {
         const struct erasure_table *one = &erasure->tables[i];
         if (one->stays > 0)
-            (void)json_array_append_new(tables, json_pack("{s:s, s:I, s:s}", "table",
-                                                          erasure->rows.records->tables[i].told,
-                                                          "rows", (json_int_t)one->stays, "why",
-                                                          erasure_word(one->why_stays)));
+            (void)json_array_append_new(
+                tables,
+                json_pack("{s:s, s:I, s:s, s:s*}", "table", erasure->rows.records->tables[i].told,
+                          "rows", (json_int_t)one->stays, "why", erasure_word(one->why_stays),
+                          "needed_by", one->why_stays == ERASURE_REFERRED ? one->tied : NULL));
     }
     return tables;
 }
@@ -179,7 +180,9 @@ static enum status erase_locked(struct errand *errand, struct erasure *erasure)
         record(errand, "subject-erase-undone", errand->people,
                arena_printf(errand->retention.arena,
                             "nothing was erased, there is no certificate %s", id)) != OK)
-        (void)cli_fail(errand->retention.command, CLI_CANNOT, "that is not on record");
+        (void)cli_fail(errand->retention.command, CLI_CANNOT,
+                       errand->french ? "cela n’est pas dans le journal d’audit"
+                                      : "that is not on record");
     return status;
 }
 
@@ -298,11 +301,23 @@ static int leave_open(struct errand *errand, const char *outcome)
         stderr,
         errand->french
             ? "La demande %s reste ouverte, puisque tout n’a pas été effacé : %s.\nQuand la "
-              "personne le saura (RGPD, art. 12.4) : pgvigil subject settle --id %s --outcome ...\n"
+              "personne en aura été informée (RGPD, art. 12.4) : pgvigil subject settle --id %s "
+              "--outcome ...\n"
             : "Request %s stays open, since not everything was erased: %s.\nWhen the person has "
               "been told (GDPR, article 12.4): pgvigil subject settle --id %s --outcome ...\n",
         errand->subject.request, outcome, errand->subject.request);
     return CLI_FINE;
+}
+
+static int settle(struct errand *errand, const char *outcome)
+{
+    int code = subject_settle_request(&errand->subject, outcome);
+    if (code == CLI_FINE)
+        (void)fprintf(stderr,
+                      errand->french ? "La demande %s est close : %s.\n"
+                                     : "Request %s is settled: %s.\n",
+                      errand->subject.request, outcome);
+    return code;
 }
 
 /* *done: it is answered, or what could be erased was, now or before. */
@@ -322,7 +337,7 @@ static int answer(struct errand *errand, bool open, bool found, bool *done)
     *done = *all != '\0';
     if (!outcome)
         return cli_fail(errand->retention.command, CLI_CANNOT, "out of memory");
-    return *all && !*errand->kept && !*unseen ? subject_settle_request(&errand->subject, outcome)
+    return *all && !*errand->kept && !*unseen ? settle(errand, outcome)
                                               : leave_open(errand, outcome);
 }
 
@@ -372,7 +387,9 @@ static void refused(const struct errand *errand)
     const char *detail = arena_printf(retention->arena, "%s and %s were not both who they said",
                                       retention->by, retention->and_by);
     if (record(errand, "subject-erase-refused", NULL, detail) != OK)
-        (void)cli_fail(retention->command, CLI_CANNOT, "that is not on record");
+        (void)cli_fail(retention->command, CLI_CANNOT,
+                       errand->french ? "cela n’est pas dans le journal d’audit"
+                                      : "that is not on record");
 }
 
 /* Two people, nobody else at it, and what an earlier run has left to do. */
@@ -382,13 +399,21 @@ static int begin(struct errand *errand)
     const struct policy_retention *rule = retention->policy->retention;
     if (!errand->subject.reason && !errand->subject.request)
         return cli_fail(retention->command, CLI_USAGE,
-                        "--reason or --request is missing: the trail tells why rows went");
+                        errand->french
+                            ? "il manque --reason ou --request : le journal d’audit dit pourquoi "
+                              "des lignes ont été effacées"
+                            : "--reason or --request is missing: the trail tells why rows went");
     if (!rule)
-        return cli_fail(retention->command, CLI_CANNOT,
-                        "the policy has no \"retention\": it says what the law keeps, whether "
-                        "there is a legal hold, and whose people erase (its key \"destroy\")");
+        return cli_fail(
+            retention->command, CLI_CANNOT,
+            errand->french
+                ? "la politique n’a pas de « retention » : c’est elle qui dit ce que la loi fait "
+                  "garder, s’il y a un gel juridique, et qui efface (sa clé « destroy »)"
+                : "the policy has no \"retention\": it says what the law keeps, whether there is a "
+                  "legal hold, and whose people erase (its key \"destroy\")");
     int code = two_people_ask(retention->command, retention->policy, rule->destroyers,
-                              rule->destroyer_count, "erase", retention->by, retention->and_by);
+                              rule->destroyer_count, errand->french ? "effacer" : "erase",
+                              retention->by, retention->and_by, errand->french);
     if (code == CLI_FINDINGS)
         refused(errand);
     if (code == CLI_FINE)
@@ -433,7 +458,8 @@ static int print_end(struct errand *errand, bool done)
         json_t *all = json_pack("{s:s, s:b, s:O}", "patient", errand->subject.patient, "applied",
                                 retention->apply ? 1 : 0, "sides", errand->sides);
         if (!all || json_dumpf(all, stdout, JSON_INDENT(1)) != 0)
-            return cli_fail(retention->command, CLI_CANNOT, "cannot write");
+            return cli_fail(retention->command, CLI_CANNOT,
+                            errand->french ? "impossible d’écrire" : "cannot write");
         (void)putchar('\n');
         json_decref(all);
     } else if (!retention->apply) {
@@ -446,7 +472,8 @@ static int print_end(struct errand *errand, bool done)
         puts(french ? "Rien ne peut (plus) être effacé." : "Nothing (more) may be erased.");
     }
     if (fflush(stdout) != 0)
-        return cli_fail(retention->command, CLI_CANNOT, "cannot write");
+        return cli_fail(retention->command, CLI_CANNOT,
+                        errand->french ? "impossible d’écrire" : "cannot write");
     if (retention->apply)
         return errand->goes > 0 || done ? CLI_FINE : CLI_FINDINGS;
     return errand->goes > 0 ? CLI_FINDINGS : CLI_FINE;
@@ -488,9 +515,13 @@ static int run(struct errand *errand)
     if (code == CLI_FINE && retention->apply && errand->subject.request)
         code = answer(errand, open, found, &done);
     if (code == CLI_FINE && !found && !done)
-        return cli_fail(retention->command, CLI_FINDINGS, "there is nothing about patient %s%s",
+        return cli_fail(retention->command, CLI_FINDINGS,
+                        errand->french ? "il n’y a rien sur le patient %s%s"
+                                       : "there is nothing about patient %s%s",
                         errand->subject.patient,
-                        retention->archive.conn ? "" : " (what was archived: --archive)");
+                        retention->archive.conn ? ""
+                        : errand->french        ? " (ce qui est archivé : --archive)"
+                                                : " (what was archived: --archive)");
     if (code == CLI_FINE)
         code = print_end(errand, done);
     return code == CLI_FINE ? written : code;
@@ -514,15 +545,20 @@ int subject_erase(struct subject *subject)
                       .apply = subject->apply,
                       .all = true}};
     struct retention *retention = &errand.retention;
-    if (!subject->patient)
-        return cli_fail(subject->command, CLI_USAGE, "--patient is missing");
-    if (format && strcmp(format, "json") != 0 && strcmp(format, "text") != 0)
-        return cli_fail(subject->command, CLI_USAGE, "--format is text or json, not '%s'", format);
     int code = cli_read_lang(subject->command, subject->doc_options.lang, &errand.french);
     if (code != CLI_CONTINUE)
         return code;
+    if (!subject->patient)
+        return cli_fail(subject->command, CLI_USAGE,
+                        errand.french ? "il manque --patient" : "--patient is missing");
+    if (format && strcmp(format, "json") != 0 && strcmp(format, "text") != 0)
+        return cli_fail(subject->command, CLI_USAGE,
+                        errand.french ? "--format est text ou json, pas « %s »"
+                                      : "--format is text or json, not '%s'",
+                        format);
     retention->french = errand.french;
     errand.folder.french = errand.french;
+    errand.subject.french = errand.french;
     code = retention_open(retention);
     if (code == CLI_FINE) {
         errand.subject.arena = retention->arena;

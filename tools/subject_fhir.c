@@ -10,6 +10,7 @@
  */
 #include "tools/subject.h"
 
+#include <ctype.h>
 #include <openssl/rand.h>
 #include <pgvigil/text.h>
 #include <stdio.h>
@@ -165,6 +166,21 @@ static json_t *name_of(struct maker *maker)
     return name;
 }
 
+/* SQL that reads no column, but is a text (perhaps with its type, 'FR'::text). */
+static bool is_constant(const char *expression)
+{
+    bool inside = false;
+    for (const char *at = expression; at && *at; at++) {
+        if (*at == '\'')
+            inside = !inside;
+        else if (!inside && strncmp(at, "::", 2) == 0)
+            at += 1 + strspn(at + 2, " .abcdefghijklmnopqrstuvwxyz_");
+        else if (!inside && !isspace((unsigned char)*at) && *at != '(' && *at != ')')
+            return false;
+    }
+    return expression != NULL;
+}
+
 static json_t *address_of(struct maker *maker)
 {
     static const struct {
@@ -179,6 +195,9 @@ static json_t *address_of(struct maker *maker)
         put(address, parts[i].key,
             string_at(maker, parts[i].element, parts[i].key, maker->map->places[parts[i].element]));
     /* A country that the policy says of everyone is no address. */
+    if (json_object_size(address) == 1 && json_object_get(address, "country") &&
+        is_constant(maker->map->values[FHIR_COUNTRY]))
+        (void)json_object_clear(address);
     if (maker->map->address_use && json_object_size(address) > 0)
         put(address, "use", json_string(maker->map->address_use));
     return address;

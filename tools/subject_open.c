@@ -37,7 +37,8 @@ static int load(struct subject *subject)
         return subject->database_name ? CLI_CANNOT : CLI_USAGE;
     if (!subject->as)
         return cli_fail(subject->command, CLI_USAGE,
-                        "--as is missing: a DBA's connection to the database");
+                        subject->french ? "il manque --as : la connexion d’un DBA à la base"
+                                        : "--as is missing: a DBA's connection to the database");
     return cli_connect_dba(subject->command, subject->database, subject->as, &subject->conn);
 }
 
@@ -57,7 +58,10 @@ int subject_open(struct subject *subject, bool records)
     if (records && status == OK)
         status = records_find(subject->policy, subject->catalog, subject->conn, true,
                               subject->arena, &subject->records, &subject->why);
-    const struct rows rows = {.conn = subject->conn, .arena = subject->arena, .why = &subject->why};
+    const struct rows rows = {.conn = subject->conn,
+                              .arena = subject->arena,
+                              .why = &subject->why,
+                              .french = subject->french};
     if (status == OK)
         status = rows_run(&rows, records_settings);
     return status == OK ? CLI_FINE : subject_fail(subject, status);
@@ -95,8 +99,11 @@ static int find_in(struct subject *subject, PGconn *conn, const struct records_t
         const char *state = PQresultErrorField(result, PG_DIAG_SQLSTATE);
         bool form = state && strncmp(state, "22", 2) == 0;
         code = cli_fail(subject->command, form ? CLI_USAGE : CLI_CANNOT,
-                        form ? "--patient is nothing that the subject of %s could be"
-                             : "%s cannot be read",
+                        form              ? subject->french
+                                                ? "--patient n’est rien que le « subject » de %s puisse être"
+                                                : "--patient is nothing that the subject of %s could be"
+                        : subject->french ? "%s n’est pas lisible"
+                                          : "%s cannot be read",
                         table->told);
     } else if (PQntuples(result) == 1)
         *found = arena_strdup(subject->arena, PQgetvalue(result, 0, 0));
@@ -112,7 +119,9 @@ int subject_look(struct subject *subject, PGconn *conn, const struct records *re
     if (strlen(subject->patient) > 1000 ||
         !text_is_utf8(subject->patient, strlen(subject->patient)))
         return cli_fail(subject->command, CLI_USAGE,
-                        "--patient is longer than 1000 bytes, or no UTF-8");
+                        subject->french
+                            ? "--patient fait plus de 1000 octets, ou n’est pas en UTF-8"
+                            : "--patient is longer than 1000 bytes, or no UTF-8");
     const char *list = records_list(keys, 1, subject->arena);
     int code = list ? CLI_FINE : cli_fail(subject->command, CLI_CANNOT, "out of memory");
     for (size_t i = records->count; code == CLI_FINE && !*found && i-- > 0;)
@@ -128,9 +137,13 @@ int subject_find(struct subject *subject)
         code = subject_look(subject, subject->archive->archive.conn,
                             &subject->archive->archive.records, &found);
     if (code == CLI_FINE && !found && !subject->unknown)
-        code = cli_fail(subject->command, CLI_FINDINGS, "there is nothing about patient %s%s",
+        code = cli_fail(subject->command, CLI_FINDINGS,
+                        subject->french ? "il n’y a rien sur le patient %s%s"
+                                        : "there is nothing about patient %s%s",
                         subject->patient,
-                        subject->archive ? "" : " (what was archived is in the archive)");
+                        subject->archive  ? ""
+                        : subject->french ? " (ce qui est archivé est dans les archives)"
+                                          : " (what was archived is in the archive)");
     if (found)
         subject->patient = found;
     return code;
@@ -156,7 +169,8 @@ int subject_record(struct subject *subject, const char *event, const char *patie
     if (code == CLI_FINE &&
         (deed_append(deed, event, patient, detail) != OK || deed_flush(deed) != OK))
         code = cli_fail(subject->command, CLI_CANNOT,
-                        "nothing is done, since it would leave no record");
+                        subject->french ? "rien n’est fait, puisqu’il n’en resterait pas de trace"
+                                        : "nothing is done, since it would leave no record");
     deed_close(deed);
     return code;
 }

@@ -80,7 +80,9 @@ static int record(struct subject *subject, const struct rectification *all, cons
     struct key *key = NULL;
     struct deed *deed = NULL;
     if (key_load(subject->config->audit.key_file, &key) != OK)
-        return cli_fail(subject->command, CLI_CANNOT, "%s is no Ed25519 private key",
+        return cli_fail(subject->command, CLI_CANNOT,
+                        subject->french ? "%s n’est pas une clé privée Ed25519"
+                                        : "%s is no Ed25519 private key",
                         subject->config->audit.key_file);
     int code = deed_open(subject->command, subject->config, subject->database->name, NULL, &deed);
     enum status status = code == CLI_FINE ? OK : ERR_AUDIT;
@@ -94,7 +96,8 @@ static int record(struct subject *subject, const struct rectification *all, cons
         status = deed_flush(deed);
     if (status != OK && code == CLI_FINE)
         code = cli_fail(subject->command, CLI_CANNOT,
-                        "nothing is done, since it would leave no record");
+                        subject->french ? "rien n’est fait, puisqu’il n’en resterait pas de trace"
+                                        : "nothing is done, since it would leave no record");
     deed_close(deed);
     key_free(key);
     return code;
@@ -127,7 +130,9 @@ static void undone(struct subject *subject, const struct rectification *all, boo
     if (status == OK)
         status = deed_flush(deed);
     if (status != OK)
-        (void)cli_fail(subject->command, CLI_CANNOT, "that is not on record");
+        (void)cli_fail(subject->command, CLI_CANNOT,
+                       subject->french ? "cela n’est pas dans le journal d’audit"
+                                       : "that is not on record");
     deed_close(deed);
 }
 
@@ -139,9 +144,19 @@ static int step(const struct subject *subject, const char *sql)
     bool fine = PQresultStatus(result) == PGRES_COMMAND_OK;
     /* What a deferred constraint says comes with the commit. */
     const char *primary = PQresultErrorField(result, PG_DIAG_MESSAGE_PRIMARY);
-    int code = fine ? CLI_FINE
-                    : cli_fail(subject->command, CLI_CANNOT, "%s: nothing is changed",
-                               primary ? primary : "the connection was lost");
+    const char *state = PQresultErrorField(result, PG_DIAG_SQLSTATE);
+    bool again = state && (strcmp(state, "40001") == 0 || strcmp(state, "40P01") == 0);
+    int code =
+        fine ? CLI_FINE
+             : cli_fail(subject->command, CLI_CANNOT,
+                        subject->french ? "%s : rien n’est modifié%s" : "%s: nothing is changed%s",
+                        primary           ? primary
+                        : subject->french ? "la connexion est perdue"
+                                          : "the connection was lost",
+                        !again ? ""
+                        : subject->french
+                            ? " ; quelqu’un d’autre y travaillait : relancez la commande"
+                            : "; somebody else was at it: run it again");
     PQclear(result);
     return code;
 }
@@ -149,17 +164,21 @@ static int step(const struct subject *subject, const char *sql)
 static int apply(struct subject *subject, const struct rectification *all, bool open)
 {
     if (!subject->seen || strcmp(subject->seen, all->seen) != 0)
-        return cli_fail(subject->command, CLI_FINDINGS,
-                        "%s: nothing is changed; look again without --apply",
-                        subject->seen ? "that is not what was shown: the row, or what the database "
-                                        "makes of the value, has changed since"
-                                      : "--seen is missing, the word that stands below what was "
-                                        "shown");
+        return cli_fail(
+            subject->command, CLI_FINDINGS,
+            subject->french ? "%s : rien n’est modifié ; regardez de nouveau sans --apply"
+                            : "%s: nothing is changed; look again without --apply",
+            subject->seen ? subject->french ? "ce n’est plus ce qui a été montré : la ligne, ou ce "
+                                              "que la base fait de la valeur, a changé depuis"
+                                            : "that is not what was shown: the row, or what the "
+                                              "database makes of the value, has changed since"
+            : subject->french ? "il manque --seen, le mot qui figure sous ce qui a été montré"
+                              : "--seen is missing, the word that stands below what was shown");
     int code = record(subject, all, "subject-rectify");
     if (code != CLI_FINE)
         return code;
     if (open)
-        code = subject_settle_request(subject, "rectified");
+        code = subject_settle_request(subject, subject->french ? "rectifié" : "rectified");
     bool settled = open && code == CLI_FINE;
     if (code == CLI_FINE)
         code = step(subject, "COMMIT");
@@ -210,15 +229,19 @@ static int work(struct subject *subject, bool french)
 
 int subject_rectify(struct subject *subject)
 {
-    bool french = false;
-    if (!subject->patient)
-        return cli_fail(subject->command, CLI_USAGE, "--patient is missing");
-    if (subject->apply && !subject->reason && !subject->request)
-        return cli_fail(subject->command, CLI_USAGE,
-                        "--reason or --request is missing: the trail tells why it was changed");
-    int code = cli_read_lang(subject->command, subject->doc_options.lang, &french);
+    int code = cli_read_lang(subject->command, subject->doc_options.lang, &subject->french);
     if (code != CLI_CONTINUE)
         return code;
+    if (!subject->patient)
+        return cli_fail(subject->command, CLI_USAGE,
+                        subject->french ? "il manque --patient" : "--patient is missing");
+    if (subject->apply && !subject->reason && !subject->request)
+        return cli_fail(
+            subject->command, CLI_USAGE,
+            subject->french
+                ? "il manque --reason ou --request : le journal d’audit dit pourquoi la valeur a "
+                  "été changée"
+                : "--reason or --request is missing: the trail tells why it was changed");
     code = subject_open(subject, true);
-    return code == CLI_FINE ? work(subject, french) : code;
+    return code == CLI_FINE ? work(subject, subject->french) : code;
 }

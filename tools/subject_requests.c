@@ -8,6 +8,7 @@
  *
  * Trust boundary: as rights_register.c; the trail tells of every step.
  */
+#include "tools/audit_cells.h"
 #include "tools/operator.h"
 #include "tools/subject.h"
 
@@ -38,13 +39,23 @@ static int ask(struct subject *subject, const char *sql, int count, const char *
         return CLI_FINE;
     const char *state = PQresultErrorField(*result, PG_DIAG_SQLSTATE);
     const char *message = PQresultErrorField(*result, PG_DIAG_MESSAGE_PRIMARY);
-    int code = cli_fail(subject->command, CLI_CANNOT, "%s",
-                        state && strcmp(state, "42P01") == 0
-                            ? "the database has no register: a right with register = true, and "
-                              "pgvigil deploy, make it"
-                        : state && strncmp(state, "22", 2) == 0 ? "a value is none that it could be"
-                        : message                               ? message
-                                                                : "the connection was lost");
+    int code =
+        cli_fail(subject->command, CLI_CANNOT, "%s",
+                 state && strcmp(state, "42P01") == 0
+                     ? subject->french ? "la base n’a pas de registre : un droit avec register = "
+                                         "true et pgvigil deploy le créent"
+                                       : "the database has no register: a right with register = "
+                                         "true, and pgvigil deploy, make it"
+                 : state && (strcmp(state, "40001") == 0 || strcmp(state, "40P01") == 0)
+                     ? subject->french
+                           ? "quelqu’un d’autre y travaillait au même moment : relancez la commande"
+                           : "somebody else was at it at the same moment: run it again"
+                 : state && strncmp(state, "22", 2) == 0
+                     ? subject->french ? "une valeur n’est pas de celles qui conviennent"
+                                       : "a value is none that it could be"
+                 : message         ? message
+                 : subject->french ? "la connexion est perdue"
+                                   : "the connection was lost");
     PQclear(*result);
     *result = NULL;
     return code;
@@ -66,9 +77,9 @@ static bool is_day(const char *text)
 }
 
 /* Changes one row in a transaction that holds its record too: one of its own, or the caller's, who
- * commits. The SQL returns id, subject, due. */
+ * commits. The SQL returns id, subject, due. `told`: to the standard output as well. */
 static int change(struct subject *subject, const char *event, const char *what, const char *sql,
-                  int count, const char *const *values, const char *none)
+                  int count, const char *const *values, const char *none, bool told)
 {
     PGresult *result = NULL;
     bool own = PQtransactionStatus(subject->conn) == PQTRANS_IDLE;
@@ -87,7 +98,7 @@ static int change(struct subject *subject, const char *event, const char *what, 
                   : cli_fail(subject->command, CLI_CANNOT, "out of memory");
     if (code == CLI_FINE && own)
         code = step(subject, "COMMIT");
-    if (code == CLI_FINE && own)
+    if (code == CLI_FINE && own && told)
         printf("%s\n", detail);
     PQclear(result);
     return code;
@@ -114,7 +125,7 @@ int subject_request(struct subject *subject)
                   "SELECT $1, $2, r.day, (r.day + interval '1 month')::date, $4\n"
                   "FROM (SELECT COALESCE($3::date, " TODAY ") AS day) r WHERE r.day <= " TODAY
                   " RETURNING id, subject, due",
-                  4, values, "--received lies in the future");
+                  4, values, "--received lies in the future", true);
 }
 
 int subject_extend(struct subject *subject)
@@ -126,13 +137,13 @@ int subject_extend(struct subject *subject)
     const char *values[] = {subject->id, subject->reason};
     if (code != CLI_FINE)
         return code;
-    return change(subject, "request-extended", "extended",
-                  "UPDATE " REQUESTS
-                  " SET due = (received + interval '3 months')::date, extended = $2\n"
-                  "WHERE id = $1::bigint AND closed IS NULL AND extended IS NULL AND due >= " TODAY
-                  " RETURNING id, subject, due",
-                  2, values,
-                  "there is no such open request, or it was extended before, or its month is over");
+    return change(
+        subject, "request-extended", "extended",
+        "UPDATE " REQUESTS " SET due = (received + interval '3 months')::date, extended = $2\n"
+        "WHERE id = $1::bigint AND closed IS NULL AND extended IS NULL AND due >= " TODAY
+        " RETURNING id, subject, due",
+        2, values, "there is no such open request, or it was extended before, or its month is over",
+        true);
 }
 
 static const char settle_sql[] =
@@ -151,7 +162,7 @@ int subject_settle(struct subject *subject)
     if (code != CLI_FINE)
         return code;
     return change(subject, "request-settled", "settled", settle_sql, 3, values,
-                  "there is no such open request");
+                  "there is no such open request", true);
 }
 
 int subject_check_request(struct subject *subject, const char *kind, bool *open)
@@ -164,11 +175,16 @@ int subject_check_request(struct subject *subject, const char *kind, bool *open)
     if (code != CLI_FINE)
         return code;
     if (PQntuples(result) != 1)
-        code = cli_fail(subject->command, CLI_USAGE, "there is no request %s", subject->request);
+        code = cli_fail(subject->command, CLI_USAGE,
+                        subject->french ? "il n’y a pas de demande %s" : "there is no request %s",
+                        subject->request);
     else if (strcmp(PQgetvalue(result, 0, 0), subject->patient) != 0 ||
              strcmp(PQgetvalue(result, 0, 1), kind) != 0)
         code = cli_fail(subject->command, CLI_USAGE,
-                        "request %s is one of %s, for patient %s: not what is done here",
+                        subject->french
+                            ? "la demande %s est de type %s, pour le patient %s : ce n’est pas ce "
+                              "que l’on fait ici"
+                            : "request %s is one of %s, for patient %s: not what is done here",
                         subject->request, PQgetvalue(result, 0, 1), PQgetvalue(result, 0, 0));
     /* As the register writes it: certificates are searched for it. */
     else if ((subject->request = arena_strdup(subject->arena, PQgetvalue(result, 0, 3))) == NULL)
@@ -185,7 +201,8 @@ int subject_settle_request(struct subject *subject, const char *outcome)
     operator_find(&by);
     const char *values[] = {subject->request, outcome, by.person};
     return change(subject, "request-settled", "settled", settle_sql, 3, values,
-                  "the request is settled already");
+                  subject->french ? "la demande est déjà close" : "the request is settled already",
+                  false);
 }
 
 int subject_note_request(struct subject *subject, const char *outcome)
@@ -194,7 +211,9 @@ int subject_note_request(struct subject *subject, const char *outcome)
     return change(subject, "request-noted", "noted",
                   "UPDATE " REQUESTS " SET outcome = $2 WHERE id = $1::bigint AND closed IS NULL "
                   "RETURNING id, subject, due",
-                  2, values, "the request is settled already");
+                  2, values,
+                  subject->french ? "la demande est déjà close" : "the request is settled already",
+                  false);
 }
 
 enum list_column {
@@ -204,7 +223,8 @@ enum list_column {
     LIST_RECEIVED,
     LIST_DUE,
     LIST_LEFT,
-    LIST_CLOSED
+    LIST_CLOSED,
+    LIST_OUTCOME
 };
 
 static void print_request(const PGresult *result, int row, bool french)
@@ -222,6 +242,11 @@ static void print_request(const PGresult *result, int row, bool french)
     printf("%-6s %-16s %-14s %-11s %-11s %s\n", PQgetvalue(result, row, LIST_ID),
            PQgetvalue(result, row, LIST_SUBJECT), PQgetvalue(result, row, LIST_KIND),
            PQgetvalue(result, row, LIST_RECEIVED), PQgetvalue(result, row, LIST_DUE), state);
+    if (!PQgetisnull(result, row, LIST_OUTCOME)) {
+        (void)fputs("       ", stdout);
+        cells_text(PQgetvalue(result, row, LIST_OUTCOME), stdout);
+        (void)putchar('\n');
+    }
 }
 
 int subject_requests(struct subject *subject)
@@ -237,7 +262,8 @@ int subject_requests(struct subject *subject)
     const char *values[] = {subject->all ? "t" : "f", subject->patient};
     if (code == CLI_FINE)
         code = ask(subject,
-                   "SELECT id, subject, kind, received, due, due - " TODAY ", closed FROM " REQUESTS
+                   "SELECT id, subject, kind, received, due, due - " TODAY
+                   ", closed, outcome FROM " REQUESTS
                    "\nWHERE (closed IS NULL OR $1::boolean) AND ($2::text IS NULL OR subject = $2) "
                    "ORDER BY closed IS NOT NULL, due, id",
                    2, values, &result);

@@ -49,58 +49,80 @@ static bool knows_password(const struct policy_user *user, const char *password)
  * it; a password is half of what a user with a certificate proves, and no certificate is asked for
  * here. Before any password is asked for: the policy says it, not the person. */
 static int check_one(const struct cli_command *command, const struct policy *policy,
-                     const char *what, const char *name)
+                     const char *what, const char *name, bool french)
 {
     const struct policy_user *user = policy_find_user(policy, name);
     if (user && user->on_behalf)
-        return cli_fail(command, CLI_FINDINGS,
-                        "%s (%s:%u) is a login that acts for others (\"on_behalf\"), not a person, "
-                        "and may not %s: nothing is done; name a user of one person's",
-                        name, user->place.file, user->place.line, what);
+        return cli_fail(
+            command, CLI_FINDINGS,
+            french ? "%s (%s:%u) est le compte d’une application qui agit pour d’autres (« "
+                     "on_behalf »), pas une personne, et ne peut pas %s : rien n’est fait ; nommez "
+                     "l’utilisateur d’une personne"
+                   : "%s (%s:%u) is a login that acts for others (\"on_behalf\"), not a person, "
+                     "and may not %s: nothing is done; name a user of one person's",
+            name, user->place.file, user->place.line, what);
     if (user && user->auth != AUTH_SCRAM)
-        return cli_fail(command, CLI_FINDINGS,
-                        "%s (%s:%u) does not log in with a password alone, and nothing else can be "
-                        "proven here: nothing is done; who may %s has a user with auth = \"scram\"",
-                        name, user->place.file, user->place.line, what);
+        return cli_fail(
+            command, CLI_FINDINGS,
+            french ? "%s (%s:%u) ne se connecte pas par un seul mot de passe, et rien d’autre ne "
+                     "peut être prouvé ici : rien n’est fait ; qui peut %s a un utilisateur avec "
+                     "auth = \"scram\""
+                   : "%s (%s:%u) does not log in with a password alone, and nothing else can be "
+                     "proven here: nothing is done; who may %s has a user with auth = \"scram\"",
+            name, user->place.file, user->place.line, what);
     return CLI_FINE;
 }
 
 static int ask_one(const struct cli_command *command, const struct policy *policy,
-                   const uint32_t *roles, size_t role_count, const char *what, const char *name)
+                   const uint32_t *roles, size_t role_count, const char *what, const char *name,
+                   bool french)
 {
     char password[PASSWORD_SIZE] = "";
     char prompt[256];
-    (void)snprintf(prompt, sizeof prompt, "Password of %s: ", name);
+    (void)snprintf(prompt, sizeof prompt,
+                   french ? "Mot de passe de %s : " : "Password of %s: ", name);
     int code = password_read(command, prompt, false, password);
     const struct policy_user *user = policy_find_user(policy, name);
     if (code == CLI_FINE &&
         (!user || !has_one_of(user, roles, role_count) || !knows_password(user, password)))
-        code = cli_fail(command, CLI_FINDINGS,
-                        "%s may not %s, or that is not the password: nothing is done", name, what);
+        code = cli_fail(
+            command, CLI_FINDINGS,
+            french ? "%s ne peut pas %s, ou ce n’est pas son mot de passe : rien n’est fait"
+                   : "%s may not %s, or that is not the password: nothing is done",
+            name, what);
     OPENSSL_cleanse(password, sizeof password);
     return code;
 }
 
 int two_people_ask(const struct cli_command *command, const struct policy *policy,
                    const uint32_t *roles, size_t role_count, const char *what, const char *by,
-                   const char *and_by)
+                   const char *and_by, bool french)
 {
     if (!by || !and_by)
-        return cli_fail(command, CLI_USAGE,
-                        "two people %s together: --by NAME --and-by NAME, users of the policy",
-                        what);
+        return cli_fail(
+            command, CLI_USAGE,
+            french ? "il faut deux personnes pour %s : --by NOM --and-by NOM, utilisateurs de la "
+                     "politique"
+                   : "two people %s together: --by NAME --and-by NAME, users of the policy",
+            what);
     const struct policy_user *one = policy_find_user(policy, by);
     const struct policy_user *other = policy_find_user(policy, and_by);
     if (strcasecmp(by, and_by) == 0 || (one && one == other) ||
         (one && other && one->secret && other->secret && strcmp(one->secret, other->secret) == 0))
-        return cli_fail(command, CLI_USAGE, "--by and --and-by are the same person");
+        return cli_fail(command, CLI_USAGE,
+                        french ? "--by et --and-by sont la même personne"
+                               : "--by and --and-by are the same person");
     if (role_count == 0)
         return cli_fail(command, CLI_CANNOT,
-                        "the policy names no role whose people may %s: see \"retention\"", what);
-    int code = check_one(command, policy, what, by);
+                        french ? "la politique ne nomme aucun rôle dont les personnes peuvent %s : "
+                                 "voir « retention »"
+                               : "the policy names no role whose people may %s: see \"retention\"",
+                        what);
+    int code = check_one(command, policy, what, by, french);
     if (code == CLI_FINE)
-        code = check_one(command, policy, what, and_by);
+        code = check_one(command, policy, what, and_by, french);
     if (code == CLI_FINE)
-        code = ask_one(command, policy, roles, role_count, what, by);
-    return code == CLI_FINE ? ask_one(command, policy, roles, role_count, what, and_by) : code;
+        code = ask_one(command, policy, roles, role_count, what, by, french);
+    return code == CLI_FINE ? ask_one(command, policy, roles, role_count, what, and_by, french)
+                            : code;
 }

@@ -12,9 +12,9 @@
 #include "tools/cli.h"
 
 /* CLI_FINE: both are who they say. CLI_FINDINGS: they are not, or may not; CLI_USAGE, CLI_CANNOT.
- * Told. `what`: "destroy". */
+ * Told, in French too; `what` is in that language: "destroy", "détruire". */
 int two_people_ask(const struct cli_command *command, const struct policy *policy,
                    const uint32_t *roles, size_t role_count, const char *what, const char *by,
-                   const char *and_by);
+                   const char *and_by, bool french);
 
 #endif

@@ -6,12 +6,14 @@ Signatures are made and hashes reckoned beside pgvigil, by OpenSSL's program and
 """
 import hashlib
 import json
+import re
 import subprocess
 
 import documents
 import erase_schema
 import harness
 import pytest
+from meddle import refused_commit
 from test_subject_erase import ask, certificates, erase, events, plan, request_of
 
 SQL = erase_schema.SQL
@@ -214,12 +216,27 @@ def test_of_what_the_law_keeps_the_register_tells_and_people_answer(stack, take,
     assert not closed and body["id"] in outcome and "archive" not in outcome
     (side, _) = json.loads(plan(stack, patient, "--archive", archive, "--format", "json").stdout)["sides"]
     assert side["tables"]
-    for table in side["tables"]:
-        assert "%d of %s (to be kept up to and with %s)" % (table["stays"], table["table"], side["until"]) in outcome
+    reasons = {t["why_stays"] for t in side["tables"]}
+    for reason in reasons:
+        wanted = ["%d of %s" % (t["stays"], t["table"]) for t in side["tables"] if t["why_stays"] == reason]
+        (group,) = [g for g in re.split(r"(?<=\)), |kept: database: ", outcome) if wanted[0] in g]
+        assert group.startswith(", ".join(wanted) + " (") and ("up to and with %s" % side["until"] in group) == (reason == "term"), outcome
+    shown = subject_requests(stack, "--lang", "en")
+    assert outcome in shown and "request %s noted" % number not in done.stdout
     assert [r["detail"].split(",")[0] for r in events(stack, patient, "request-noted")] == ["request %s noted" % number]
     assert not events(stack, patient, "request-settled")
     stack.command("subject", "settle", "-c", stack.config_file, "--as", stack.dba(), "--id", number, "--outcome", "told")
     assert request_of(stack, number) == (True, "told")
+
+
+def subject_requests(stack, *more):
+    return stack.command("subject", "requests", "-c", stack.config_file, "--as", stack.dba(), *more).stdout
+
+
+def test_a_request_does_not_spoil_the_json(stack, take):
+    patient = take()
+    done = erase(stack, patient, "--request", ask(stack, patient), "--format", "json", reason=False)
+    assert done.returncode == 0 and json.loads(done.stdout)["applied"], done.stderr
 
 
 def test_when_nothing_stays_it_is_settled(stack, take, archive):
@@ -233,6 +250,9 @@ def test_when_nothing_stays_it_is_settled(stack, take, archive):
     done = erase(stack, patient, "--request", number, "--archive", archive, reason=False)
     assert done.returncode == 0, done.stderr
     assert request_of(stack, number) == (True, "erased, certificate %s" % of(stack, patient)[1]["id"])
+    assert "Request %s is settled" % number in done.stderr and number not in done.stdout.splitlines()[-1].split()
+    again = erase(stack, patient, "--request", number, "--archive", archive, "--format", "json", reason=False)
+    assert again.returncode == 0 and request_of(stack, number)[0], again.stderr
     assert len(events(stack, patient, "request-settled")) == 1 and not events(stack, patient, "request-noted")
 
 
@@ -300,6 +320,7 @@ def test_the_certificate_has_the_rule_and_the_trail_its_hash(stack, take):
     assert erase(stack, patient).returncode == 0
     detail, body = of(stack, patient)
     rule = body["rule"]
+    assert rule["subjects"]["public.reminders"] == "reminders.patient_id" and rule["erasable"] == sorted(rule["erasable"])
     assert sorted(rule["erasable"]) == sorted("public." + t for t in erase_schema.ERASABLE) and rule["except"] == ["public.invoices"]
     assert [rule[k] for k in ("active_years", "archive_years", "minor_years", "death_years")] == [5, 15, 28, 10]
     assert rule["people"] == "public.patients" and "lifted_on IS NULL" in rule["hold"] and "died_on" in rule["death"]
@@ -328,3 +349,53 @@ def test_another_rule_has_another_hash_and_another_comment_has_not(stack, take, 
         assert of(stack, third)[1]["rule_sha256"] != first["rule_sha256"] and of(stack, third)[1]["rule"] != first["rule"]
     finally:
         path.write_text(text)
+
+
+# ---- in which words it fails ----
+
+@pytest.mark.parametrize("state,again", [("40001", True), ("40P01", True), ("23514", False), ("40002", False)])
+def test_a_conflict_at_the_commit_says_to_run_it_again(stack, take, state, again):
+    patient = take()
+    with stack.superuser() as c, refused_commit(c, "reminders", state):
+        for lang, words in (("en", "run it again"), ("fr", "relancez la commande")):
+            done = erase(stack, patient, "--lang", lang)
+            assert done.returncode == 3 and left(stack, patient) == 2 and state in done.stderr, done.stderr
+            assert (words in done.stderr) == again and "a value of hers" not in done.stderr, done.stderr
+    assert len(events(stack, patient, "subject-erase-undone")) == 2
+    assert erase(stack, patient).returncode == 0 and left(stack, patient) == 0
+
+
+def test_a_conflict_at_the_settlement_says_to_run_it_again(stack, take):
+    """The rows are gone by then, and the next run notes it."""
+    patient = take()
+    number = ask(stack, patient)
+    with stack.superuser() as c:
+        c.execute("CREATE FUNCTION clash() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN RAISE 'x' USING ERRCODE = '40P01'; END $$;"
+                  "CREATE TRIGGER clash BEFORE UPDATE ON pgvigil_rights.requests FOR EACH ROW EXECUTE FUNCTION clash()")
+        try:
+            english = erase(stack, patient, "--request", number, reason=False)
+            french = erase(stack, patient, "--request", number, "--lang", "fr", reason=False)
+        finally:
+            c.execute("DROP TRIGGER clash ON pgvigil_rights.requests; DROP FUNCTION clash()")
+    assert english.returncode == 3 and "run it again" in english.stderr and left(stack, patient) == 0
+    assert french.returncode == 3 and "relancez la commande" in french.stderr
+    assert erase(stack, patient, "--request", number, reason=False).returncode == 0 and "erased, certificate" in request_of(stack, number)[1]
+
+
+def test_what_is_refused_is_told_in_the_language_asked_for(stack, take):
+    patient = take()
+    told = {}
+    for lang in ("en", "fr"):
+        told[lang] = [erase(stack, patient, "--lang", lang, reason=False).stderr,
+                      erase(stack, patient, "--lang", lang, people=("audit1", "audit1")).stderr,
+                      erase(stack, patient, "--lang", lang, people=("audit1", "nurse1")).stderr,
+                      erase(stack, patient, "--lang", lang, passwords=("audit1-demo", "guess")).stderr,
+                      erase(stack, 987654, "--lang", lang).stderr,
+                      erase(stack, patient, "--lang", lang, "--archive", stack.dba()).stderr,
+                      erase(stack, patient, "--lang", lang, "--request", "98765", reason=False).stderr]
+    assert left(stack, patient) == 2
+    for number, word in enumerate(("il manque --reason", "la même personne", "ne peut pas effacer", "mot de passe", "il n’y a rien sur le patient", "la base elle-même", "il n’y a pas de demande")):
+        assert word in told["fr"][number] and word not in told["en"][number] and told["en"][number], told["fr"][number]
+    assert all(not any(w in text for w in (" the ", " is ", "nothing")) for text in told["fr"]), told["fr"]
+    done = erase(stack, patient, "--lang", "fr")
+    assert done.returncode == 0 and "ligne(s) effacée(s)" in done.stdout and "rows" not in done.stdout + done.stderr

@@ -8,6 +8,7 @@ import documents
 import erase_schema
 import pytest
 import rights_schema
+from meddle import junior, trigger
 from test_retention import FILES, World, known
 from test_subject_erase import erase, events
 
@@ -60,24 +61,6 @@ def everything(connection):
     return {t: sorted(text for text, in connection.execute("SELECT t::text FROM ONLY %s t" % t)) for t, in tables}
 
 
-class Meddler:
-    """A trigger with a body, on a table, for as long as it lasts."""
-
-    def __init__(self, connection, table, body, deferred=False):
-        self.connection, self.table, self.body, self.deferred = connection, table, body, deferred
-
-    def __enter__(self):
-        c = self.connection
-        c.execute("CREATE FUNCTION public.meddle() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN %s RETURN OLD; END $$" % self.body)
-        if self.deferred:
-            c.execute("CREATE CONSTRAINT TRIGGER meddle AFTER DELETE ON %s DEFERRABLE INITIALLY DEFERRED FOR EACH ROW EXECUTE FUNCTION public.meddle()" % self.table)
-        else:
-            c.execute("CREATE TRIGGER meddle BEFORE DELETE ON %s FOR EACH ROW EXECUTE FUNCTION public.meddle()" % self.table)
-
-    def __exit__(self, *_):
-        self.connection.execute("DROP TRIGGER meddle ON %s; DROP FUNCTION public.meddle()" % self.table)
-
-
 @pytest.fixture(scope="module")
 def stack(make_stack):
     made = make_stack(extra_sql=SQL, extra_policy=erase_schema.FILES + [("96-toll.cfg", MORE)], config=documents.ORGANISATION, serve=False)
@@ -101,7 +84,7 @@ def test_what_takes_more_undoes_everything_and_is_named(stack, hers, what, defer
     if deferred and ("TRUNCATE" in body or "DROP" in body):
         body = "IF OLD.id = 1 THEN %s END IF;" % body
     before, told = everything(hers), len(events(stack, ONE, "subject-erase"))
-    with Meddler(hers, "reminders", body, deferred):
+    with trigger(hers, "reminders", body, deferred):
         done = erase(stack, ONE)
         assert everything(hers) == before
     assert done.returncode == 3 and table in done.stderr and "nothing is changed" in done.stderr, done.stderr
@@ -110,7 +93,7 @@ def test_what_takes_more_undoes_everything_and_is_named(stack, hers, what, defer
 
 @pytest.mark.parametrize("what", HARMLESS)
 def test_what_takes_nothing_does_not_stop_it(stack, hers, what):
-    with Meddler(hers, "reminders", HARMLESS[what]):
+    with trigger(hers, "reminders", HARMLESS[what]):
         before = everything(hers)
         done = erase(stack, ONE)
         assert done.returncode == 0, done.stderr
@@ -126,7 +109,7 @@ def test_a_row_that_would_be_torn_loose_undoes_everything(stack, hers, table, bo
     hers.execute("INSERT INTO keys SELECT n, %d FROM generate_series(1, 3) n ON CONFLICT DO NOTHING; INSERT INTO contacts VALUES (%d, %d, 'mail', 'a') "
                  "ON CONFLICT DO NOTHING" % (ONE, ONE, ONE))
     before = everything(hers)
-    with Meddler(hers, "contacts", body):  # they go before her keys
+    with trigger(hers, "contacts", body):  # they go before her keys
         done = erase(stack, ONE)
         assert everything(hers) == before
     assert done.returncode == 3 and table in done.stderr, done.stderr
@@ -146,7 +129,7 @@ def test_a_rule_that_deletes_beside_is_seen(stack, hers):
 
 def test_it_is_told_in_french(stack, hers):
     before = everything(hers)
-    with Meddler(hers, "reminders", TAKES["a row in another schema"][0]):
+    with trigger(hers, "reminders", TAKES["a row in another schema"][0]):
         done = erase(stack, ONE, "--lang", "fr")
         assert done.returncode == 3 and "side.later seraient supprimées aussi" in done.stderr and everything(hers) == before, done.stderr
 
@@ -154,27 +137,23 @@ def test_it_is_told_in_french(stack, hers):
 def test_where_the_server_does_not_count_nothing_goes(stack, hers):
     """A superuser's run counts nevertheless; another DBA cannot, and is refused; with the setting back she may."""
     name = stack.databases["records"]
-    hers.execute("DROP ROLE IF EXISTS junior; CREATE ROLE junior LOGIN PASSWORD 'junior-test'; GRANT CREATE, TEMPORARY ON DATABASE \"%s\" TO junior" % name)
-    try:
-        assert erase(stack, OTHER).returncode == 0  # pgvigil's own schema is there
-        hers.execute("GRANT USAGE ON SCHEMA public, side TO junior; GRANT ALL ON ALL TABLES IN SCHEMA public, side TO junior; ALTER SCHEMA pgvigil_retention OWNER TO junior")
-        for table in ("open", "archive_of", "certificates"):
-            hers.execute("ALTER TABLE pgvigil_retention.%s OWNER TO junior" % table)
-        hers.execute("ALTER DATABASE \"%s\" SET track_counts = off" % name)
-        before, junior = everything(hers), ("--as", stack.cluster.conninfo(name, "junior", "junior-test"))
-        refused = erase(stack, ONE, *junior)
-        assert refused.returncode == 3 and "track_counts" in refused.stderr and everything(hers) == before, refused.stderr
-        with Meddler(hers, "reminders", TAKES["a row in another schema"][0]):
-            done = erase(stack, ONE)
-            assert done.returncode == 3 and "side.later" in done.stderr and everything(hers) == before, done.stderr
-        hers.execute("ALTER DATABASE \"%s\" RESET track_counts" % name)
-        done = erase(stack, ONE, *junior)
-        assert done.returncode == 0 and everything(hers)["reminders"] == [], done.stderr
-    finally:
-        hers.execute("ALTER DATABASE \"%s\" RESET track_counts" % name)
-        for table in ("open", "archive_of", "certificates"):
-            hers.execute("ALTER TABLE pgvigil_retention.%s OWNER TO postgres" % table)
-        hers.execute("ALTER SCHEMA pgvigil_retention OWNER TO postgres; DROP OWNED BY junior; DROP ROLE junior")
+    assert erase(stack, OTHER).returncode == 0  # pgvigil's own schema is there
+    owned = ["SCHEMA pgvigil_retention"] + ["TABLE pgvigil_retention.%s" % t for t in ("open", "archive_of", "certificates")]
+    give = lambda whom: "; ".join("ALTER %s OWNER TO %s" % (one, whom) for one in owned)
+    with junior(stack, hers, "GRANT USAGE ON SCHEMA side TO junior; GRANT ALL ON ALL TABLES IN SCHEMA side TO junior; " + give("junior")) as conninfo:
+        try:
+            hers.execute("ALTER DATABASE \"%s\" SET track_counts = off" % name)
+            before = everything(hers)
+            refused = erase(stack, ONE, "--as", conninfo)
+            assert refused.returncode == 3 and "track_counts" in refused.stderr and everything(hers) == before, refused.stderr
+            with trigger(hers, "reminders", TAKES["a row in another schema"][0]):
+                done = erase(stack, ONE)
+                assert done.returncode == 3 and "side.later" in done.stderr and everything(hers) == before, done.stderr
+            hers.execute("ALTER DATABASE \"%s\" RESET track_counts" % name)
+            done = erase(stack, ONE, "--as", conninfo)
+            assert done.returncode == 0 and everything(hers)["reminders"] == [], done.stderr
+        finally:
+            hers.execute("ALTER DATABASE \"%s\" RESET track_counts; %s" % (name, give("postgres")))
 
 
 # ---- retention ----
@@ -199,7 +178,7 @@ def test_retention_takes_no_more_than_what_is_due(world, what, body, table):
         before, records = everything(c), told()
         due = [p for p, age in known(world).items() if age == {"archive": "archived", "destroy": "expired"}[what]]
         assert len(before["side.later"]) == 5 and before["deaths"] and due
-        with Meddler(c, "care_team", body):
+        with trigger(c, "care_team", body):
             done = run()
             assert everything(c) == before
         assert done.returncode == 3 and table in done.stderr and told() == records, done.stderr
@@ -211,7 +190,7 @@ def test_a_copy_that_is_taken_back_takes_nothing_along(world):
     """The record became active again after it was copied; rows of the archive refer to the copy, with a cascade: both stay."""
     world.renew()
     with world.stack.superuser() as c, world.stack.cluster.superuser(world.archive) as archive:
-        with Meddler(c, "patients", "RAISE 'no';"):
+        with trigger(c, "patients", "RAISE 'no';"):
             assert world.run("archive", "--apply").returncode == 3
         open_now = [p for p, in archive.execute("SELECT subject FROM pgvigil_retention.open ORDER BY 1")]
         one, other = int(open_now[0]), int(open_now[1])

@@ -12,6 +12,7 @@ import psycopg
 import pytest
 import rights_schema
 import test_retention
+from meddle import blocked, junior, refused_commit, trigger
 from test_retention import World, known
 
 SQL = rights_schema.EXTRA_SQL + """
@@ -95,21 +96,18 @@ def test_a_reference_to_a_partition_holds_back(world):
 
 
 def test_rows_that_row_security_hides_from_the_dba_are_an_error(world):
-    patient, name = archived(world)[0], world.stack.databases["records"]
+    patient = archived(world)[0]
     with world.stack.superuser() as c:
-        c.execute("DROP ROLE IF EXISTS junior")
-        c.execute("CREATE ROLE junior LOGIN PASSWORD 'junior-test'; GRANT CREATE, TEMPORARY ON DATABASE \"%s\" TO junior; GRANT USAGE ON SCHEMA public TO junior;"
-                  "GRANT ALL ON ALL TABLES IN SCHEMA public TO junior; GRANT EXECUTE ON FUNCTION pg_control_system() TO junior" % name)
-        c.execute("CREATE TABLE notes (id int PRIMARY KEY, patient bigint REFERENCES patients ON DELETE CASCADE); GRANT ALL ON notes TO junior")
-        c.execute("INSERT INTO notes VALUES (1, %s)" % patient)
+        c.execute("CREATE TABLE notes (id int PRIMARY KEY, patient bigint REFERENCES patients ON DELETE CASCADE); INSERT INTO notes VALUES (1, %s)" % patient)
         c.execute("ALTER TABLE notes ENABLE ROW LEVEL SECURITY")
         try:
-            done = world.stack.command("retention", "archive", "-c", world.stack.config_file, "--as", world.stack.cluster.conninfo(name, "junior", "junior-test"),
-                                       "--archive", world.stack.cluster.conninfo(world.archive, "postgres", harness.SUPER_PASSWORD), "--apply", check=False)
+            with junior(world.stack, c, "GRANT EXECUTE ON FUNCTION pg_control_system() TO junior") as conninfo:
+                done = world.stack.command("retention", "archive", "-c", world.stack.config_file, "--as", conninfo,
+                                           "--archive", world.stack.cluster.conninfo(world.archive, "postgres", harness.SUPER_PASSWORD), "--apply", check=False)
             assert done.returncode == 3 and "row-level security" in done.stderr, done.stderr
             assert c.execute("SELECT count(*) FROM notes").fetchone() == (1,)
         finally:
-            c.execute("DROP TABLE notes; DROP OWNED BY junior; DROP ROLE junior")
+            c.execute("DROP TABLE notes")
 
 
 def test_somebody_who_refers_to_a_person_who_stays_stays_too(world):
@@ -154,14 +152,6 @@ def start(world, what, *more):
     return process
 
 
-def blocked(c):
-    """Until somebody waits for a lock."""
-    deadline = time.monotonic() + 30
-    while not c.execute("SELECT count(*) FROM pg_locks WHERE NOT granted").fetchone()[0]:
-        assert time.monotonic() < deadline
-        time.sleep(0.02)
-
-
 def test_a_hold_made_in_the_middle_keeps_the_record(world):
     """It waits for a row when the hold is made and committed: what it then does is by what holds then."""
     with world.stack.superuser() as c:
@@ -201,20 +191,15 @@ def test_a_commit_that_is_refused_all_the_same_is_on_record_as_undone(world, wha
     run = world.destroy if what == "destroy" else lambda: world.run("archive", "--apply")
     told = lambda more: sorted(r["patient"] for r in world.stack.audit_records() if r.get("event") == "retention-" + what + more)
     due = sorted(str(p) for p, age in known(world).items() if age == {"archive": "archived", "destroy": "expired"}[what])
+    count = lambda more: collections.Counter(told(more))
     with world.stack.superuser() as c:
-        c.execute("CREATE FUNCTION refuse() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN RAISE 'no'; END $$;"
-                  "CREATE FUNCTION again() RETURNS trigger LANGUAGE plpgsql SET search_path = public AS $$ BEGIN SET CONSTRAINTS refuse DEFERRED; INSERT INTO later VALUES (1); RETURN NULL; END $$;"
-                  "CREATE TABLE later (n int); CREATE CONSTRAINT TRIGGER refuse AFTER INSERT ON later DEFERRABLE INITIALLY DEFERRED FOR EACH ROW EXECUTE FUNCTION refuse();"
-                  "CREATE CONSTRAINT TRIGGER again AFTER DELETE ON patients DEFERRABLE INITIALLY DEFERRED FOR EACH ROW EXECUTE FUNCTION again()")
-        before, there, undone = told(""), c.execute("SELECT count(*) FROM patients").fetchone(), told("-undone")
-        try:
+        before, undone, there = count(""), count("-undone"), c.execute("SELECT count(*) FROM patients").fetchone()
+        with refused_commit(c, "patients"):
             done = run()
             assert done.returncode == 3 and c.execute("SELECT count(*) FROM patients").fetchone() == there, done.stderr
-            new, taken_back = collections.Counter(told("")) - collections.Counter(before), collections.Counter(told("-undone")) - collections.Counter(undone)
-            assert new == taken_back and set(new) <= set(due) and new and set(new.values()) == {1}
-        finally:
-            c.execute("DROP TRIGGER again ON patients; DROP TABLE later; DROP FUNCTION refuse(), again()")
-        assert run().returncode == 0 and collections.Counter(told("-undone")) == collections.Counter(undone) + taken_back
+        new = count("") - before
+        assert new == count("-undone") - undone and set(new) <= set(due) and set(new.values()) == {1}
+        assert run().returncode == 0 and count("-undone") == undone + new
 
 
 def test_certificates_of_nobody_stop_no_destruction(world):
@@ -238,12 +223,8 @@ def test_a_constraint_that_is_checked_at_the_commit_leaves_no_record_of_it(world
     run = world.destroy if what == "destroy" else lambda: world.run("archive", "--apply")
     told = lambda: len([r for r in world.stack.audit_records() if r.get("event") == event])
     with world.stack.superuser() as c:
-        c.execute("CREATE FUNCTION refuse() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN RAISE 'no'; END $$")
-        c.execute("CREATE CONSTRAINT TRIGGER refuse AFTER DELETE ON patients DEFERRABLE INITIALLY DEFERRED FOR EACH ROW EXECUTE FUNCTION refuse()")
         before, there = told(), c.execute("SELECT count(*) FROM patients").fetchone()
-        try:
+        with trigger(c, "patients", "RAISE 'no';", deferred=True):
             assert run().returncode == 3
             assert c.execute("SELECT count(*) FROM patients").fetchone() == there and told() == before
-        finally:
-            c.execute("DROP TRIGGER refuse ON patients; DROP FUNCTION refuse()")
         assert run().returncode == 0 and told() > before and c.execute("SELECT count(*) FROM patients").fetchone() < there

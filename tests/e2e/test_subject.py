@@ -113,6 +113,9 @@ def test_a_number_is_meant_however_it_is_written(stack):
         assert subject(stack, "set", "--patient", patient, "--right", "restriction", check=False).returncode == code
     assert subject(stack, "set", "--patient", "98765432", "--right", "restriction", "--unknown").returncode == 0
     subject(stack, "lift", "--patient", "98765432", "--right", "restriction", "--unknown")
+    for what in ("access", "portability", "erase", "requests"):  # of nobody there is nothing to show or change
+        done = subject(stack, what, "--patient", "98765432", "--unknown", check=False)
+        assert done.returncode == 2 and "set, lift and request" in done.stderr and done.stdout == ""
 
 
 def test_nobody_is_1_and_leaves_no_document(stack):

@@ -20,6 +20,7 @@ import harness
 import missions_walk
 import pytest
 import rights_schema
+from meddle import blocked
 
 KILLS = int(os.environ.get("PGVIGIL_ERASE_KILLS", "8"))
 SEED = int(os.environ.get("PGVIGIL_SEED", "20261127"))
@@ -348,13 +349,6 @@ def start(stack, patient, *more, name="erase", passwords=True):
     process.stdin.close()
     process.stdin = None
     return process
-
-
-def blocked(c):
-    deadline = time.monotonic() + 30
-    while not c.execute("SELECT count(*) FROM pg_locks WHERE NOT granted").fetchone()[0]:
-        assert time.monotonic() < deadline
-        time.sleep(0.02)
 
 
 def test_two_runs_at_once_are_one_too_many(stack, take):

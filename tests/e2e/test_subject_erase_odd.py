@@ -10,7 +10,8 @@ import documents
 import erase_schema
 import psycopg
 import pytest
-from test_subject_erase import blocked, erase, events, plan, start
+from meddle import blocked, junior, refused_commit, trigger
+from test_subject_erase import erase, events, plan, start
 
 SQL = erase_schema.SQL + """
 CREATE TABLE public.friends (id bigint PRIMARY KEY, patient_id bigint NOT NULL, best bigint REFERENCES public.friends);
@@ -255,50 +256,32 @@ def test_a_reference_to_a_partition_keeps_the_row(stack):
 
 
 def test_rows_that_row_security_hides_from_the_dba_are_an_error(stack):
-    name = stack.databases["records"]
-    with stack.superuser() as c:
-        c.execute("DROP ROLE IF EXISTS junior")
-        c.execute("CREATE ROLE junior LOGIN PASSWORD 'junior-test'; GRANT CREATE, TEMPORARY ON DATABASE \"%s\" TO junior; GRANT USAGE ON SCHEMA public TO junior;"
-                  "GRANT ALL ON ALL TABLES IN SCHEMA public TO junior" % name)
+    with stack.superuser() as c, junior(stack, c) as conninfo:
         c.execute("ALTER TABLE reminders ENABLE ROW LEVEL SECURITY")
         try:
-            done = stack.command("subject", "erase", "-c", stack.config_file, "--as", stack.cluster.conninfo(name, "junior", "junior-test"), "--patient", ONE, check=False)
+            done = stack.command("subject", "erase", "-c", stack.config_file, "--as", conninfo, "--patient", ONE, check=False)
             assert done.returncode == 3 and "to go" not in done.stdout, done.stdout
         finally:
-            c.execute("ALTER TABLE reminders DISABLE ROW LEVEL SECURITY; DROP OWNED BY junior; DROP ROLE junior")
+            c.execute("ALTER TABLE reminders DISABLE ROW LEVEL SECURITY")
 
 
 def test_a_constraint_that_is_checked_at_the_commit_undoes_it_all(stack):
-    with stack.superuser() as c:
-        c.execute("CREATE FUNCTION refuse() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN RAISE 'no'; END $$")
-        c.execute("CREATE CONSTRAINT TRIGGER refuse AFTER DELETE ON reminders DEFERRABLE INITIALLY DEFERRED FOR EACH ROW EXECUTE FUNCTION refuse()")
-        try:
-            before, gone = all_of(stack, "reminders"), len(events(stack, ONE, "subject-erase"))
-            count = c.execute("SELECT count(*) FROM pgvigil_retention.certificates").fetchone()
-            done = erase(stack, ONE)
-            assert done.returncode == 3 and all_of(stack, "reminders") == before
-            assert c.execute("SELECT count(*) FROM pgvigil_retention.certificates").fetchone() == count
-            assert len(events(stack, ONE, "subject-erase")) == gone and not events(stack, ONE, "subject-erase-undone")
-        finally:
-            c.execute("DROP TRIGGER refuse ON reminders; DROP FUNCTION refuse()")
+    with stack.superuser() as c, trigger(c, "reminders", "RAISE 'no';", deferred=True):
+        before, gone = all_of(stack, "reminders"), len(events(stack, ONE, "subject-erase"))
+        count = c.execute("SELECT count(*) FROM pgvigil_retention.certificates").fetchone()
+        done = erase(stack, ONE)
+        assert done.returncode == 3 and all_of(stack, "reminders") == before
+        assert c.execute("SELECT count(*) FROM pgvigil_retention.certificates").fetchone() == count
+        assert len(events(stack, ONE, "subject-erase")) == gone and not events(stack, ONE, "subject-erase-undone")
     assert erase(stack, ONE).returncode == 0
 
 
 def test_a_commit_that_is_refused_all_the_same_is_on_record_as_undone(stack):
-    """The trigger on the certificates defers another one again: it fires in the COMMIT, after the record."""
-    with stack.superuser() as c:
-        c.execute("CREATE FUNCTION refuse() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN RAISE 'no'; END $$;"
-                  "CREATE FUNCTION again() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN SET CONSTRAINTS refuse DEFERRED; INSERT INTO later VALUES (1); RETURN NULL; END $$;"
-                  "CREATE TABLE later (n int); CREATE CONSTRAINT TRIGGER refuse AFTER INSERT ON later DEFERRABLE INITIALLY DEFERRED FOR EACH ROW EXECUTE FUNCTION refuse();"
-                  "ALTER FUNCTION again() SET search_path = public;"
-                  "CREATE CONSTRAINT TRIGGER again AFTER DELETE ON reminders DEFERRABLE INITIALLY DEFERRED FOR EACH ROW EXECUTE FUNCTION again()")
-        try:
-            before, gone = all_of(stack, "reminders"), len(events(stack, ONE, "subject-erase"))
-            done = erase(stack, ONE)
-            assert done.returncode == 3 and all_of(stack, "reminders") == before, done.stderr
-            assert len(events(stack, ONE, "subject-erase")) == gone + 1 and len(events(stack, ONE, "subject-erase-undone")) == 1
-        finally:
-            c.execute("DROP TRIGGER again ON reminders; DROP TABLE later; DROP FUNCTION refuse(), again()")
+    with stack.superuser() as c, refused_commit(c, "reminders"):
+        before, gone = all_of(stack, "reminders"), len(events(stack, ONE, "subject-erase"))
+        done = erase(stack, ONE)
+        assert done.returncode == 3 and all_of(stack, "reminders") == before, done.stderr
+        assert len(events(stack, ONE, "subject-erase")) == gone + 1 and len(events(stack, ONE, "subject-erase-undone")) == 1
 
 
 def test_a_hold_made_while_deferred_triggers_run_is_seen(stack):

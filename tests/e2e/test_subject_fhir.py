@@ -110,6 +110,21 @@ def test_nothing_is_empty_where_nothing_is_known(stack):
     assert "telecom" not in resource and "given" not in resource["name"][0] and "line" not in resource["address"][0]
 
 
+@pytest.mark.parametrize("country,there", [("'FR'", False), ("'FR'::text", False), ("(text 'FR')", True), ("left(patients.nir, 1)", True), ("patients.sex", True)])
+def test_a_country_that_the_policy_says_of_everyone_is_no_address(country, there, stack, other):
+    """Of whom nothing else is known; where a column says it, or another part is there, it is one."""
+    config = other(MAPPING.replace("'FR'", country).replace('postalCode = "patients.postcode"; ', ""))
+    with stack.superuser() as c:
+        c.execute("UPDATE patients SET address = '', city = ' ' WHERE id = 43")
+    done, bundle = fhir(stack, 43, config=config)
+    assert done.returncode == 0 and fhir_patient_check.complaints(bundle) == [], done.stderr
+    assert ("address" in bundle["entry"][0]["resource"]) == there
+    with stack.superuser() as c:
+        c.execute("UPDATE patients SET city = 'Nantes' WHERE id = 43")
+    (address,) = fhir(stack, 43, config=config)[1]["entry"][0]["resource"]["address"]
+    assert address["city"] == "Nantes" and "country" in address
+
+
 BAD = {
     "birthDate": ("patients.birth_date", "patients.birth_date::timestamp", "birthDate: no date"),
     "infinity": ('birthDate = "patients.birth_date"', "birthDate = \"date 'infinity'\"", "birthDate: no date"),

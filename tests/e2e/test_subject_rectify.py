@@ -388,6 +388,33 @@ def test_what_was_not_committed_is_undone_in_the_trail_too(stack):
     assert len(events(stack, 49, "request-undone")) == 1 and len(events(stack, 49, "request-settled")) == 2
 
 
+@pytest.mark.parametrize("state,again", [("40001", True), ("40P01", True), ("P0001", False)])
+def test_a_conflict_says_to_run_it_again_in_the_language_asked_for(stack, state, again):
+    """At the change, at the settlement, and at the commit, which a trigger on the register brings about; the change is undone each time."""
+    words = ["--table", "public.badges", "--key", "52", "--column", "colour", "--value", "green"]
+    asked = stack.command("subject", "request", "-c", stack.config_file, "--as", stack.dba(), "--patient", 52, "--kind", "rectification")
+    number = asked.stdout.split()[1]
+    word, before = seen(rectify(stack, 52, *words)), tables(stack)
+    with stack.superuser() as c:
+        c.execute("CREATE FUNCTION clash() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN RAISE 'no' USING ERRCODE = '%s'; END $$" % state)
+        c.execute("CREATE FUNCTION later() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN SET CONSTRAINTS ALL DEFERRED; RETURN NEW; END $$")
+        for drop, *made in (("DROP TRIGGER clash ON badges", "CREATE TRIGGER clash BEFORE UPDATE ON badges FOR EACH ROW EXECUTE FUNCTION clash()"),
+                            ("DROP TRIGGER clash ON pgvigil_rights.requests", "CREATE TRIGGER clash BEFORE UPDATE ON pgvigil_rights.requests FOR EACH ROW EXECUTE FUNCTION clash()"),
+                            ("DROP TRIGGER clash ON pgvigil_rights.requests; DROP TRIGGER later ON pgvigil_rights.requests",
+                             "CREATE CONSTRAINT TRIGGER clash AFTER UPDATE ON pgvigil_rights.requests DEFERRABLE INITIALLY DEFERRED FOR EACH ROW EXECUTE FUNCTION clash()",
+                             "CREATE TRIGGER later BEFORE UPDATE ON pgvigil_rights.requests FOR EACH ROW EXECUTE FUNCTION later()")):
+            for one in made:
+                c.execute(one)
+            for lang, told in (("en", "run it again"), ("fr", "relancez la commande")):
+                done = rectify(stack, 52, *words, "--apply", "--seen", word, "--request", number, "--lang", lang)
+                assert done.returncode == 3 and (told in done.stderr) == again and tables(stack) == before, done.stderr
+            c.execute(drop)
+        c.execute("DROP FUNCTION clash(); DROP FUNCTION later()")
+    assert rectify(stack, 52, *words, "--apply", "--seen", word, "--request", number, "--lang", "fr").returncode == 0
+    with stack.superuser() as c:
+        assert c.execute("SELECT outcome FROM pgvigil_rights.requests WHERE id = %s" % number).fetchone() == ("rectifié",)
+
+
 def test_a_deferred_constraint_is_asked_before_anything_is_on_record(stack):
     words = ["--table", "public.badges", "--key", "50", "--column", "colour", "--value", "blue"]
     with stack.superuser() as c:
