@@ -173,13 +173,20 @@ static void look_into(struct look *look, unsigned chain, uint64_t number)
     (void)close(fd);
 }
 
+static bool look_up(const struct look *look, struct height *height, struct recovered *found)
+{
+    if (recover_chain(look->dir_fd, height->chain, "", look->hasher, found) != OK)
+        return false;
+    height->had = found->chain.next_seq - 1;
+    atomic_store(&height->seq, height->had);
+    return true;
+}
+
 static void look_at(struct look *look, struct height *height)
 {
     struct recovered found;
-    if (recover_chain(look->dir_fd, height->chain, "", look->hasher, &found) != OK)
+    if (!look_up(look, height, &found))
         return;
-    height->had = found.chain.next_seq - 1;
-    atomic_store(&height->seq, height->had);
     if (look->ring == NULL || height->chain >= AUDIT_CHAIN_BY_HAND)
         return;
     look_into(look, height->chain, found.number);
@@ -213,6 +220,12 @@ enum status audit_heights_new(const char *directory, unsigned chains, struct aud
         size_t there = heights->count;
         for (size_t i = 0; i < there; i++)
             look_at(&look, &heights->list[i]);
+        /* Another server that runs here, which this one will not get past, has written on since. */
+        for (size_t i = 0; i < heights->count; i++) {
+            struct recovered again;
+            if (heights->list[i].named > heights->list[i].had)
+                (void)look_up(&look, &heights->list[i], &again);
+        }
         (void)close(look.dir_fd);
     }
     qsort(heights->list, heights->count, sizeof *heights->list, by_chain);

@@ -116,6 +116,18 @@ int audit_teller_end(struct audit_teller *teller, const struct cli_command *comm
                     counts->damaged);
 }
 
+void audit_tell_absent(const struct cli_command *command, const char *directory)
+{
+    unsigned count = 0;
+    unsigned first = 0;
+    /* What cannot be listed is told by whoever reads it. */
+    if (audit_absent(directory, &count, &first) == OK && count > 0)
+        (void)cli_fail(command, 0,
+                       "of %u chain(s) no file is there, of chain %u to begin with (audit-%u-*): "
+                       "what is found is not all (pgvigil audit verify tells more)",
+                       count, first, first);
+}
+
 int audit_search_open(const struct cli_command *command, const char *directory,
                       const struct audit_index *index, const struct query *query,
                       const struct search_events *events, struct search **search)
@@ -123,8 +135,10 @@ int audit_search_open(const struct cli_command *command, const char *directory,
     errno = 0;
     enum status status =
         search_open(directory, index->directory, !index->off, query, events, search);
-    if (status == OK)
+    if (status == OK) {
+        audit_tell_absent(command, directory);
         return CLI_FINE;
+    }
     if (status == CLOSED)
         return cli_fail(command, CLI_CANNOT, "%s holds no audit file", directory);
     return cli_fail(command, CLI_CANNOT, "%s: %s", directory,

@@ -38,7 +38,9 @@ void audit_teller_events(struct audit_teller *teller, struct search_events *even
 int audit_teller_end(struct audit_teller *teller, const struct cli_command *command,
                      const struct search_counts *counts);
 
-/* search_open, with its failure told. CLI_FINE, CLI_CANNOT. */
+/* Says on stderr that whole chains are not there, if so. */
+void audit_tell_absent(const struct cli_command *command, const char *directory);
+/* search_open, with its failure told, and what is absent. CLI_FINE, CLI_CANNOT. */
 int audit_search_open(const struct cli_command *command, const char *directory,
                       const struct audit_index *index, const struct query *query,
                       const struct search_events *events, struct search **search);

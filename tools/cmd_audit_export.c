@@ -5,6 +5,7 @@
  * is what stands there. Whether that is what was written, `audit verify` says.
  */
 #include "audit/fhir_export.h"
+#include "tools/audit_filter.h"
 #include "tools/audit_reader.h"
 #include "tools/cmd_audit.h"
 #include "tools/progress.h"
@@ -112,6 +113,7 @@ static int run(const struct cli_command *command, struct fhir_export *export)
     struct progress progress;
     struct fhir_exported result;
     const char *why = NULL;
+    audit_tell_absent(command, export->directory);
     progress_begin(&progress);
     export->on_problem = on_problem;
     export->on_progress = on_progress;

@@ -220,6 +220,8 @@ struct minimise {
     struct map *used;             /* keys of minimise_key */
     struct map *pairs_used;       /* "role\x1fmission" -> struct pair_use */
     struct map *told;             /* statements that are kept */
+    struct map *parsed;           /* texts that were parsed, and what by_place() found */
+    size_t parsed_bytes;
     struct use_relation *relations; /* used, each once */
     size_t relation_count, relation_cap;
     struct use_frozen *frozen;

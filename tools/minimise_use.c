@@ -17,8 +17,10 @@
 #include <string.h>
 #include <strings.h>
 
-#define KEY_MAX 4096U /* two names of MINIMISE_NAME bytes, and PostgreSQL's */
-#define RAN_MAX 2000U /* statements of one pair that are kept */
+#define KEY_MAX     4096U              /* two names of MINIMISE_NAME bytes, and PostgreSQL's */
+#define RAN_MAX     2000U              /* statements of one pair that are kept */
+#define PARSED_MAX  ((size_t)64 << 20) /* bytes of texts whose places are known */
+#define PARSED_MORE 64U                /* that the map has for each */
 
 /* 0: names that nothing in a database can have. */
 static size_t make_key(char out[KEY_MAX], const char *role, const char *mission, const char *schema,
@@ -162,7 +164,7 @@ static bool visit_places(const ProtobufCMessage *message, void *context)
 /* patients x(a, b): b is the second column that is shown, and another one when the first is cut.
  * NATURAL JOIN: without a column that both sides have, other rows meet. Nothing fails then, and the
  * answer is another. A text that does not parse without its constants counts as such. */
-static enum status by_place(const char *sql, bool *found)
+static enum status look_for_places(const char *sql, bool *found)
 {
     struct arena *arena = arena_new(0);
     PgQuery__ParseResult *tree = NULL;
@@ -178,6 +180,24 @@ static enum status by_place(const char *sql, bool *found)
         return status;
     *found = *found || status != OK;
     return OK;
+}
+
+/* An application sends a few texts again and again, and parsing one costs more than all else that
+ * is done with a record. What is kept is bounded: a trail may have any number of them. */
+static enum status by_place(struct minimise *minimise, const char *sql, bool *found)
+{
+    static char no, yes;
+    size_t len = strlen(sql);
+    const char *known = map_get(minimise->parsed, sql, len);
+    if (known != NULL) {
+        *found = known == &yes;
+        return OK;
+    }
+    enum status status = look_for_places(sql, found);
+    if (status != OK || minimise->parsed_bytes + len > PARSED_MAX)
+        return status;
+    minimise->parsed_bytes += len + PARSED_MORE;
+    return map_put(minimise->parsed, sql, len, *found ? &yes : &no);
 }
 
 /* What a statement of a plain kind does with what it writes; USE_ALL: it may do more than its kind
@@ -394,7 +414,7 @@ static enum status add_statement(struct minimise *minimise, struct pair_use *pai
     if (status == OK)
         status = add_person(minimise, pair, answer);
     if (status == OK && how != USE_ALL && json_array_size(relations) > 0)
-        status = by_place(sql, &placed);
+        status = by_place(minimise, sql, &placed);
     how = placed ? USE_ALL : how;
     /* Those without a relation, too: a type is there as long as a column of it is. */
     if (status == OK && whole)
@@ -574,10 +594,10 @@ enum status minimise_start(struct minimise *minimise)
     minimise->pairs_used = map_new();
     minimise->people_used = map_new();
     minimise->told = map_new();
-    return minimise->arena && minimise->used && minimise->pairs_used && minimise->people_used &&
-                   minimise->told
-               ? OK
-               : ERR_MEMORY;
+    minimise->parsed = map_new();
+    bool complete = minimise->arena && minimise->used && minimise->pairs_used &&
+                    minimise->people_used && minimise->told && minimise->parsed;
+    return complete ? OK : ERR_MEMORY;
 }
 
 void minimise_end(struct minimise *minimise)
@@ -595,6 +615,7 @@ void minimise_end(struct minimise *minimise)
     map_free(minimise->pairs_used);
     map_free(minimise->people_used);
     map_free(minimise->told);
+    map_free(minimise->parsed);
     policy_unref(minimise->smaller);
     arena_free(minimise->arena);
 }

@@ -323,4 +323,10 @@ NODISCARD enum status audit_verify(const char *directory, const char *public_key
                                    audit_finding_fn *on_finding, audit_progress_fn *on_progress,
                                    void *context, struct audit_verify_result *result);
 
+/* Chains of servers of which the directory has no file, though a later one is there or a header
+ * tells of them (audit/absent.c): how many, and the first. Nothing is verified. ERR_IO (errno),
+ * ERR_MEMORY.
+ */
+NODISCARD enum status audit_absent(const char *directory, unsigned *count, unsigned *first);
+
 #endif

@@ -97,6 +97,31 @@ def test_each_chain_that_is_gone_is_told(stack, copy, gone):
     assert done.returncode == 3 and not done.stdout, done.stderr
 
 
+READERS = [["search", "--user", "nobody"], ["report", "refusals"], ["report", "patient", "--patient", "1"], ["report", "unused-grants"], ["export"]]
+
+
+@pytest.mark.parametrize("chain", [None, *CHAINS])
+@pytest.mark.parametrize("args", READERS, ids=" ".join)
+def test_who_reads_the_trail_is_told_that_a_chain_is_not_there(stack, copy, args, chain):
+    for path in copy.glob("audit-%s-*" % chain):
+        path.unlink()
+    done = stack.command("audit", args[0], *args[1:], *([] if args[0] == "search" else ["-c", stack.config_file]), copy, check=False)
+    assert done.returncode in (0, 1), done.stderr
+    assert ("of 1 chain(s) no file is there, of chain %s to begin with" % chain in done.stderr) == (chain is not None), done.stderr
+    assert "no file is there" not in done.stdout
+
+
+@pytest.mark.parametrize("command", ["incident", "review"])
+def test_incident_and_review_are_told_too(stack, copy, command):
+    args = {"incident": ["--role", "nurse", "--from", "2026", "--to", "2099"], "review": ["--from", "2026"]}[command]
+    for gone in (False, True):
+        if gone:
+            for path in copy.glob("audit-1-*"):
+                path.unlink()
+        done = stack.command(command, "-c", stack.config_file, *args, copy, check=False)
+        assert ("of chain 1 to begin with" in done.stderr) == gone, (done.returncode, done.stderr)
+
+
 @pytest.mark.parametrize("chain", CHAINS)
 def test_an_end_that_is_cut_off_is_told(stack, copy, chain):
     """Behind a signature, so that the chain itself is whole."""

@@ -696,6 +696,26 @@ def test_names_in_the_trail_that_no_policy_has_change_nothing(tmp_path, generati
     assert found[0] == found[1] and "phone" in {o.get("column") for o in found[1]}
 
 
+def test_texts_that_come_again_count_as_the_first_time(tmp_path, generation):
+    """What takes columns by their places keeps its table whole, also when its text was seen before, in another pair or this one."""
+    placed, plain = "SELECT x.a FROM public.patients x(a, b) WHERE x.a = $1", "SELECT id FROM public.patients WHERE id = $1"
+    def unused(folder, texts):
+        practice = clinic(tmp_path / folder)
+        chain = began(practice, generation)
+        for pair, sql in texts:
+            chain.line(stamp(20), "whole", session=1, person="x", login="x", role=pair[0], mission=pair[1], statement="SELECT", decision="allow", sql=sql,
+                       relations=[dict(schema="public", name="patients", shown=["id"], masked=[])], rows=1)
+        end(chain)
+        code, out, err = minimise(practice, "--json")
+        assert code == 1, err
+        return {(o["role"], o["mission"], o["column"]) for o in json.loads(out)["unused"] if o.get("table") == "public.patients" and o["right"] == "read" and "column" in o}
+    once = unused("once", [(N, placed), (P, plain)])
+    again = unused("again", [(N, placed), (P, plain)] * 3)
+    assert once == again and {pair[:2] for pair in once} & {N, P} == {P}
+    assert {pair[:2] for pair in unused("both", [(N, placed), (P, plain), (P, placed), (N, plain)])} & {N, P} == set()
+    assert {pair[:2] for pair in unused("plain", [(P, plain), (N, plain)] * 2)} & {N, P} == {N, P}
+
+
 def test_a_policy_of_one_file_outside_the_configurations_folder(tmp_path, generation):
     practice = old_trail(tmp_path / "second", generation)
     one = tmp_path / "elsewhere" / "all rules.cfg"
