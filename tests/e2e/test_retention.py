@@ -181,6 +181,22 @@ def test_archive_moves_what_is_due_and_nothing_else(world):
     assert world.run("archive", "--apply").stdout.startswith("0 records moved")
 
 
+def test_a_copy_that_is_not_the_same_deletes_nothing(world):
+    """A trigger of the archive's that changes a value, or swallows a row."""
+    world.renew()
+    before = world.rows()
+    with world.stack.cluster.superuser(world.archive) as c:
+        for body in ("NEW.dose := NEW.dose || '.'; RETURN NEW", "RETURN NULL"):
+            c.execute("CREATE FUNCTION spoil() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN %s; END $$" % body)
+            c.execute("CREATE TRIGGER spoil BEFORE INSERT ON prescriptions FOR EACH ROW EXECUTE FUNCTION spoil()")
+            c.execute("ALTER TABLE prescriptions ENABLE ALWAYS TRIGGER spoil")
+            done = world.run("archive", "--apply")
+            c.execute("DROP FUNCTION spoil() CASCADE")
+            assert done.returncode == 3 and "public.prescriptions: the archive has not the same rows" in done.stderr, done.stderr
+            assert world.rows() == before
+    assert world.run("archive", "--apply").returncode == 0 and world.rows() != before
+
+
 def test_destroy_takes_two_people_and_leaves_a_certificate(world):
     world.renew()
     assert world.run("archive", "--apply").returncode == 0

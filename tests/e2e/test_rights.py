@@ -176,6 +176,20 @@ def test_breaking_the_glass_does_not_break_a_restriction(stack):
             assert c.execute("SELECT count(*) FROM patients").fetchone() == (expected,)
 
 
+UNSURE = """
+rights = ( { name = "old"; kind = "objection"; tables = [ "public.stays" ]; hide = "stays.discharged_at < timestamptz '2000-01-01 00:00+00'"; } );
+"""
+
+
+def test_a_right_that_cannot_be_told_hides(make_stack):
+    """Who is still there has no day of discharge: the right is NULL, neither true nor false."""
+    sure = make_stack(extra_policy=[("95-unsure.cfg", UNSURE)])
+    with sure.superuser() as c:
+        told, unsure = c.execute("SELECT count(*) FILTER (WHERE discharged_at >= '2000-01-01'), count(*) FILTER (WHERE discharged_at IS NULL) FROM stays").fetchone()
+    with sure.connect("reception1", mission="admission") as c:
+        assert c.execute("SELECT count(*) FROM stays").fetchone() == (told,) and told > 100 and unsure > 0
+
+
 def test_an_unrestricted_role_sees_everything(stack):
     with stack.connect("admin1") as c, stack.superuser() as dba:
         for table in ("patients", "stays", "observations"):

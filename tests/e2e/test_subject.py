@@ -257,6 +257,16 @@ def test_an_entry_that_took_the_place_of_another_is_found(make_stack):
         subject(stack, "set", "--patient", "153", "--right", "restriction")
         done = subject(stack, "verify", *key, check=False)
         assert done.returncode == 1 and done.stdout.endswith(" 1 findings\n") and "cut off or replaced" in done.stdout
+        # In the middle: the one behind it holds the hash of the first.
+        subject(stack, "set", "--patient", "155", "--right", "restriction")
+        assert "does not fit" not in subject(stack, "verify", *key, check=False).stdout
+        third = [(t, c.execute("SELECT * FROM pgvigil_rights.%s WHERE seq = 3" % t).fetchone()) for t in ("entries", "active")]
+        assert (cut_last(c), cut_last(c)) == (3, 2)
+        stack.command("subject", "set", "-c", other_trail(stack), "--as", stack.dba(), "--patient", "153", "--right", "restriction")
+        for table, row in third:
+            c.execute("INSERT INTO pgvigil_rights.%s VALUES (%%s, %%s, %%s)" % table, row)
+        done = subject(stack, "verify", *key, check=False)
+        assert done.returncode == 1 and "entry 3 does not fit to the one before it" in done.stdout, done.stdout
 
 
 def test_a_change_that_was_not_committed_is_not_missed(make_stack):

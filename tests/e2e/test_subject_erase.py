@@ -10,6 +10,7 @@ import json
 import os
 import pathlib
 import random
+import re
 import signal
 import subprocess
 import time
@@ -26,14 +27,21 @@ KILLS = int(os.environ.get("PGVIGIL_ERASE_KILLS", "8"))
 SEED = int(os.environ.get("PGVIGIL_SEED", "20261127"))
 
 
-def user(name, auth, more):
-    return '{ name = "%s"; auth = "%s"; secret = "%s"; %s }' % (name, auth, missions_walk.secret(name), more)
+def user(name, auth, more, secret=None):
+    return '{ name = "%s"; auth = "%s"; secret = "%s"; %s }' % (name, auth, secret or missions_walk.secret(name), more)
+
+
+def secret_of(name):
+    """As the clinic's policy has it."""
+    return re.search(r'name = "%s";[^}]*secret = "([^"]*)"' % name, (harness.CLINIC / "policy" / "50-users.cfg").read_text(encoding="utf-8")).group(1)
 
 
 def users():
     """Each may erase by role and has a password of its own: only what kind of user it is differs."""
     return "users = (%s);\n" % ",\n".join([
         user("audit2", "scram", 'roles = [ "auditor" ];'),
+        user("AUDIT1", "scram", 'roles = [ "auditor" ];'),
+        user("audit1-bis", "scram", 'roles = [ "auditor" ];', secret_of("audit1")),
         user("vendor-app", "scram", 'on_behalf = { roles = [ "auditor", "biller" ]; from = "pgvigil.user"; proof = "none"; absent = "refuse"; };'),
         user("desk-app", "scram", 'on_behalf = { roles = [ "auditor", "biller" ]; from = "pgvigil.user"; proof = "none"; absent = "biller"; };'),
         user("audit3", "cert+scram", 'certificate_cn = "audit3"; roles = [ "auditor" ];')])
@@ -188,7 +196,7 @@ def test_the_certificate_has_no_content_not_even_as_a_hash(stack, take):
 
 
 @pytest.mark.parametrize("people,passwords,code", [
-    (("audit1", "audit1"), None, 2), (("audit1", "AUDIT1"), None, 2), (("audit1", "nurse1"), None, 1), (("nobody", "billing1"), None, 1),
+    (("audit1", "audit1"), None, 2), (("audit1", "AUDIT1"), None, 2), (("audit1", "audit1-bis"), ("audit1-demo", "audit1-demo"), 2), (("audit1", "nurse1"), None, 1), (("nobody", "billing1"), None, 1),
     (("audit1", "billing1"), ("audit1-demo", "guess"), 1), (("audit1", "billing1"), ("guess", "billing1-demo"), 1)])
 def test_two_people_or_nobody(people, passwords, code, stack, take):
     before = read(stack)
