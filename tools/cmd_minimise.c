@@ -73,6 +73,7 @@ struct run {
     struct catalog *catalog;
     PGconn *conn;             /* of --as */
     struct catalog *live;     /* its database's */
+    const char *owner;        /* of its guards */
     char last[MINIMISE_TIME]; /* of the servers' chains the last line, signatures too */
     char due[MINIMISE_TIME];  /* it may not be older */
     struct minimise minimise;
@@ -92,6 +93,7 @@ static int connect_live(struct run *run)
     if (code != CLI_FINE)
         return code;
     run->minimise.database = database->name;
+    run->owner = database->owner;
     buf_init(&why, 0);
     enum status status = catalog_load_conn(run->conn, run->policy, &run->live, &why);
     if (status != OK)
@@ -358,7 +360,8 @@ static enum status ask_reach(struct run *run)
         return OK;
     run->minimise.asked = true;
     progress_begin(&progress);
-    enum status status = minimise_reach(&run->minimise, run->conn, run->live, on_person, &progress);
+    enum status status =
+        minimise_reach(&run->minimise, run->conn, run->live, run->owner, on_person, &progress);
     progress_clear(&progress);
     return status;
 }
@@ -453,7 +456,7 @@ int cmd_minimise(int argc, char **argv)
         {0, "catalog", "FILE", "what \"check --save-catalog\" wrote: lets whole tables be closed",
          &options.catalog, NULL},
         {0, "as", "CONNINFO",
-         "a DBA's connection: count the patients in reach of each person, and read the catalog",
+         "no superuser, may SET ROLE to the guards' owner: count whom each person reaches",
          &options.as, NULL},
         {0, "database", "NAME", "of the configuration: what --as connects to", &options.database,
          NULL},

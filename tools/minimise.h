@@ -67,7 +67,7 @@ struct pair_use {
 
 /* Whose rows a person was shown, or wrote, by statements that name the relation. */
 struct person_table {
-    const char *relation; /* "schema.name" */
+    const char *relation; /* minimise_relation() */
     struct map *patients;
 };
 
@@ -77,7 +77,8 @@ struct person_use {
     const char *person;
     struct person_table *tables;
     size_t table_count, table_cap;
-    bool inexact; /* some statements do not tell theirs */
+    bool inexact;   /* some statements do not tell theirs */
+    bool elsewhere; /* she worked in another database, too */
 };
 
 /* A relation of which everything counts as used. */
@@ -231,7 +232,8 @@ struct minimise {
     struct map *people_used;    /* "role\x1fmission\x1fperson" -> struct person_use */
     struct person_use **people; /* in the order of the trail */
     size_t person_count, person_cap;
-    bool asked; /* PostgreSQL, what is in reach of them */
+    size_t person_patients; /* over all their tables */
+    bool asked;             /* PostgreSQL, what is in reach of them */
     struct reach **reaches_of;
     size_t reach_count, reach_cap;
     struct spare *spares;
@@ -264,6 +266,9 @@ void minimise_end(struct minimise *minimise);
 NODISCARD enum status minimise_add(struct minimise *minimise, const json_t *answer);
 /* At the end of the trail: what is used through views and sequences. */
 NODISCARD enum status minimise_use_finish(struct minimise *minimise);
+/* A name for schema and relation together that no other pair of names has. */
+#define MINIMISE_RELATION 512
+void minimise_relation(char out[MINIMISE_RELATION], const char *schema, const char *name);
 bool minimise_used(const struct minimise *minimise, const char *role, const char *mission,
                    const char *schema, const char *name, enum use_how how, const char *column);
 
@@ -301,9 +306,9 @@ NODISCARD enum status minimise_still_runs(struct minimise *minimise, struct poli
                                           const char **why);
 
 /* minimise_reach.c: what the rows of the database at the other end of `conn` come to, for each
- * person that the trail knows. ERR_UPSTREAM with minimise->why. */
+ * person that the trail knows; `owner` owns the guards. ERR_UPSTREAM with minimise->why. */
 NODISCARD enum status minimise_reach(struct minimise *minimise, PGconn *conn,
-                                     const struct catalog *catalog,
+                                     const struct catalog *catalog, const char *owner,
                                      void (*tick)(size_t done, size_t total, void *context),
                                      void *context);
 

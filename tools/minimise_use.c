@@ -17,10 +17,12 @@
 #include <string.h>
 #include <strings.h>
 
-#define KEY_MAX     4096U              /* two names of MINIMISE_NAME bytes, and PostgreSQL's */
-#define RAN_MAX     2000U              /* statements of one pair that are kept */
-#define PARSED_MAX  ((size_t)64 << 20) /* bytes of texts whose places are known */
-#define PARSED_MORE 64U                /* that the map has for each */
+/* Each is some 100 bytes, twice. */
+#define PERSON_PATIENTS_MAX 3000000U
+#define KEY_MAX             4096U /* two names of MINIMISE_NAME bytes, and PostgreSQL's */
+#define RAN_MAX             2000U /* statements of one pair that are kept */
+#define PARSED_MAX          ((size_t)64 << 20) /* bytes of texts whose places are known */
+#define PARSED_MORE         64U                /* that the map has for each */
 
 /* 0: names that nothing in a database can have. */
 static size_t make_key(char out[KEY_MAX], const char *role, const char *mission, const char *schema,
@@ -347,27 +349,54 @@ static struct map *table_of(struct minimise *minimise, struct person_use *person
     return patients;
 }
 
+void minimise_relation(char out[MINIMISE_RELATION], const char *schema, const char *name)
+{
+    (void)snprintf(out, MINIMISE_RELATION, "%.200s\x1f%.200s", schema, name);
+}
+
+/* Of one relation. Lists of many people over many tables are long: from some size on nothing is
+ * said of whom comes next. */
+static enum status add_table(struct minimise *minimise, struct person_use *person,
+                             const json_t *relation, const json_t *answer)
+{
+    char name[MINIMISE_RELATION];
+    const char *schema = text_of(relation, "schema");
+    const char *table = text_of(relation, "name");
+    if (schema == NULL || table == NULL || is_catalog(schema))
+        return OK;
+    minimise_relation(name, schema, table);
+    struct map *patients = table_of(minimise, person, name);
+    if (patients == NULL)
+        return ERR_MEMORY;
+    if (minimise->person_patients > PERSON_PATIENTS_MAX) {
+        person->inexact = true;
+        return OK;
+    }
+    size_t before = map_count(patients);
+    enum status status = add_patients(patients, &person->inexact, answer);
+    minimise->person_patients += map_count(patients) - before;
+    return status;
+}
+
 /* Of another database's patients the numbers say nothing. */
 static enum status add_person(struct minimise *minimise, const struct pair_use *pair,
                               const json_t *answer)
 {
-    const char *person = text_of(answer, "person");
+    const char *name = text_of(answer, "person");
     const char *database = text_of(answer, "database");
-    if (minimise->database == NULL || person == NULL || strlen(person) > MINIMISE_NAME ||
-        (database != NULL && strcmp(database, minimise->database) != 0))
+    if (minimise->database == NULL || name == NULL || strlen(name) > MINIMISE_NAME)
         return OK;
-    struct person_use *found = person_of(minimise, pair, person);
-    const json_t *relations = json_object_get(answer, "relations");
-    enum status status = found == NULL ? ERR_MEMORY : OK;
-    for (size_t i = 0; i < json_array_size(relations) && status == OK; i++) {
-        char name[KEY_MAX];
-        const char *schema = text_of(json_array_get(relations, i), "schema");
-        const char *relation = text_of(json_array_get(relations, i), "name");
-        (void)snprintf(name, sizeof name, "%s.%s", schema == NULL ? "" : schema,
-                       relation == NULL ? "" : relation);
-        struct map *patients = table_of(minimise, found, name);
-        status = patients == NULL ? ERR_MEMORY : add_patients(patients, &found->inexact, answer);
+    struct person_use *person = person_of(minimise, pair, name);
+    if (person == NULL)
+        return ERR_MEMORY;
+    if (database == NULL || strcmp(database, minimise->database) != 0) {
+        person->elsewhere = true;
+        return OK;
     }
+    const json_t *relations = json_object_get(answer, "relations");
+    enum status status = OK;
+    for (size_t i = 0; i < json_array_size(relations) && status == OK; i++)
+        status = add_table(minimise, person, json_array_get(relations, i), answer);
     return status;
 }
 

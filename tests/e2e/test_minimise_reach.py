@@ -18,12 +18,12 @@ NOTE = ("INSERT INTO observations (id, patient_id, stay_id, taken_on, taken_at, 
         "VALUES (%d, %d, %d, '2024-01-02', '2024-01-02', '10000000017', '8867-4', 'pulse', 60, '/min')")
 
 
-def policy_of(folder, wards=WARDS):
-    """The clinic's, with these wards for nurse1."""
+def policy_of(folder, wards=WARDS, more=""):
+    """The clinic's, with these wards for nurse1, and `more` attributes."""
     shutil.copytree(harness.CLINIC / "policy", folder)
     users = folder / "50-users.cfg"
     text = users.read_text(encoding="utf-8")
-    users.write_text(re.sub(r'(name = "nurse1".*?wards = )\[[^]]*\]', r"\1[ %s ]" % ", ".join('"%s"' % w for w in wards), text, flags=re.S), encoding="utf-8")
+    users.write_text(re.sub(r'(name = "nurse1".*?wards = )\[[^]]*\]', r"\1[ %s ]%s" % (", ".join('"%s"' % w for w in wards), more), text, flags=re.S), encoding="utf-8")
     return folder
 
 
@@ -46,8 +46,16 @@ def work(stack):
     return answers
 
 
+def counter(stack, database="records"):
+    """The conninfo of a login that may become the guards' owner, and no superuser."""
+    with stack.superuser(database) as c:
+        if not c.execute("SELECT FROM pg_roles WHERE rolname = 'counter'").fetchall():
+            c.execute("CREATE ROLE counter LOGIN PASSWORD 'counter'; GRANT pgvigil_owner TO counter")
+    return stack.cluster.conninfo(stack.databases[database], "counter", "counter")
+
+
 def report(stack, *more, code=(0, 1)):
-    done = stack.command("minimise", "-c", stack.config_file, "--short-trail", "--json", "--as", stack.dba(), *more, check=False)
+    done = stack.command("minimise", "-c", stack.config_file, "--short-trail", "--json", "--as", counter(stack), *more, check=False)
     assert done.returncode in code, done.stderr
     return json.loads(done.stdout)
 
@@ -132,7 +140,7 @@ def test_what_is_not_exact_makes_nothing_spare(make_stack, tmp_path):
     told = report(own)
     nurse = people(told, "nurse", "care")["nurse1"]
     assert nurse["exact"] is False and told["spare_values"] == [] and nurse["in_reach"] > nurse["seen"] > 0
-    out = own.command("minimise", "-c", own.config_file, "--short-trail", "--as", own.dba(), "--lang", "fr", check=False).stdout
+    out = own.command("minimise", "-c", own.config_file, "--short-trail", "--as", counter(own), "--lang", "fr", check=False).stdout
     assert re.search(r"nurse1\s: patients accessibles %d, dont vus au moins %d\n" % (nurse["in_reach"], nurse["seen"]), out), out
 
 
@@ -160,7 +168,7 @@ def test_without_as_nothing_is_asked(scene):
 
 
 def test_login_that_may_not_read_counts_nothing(scene):
-    """It is the DBA's connection that counts: one without rights is told so, and nothing looks unused."""
+    """One that may not become the guards' owner is told so, and nothing looks unused."""
     with scene.superuser() as c:
         c.execute("CREATE ROLE stranger LOGIN PASSWORD 'stranger'")
     done = scene.command("minimise", "-c", scene.config_file, "--short-trail", "--json", "--as", scene.cluster.conninfo(scene.databases["records"], "stranger", "stranger"), check=False)
@@ -172,3 +180,98 @@ def test_live_catalog_stands_in_for_the_file(scene, tmp_path):
     scene.command("check", "-c", scene.config_file, "--database", "records", "--as", scene.dba(), "--save-catalog", file, check=False)
     live, saved = report(scene), report(scene, "--catalog", file)
     assert live["unused"] == saved["unused"] and live["diff"] == saved["diff"] != ""
+
+
+# ---- what could be taken for spare, and is not
+
+
+def edited(folder, *edits, wards=WARDS, more=""):
+    """The policy with these changes: (file, old, new); `more`: further attributes of nurse1."""
+    policy_of(folder, wards, more)
+    for name, old, new in edits:
+        text = (folder / name).read_text(encoding="utf-8")
+        assert text.count(old) == 1, (name, old)
+        (folder / name).write_text(text.replace(old, new), encoding="utf-8")
+    return folder
+
+
+def attribute(name):
+    return ("20-masks-filters.cfg", '{ name = "wards"; type = "int[]"; }', '{ name = "wards"; type = "int[]"; }, { name = "%s"; type = "int[]"; }' % name)
+
+
+BY_WARD = 'rows = "patients.ward_id = ANY(:user.wards)"'
+HOUSE = ("40-rules-care.cfg", 'tables = [ "public.wards", "public.ward_occupancy" ];\n    columns = { admin = "show"; }; },\n',
+         'tables = [ "public.ward_occupancy" ];\n    columns = { admin = "show"; }; },\n'
+         '  { roles = [ "nurse" ]; missions = [ "care" ]; tables = [ "public.wards" ]; rows = "wards.id = ANY(:user.wards)"; columns = { admin = "show"; }; },\n')
+ROUND = (("30-missions-roles.cfg", '{ name = "admission";', '{ name = "round"; title = "R"; title_en = "R"; purpose = "TREAT"; legal_basis = "6.1.e"; special_basis = "9.2.h"; description = "x"; description_en = "x"; },\n  { name = "admission";'),
+         ("30-missions-roles.cfg", 'title_en = "Nurse"; missions = [ "care", "emergency" ]', 'title_en = "Nurse"; missions = [ "care", "round", "emergency" ]'))
+
+
+def in_round(rule):
+    return ROUND + (("40-rules-care.cfg", "  # Laboratory: whose", '  { roles = [ "nurse" ]; missions = [ "round" ]; %s },\n  # Laboratory: whose' % rule),)
+
+
+CASES = {
+    "plain": ((), {}, [("care", FEW)], {("wards", w) for w in "2345"}),
+    "another relation": ((HOUSE,), {}, [("care", FEW), ("care", "SELECT name FROM wards WHERE id = 3")], set()),
+    "another relation, unused": ((HOUSE,), {}, [("care", FEW)], {("wards", w) for w in "2345"}),
+    "a mission without patients": (in_round('tables = [ "public.wards" ]; rows = "wards.id = ANY(:user.wards)"; columns = { admin = "show"; };'), {}, [("care", FEW), ("round", "SELECT name FROM wards WHERE id = 3")], set()),
+    "the client's address": (in_round('tables = [ "public.patients" ]; rows = "patients.ward_id = ANY(:user.wards) AND :client.address = \'127.0.0.1\'"; columns = { admin = "show"; };'), {},
+                             [("care", FEW), ("round", "SELECT id FROM patients WHERE ward_id = 3 ORDER BY 1 LIMIT 3")], set()),
+    "either of two": ((attribute("sites"), ("40-rules-care.cfg", BY_WARD, 'rows = "(patients.ward_id = ANY(:user.wards) OR patients.ward_id = ANY(:user.sites))"')),
+                      {"wards": ("1", "2"), "more": '; sites = [ "1", "2" ]'}, [("care", FEW)], set()),
+    "what it closes": ((attribute("closed"), ("40-rules-care.cfg", BY_WARD, 'rows = "patients.ward_id = ANY(:user.wards) AND patients.ward_id <> ALL(:user.closed)"')),
+                       {"more": '; closed = [ "4", "5" ]'}, [("care", FEW)], {("wards", w) for w in "2345"}),  # stays are by `wards` alone
+    "twice": ((), {"wards": ("1", "1", "2", "2")}, [("care", FEW)], {("wards", "2")}),
+}
+
+
+@pytest.mark.parametrize("case", CASES)
+def test_what_somebody_needed_is_not_spare(make_stack, tmp_path, case):
+    edits, how, asked, expected = CASES[case]
+    own = make_stack(policy_dir=edited(tmp_path / "policy", *edits, **how))
+    for mission, sql in asked:
+        with own.connect("nurse1", mission=mission) as c:
+            assert c.execute(sql).fetchall()
+    told = report(own)["spare_values"]
+    found = {(s["attribute"], s["value"]) for s in told}
+    assert found == expected and len(told) == len(expected), told
+
+
+def test_work_in_another_database_is_not_unneeded(make_stack, tmp_path):
+    own = make_stack(policy_dir=policy_of(tmp_path / "policy"), databases=("records", "annex"))
+    for database, ward in (("records", 1), ("annex", 3)):
+        with own.connect("nurse1", mission="care", database=database) as c:
+            assert c.execute("SELECT id FROM patients WHERE ward_id = %d ORDER BY id LIMIT 3" % ward).fetchall()
+    for database in ("records", "annex"):
+        done = own.command("minimise", "-c", own.config_file, "--short-trail", "--json", "--as", counter(own, database), "--database", database, check=False)
+        assert json.loads(done.stdout)["spare_values"] == [], done.stderr
+
+
+def test_superuser_is_not_asked(make_stack, tmp_path):
+    """The attack: a function that a filter calls is written anew by its owner, and sends a file out as soon as a superuser calls it."""
+    mark = tmp_path / "owned"
+    function = "CREATE FUNCTION app.in_wards(w integer, l integer[]) RETURNS boolean LANGUAGE plpgsql AS $$ BEGIN %s RETURN w = ANY(l); END $$;"
+    own = make_stack(policy_dir=edited(tmp_path / "policy", ("40-rules-care.cfg", BY_WARD, 'rows = "app.in_wards(patients.ward_id, :user.wards)"')),
+                     changes={"records": function % "" + "ALTER FUNCTION app.in_wards OWNER TO clinic; GRANT EXECUTE ON FUNCTION app.in_wards TO PUBLIC;"})
+    with own.connect("nurse1", mission="care") as c:
+        assert c.execute(FEW).fetchall()
+    with own.superuser() as c:
+        c.execute("SET ROLE clinic")
+        c.execute((function % ("IF (SELECT rolsuper FROM pg_roles WHERE rolname = session_user) THEN EXECUTE 'RESET ROLE'; EXECUTE 'COPY (SELECT 1) TO PROGRAM ''touch %s'''; END IF;" % mark)).replace("CREATE", "CREATE OR REPLACE", 1))
+    as_superuser = "host=%s port=%d user=postgres dbname=%s" % (own.cluster.folder, own.cluster.port, own.databases["records"])
+    done = own.command("minimise", "-c", own.config_file, "--short-trail", "--json", "--as", as_superuser, check=False)
+    assert done.returncode == 3 and "superuser" in done.stderr and done.stdout == "" and not mark.exists(), done
+    assert {s["value"] for s in report(own)["spare_values"]} == set("2345")
+
+
+def test_row_security_is_counted_as_it_is_for_the_guards(make_stack, tmp_path):
+    own = make_stack(policy_dir=policy_of(tmp_path / "policy"), changes={"records": "ALTER TABLE patients ENABLE ROW LEVEL SECURITY; CREATE POLICY one ON patients USING (ward_id = 1);"})
+    with own.connect("nurse1", mission="care") as c:
+        c.execute(FEW).fetchall()
+        shown = c.execute("SELECT id FROM patients").fetchall()
+        shown_else = c.execute("SELECT DISTINCT patient_id FROM stays").fetchall()
+    nurse = people(report(own), "nurse", "care")["nurse1"]
+    assert nurse["in_reach"] == len(set(shown) | set(shown_else)) > 0
+    with own.superuser() as c:
+        assert nurse["in_reach"] < c.execute("SELECT count(*) FROM patients WHERE ward_id = ANY(%s)", [[int(w) for w in WARDS]]).fetchone()[0]
