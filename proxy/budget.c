@@ -1,10 +1,15 @@
 /*
  * budget.c: the day's statements of each person, in a file (see budget.h).
  *
+ * Loops call this: they write, which a kill cannot undo, and never wait for the disk. What is
+ * written is brought there by a thread, once for all that was written while it was at work.
+ *
  * Trust boundary: the directory is ours; links are not followed, and nothing in the file is
  * believed that does not fit its own hash.
  */
 #include "proxy/budget.h"
+
+#include "audit/sync.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -13,6 +18,7 @@
 #include <pgvigil/log.h>
 #include <pgvigil/map.h>
 #include <pthread.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/file.h>
@@ -36,7 +42,13 @@ struct budget {
     pthread_mutex_t lock;
     int dir_fd;
     int fd; /* -1: there is none yet */
-    bool synced;
+    struct syncer *syncer;
+    int syncing;                /* a descriptor of its own, -1: no sync is under way */
+    bool synced;                /* entries are, too, and not only a new file */
+    bool file_dirty, dir_dirty; /* written since the last sync began */
+    bool lost;                  /* a sync failed, and its pages count as clean: they are not */
+    bool unsynced;              /* said in the log */
+    bool closing;
     struct entry *entries;
     size_t count, cap;
     struct map *places; /* of a key: a pointer whose value is its place plus one */
@@ -115,7 +127,81 @@ static int write_at(int fd, const void *bytes, size_t len, uint64_t offset)
     return done < 0 ? errno : (size_t)done == len ? 0 : ENOSPC;
 }
 
+/* ---- to the disk ---- */
+
+/* One at a time. What is written while it runs waits for the next. */
+static void sync_behind(struct budget *budget)
+{
+    if (budget->syncing >= 0 || budget->closing || (!budget->file_dirty && !budget->dir_dirty))
+        return;
+    bool file = budget->file_dirty && budget->fd >= 0;
+    /* The file may be closed before its sync has ended. Where there is no descriptor left, whoever
+     * asks next tries again. */
+    budget->syncing = fcntl(file ? budget->fd : budget->dir_fd, F_DUPFD_CLOEXEC, 0);
+    if (budget->syncing < 0)
+        return;
+    if (file)
+        budget->file_dirty = false;
+    else
+        budget->file_dirty = budget->dir_dirty = false;
+    syncer_start(budget->syncer, budget->syncing);
+}
+
+/* Nothing is refused for it: statements are counted, and only a power failure would give them back.
+ */
+static void sync_failed(struct budget *budget, int error)
+{
+    char text[128];
+    if (!budget->unsynced)
+        log_event(LOG_LEVEL_ERROR,
+                  "event=day-budget-not-synced file=" BUDGET_FILE
+                  " error=\"%s\" detail=\"a power failure may give the day's statements back\"",
+                  strerror_r(error, text, sizeof text));
+    budget->lost = budget->dir_dirty = budget->unsynced = true;
+}
+
+/* On the syncer's thread. */
+static void sync_ended(void *context)
+{
+    struct budget *budget = context;
+    pthread_mutex_lock(&budget->lock);
+    int error = syncer_wait(budget->syncer);
+    (void)close(budget->syncing);
+    budget->syncing = -1;
+    if (error == 0 && budget->unsynced && !budget->lost) {
+        log_event(LOG_LEVEL_WARNING, "event=day-budget-restored file=" BUDGET_FILE);
+        budget->unsynced = false;
+    }
+    /* A disk that fails is tried again when somebody asks, not at once and for ever. */
+    if (error != 0)
+        sync_failed(budget, error);
+    else
+        sync_behind(budget);
+    pthread_mutex_unlock(&budget->lock);
+}
+
 /* ---- the file ---- */
+
+/* Not every file system has links, nor every one this way of renaming. */
+static int put_name(const struct budget *budget)
+{
+    if (renameat2(budget->dir_fd, TEMPORARY, budget->dir_fd, BUDGET_FILE, RENAME_NOREPLACE) == 0)
+        return 0;
+    if (errno != EINVAL && errno != ENOSYS)
+        return errno;
+    return linkat(budget->dir_fd, TEMPORARY, budget->dir_fd, BUDGET_FILE, 0) == 0 ? 0 : errno;
+}
+
+static int write_all(const struct budget *budget, int fd)
+{
+    unsigned char bytes[ENTRY];
+    int error = write_at(fd, header, ENTRY, 0);
+    for (size_t i = 0; i < budget->count && error == 0; i++)
+        error = encode(&budget->entries[i], i, bytes) != OK
+                    ? ENOMEM
+                    : write_at(fd, bytes, ENTRY, ENTRY * (i + 1));
+    return error;
+}
 
 /* Named when it is whole, and never in the place of one that is there. */
 static enum status create(struct budget *budget)
@@ -123,15 +209,11 @@ static enum status create(struct budget *budget)
     (void)unlinkat(budget->dir_fd, TEMPORARY, 0);
     int fd = openat(budget->dir_fd, TEMPORARY, O_RDWR | O_CREAT | O_EXCL | O_CLOEXEC | O_NOFOLLOW,
                     S_IRUSR | S_IWUSR);
-    int error = fd < 0 ? errno : write_at(fd, header, ENTRY, 0);
-    unsigned char bytes[ENTRY];
-    for (size_t i = 0; i < budget->count && error == 0; i++)
-        error = encode(&budget->entries[i], i, bytes) != OK
-                    ? ENOMEM
-                    : write_at(fd, bytes, ENTRY, ENTRY * (i + 1));
-    if (error == 0 && (fsync(fd) != 0 || flock(fd, LOCK_EX | LOCK_NB) != 0 ||
-                       linkat(budget->dir_fd, TEMPORARY, budget->dir_fd, BUDGET_FILE, 0) != 0))
+    int error = fd < 0 ? errno : write_all(budget, fd);
+    if (error == 0 && flock(fd, LOCK_EX | LOCK_NB) != 0)
         error = errno;
+    if (error == 0)
+        error = put_name(budget);
     (void)unlinkat(budget->dir_fd, TEMPORARY, 0);
     if (error != 0) {
         if (fd >= 0)
@@ -139,10 +221,11 @@ static enum status create(struct budget *budget)
         errno = error;
         return ERR_IO;
     }
-    (void)fsync(budget->dir_fd);
     if (budget->fd >= 0)
         (void)close(budget->fd);
     budget->fd = fd;
+    budget->file_dirty = budget->dir_dirty = true;
+    budget->lost = false;
     return OK;
 }
 
@@ -165,11 +248,15 @@ static enum status write_entry(struct budget *budget, const struct entry *entry,
         status = encode(entry, place, bytes);
     if (status != OK)
         return status;
-    int error = write_at(budget->fd, bytes, ENTRY, offset);
-    if (error == 0 && budget->synced && fdatasync(budget->fd) != 0)
-        error = errno;
+    int error = budget->lost ? write_all(budget, budget->fd) : 0;
     if (error == 0)
+        error = write_at(budget->fd, bytes, ENTRY, offset);
+    if (error == 0) {
+        budget->file_dirty = budget->file_dirty || budget->synced || budget->lost;
+        budget->lost = false;
+        sync_behind(budget);
         return OK;
+    }
     /* Half an entry would be damage at the next start. One that counts a statement which was not
      * sent is none. */
     if (place >= budget->count)
@@ -316,12 +403,13 @@ enum status budget_open(const char *directory, bool synced, uint64_t today, stru
     *why = "out of memory";
     if (budget == NULL)
         return ERR_MEMORY;
-    budget->fd = -1;
+    budget->fd = budget->syncing = -1;
     budget->synced = synced;
     pthread_mutex_init(&budget->lock, NULL);
     budget->places = map_new();
+    budget->syncer = syncer_new(sync_ended, budget);
     budget->dir_fd = open(directory, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-    enum status status = budget->places == NULL ? ERR_MEMORY : OK;
+    enum status status = budget->places == NULL || budget->syncer == NULL ? ERR_MEMORY : OK;
     if (status == OK && budget->dir_fd < 0) {
         *why = "the audit directory cannot be opened";
         status = ERR_IO;
@@ -339,10 +427,30 @@ enum status budget_open(const char *directory, bool synced, uint64_t today, stru
     return OK;
 }
 
+/* The last of it, when no loop waits any more. */
+static void sync_rest(struct budget *budget)
+{
+    pthread_mutex_lock(&budget->lock);
+    budget->closing = true;
+    pthread_mutex_unlock(&budget->lock);
+    syncer_free(budget->syncer);
+    int error = 0;
+    if (budget->fd >= 0 && budget->lost)
+        error = write_all(budget, budget->fd);
+    if (error == 0 && budget->fd >= 0 && (budget->file_dirty || budget->lost) &&
+        fdatasync(budget->fd) != 0)
+        error = errno;
+    if (error == 0 && budget->dir_dirty && fdatasync(budget->dir_fd) != 0)
+        error = errno;
+    if (error != 0)
+        sync_failed(budget, error);
+}
+
 void budget_close(struct budget *budget)
 {
     if (budget == NULL)
         return;
+    sync_rest(budget);
     if (budget->fd >= 0)
         (void)close(budget->fd);
     if (budget->dir_fd >= 0)

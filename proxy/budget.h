@@ -29,11 +29,13 @@
 struct budget;
 
 /* Reads what is there; nothing is made before somebody asks. Days are numbers that grow by one with
- * each; `synced`: each count is on the disk before the statement is sent. ERR_IO (errno),
- * ERR_INVALID (another process counts there, or it is no file), ERR_MEMORY; *why is a sentence. */
+ * each. A count is written before the statement is sent; `synced`: a thread brings it to the disk,
+ * and nobody waits for that. ERR_IO (errno), ERR_INVALID (another process counts there, or it is no
+ * file), ERR_MEMORY; *why is a sentence. */
 NODISCARD enum status budget_open(const char *directory, bool synced, uint64_t today,
                                   struct budget **budget, const char **why);
-void budget_close(struct budget *budget); /* accepts NULL */
+/* Waits for the disk. Accepts NULL. */
+void budget_close(struct budget *budget);
 
 /* `count` more statements of the day, or none: DENIED where `limit` does not leave as many.
  * ERR_INVALID: the file was damaged, so the day is used up. ERR_IO: it cannot be written.

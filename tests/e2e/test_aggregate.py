@@ -9,6 +9,7 @@ import contextlib
 import hashlib
 import json
 import re
+import socket
 import stat
 import struct
 import subprocess
@@ -16,6 +17,7 @@ import time
 
 import aggregate_schema
 import harness
+import held_disk
 import psycopg
 import pytest
 import rights_schema
@@ -407,6 +409,35 @@ def test_the_day_outlives_restarts_and_kills(stack, fresh):
     assert ask_all(stack, 3, mission="stats") == (3, None), "another mission has its own"
     with stack.connect("research1", mission="research") as connection:
         assert connection.execute("SELECT count(*) FROM patients").fetchone()
+
+
+def test_nobody_waits_for_the_disk_of_the_day(make_stack, tmp_path):
+    """One event loop: while the disk takes nothing, others are still let in, and what was counted is there after a kill."""
+    own = held_disk.make(make_stack, tmp_path / "disk", workers=1, extra_sql=aggregate_schema.SCHEMA + aggregate_schema.DATA,
+                         extra_policy=aggregate_schema.files(), changes={"records": aggregate_schema.tables()})
+    own.connect("research1", mission="tight").close()
+    with contextlib.ExitStack() as askers, concurrent.futures.ThreadPoolExecutor(3) as pool:
+        # The first makes the file, the second is a new entry, the third one more of an entry.
+        sessions = [askers.enter_context(own.connect("research1", mission=mission)) for mission in ("tight", "stats", "tight")]
+        with own.disk.held():
+            asked = []
+            for session in sessions:
+                asked.append(pool.submit(session.execute, "SELECT count(*) FROM epi.stays"))
+                time.sleep(0.3)
+                with socket.create_connection(("127.0.0.1", own.port), 5) as other:
+                    other.settimeout(5)
+                    other.sendall(struct.pack("!ii", 8, 80877103))
+                    assert other.recv(1) == b"S"
+            assert not any(one.done() for one in asked), "the disk is held: no answer leaves"
+            own.proxy.process.kill()
+            own.proxy.process.wait(10)
+        for one in asked:
+            assert one.exception(20) is not None
+    own.proxy.process = None
+    with harness.running(held_disk.BINARY):
+        own.proxy.start()
+        own.wait_ready()
+    assert ask_all(own)[0] == 12 - 2, "both of the statements that were sent count"
 
 
 def test_killed_while_it_answers_it_gives_no_more_than_the_day(stack, fresh):

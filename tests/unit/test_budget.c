@@ -25,6 +25,83 @@
 #define HEADER 64
 #define ENTRY  64
 
+/* A disk that is held up or fails, and file systems that cannot do everything. The names are the
+ * linker's. NOLINTBEGIN(readability-identifier-naming) */
+
+int __real_fdatasync(int fd);
+int __real_linkat(int from_fd, const char *from, int to_fd, const char *to, int flags);
+int __real_renameat2(int from_fd, const char *from, int to_fd, const char *to, unsigned flags);
+int __wrap_fsync(int fd);
+int __wrap_fdatasync(int fd);
+int __wrap_linkat(int from_fd, const char *from, int to_fd, const char *to, int flags);
+int __wrap_renameat2(int from_fd, const char *from, int to_fd, const char *to, unsigned flags);
+
+static pthread_mutex_t disk_lock = PTHREAD_MUTEX_INITIALIZER;
+static pthread_cond_t disk_changed = PTHREAD_COND_INITIALIZER;
+static unsigned disk_begun, disk_ended, disk_on_caller;
+static bool disk_held, disk_failing;
+static pthread_t disk_caller;
+static int no_rename, no_link; /* errno */
+
+int __wrap_fdatasync(int fd)
+{
+    pthread_mutex_lock(&disk_lock);
+    disk_begun++;
+    disk_on_caller += pthread_equal(disk_caller, pthread_self()) != 0 ? 1 : 0;
+    pthread_cond_broadcast(&disk_changed);
+    while (disk_held)
+        pthread_cond_wait(&disk_changed, &disk_lock);
+    bool failing = disk_failing;
+    disk_ended++;
+    pthread_cond_broadcast(&disk_changed);
+    pthread_mutex_unlock(&disk_lock);
+    errno = EIO;
+    return failing ? -1 : __real_fdatasync(fd);
+}
+
+int __wrap_fsync(int fd)
+{
+    return __wrap_fdatasync(fd);
+}
+
+int __wrap_renameat2(int from_fd, const char *from, int to_fd, const char *to, unsigned flags)
+{
+    errno = no_rename;
+    return no_rename != 0 ? -1 : __real_renameat2(from_fd, from, to_fd, to, flags);
+}
+
+int __wrap_linkat(int from_fd, const char *from, int to_fd, const char *to, int flags)
+{
+    errno = no_link;
+    return no_link != 0 ? -1 : __real_linkat(from_fd, from, to_fd, to, flags);
+}
+
+/* NOLINTEND(readability-identifier-naming) */
+
+static void set_disk(bool held, bool failing)
+{
+    pthread_mutex_lock(&disk_lock);
+    disk_held = held;
+    disk_failing = failing;
+    pthread_cond_broadcast(&disk_changed);
+    pthread_mutex_unlock(&disk_lock);
+}
+
+/* Waits until so many syncs have begun, or ended, and tells how many have. */
+static unsigned wait_disk(const unsigned *count, unsigned least)
+{
+    struct timespec until;
+    clock_gettime(CLOCK_REALTIME, &until);
+    until.tv_sec += 20;
+    pthread_mutex_lock(&disk_lock);
+    int waited = 0;
+    while (*count < least && waited == 0)
+        waited = pthread_cond_timedwait(&disk_changed, &disk_lock, &until);
+    unsigned now = *count;
+    pthread_mutex_unlock(&disk_lock);
+    return now;
+}
+
 static char folder[64];
 static char path[128];
 static uint64_t today;
@@ -37,6 +114,10 @@ static int make_folder(void **state)
         return -1;
     (void)snprintf(path, sizeof path, "%s/%s", folder, BUDGET_FILE);
     today = (uint64_t)time(NULL) / 86400;
+    disk_caller = pthread_self();
+    disk_begun = disk_ended = disk_on_caller = 0;
+    set_disk(false, false);
+    no_rename = no_link = 0;
     return 0;
 }
 
@@ -427,6 +508,137 @@ static void threads_have_the_day_together(void **state)
     budget_close(budget);
 }
 
+/* What the kernel has not, from whatever process: read past our own descriptor. */
+static uint64_t count_in_file(size_t place)
+{
+    unsigned char bytes[8];
+    uint64_t count = 0;
+    int fd = open(path, O_RDONLY);
+    assert_int_equal(pread(fd, bytes, sizeof bytes, HEADER + (off_t)(ENTRY * place) + 40),
+                     sizeof bytes);
+    (void)close(fd);
+    for (size_t i = 8; i-- > 0;)
+        count = count << 8 | bytes[i];
+    return count;
+}
+
+static struct budget *open_synced(bool synced)
+{
+    struct budget *budget = NULL;
+    const char *why = NULL;
+    assert_int_equal(budget_open(folder, synced, today, &budget, &why), OK);
+    return budget;
+}
+
+static void nobody_waits_for_the_disk(void **state)
+{
+    (void)state;
+    struct budget *budget = open_synced(true);
+    set_disk(true, false);
+    assert_int_equal(ask_all(budget, "anna", today), 5); /* would hang here */
+    assert_true(wait_disk(&disk_begun, 1) == 1);
+    assert_int_equal(ask_all(budget, "bert", today), 5);
+    assert_int_equal(unlink(path), 0);
+    assert_int_equal(ask_all(budget, "cleo", today), 5); /* nor when the file is made again */
+    for (size_t place = 0; place < 3; place++)
+        assert_int_equal(count_in_file(place), 5);
+    assert_int_equal(disk_ended, 0);
+    set_disk(false, false);
+    /* The first; once more for all that came meanwhile; the directory. */
+    assert_int_equal(wait_disk(&disk_ended, 3), 3);
+    assert_int_equal(disk_on_caller, 0);
+    budget_close(budget);
+    assert_int_equal(disk_begun, 3);
+}
+
+static void what_is_written_only_is_not_synced_but_a_new_file_is(void **state)
+{
+    (void)state;
+    struct budget *budget = open_synced(false);
+    assert_int_equal(ask(budget, "anna", today), OK);
+    assert_int_equal(wait_disk(&disk_ended, 2), 2);
+    assert_int_equal(ask_all(budget, "anna", today), 4);
+    budget_close(budget);
+    assert_int_equal(disk_begun, 2);
+    budget = open_synced(true);
+    assert_int_equal(ask_all(budget, "bert", today), 5);
+    budget_close(budget);
+    assert_true(disk_begun > 2);
+}
+
+/* After a sync that failed the kernel takes the pages for clean. */
+static void what_did_not_come_to_the_disk_is_written_again(void **state)
+{
+    (void)state;
+    struct budget *budget = open_synced(true);
+    assert_int_equal(ask_all(budget, "anna", today), 5);
+    assert_int_equal(ask(budget, "bert", today), OK);
+    unsigned before = wait_disk(&disk_ended, 2);
+    set_disk(true, true);
+    assert_int_equal(ask(budget, "bert", today), OK);
+    assert_true(wait_disk(&disk_begun, before + 1) > before);
+    put_byte(HEADER + 40, '\0'); /* anna's count, as a lost page would have it */
+    set_disk(false, true);
+    (void)wait_disk(&disk_ended, disk_begun);
+    for (unsigned i = 0; i < 5000 && count_in_file(0) == 0; i++) {
+        assert_int_equal(budget_take(budget, "dora", "stats", "records", UINT64_MAX, 1, today), OK);
+        (void)usleep(1000);
+    }
+    assert_int_equal(count_in_file(0), 5);
+    set_disk(false, false);
+    budget_close(budget);
+    budget = open_synced(true);
+    assert_int_equal(ask(budget, "anna", today), DENIED);
+    assert_int_equal(ask_all(budget, "bert", today), 3);
+    budget_close(budget);
+}
+
+static void file_systems_name_it_as_they_can(void **state)
+{
+    (void)state;
+    const struct {
+        int rename, link;
+        enum status status;
+    } kinds[] = {{0, EPERM, OK},
+                 {EINVAL, 0, OK},
+                 {ENOSYS, 0, OK},
+                 {EINVAL, EPERM, ERR_IO},
+                 {EROFS, 0, ERR_IO}};
+    for (size_t i = 0; i < sizeof kinds / sizeof kinds[0]; i++) {
+        struct budget *budget = open_on(today);
+        no_rename = kinds[i].rename;
+        no_link = kinds[i].link;
+        assert_int_equal(ask(budget, "anna", today), kinds[i].status);
+        assert_int_equal(size_of(path), kinds[i].status == OK ? HEADER + ENTRY : -1);
+        no_rename = no_link = 0;
+        assert_int_equal(ask_all(budget, "anna", today), kinds[i].status == OK ? 4 : 5);
+        budget_close(budget);
+        budget = open_on(today);
+        assert_int_equal(ask_all(budget, "anna", today), 0);
+        budget_close(budget);
+        (void)unlink(path);
+    }
+}
+
+/* Whichever way it is named, another one that stands there stays. */
+static void another_file_is_not_replaced(void **state)
+{
+    (void)state;
+    for (unsigned linking = 0; linking < 2; linking++) {
+        no_rename = linking == 0 ? 0 : EINVAL;
+        struct budget *budget = open_on(today);
+        assert_int_equal(ask(budget, "anna", today), OK);
+        assert_int_equal(unlink(path), 0);
+        int fd = open(path, O_WRONLY | O_CREAT, 0600);
+        assert_int_equal(write(fd, "x", 1), 1);
+        (void)close(fd);
+        assert_int_equal(ask(budget, "anna", today), ERR_IO);
+        assert_int_equal(size_of(path), 1);
+        budget_close(budget);
+        assert_int_equal(unlink(path), 0);
+    }
+}
+
 #define TEST(name) cmocka_unit_test_setup_teardown(name, make_folder, remove_folder)
 
 int main(void)
@@ -446,6 +658,11 @@ int main(void)
         TEST(days_that_are_over_make_room),
         TEST(the_file_is_bounded),
         TEST(threads_have_the_day_together),
+        TEST(nobody_waits_for_the_disk),
+        TEST(what_is_written_only_is_not_synced_but_a_new_file_is),
+        TEST(what_did_not_come_to_the_disk_is_written_again),
+        TEST(file_systems_name_it_as_they_can),
+        TEST(another_file_is_not_replaced),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
