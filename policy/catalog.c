@@ -71,6 +71,8 @@ struct catalog_builder {
     const char *digest;
     size_t stale_count;
     const char *stale;
+    size_t unread_count;
+    const char *unread;
     uint32_t version;
     enum catalog_casts casts;
 };
@@ -373,6 +375,12 @@ void catalog_set_stale(struct catalog_builder *builder, size_t count, const char
     builder->stale = keep(builder, example);
 }
 
+void catalog_set_unread(struct catalog_builder *builder, size_t count, const char *names)
+{
+    builder->unread_count = count;
+    builder->unread = keep(builder, names);
+}
+
 /* ---- finish ---- */
 
 /* The first of equal keys stays: overloaded functions are one entry unless a SECURITY DEFINER one
@@ -583,6 +591,8 @@ static struct catalog *fill(const struct catalog_builder *builder, struct catalo
         .generation_digest = builder->digest != NULL ? builder->digest : "",
         .stale_count = builder->stale_count,
         .stale = builder->stale,
+        .unread_count = builder->unread_count,
+        .unread = builder->unread,
         .server_version = builder->version,
         .casts = builder->casts,
         .id = atomic_fetch_add(&next_id, 1),

@@ -48,10 +48,8 @@ static const char relations_sql[] =
     "SELECT c.oid, c.reltype, n.nspname, c.relname, c.relkind, c.relispartition, "
     "c.relhassubclass,\n"
     "    pg_catalog.pg_get_userbyid(c.relowner),\n"
-    "    CASE WHEN c.relkind IN ('v', 'm') AND n.nspname NOT IN ('pg_catalog', "
-    "'information_schema')\n"
-    "        AND NOT EXISTS (SELECT FROM busy y WHERE y.oid = c.oid)\n"
-    "        THEN pg_catalog.pg_get_viewdef(c.oid) END,\n"
+    "    CASE WHEN v.readable AND NOT $1::pg_catalog.bool THEN pg_catalog.pg_get_viewdef(c.oid) "
+    "END,\n"
     "    (SELECT pg_catalog.array_to_string(k.conkey, ',') FROM pg_catalog.pg_constraint k\n"
     "     WHERE k.conrelid = c.oid AND k.contype = 'p' AND NOT k.condeferrable),\n"
     "    COALESCE((SELECT y.typarray FROM pg_catalog.pg_type y WHERE y.oid = c.reltype), 0),\n"
@@ -63,8 +61,13 @@ static const char relations_sql[] =
     "pg_catalog.pg_depend d\n"
     "        ON d.classid = 'pg_catalog.pg_rewrite'::pg_catalog.regclass AND d.objid = r.oid\n"
     "        AND d.refclassid = 'pg_catalog.pg_proc'::pg_catalog.regclass\n"
-    "        WHERE r.ev_class = c.oid AND c.relkind = 'v')\n"
+    "        WHERE r.ev_class = c.oid AND c.relkind = 'v'),\n"
+    "    v.defined, v.readable\n"
     "FROM pg_catalog.pg_class c JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace\n"
+    "CROSS JOIN LATERAL (SELECT c.relkind IN ('v', 'm') AND n.nspname NOT IN ('pg_catalog', "
+    "'information_schema') AS defined) w\n"
+    "CROSS JOIN LATERAL (SELECT w.defined, w.defined AND NOT EXISTS (SELECT FROM busy y WHERE "
+    "y.oid = c.oid) AS readable) v\n"
     "WHERE c.relkind IN ('r', 'p', 'v', 'm', 'f') AND " REAL "\n"
     "ORDER BY n.nspname COLLATE \"C\", c.relname COLLATE \"C\"";
 
@@ -244,7 +247,12 @@ struct loader {
     struct catalog_builder *builder;
     struct buf *why;
     bool locked_out; /* somebody alters what is read */
+    bool apart;      /* definitions are read one by one (read_definition) */
+    size_t unread_count;
+    struct buf unread; /* names of views without one, some */
 };
+
+#define UNREAD_BYTES 200 /* about */
 
 /* `result` may be NULL. */
 static enum status upstream_failed(struct loader *loader, const PGresult *result)
@@ -350,6 +358,60 @@ static void add_constraints(struct loader *loader, const PGresult *constraints, 
     }
 }
 
+/*
+ * Where views are altered again and again, by many short transactions, each reading would meet one
+ * of them. Under a savepoint a definition costs two messages, is given up for itself when its view
+ * is locked, and leaves no lock behind: so such a reading ends, without the views that were locked
+ * when it came to them. They are read again the next time. *result is the caller's to clear; NULL
+ * where the definition could not be had.
+ */
+static enum status read_definition(struct loader *loader, const char *oid, PGresult **result)
+{
+    *result = PQexecParams(loader->conn, "SELECT pg_catalog.pg_get_viewdef($1::pg_catalog.oid)", 1,
+                           NULL, &oid, NULL, NULL, 0);
+    if (PQresultStatus(*result) != PGRES_TUPLES_OK) {
+        PQclear(*result);
+        *result = NULL;
+    }
+    enum status status = command(loader, "ROLLBACK TO SAVEPOINT definition");
+    if (status != OK) {
+        PQclear(*result);
+        *result = NULL;
+    }
+    return status;
+}
+
+static void note_unread(struct loader *loader, const struct catalog_relation *relation)
+{
+    if (buf_len(&loader->unread) < UNREAD_BYTES) {
+        buf_printf(&loader->unread, "%s%s.%s", loader->unread_count == 0 ? "" : ", ",
+                   relation->schema, relation->name);
+    }
+    loader->unread_count++;
+}
+
+/* Adds it with what `relation` has so far; a view whose definition cannot be had has none. */
+static enum status add_relation(struct loader *loader, const PGresult *relations, int row,
+                                struct catalog_relation *relation)
+{
+    PGresult *result = NULL;
+    enum status status = OK;
+    if (loader->apart && true_at(relations, row, 14)) {
+        status = read_definition(loader, PQgetvalue(relations, row, 0), &result);
+        if (result != NULL && PQntuples(result) == 1) {
+            relation->definition = text_at(result, 0, 0);
+        }
+    }
+    if (status == OK && true_at(relations, row, 13) && relation->definition == NULL) {
+        note_unread(loader, relation);
+    }
+    if (status == OK) {
+        catalog_add_relation(loader->builder, relation);
+    }
+    PQclear(result);
+    return status;
+}
+
 #define COLUMNS_MAX                                                                                \
     1664 /* PostgreSQL's own limits are 1600 for tables and 1664 for target lists                  \
           */
@@ -360,12 +422,17 @@ static enum status load_relations(struct loader *loader)
     PGresult *columns = NULL;
     PGresult *constraints = NULL;
     struct catalog_column *room = calloc(COLUMNS_MAX, sizeof(*room));
-    enum status status = room == NULL ? ERR_MEMORY : query(loader, relations_sql, NULL, &relations);
+    enum status status = room == NULL
+                             ? ERR_MEMORY
+                             : query(loader, relations_sql, loader->apart ? "t" : "f", &relations);
     if (status == OK) {
         status = query(loader, columns_sql, NULL, &columns);
     }
     if (status == OK) {
         status = query(loader, constraints_sql, NULL, &constraints);
+    }
+    if (status == OK && loader->apart) {
+        status = command(loader, "SAVEPOINT definition");
     }
     int at = 0;
     int constraint_at = 0;
@@ -388,7 +455,7 @@ static enum status load_relations(struct loader *loader)
             .primary_key_count = parse_key(text_at(relations, row, 9), key),
         };
         relation.column_count = collect_columns(columns, relation.oid, &at, room, COLUMNS_MAX);
-        catalog_add_relation(loader->builder, &relation);
+        status = add_relation(loader, relations, row, &relation);
         add_constraints(loader, constraints, relation.oid, &constraint_at);
     }
     /* The queries have one order, so what is left over was read of a relation that is not there:
@@ -396,6 +463,11 @@ static enum status load_relations(struct loader *loader)
     if (status == OK && (at != PQntuples(columns) || constraint_at != PQntuples(constraints))) {
         buf_str(loader->why, "the catalog's columns do not match its relations");
         status = ERR_UPSTREAM;
+    }
+    if (status == OK && loader->unread_count > 0) {
+        buf_byte(&loader->unread, '\0');
+        catalog_set_unread(loader->builder, loader->unread_count,
+                           loader->unread.failed ? "" : (const char *)buf_head(&loader->unread));
     }
     PQclear(relations);
     PQclear(columns);
@@ -604,10 +676,12 @@ static enum status load_generation(struct loader *loader, const struct policy *p
  * pg_get_viewdef locks what the view reads, to the end of the transaction, and a migration locks
  * one table after the other: each may wait for the other, and PostgreSQL ends one of the two, who
  * must never be the migration. So a reading waits for far less than deadlock_timeout (1 s), gives
- * up all its locks, and begins again without the views of what is altered (`busy`).
+ * up all its locks, and begins again without the views of what is altered (`busy`); from the third
+ * time on it reads each definition for itself (read_definition).
  */
 static const char lock_timeout_sql[] = "SET LOCAL lock_timeout = '20ms'";
 #define READINGS 20
+#define APART    2 /* from this one on definitions are read one by one */
 
 /* In a transaction, which it does not end. */
 static enum status load_all(struct loader *loader, const struct policy *policy)
@@ -648,6 +722,8 @@ static enum status load_once(struct loader *loader, const struct policy *policy,
         buf_str(loader->why, "out of memory");
         return ERR_MEMORY;
     }
+    loader->unread_count = 0;
+    buf_clear(&loader->unread);
     bool own = PQtransactionStatus(loader->conn) == PQTRANS_IDLE;
     enum status status = OK;
     if (own) {
@@ -686,13 +762,16 @@ enum status catalog_load_conn(PGconn *conn, const struct policy *policy, struct 
     struct buf told;
     buf_init(&told, 0);
     struct loader loader = {.conn = conn, .why = &told};
+    buf_init(&loader.unread, 0);
     enum status status = load_once(&loader, policy, catalog);
     for (int reading = 1; loader.locked_out && reading < READINGS; reading++) {
         buf_clear(&told);
+        loader.apart = reading >= APART;
         status = load_once(&loader, policy, catalog);
     }
     buf_append(why, buf_head(&told), buf_len(&told));
     buf_free(&told);
+    buf_free(&loader.unread);
     return status;
 }
 
@@ -725,129 +804,4 @@ enum status catalog_load(const char *conninfo, const struct policy *policy,
     }
     PQfinish(conn);
     return status;
-}
-
-/* ---- comparing ---- */
-
-static bool same_text(const char *a, const char *b)
-{
-    return a == b || (a != NULL && b != NULL && strcmp(a, b) == 0);
-}
-
-static bool same_names(const char *const *a, size_t a_count, const char *const *b, size_t b_count)
-{
-    bool same = a_count == b_count;
-    for (size_t i = 0; same && i < a_count; i++) {
-        same = strcmp(a[i], b[i]) == 0;
-    }
-    return same;
-}
-
-static bool same_oids(const uint32_t *a, const uint32_t *b, size_t count)
-{
-    return count == 0 || memcmp(a, b, count * sizeof(*a)) == 0;
-}
-
-static bool same_columns(const struct catalog_relation *a, const struct catalog_relation *b)
-{
-    bool same = a->column_count == b->column_count;
-    for (size_t i = 0; same && i < a->column_count; i++) {
-        const struct catalog_column *x = &a->columns[i];
-        const struct catalog_column *y = &b->columns[i];
-        same = strcmp(x->name, y->name) == 0 && x->attnum == y->attnum &&
-               x->type_oid == y->type_oid && strcmp(x->type, y->type) == 0 &&
-               strcmp(x->base_type, y->base_type) == 0 && x->not_null == y->not_null &&
-               x->has_default == y->has_default && x->generated == y->generated &&
-               x->identity == y->identity && x->operand == y->operand &&
-               x->castable == y->castable &&
-               same_text(x->default_expression, y->default_expression);
-    }
-    return same;
-}
-
-static bool same_constraints(const struct catalog_relation *a, const struct catalog_relation *b)
-{
-    bool same = a->constraint_count == b->constraint_count;
-    for (size_t i = 0; same && i < a->constraint_count; i++) {
-        const struct catalog_constraint *x = &a->constraints[i];
-        const struct catalog_constraint *y = &b->constraints[i];
-        same = strcmp(x->name, y->name) == 0 && x->kind == y->kind &&
-               x->column_count == y->column_count &&
-               memcmp(x->columns, y->columns, x->column_count * sizeof(*x->columns)) == 0;
-    }
-    return same;
-}
-
-static bool same_relation(const struct catalog_relation *a, const struct catalog_relation *b)
-{
-    return a->oid == b->oid && a->row_type_oid == b->row_type_oid &&
-           a->row_array_oid == b->row_array_oid && strcmp(a->schema, b->schema) == 0 &&
-           strcmp(a->name, b->name) == 0 && a->kind == b->kind && a->parent == b->parent &&
-           a->partition == b->partition && a->has_children == b->has_children &&
-           a->update_trigger == b->update_trigger && a->function_count == b->function_count &&
-           strcmp(a->owner, b->owner) == 0 && same_text(a->definition, b->definition) &&
-           a->primary_key_count == b->primary_key_count &&
-           memcmp(a->primary_key, b->primary_key, a->primary_key_count * sizeof(*a->primary_key)) ==
-               0 &&
-           same_constraints(a, b) && same_columns(a, b);
-}
-
-static bool same_guard(const struct catalog_guard *a, const struct catalog_guard *b)
-{
-    return strcmp(a->pair, b->pair) == 0 && strcmp(a->view, b->view) == 0 && a->oid == b->oid &&
-           a->row_type_oid == b->row_type_oid && a->row_array_oid == b->row_array_oid &&
-           a->base_oid == b->base_oid && a->variant == b->variant &&
-           same_names(a->columns, a->column_count, b->columns, b->column_count) &&
-           memcmp(a->base_attnums, b->base_attnums, a->column_count * sizeof(*a->base_attnums)) ==
-               0;
-}
-
-static bool same_callables(const struct catalog *a, const struct catalog *b)
-{
-    bool same = a->callable_count == b->callable_count;
-    for (size_t i = 0; same && i < a->callable_count; i++) {
-        const struct catalog_callable *x = &a->callables[i];
-        const struct catalog_callable *y = &b->callables[i];
-        same = x->oid == y->oid && x->type_count == y->type_count &&
-               strcmp(x->name, y->name) == 0 && strcmp(x->schema, y->schema) == 0 &&
-               same_oids(x->types, y->types, x->type_count);
-    }
-    return same;
-}
-
-bool catalog_load_equal(const struct catalog *a, const struct catalog *b)
-{
-    bool same = a->relation_count == b->relation_count && a->guard_count == b->guard_count &&
-                a->stale_count == b->stale_count && same_text(a->stale, b->stale) &&
-                a->function_count == b->function_count && a->sequence_count == b->sequence_count &&
-                same_callables(a, b) && a->server_version == b->server_version &&
-                a->casts == b->casts && strcmp(a->database, b->database) == 0 &&
-                strcmp(a->generation_digest, b->generation_digest) == 0 &&
-                same_names(a->types, a->type_count, b->types, b->type_count) &&
-                same_oids(a->type_oids, b->type_oids, a->type_count) &&
-                same_oids(a->type_roots, b->type_roots, a->type_count) &&
-                same_names(a->operators, a->operator_count, b->operators, b->operator_count) &&
-                same_names(a->typed_operators, a->typed_operator_count, b->typed_operators,
-                           b->typed_operator_count) &&
-                same_names(a->schemas, a->schema_count, b->schemas, b->schema_count);
-    for (size_t i = 0; same && i < a->relation_count; i++) {
-        same = same_relation(&a->relations[i], &b->relations[i]);
-    }
-    for (size_t i = 0; same && i < a->guard_count; i++) {
-        same = same_guard(&a->guards[i], &b->guards[i]);
-    }
-    for (size_t i = 0; same && i < a->sequence_count; i++) {
-        same = strcmp(a->sequences[i].schema, b->sequences[i].schema) == 0 &&
-               strcmp(a->sequences[i].name, b->sequences[i].name) == 0 &&
-               a->sequences[i].owner_oid == b->sequences[i].owner_oid &&
-               a->sequences[i].owner_attnum == b->sequences[i].owner_attnum;
-    }
-    for (size_t i = 0; same && i < a->function_count; i++) {
-        same = strcmp(a->functions[i].schema, b->functions[i].schema) == 0 &&
-               strcmp(a->functions[i].name, b->functions[i].name) == 0 &&
-               a->functions[i].security_definer == b->functions[i].security_definer &&
-               a->functions[i].aggregate == b->functions[i].aggregate &&
-               a->functions[i].is_volatile == b->functions[i].is_volatile;
-    }
-    return same;
 }

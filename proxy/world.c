@@ -251,6 +251,19 @@ static void tell_stale(const struct config_database *config, const struct catalo
               log_quote(catalog->stale, guard, sizeof guard));
 }
 
+static void tell_unread(const struct config_database *config, const struct catalog *catalog)
+{
+    char name[200];
+    char views[400];
+    if (catalog->unread_count == 0)
+        return;
+    log_event(LOG_LEVEL_WARNING,
+              "event=views-unread database=%s count=%zu views=%s detail=\"what they read was "
+              "locked by somebody who alters it; until the next reading they have no definition\"",
+              log_quote(config->name, name, sizeof name), catalog->unread_count,
+              log_quote(catalog->unread, views, sizeof views));
+}
+
 /* The guards of exactly this policy must be there: with those of another, a verdict would speak of
  * views that do not exist. */
 static enum status load_catalog(const struct config *config, struct world *world, bool tell,
@@ -263,6 +276,8 @@ static enum status load_catalog(const struct config *config, struct world *world
     enum status status = catalog_load(database_config->conninfo, world->policy, &catalog, &why);
     buf_byte(&why, '\0');
     char text[512];
+    if (status == OK)
+        tell_unread(database_config, catalog);
     if (status != OK) {
         snprintf(text, sizeof text, "the catalog of database \"%s\" could not be loaded: %s",
                  database_config->name,

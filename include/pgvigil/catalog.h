@@ -161,6 +161,10 @@ struct catalog {
      * were made (guard.h: GUARD_READS_SQL). `stale` is one of them. */
     size_t stale_count;
     const char *stale;
+    /* Views whose definition could not be read, as somebody altered what they read: NULL. `unread`
+     * names some. */
+    size_t unread_count;
+    const char *unread;
     uint32_t server_version; /* as server_version_num */
     enum catalog_casts casts;
     uint64_t id; /* grows with each load: verdicts remember it */
@@ -233,6 +237,7 @@ void catalog_set_casts(struct catalog_builder *builder, enum catalog_casts casts
 void catalog_set_database(struct catalog_builder *builder, const char *database,
                           uint32_t server_version, const char *generation_digest);
 void catalog_set_stale(struct catalog_builder *builder, size_t count, const char *example);
+void catalog_set_unread(struct catalog_builder *builder, size_t count, const char *names);
 /* Takes the builder in every case. */
 NODISCARD enum status catalog_finish(struct catalog_builder *builder, struct catalog **catalog);
 
