@@ -1,6 +1,7 @@
 /* Chains that tell of each other: what is taken away of one is known from the rest. */
 #include "audit_fixture.h"
 
+#include "audit/chain.h"
 #include "audit/heights.h"
 
 #define CHAINS 3U
@@ -461,6 +462,30 @@ static void planted_files_are_not_named(void **state)
     free(genuine);
 }
 
+/* No reader of JSON takes a greater one: were it a line of ours, the chain would go on behind it.
+ */
+static void numbers_that_nobody_reads_are_none(void **state)
+{
+    static const char zeros[] = "0000000000000000000000000000000000000000000000000000000000000000";
+    static const struct {
+        const char *number;
+        bool good;
+    } cases[] = {{"1", true},
+                 {"9223372036854775807", true},
+                 {"9223372036854775808", false},
+                 {"9999999999999999998", false}};
+    (void)state;
+    for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
+        struct chain_line line;
+        char text[256];
+        int len = snprintf(text, sizeof text,
+                           "{\"seq\":%s,\"prev\":\"%s\",\"time\":\"2026-01-01T00:00:00.000000Z\","
+                           "\"type\":\"event\"}\n",
+                           cases[i].number, zeros);
+        assert_int_equal(chain_line_parse(text, (size_t)len, &line), cases[i].good);
+    }
+}
+
 /* A client's text is no event of the server's. */
 static void an_event_in_a_value_is_none(void **state)
 {
@@ -595,6 +620,7 @@ int main(void)
         TEST(a_loss_is_told_once),
         TEST(a_checkpoint_that_is_far_back_is_found),
         TEST(planted_files_are_not_named),
+        TEST(numbers_that_nobody_reads_are_none),
         TEST(many_chains_are_bounded),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
