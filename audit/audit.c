@@ -51,7 +51,7 @@ struct audit {
     unsigned checkpoint_seconds;
     unsigned chains;               /* of the server; 0: it was not told */
     struct audit_heights *heights; /* borrowed, or NULL */
-    _Atomic uint64_t *height;      /* this chain's among them; NULL: it has none */
+    struct height *height;         /* this chain's among them; NULL: it has none */
     uint64_t file_bytes;
     uint64_t flushed;
     uint64_t failed;          /* flushes */
@@ -115,8 +115,7 @@ static void append_header(struct audit *audit, struct chain *chain, uint64_t num
 static void commit(struct audit *audit, const struct chain *chain)
 {
     audit->committed = *chain;
-    if (audit->height)
-        atomic_store_explicit(audit->height, chain->next_seq - 1, memory_order_release);
+    height_set(audit->height, chain->next_seq - 1, chain->prev);
 }
 
 /* Starts file `number` with a header. The chain moves on only when the file exists. */

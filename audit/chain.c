@@ -11,15 +11,18 @@
 
 #include <openssl/evp.h>
 #include <pgvigil/text.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <time.h>
 
-#define SIGNED_MAX     16384U
+#define SIGNED_MAX     32768U
 #define WHY_MAX        600U
 #define WHO_MAX        200U
 #define SIGNATURE_OPEN ",\"signature\":\""
 #define SIGNATURE_TAIL (sizeof SIGNATURE_OPEN - 1 + 2 * KEY_SIGNATURE + 2)
+
+_Static_assert(HEIGHTS_MAX *HEIGHTS_ONE_MAX + 1024 <= SIGNED_MAX, "a checkpoint is signed whole");
 
 /* Signed before the line's bytes: a signature of ours over anything else is never one of these. */
 struct prefix {
@@ -126,6 +129,12 @@ static void line_begin(const struct chain *chain, const char time_text[CHAIN_TIM
     buf_byte(out, '"');
 }
 
+void chain_time(char out[CHAIN_TIME + 1])
+{
+    write_time(out);
+    out[CHAIN_TIME] = '\0';
+}
+
 void chain_line_begin(const struct chain *chain, struct buf *out, const char *type)
 {
     char time_text[CHAIN_TIME];
@@ -176,7 +185,7 @@ static enum status sign_line(const struct key *key, const struct prefix *prefix,
 
 enum status chain_checkpoint(struct chain *chain, struct hasher *hasher, const struct key *key,
                              unsigned chain_number, uint64_t file_number, const char *reason,
-                             const struct audit_heights *heights, struct buf *out)
+                             struct audit_heights *heights, struct buf *out)
 {
     size_t start = out->tail;
     chain_line_begin(chain, out, "checkpoint");
@@ -219,7 +228,9 @@ static bool take_number(struct cursor *cursor, uint64_t *number)
         value = value * 10 + (uint64_t)(*cursor->at++ - '0');
     }
     *number = value;
-    return cursor->at > start && *start != '0';
+    /* JSON readers, ours too, know none above that: a line with one is nothing that we wrote, and
+     * what names it could not be read. */
+    return cursor->at > start && *start != '0' && value <= INT64_MAX;
 }
 
 static bool is_hex(char c)
@@ -309,6 +320,13 @@ static bool verify_line(const struct prefix *prefix, const char *bytes, size_t l
 bool chain_checkpoint_verify(const char *bytes, size_t len, const struct key_ring *ring)
 {
     return verify_line(&checkpoint_prefix, bytes, len, ring);
+}
+
+bool chain_checkpoint_is_of(const char *bytes, size_t len, unsigned chain)
+{
+    char words[64];
+    int count = snprintf(words, sizeof words, ",\"type\":\"checkpoint\",\"chain\":%u,", chain);
+    return count > 0 && memmem(bytes, len, words, (size_t)count) != NULL;
 }
 
 static bool take_count(struct cursor *cursor, const char *name, uint64_t *number)

@@ -40,6 +40,8 @@ NODISCARD enum status hasher_line(struct hasher *hasher, const void *bytes, size
                                   char hex[CHAIN_HASH_HEX + 1]);
 
 void chain_start(struct chain *chain);
+/* The system clock's time, as in a line. */
+void chain_time(char out[CHAIN_TIME + 1]);
 /* Appends the opening of a line, up to and with its type. The time is the system clock's. */
 void chain_line_begin(const struct chain *chain, struct buf *out, const char *type);
 /* Appends }\n, hashes the line that began at `start` (an offset from out->data) and moves the chain
@@ -51,7 +53,7 @@ NODISCARD enum status chain_line_end(struct chain *chain, struct hasher *hasher,
 NODISCARD enum status chain_checkpoint(struct chain *chain, struct hasher *hasher,
                                        const struct key *key, unsigned chain_number,
                                        uint64_t file_number, const char *reason,
-                                       const struct audit_heights *heights, struct buf *out);
+                                       struct audit_heights *heights, struct buf *out);
 
 /* What a reader takes from a line. */
 struct chain_line {
@@ -64,6 +66,8 @@ struct chain_line {
 bool chain_line_parse(const char *bytes, size_t len, struct chain_line *line);
 /* True when a checkpoint line (without its line end) is signed by a key of the ring. */
 bool chain_checkpoint_verify(const char *bytes, size_t len, const struct key_ring *ring);
+/* True when a checkpoint line says that it is one of that chain. */
+bool chain_checkpoint_is_of(const char *bytes, size_t len, unsigned chain);
 
 /*
  * A tombstone stands for records that were purged: {"seq":FIRST,"prev":"..","time":"..",

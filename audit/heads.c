@@ -86,11 +86,12 @@ static enum status hash_text(struct heads *heads, const char *text, size_t len,
 static enum status take_head(struct heads *heads, const char *text, size_t len, uint64_t number,
                              const struct chain_line *line)
 {
-    json_t *record = json_loadb(text, len, JSON_REJECT_DUPLICATES, NULL);
-    json_int_t chain = -1;
+    /* A number that is too great stands in what an older version signed, beside these two. */
+    json_t *record = json_loadb(text, len, JSON_REJECT_DUPLICATES | JSON_DECODE_INT_AS_REAL, NULL);
+    double chain = -1;
     const char *key = NULL;
-    bool read = record && json_unpack(record, "{s:I, s:s}", "chain", &chain, "key", &key) == 0 &&
-                chain >= 0 && chain <= (json_int_t)UINT32_MAX;
+    bool read = record && json_unpack(record, "{s:F, s:s}", "chain", &chain, "key", &key) == 0 &&
+                chain >= 0 && chain <= (double)UINT32_MAX;
     bool ours = read && key_ring_holds(heads->ring, key);
     json_decref(record);
     if (read && !ours) {

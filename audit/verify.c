@@ -19,6 +19,7 @@
 /* What may be unsigned at the end beyond two intervals: a busy second, a clock set right. */
 #define UNSIGNED_SLACK 60
 #define INTERVAL_MOST  3600U
+#define MESSAGE_MAX    600U
 
 enum status verify_grow(void **array, size_t count, size_t *cap, size_t element)
 {
@@ -60,6 +61,25 @@ enum status verify_find(struct verify *verify, size_t file, uint64_t line, const
         return ERR_MEMORY;
     }
     return OK;
+}
+
+void verify_note_last(struct verify *verify)
+{
+    verify->findings[verify->finding_count - 1].note = true;
+}
+
+void verify_tell(struct verify *verify, const char *name, uint64_t line, bool note,
+                 const char *format, ...)
+{
+    char message[MESSAGE_MAX];
+    va_list args;
+    va_start(args, format);
+    (void)vsnprintf(message, sizeof message, format, args);
+    va_end(args);
+    const struct audit_finding out = {.file = name, .line = line, .message = message, .note = note};
+    verify->result->findings += note ? 0 : 1;
+    if (verify->on_finding)
+        verify->on_finding(&out, verify->context);
 }
 
 enum status verify_find_missing(struct verify *verify, size_t near, const char *name,
@@ -108,8 +128,9 @@ static void report(struct verify *verify)
                 .file = finding->name ? finding->name : verify->files[finding->file].name,
                 .line = finding->line,
                 .message = finding->message,
+                .note = finding->note,
             };
-            verify->result->findings++;
+            verify->result->findings += finding->note ? 0 : 1;
             if (verify->on_finding)
                 verify->on_finding(&out, verify->context);
         }
@@ -212,7 +233,8 @@ static void start_chain(struct verify *verify)
     verify->last_time[0] = '\0';
     verify->checkpoint_time[0] = '\0';
     verify->last_seq = 0;
-    verify->closed = false;
+    verify->run_named = verify->named_count;
+    verify->since[0] = '\0';
 }
 
 /* That a chain goes on under another key is no finding when the key is known, but an auditor wants
@@ -293,16 +315,19 @@ static enum status judge_all(struct verify *verify)
     }
     if (status == OK)
         verify_judge_beside(verify);
+    if (status == OK)
+        status = verify_judge_named(verify);
     if (status == OK && verify->on_progress)
         verify->on_progress(verify->bytes_total, verify->bytes_total, verify->context);
     return status;
 }
 
-enum status audit_verify(const char *directory, const char *public_key_file,
-                         audit_finding_fn *on_finding, audit_progress_fn *on_progress,
-                         void *context, struct audit_verify_result *result)
+static enum status run(bool copy, const char *directory, const char *public_key_file,
+                       audit_finding_fn *on_finding, audit_progress_fn *on_progress, void *context,
+                       struct audit_verify_result *result)
 {
     struct verify verify = {.directory = directory,
+                            .copy = copy,
                             .dir_fd = -1,
                             .on_finding = on_finding,
                             .on_progress = on_progress,
@@ -326,8 +351,23 @@ enum status audit_verify(const char *directory, const char *public_key_file,
     free(verify.runs);
     free(verify.bad);
     free(verify.claims);
+    free(verify.named);
     free(verify.ends);
     free(verify.findings);
     errno = error;
     return status;
+}
+
+enum status audit_verify(const char *directory, const char *public_key_file,
+                         audit_finding_fn *on_finding, audit_progress_fn *on_progress,
+                         void *context, struct audit_verify_result *result)
+{
+    return run(false, directory, public_key_file, on_finding, on_progress, context, result);
+}
+
+enum status audit_verify_copy(const char *directory, const char *public_key_file,
+                              audit_finding_fn *on_finding, audit_progress_fn *on_progress,
+                              void *context, struct audit_verify_result *result)
+{
+    return run(true, directory, public_key_file, on_finding, on_progress, context, result);
 }

@@ -10,6 +10,7 @@
 
 #include "chain.h"
 #include "file.h"
+#include "heights.h"
 #include "key.h"
 
 #include <pgvigil/audit.h>
@@ -34,8 +35,9 @@ struct verify_file {
     bool header_linked; /* the second line holds the first one's hash: it is as it was written */
     bool unknown_key;
     bool packed;
-    bool duplicate; /* another file is this number */
-    bool twin;      /* the other form of the file before it, with the same lines */
+    bool duplicate;               /* another file is this number */
+    bool twin;                    /* the other form of the file before it, with the same lines */
+    uint64_t first_seq, last_seq; /* of its records; 0: none was read */
 };
 
 enum run_place { RUN_BACKBONE, RUN_STRAY, RUN_MOVED };
@@ -72,11 +74,12 @@ struct bad_signature {
     uint64_t more; /* checkpoints after it that do not verify either */
 };
 
-/* What a signed checkpoint says of another chain: the highest of all that do. */
+/* What a signed checkpoint says of another chain. */
 struct claim {
     unsigned chain;
     uint64_t seq;
-    size_t file; /* where it stands */
+    char hash[HEIGHTS_HASH + 1]; /* empty: of an older version, which did not name it */
+    size_t file;                 /* where it stands */
     uint64_t line;
     char time[CHAIN_TIME + 1];
 };
@@ -84,11 +87,11 @@ struct claim {
 struct chain_end {
     unsigned chain;
     uint64_t last_seq;
-    bool closed;
 };
 
 struct verify {
     const char *directory;
+    bool copy; /* of an archive, or made while the server wrote: the ends are elsewhere */
     int dir_fd;
     struct key_ring *ring;
     struct hasher *hasher;
@@ -115,10 +118,14 @@ struct verify {
     size_t last_file;
     uint64_t last_line;
     uint64_t last_seq;    /* of the chain in hand */
-    bool closed;          /* its last line ends a file that has a later one */
-    struct claim *claims; /* one for each chain that is named */
+    struct claim *claims; /* one for each chain that is named: the highest of all */
     size_t claim_count;
     size_t claim_cap;
+    struct claim *named; /* with a hash: of each chain the last one in each run of a server */
+    size_t named_count;
+    size_t named_cap;
+    size_t run_named;           /* where those of the run in hand begin */
+    char since[CHAIN_TIME + 1]; /* of that run; empty: not known */
     struct chain_end *ends;
     size_t end_count;
     size_t end_cap;
@@ -134,9 +141,14 @@ struct finding {
     uint64_t line;
     char *message; /* owned */
     char *name;    /* owned: a file that is not there; NULL: files[file] */
+    bool note;
 };
 
+struct lines;
+
 /* verify_read.c */
+NODISCARD enum status verify_open(const struct verify *verify, struct verify_file *file,
+                                  struct lines **lines);
 NODISCARD enum status verify_list(struct verify *verify);
 NODISCARD enum status verify_read_file(struct verify *verify, size_t index);
 /* verify_runs.c: judges the runs of the chain in hand. */
@@ -150,11 +162,18 @@ NODISCARD enum status verify_take_event(struct verify *verify, size_t file, uint
                                         const char *line, size_t len);
 NODISCARD enum status verify_end_chain(struct verify *verify, unsigned chain);
 void verify_judge_beside(struct verify *verify);
+/* verify_named.c: the same, of the records that are there. */
+NODISCARD enum status verify_judge_named(struct verify *verify);
 /* verify.c */
 NODISCARD enum status verify_find(struct verify *verify, size_t file, uint64_t line,
                                   const char *format, ...) __attribute__((format(printf, 4, 5)));
 NODISCARD enum status verify_find_missing(struct verify *verify, size_t near, const char *name,
                                           uint64_t lines);
+/* What was found last is a note. */
+void verify_note_last(struct verify *verify);
+/* A finding, or a note, at once. */
+void verify_tell(struct verify *verify, const char *name, uint64_t line, bool note,
+                 const char *format, ...) __attribute__((format(printf, 5, 6)));
 /* Doubles an array when it is full. */
 NODISCARD enum status verify_grow(void **array, size_t count, size_t *cap, size_t element);
 

@@ -17,39 +17,34 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define MESSAGE_MAX 400U
-
-static void tell(struct verify *verify, const char *name, uint64_t line, bool note,
-                 const char *message)
-{
-    const struct audit_finding out = {.file = name, .line = line, .message = message, .note = note};
-    verify->result->findings += note ? 0 : 1;
-    if (verify->on_finding)
-        verify->on_finding(&out, verify->context);
-}
+/* What a finding about an end says last. */
+#define COPY_HINT                                                                                  \
+    " (if this is an archive, or was copied while the server wrote, say so with --copy)"
 
 /* ---- chains without a file ---- */
+
+static const char *hint(const struct verify *verify)
+{
+    return verify->copy ? "" : COPY_HINT;
+}
 
 /* `says`: the file whose header knows of it; NULL: there is a later chain. */
 static void tell_missing(struct verify *verify, unsigned chain, const struct verify_file *says)
 {
     struct audit_verify_result *result = verify->result;
     char name[FILE_NAME_MAX];
-    char message[MESSAGE_MAX];
     file_name(chain, 1, name);
-    if (says)
-        (void)snprintf(
-            message, sizeof message,
-            "missing: of chain %u there is no file, though %s says that the server writes "
-            "%u chains, from 0 on",
-            chain, says->name, says->chains);
-    else
-        (void)snprintf(message, sizeof message,
-                       "missing: of chain %u there is no file, though there is a later chain",
-                       chain);
     if (result->chains_missing++ == 0)
         result->first_missing = chain;
-    tell(verify, name, 0, false, message);
+    if (says)
+        verify_tell(verify, name, 0, verify->copy,
+                    "missing: of chain %u there is no file, though %s says that the server writes "
+                    "%u chains, from 0 on%s",
+                    chain, says->name, says->chains, hint(verify));
+    else
+        verify_tell(verify, name, 0, verify->copy,
+                    "missing: of chain %u there is no file, though there is a later chain%s", chain,
+                    hint(verify));
 }
 
 /* The files are sorted by chain. Those of readers and of commands have chains of their own, which
@@ -83,26 +78,74 @@ struct taking {
     enum status status;
 };
 
-static void take_claim(unsigned chain, uint64_t seq, void *context)
+static struct claim *find_claim(struct claim *claims, size_t first, size_t count, unsigned chain)
+{
+    for (size_t i = first; i < count; i++)
+        if (claims[i].chain == chain)
+            return &claims[i];
+    return NULL;
+}
+
+static enum status put_claim(struct claim **claims, size_t *count, size_t *cap,
+                             const struct claim *claim)
+{
+    enum status status = verify_grow((void **)claims, *count, cap, sizeof **claims);
+    if (status == OK)
+        (*claims)[(*count)++] = *claim;
+    return status;
+}
+
+/* How far each chain had got, as any says. */
+static void take_highest(struct taking *taking, const struct claim *claim)
+{
+    struct verify *verify = taking->verify;
+    struct claim *there = find_claim(verify->claims, 0, verify->claim_count, claim->chain);
+    if (!there)
+        taking->status =
+            put_claim(&verify->claims, &verify->claim_count, &verify->claim_cap, claim);
+    else if (there->seq < claim->seq)
+        *there = *claim;
+}
+
+/* Which record it was. In one run the last one vouches for those before it: whoever wrote that
+ * chain has linked from one to the next in memory. So memory follows the starts, not the trail. */
+static void take_last(struct taking *taking, const struct claim *claim)
+{
+    struct verify *verify = taking->verify;
+    struct claim *there =
+        find_claim(verify->named, verify->run_named, verify->named_count, claim->chain);
+    if (!there)
+        taking->status = put_claim(&verify->named, &verify->named_count, &verify->named_cap, claim);
+    else
+        *there = *claim;
+}
+
+static void take_claim(const struct heights_named *named, void *context)
 {
     struct taking *taking = context;
-    struct verify *verify = taking->verify;
-    struct claim *claim = NULL;
-    for (size_t i = 0; i < verify->claim_count && !claim; i++)
-        if (verify->claims[i].chain == chain)
-            claim = &verify->claims[i];
-    if (taking->status != OK || (claim && claim->seq >= seq))
+    struct claim claim = taking->from;
+    claim.chain = named->chain;
+    claim.seq = named->seq;
+    memcpy(claim.hash, named->hash, sizeof claim.hash);
+    if (taking->status == OK)
+        take_highest(taking, &claim);
+    if (taking->status == OK && claim.hash[0])
+        take_last(taking, &claim);
+}
+
+/* The run is known before what it names. */
+static void begin_run(struct verify *verify, const char *line, size_t len)
+{
+    static const char words[] = ",\"since\":\"";
+    const char *at = memmem(line, len, words, sizeof words - 1);
+    const char *since = at ? at + sizeof words - 1 : line;
+    bool known = at && (size_t)(line + len - since) > CHAIN_TIME;
+    if (known && memcmp(since, verify->since, CHAIN_TIME) == 0)
         return;
-    if (!claim) {
-        taking->status = verify_grow((void **)&verify->claims, verify->claim_count,
-                                     &verify->claim_cap, sizeof *verify->claims);
-        if (taking->status != OK)
-            return;
-        claim = &verify->claims[verify->claim_count++];
-    }
-    *claim = taking->from;
-    claim->chain = chain;
-    claim->seq = seq;
+    verify->run_named = verify->named_count;
+    memset(verify->since, 0, sizeof verify->since);
+    if (known)
+        memcpy(verify->since, since, CHAIN_TIME);
 }
 
 enum status verify_take_beside(struct verify *verify, size_t file, uint64_t number,
@@ -110,7 +153,12 @@ enum status verify_take_beside(struct verify *verify, size_t file, uint64_t numb
 {
     struct taking taking = {.verify = verify, .from = {.file = file, .line = number}, .status = OK};
     (void)snprintf(taking.from.time, sizeof taking.from.time, "%s", time);
-    (void)heights_read(line, len, take_claim, &taking);
+    begin_run(verify, line, len);
+    if (!heights_read(line, len, take_claim, &taking) && taking.status == OK)
+        return verify_find(verify, file, number,
+                           "unreadable: this checkpoint is signed, but what it names of the other "
+                           "chains cannot be read: they were not all compared with it (an older "
+                           "version signed whatever a file in the directory said)");
     return taking.status;
 }
 
@@ -127,7 +175,7 @@ enum status verify_take_event(struct verify *verify, size_t file, uint64_t numbe
     return verify_find(
         verify, file, number,
         "truncated: when the server started here, records of chain %lu that had been "
-        "signed were gone; this event says how many there were",
+        "signed were gone, or others stood in their place; this event says which",
         chain);
 }
 
@@ -136,8 +184,8 @@ enum status verify_end_chain(struct verify *verify, unsigned chain)
     enum status status = verify_grow((void **)&verify->ends, verify->end_count, &verify->end_cap,
                                      sizeof *verify->ends);
     if (status == OK)
-        verify->ends[verify->end_count++] = (struct chain_end){
-            .chain = chain, .last_seq = verify->last_seq, .closed = verify->closed};
+        verify->ends[verify->end_count++] =
+            (struct chain_end){.chain = chain, .last_seq = verify->last_seq};
     return status;
 }
 
@@ -149,22 +197,10 @@ static uint64_t present_seq(const struct verify *verify, unsigned chain)
     return status == OK ? found.chain.next_seq - 1 : 0;
 }
 
-/* Closed files that were moved away, all but the newest of each chain: there the ends are
- * elsewhere.
- */
-static bool is_archive(const struct verify *verify)
-{
-    for (size_t i = 0; i < verify->end_count; i++)
-        if (!verify->ends[i].closed)
-            return false;
-    return true;
-}
-
-static void judge_claim(struct verify *verify, const struct claim *claim, bool archive)
+static void judge_claim(struct verify *verify, const struct claim *claim)
 {
     const struct chain_end *end = NULL;
     char name[FILE_NAME_MAX];
-    char message[MESSAGE_MAX];
     for (size_t i = 0; i < verify->end_count && !end; i++)
         if (verify->ends[i].chain == claim->chain)
             end = &verify->ends[i];
@@ -176,18 +212,17 @@ static void judge_claim(struct verify *verify, const struct claim *claim, bool a
     const char *by = verify->files[claim->file].name;
     file_name(claim->chain, 1, name);
     if (last > 0)
-        (void)snprintf(message, sizeof message,
-                       "truncated: chain %u ends with record %" PRIu64 ", but %s:%" PRIu64
-                       ", signed at %s, names its record %" PRIu64 ": what was written in between "
-                       "is gone%s",
-                       claim->chain, last, by, claim->line, claim->time, claim->seq,
-                       archive ? " or in a later file, elsewhere" : "");
+        verify_tell(verify, name, 0, verify->copy,
+                    "truncated: chain %u ends with record %" PRIu64 ", but %s:%" PRIu64
+                    ", signed at %s, names its record %" PRIu64
+                    ": what was written in between is %s%s",
+                    claim->chain, last, by, claim->line, claim->time, claim->seq,
+                    verify->copy ? "gone, or elsewhere" : "gone", hint(verify));
     else
-        (void)snprintf(message, sizeof message,
-                       "missing: of chain %u there is no file, but %s:%" PRIu64
-                       ", signed at %s, names its record %" PRIu64,
-                       claim->chain, by, claim->line, claim->time, claim->seq);
-    tell(verify, name, 0, archive && last > 0, message);
+        verify_tell(verify, name, 0, verify->copy,
+                    "missing: of chain %u there is no file, but %s:%" PRIu64
+                    ", signed at %s, names its record %" PRIu64 "%s",
+                    claim->chain, by, claim->line, claim->time, claim->seq, hint(verify));
 }
 
 static bool is_told(const struct verify *verify, unsigned chain)
@@ -207,8 +242,7 @@ static bool is_told(const struct verify *verify, unsigned chain)
 
 void verify_judge_beside(struct verify *verify)
 {
-    bool archive = is_archive(verify);
     for (size_t i = 0; i < verify->claim_count; i++)
         if (!is_told(verify, verify->claims[i].chain))
-            judge_claim(verify, &verify->claims[i], archive);
+            judge_claim(verify, &verify->claims[i]);
 }

@@ -65,8 +65,7 @@ static bool is_packed_since(struct verify_file *file)
     return true;
 }
 
-static enum status open_file(const struct verify *verify, struct verify_file *file,
-                             struct lines **lines)
+enum status verify_open(const struct verify *verify, struct verify_file *file, struct lines **lines)
 {
     const char *why = NULL;
     enum status status = lines_open_at(verify->dir_fd, file->name, lines, &why);
@@ -82,7 +81,7 @@ static enum status read_header(struct verify *verify, struct verify_file *file)
     const char *line = NULL;
     size_t len = 0;
     char hash[CHAIN_HASH_HEX + 1] = "";
-    enum status status = open_file(verify, file, &lines);
+    enum status status = verify_open(verify, file, &lines);
     if (status != OK)
         return status;
     status = lines_next(lines, &line, &len);
@@ -351,12 +350,6 @@ static enum status judge_line(struct verify *verify, const char *line, size_t le
     return status;
 }
 
-static bool ends_file(const char *line, size_t len)
-{
-    static const char words[] = ",\"reason\":\"rotate\",";
-    return memmem(line, len, words, sizeof words - 1) != NULL;
-}
-
 static enum status add_line(struct verify *verify, size_t index, uint64_t number, const char *line,
                             size_t len, enum line_kind kind)
 {
@@ -377,7 +370,11 @@ static enum status add_line(struct verify *verify, size_t index, uint64_t number
     memcpy(verify->last_time, parsed.time, sizeof verify->last_time);
     if (fresh.last_seq > verify->last_seq)
         verify->last_seq = fresh.last_seq;
-    verify->closed = strcmp(parsed.type, "checkpoint") == 0 && ends_file(line, len);
+    struct verify_file *file = &verify->files[index];
+    if (file->first_seq == 0)
+        file->first_seq = fresh.first_seq;
+    if (fresh.last_seq > file->last_seq)
+        file->last_seq = fresh.last_seq;
     if (verify->first_time[0] == '\0')
         memcpy(verify->first_time, parsed.time, sizeof verify->first_time);
     /* A chain without any good checkpoint is unsigned from its first line on. */
@@ -441,7 +438,7 @@ enum status verify_read_file(struct verify *verify, size_t index)
 {
     struct reading reading = {0};
     memset(&verify->seal, 0, sizeof verify->seal);
-    enum status status = open_file(verify, &verify->files[index], &reading.lines);
+    enum status status = verify_open(verify, &verify->files[index], &reading.lines);
     if (status != OK)
         return status;
     uint64_t before = verify->bytes_done;

@@ -373,6 +373,14 @@ static enum status judge_gap(struct verify *verify, const struct gap *gap, uint6
     return status;
 }
 
+/* A line that was being written when the file was copied. */
+static bool ends_chain(const struct verify *verify, size_t run)
+{
+    const struct verify_file *file = &verify->files[verify->runs[run].file];
+    return run + 1 == verify->run_count &&
+           (file + 1 == verify->files + verify->file_count || file[1].chain != file->chain);
+}
+
 static enum status judge_tail(struct verify *verify, size_t first)
 {
     enum status status = OK;
@@ -383,6 +391,8 @@ static enum status judge_tail(struct verify *verify, size_t first)
             status = find_moved(verify, run);
         else
             status = judge_stray(verify, run, &left);
+        if (status == OK && verify->copy && run->partial && ends_chain(verify, i))
+            verify_note_last(verify);
     }
     return status;
 }

@@ -12,7 +12,6 @@
 #include "proxy/world.h"
 
 #include <errno.h>
-#include <inttypes.h>
 #include <pgvigil/audit.h>
 #include <pgvigil/judge.h>
 #include <pgvigil/log.h>
@@ -288,12 +287,9 @@ static void tell_behind(struct reload *reload)
 {
     struct audit_behind behind;
     size_t cursor = 0;
-    char detail[256];
+    char detail[300];
     while (audit_heights_behind(reload->heights, &cursor, &behind)) {
-        snprintf(detail, sizeof detail,
-                 "chain %u has %" PRIu64 " record(s), and the last signature of chain %u names its "
-                 "record %" PRIu64 ": what was written behind is gone",
-                 behind.chain, behind.had, behind.by, behind.named);
+        audit_behind_text(&behind, detail, sizeof detail);
         log_event(LOG_LEVEL_ERROR, "event=audit-behind detail=\"%s\"", detail);
         reload_audit_event(reload, "audit-behind", detail);
     }

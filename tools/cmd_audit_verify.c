@@ -31,7 +31,12 @@ static const char about[] =
     "\n"
     "With --heads the trail is compared with the checkpoints that a syslog server has kept: when "
     "the\n"
-    "ends of all chains were cut off together, nothing in what is left shows it.";
+    "ends of all chains were cut off together, nothing in what is left shows it.\n"
+    "\n"
+    "With --copy the files are an archive, or were copied while the server wrote: chains of which "
+    "no\n"
+    "file is there, and ends that others name, are notes then. Of a trail in its place they are\n"
+    "findings, since somebody may have taken them away.";
 
 static void on_finding(const struct audit_finding *finding, void *context)
 {
@@ -63,6 +68,13 @@ static const char *reason_text(enum status status)
     }
 }
 
+static const char *verdict(const struct audit_verify_result *result, bool copy)
+{
+    if (result->findings)
+        return copy ? " (a copy: ends were not compared)" : "";
+    return copy ? "whole, as far as it goes (a copy: ends were not compared)" : "whole";
+}
+
 static int compare(const struct cli_command *command, const char *directory, const char *public_key,
                    const char *kept)
 {
@@ -87,7 +99,7 @@ static int compare(const struct cli_command *command, const char *directory, con
 }
 
 static int verify(const struct cli_command *command, const char *directory, const char *public_key,
-                  const char *kept)
+                  const char *kept, bool copy)
 {
     struct progress progress;
     struct audit_verify_result result;
@@ -102,8 +114,8 @@ static int verify(const struct cli_command *command, const char *directory, cons
     }
     progress_begin(&progress);
     errno = 0;
-    enum status status =
-        audit_verify(directory, public_key, on_finding, on_progress, &progress, &result);
+    enum status status = (copy ? audit_verify_copy : audit_verify)(
+        directory, public_key, on_finding, on_progress, &progress, &result);
     const char *reason = reason_text(status);
     progress_clear(&progress);
     if (status != OK)
@@ -118,9 +130,9 @@ static int verify(const struct cli_command *command, const char *directory, cons
                  " byte(s): ",
                  directory, result.files, result.records, result.checkpoints, result.bytes);
     if (result.findings)
-        (void)printf("%" PRIu64 " finding(s)\n", result.findings);
+        (void)printf("%" PRIu64 " finding(s)%s\n", result.findings, verdict(&result, copy));
     else
-        (void)printf("whole\n");
+        (void)printf("%s\n", verdict(&result, copy));
     int code = kept ? compare(command, directory, public_key, kept) : CLI_FINE;
     return code == CLI_FINE && result.findings ? CLI_FINDINGS : code;
 }
@@ -129,10 +141,13 @@ int cmd_audit_verify(int argc, char **argv)
 {
     const char *public_key = NULL;
     const char *kept = NULL;
+    bool copy = false;
     const struct cli_option options[] = {
         {0, "public-key", "FILE", "the public key that verifies, PEM; may hold several",
          &public_key, NULL},
         {0, "heads", "FILE", "what a syslog server has kept: compare its checkpoints", &kept, NULL},
+        {0, "copy", NULL, "an archive, or copied while the server wrote: ends are notes", NULL,
+         &copy},
         {0, NULL, NULL, NULL, NULL, NULL},
     };
     const struct cli_command command = {
@@ -146,5 +161,5 @@ int cmd_audit_verify(int argc, char **argv)
     char **operands = NULL;
     size_t count = 0;
     int code = cli_parse(&command, argc, argv, &operands, &count);
-    return code != CLI_CONTINUE ? code : verify(&command, operands[0], public_key, kept);
+    return code != CLI_CONTINUE ? code : verify(&command, operands[0], public_key, kept, copy);
 }

@@ -41,19 +41,23 @@ struct audit_retention {
  * checkpoint of one signs what the others have (audit/heights.h). Any thread.
  */
 struct audit_heights;
-/* Looks at the chains that are there, and makes room for those from 0 to `chains` - 1. ERR_MEMORY.
- */
+/* Looks at the chains that are there, and makes room for those from 0 to `chains` - 1, which the
+ * server writes; what it could not compare is in the log. ERR_MEMORY. */
 NODISCARD enum status audit_heights_new(const char *directory, unsigned chains,
                                         struct audit_heights **heights);
 void audit_heights_free(struct audit_heights *heights); /* accepts NULL; after the chains */
 /* What was not there any more: record `named` of a chain, which the last checkpoint of chain `by`
- * names, while it had `had`. From *cursor = 0 on, until it is false. */
+ * names, while it had `had`. From *cursor = 0 on, until it is false. What an event of the last of
+ * the `chains` has told is left out. */
 struct audit_behind {
     unsigned chain, by;
     uint64_t had, named;
+    bool other; /* there is a record of that number, and it is another one */
 };
 bool audit_heights_behind(const struct audit_heights *heights, size_t *cursor,
                           struct audit_behind *behind);
+/* The sentence of the event, 300 bytes at most. */
+void audit_behind_text(const struct audit_behind *behind, char *out, size_t size);
 
 struct audit_options {
     const char *directory; /* created 0700 if missing */
@@ -310,7 +314,7 @@ struct audit_verify_result {
     uint64_t key_changes;
     uint64_t findings; /* 0: the trail is whole */
     /* Chains of servers of which there is no file, though a later one is there or a header tells of
-     * them; and the first of these. Each is a finding. */
+     * them; and the first of these. Each is a finding (of a copy, a note). */
     unsigned chains_missing, first_missing;
     /* Of the chains of servers: the last line's time, whichever chain has it; "": there is none. */
     char last[AUDIT_TIME];
@@ -322,6 +326,12 @@ typedef void audit_progress_fn(uint64_t bytes_done, uint64_t bytes_total, void *
 NODISCARD enum status audit_verify(const char *directory, const char *public_key_file,
                                    audit_finding_fn *on_finding, audit_progress_fn *on_progress,
                                    void *context, struct audit_verify_result *result);
+/* The same of an archive, or of files that were copied while a server wrote: that chains, or their
+ * ends, are not there is a note then. */
+NODISCARD enum status audit_verify_copy(const char *directory, const char *public_key_file,
+                                        audit_finding_fn *on_finding,
+                                        audit_progress_fn *on_progress, void *context,
+                                        struct audit_verify_result *result);
 
 /* Chains of servers of which the directory has no file, though a later one is there or a header
  * tells of them (audit/absent.c): how many, and the first. Nothing is verified. ERR_IO (errno),

@@ -2,6 +2,7 @@
 The chains of a trail tell of each other: what somebody takes away who can write the files and cannot sign (a chain whole, its end, what
 was written before a restart) is told by `pgvigil audit verify`, with which chain it was; what is right to be gone is not.
 """
+import hashlib
 import json
 import re
 import shutil
@@ -74,16 +75,19 @@ def records(path):
 
 def test_checkpoints_name_what_the_other_chains_had(trail):
     """Compared with the records themselves: each is there, and none was written after the signature."""
-    written = {chain: {r["seq"]: r["time"] for path in sorted(trail.glob("audit-%d-*.jsonl" % chain)) for r in records(path)} for chain in CHAINS}
-    named = 0
+    written = {chain: {json.loads(line)["seq"]: (json.loads(line)["time"], hashlib.sha256(line).hexdigest())
+                       for path in sorted(trail.glob("audit-%d-*.jsonl" % chain)) for line in path.read_bytes().splitlines(keepends=True)} for chain in CHAINS}
+    named, runs = 0, set()
     for chain in CHAINS:
         for path in trail.glob("audit-%d-*.jsonl" % chain):
             for r in records(path):
-                for other, seq in r.get("beside", []):
+                for other, seq, digest in r.get("beside", []):
                     assert r["type"] == "checkpoint" and other != chain
-                    assert written[other][seq] <= r["time"], (chain, r["seq"], other, seq)
+                    time, whole = written[other][seq]
+                    assert time <= r["time"] and digest == whole[:32], (chain, r["seq"], other, seq)
+                    runs.add(r["since"])
                     named += 1
-    assert named >= 6
+    assert named >= 6 and len(runs) == 2
 
 
 @pytest.mark.parametrize("gone", [[0], [1], [2], [0, 1], [1, 2], [0, 2]], ids=str)
@@ -168,6 +172,113 @@ def test_what_went_before_a_restart_is_known_after_it(make_stack, how, kill):
         assert len(records(path)) > len(lines), "it has grown over the place"
         assert code == 1 and said and "records of chain 1 that had been signed were gone" in out, out
         assert len(told) == 1 and told[0]["detail"].startswith("chain 1 has %d record(s)" % (0 if how == "whole" else signed[0] + 1))
+
+
+def fill_up(path, keep, to):
+    """The first `keep` lines stay; lines of somebody's own, each with the hash of the one before, up to that number."""
+    lines = path.read_bytes().splitlines(keepends=True)[:keep]
+    time, digest = json.loads(lines[-1])["time"], hashlib.sha256(lines[-1]).hexdigest()
+    for seq in range(json.loads(lines[-1])["seq"] + 1, to + 1):
+        line = json.dumps({"seq": seq, "prev": digest, "time": time, "type": "event", "event": "connect", "person": "nurse1"}, separators=(",", ":")).encode() + b"\n"
+        digest = hashlib.sha256(line).hexdigest()
+        lines.append(line)
+    path.write_bytes(b"".join(lines))
+
+
+@pytest.mark.parametrize("more", [0, 25], ids=["to the same number", "beyond it"])
+def test_a_chain_that_is_filled_up_again_is_told(make_stack, more):
+    """Behind a signature, with lines that fit: before the next start, after it, and after another one, when all have signed since."""
+    own = make_stack(workers=2, audit=SIGN)
+    work(own, 2.5)
+    own.proxy.stop()
+    path = own.audit_dir / "audit-1-00000001.jsonl"
+    before = records(path)
+    signed = [n for n, r in enumerate(before) if r["type"] == "checkpoint"]
+    assert verify(own, own.audit_dir)[0] == 0
+    fill_up(path, signed[0] + 1, before[-1]["seq"] + more)
+    changed = re.compile(r"audit-1-00000001.jsonl:\d+: changed: this is not the record \d+ of chain 1 that audit-")
+    code, out = verify(own, own.audit_dir)
+    assert code == 1 and len(changed.findall(out)) == 1 and "1 finding(s)" in out, out
+    for _ in range(2):
+        own.proxy.start()
+        own.wait_ready()
+        work(own, 1.5)
+        own.proxy.stop()
+        code, out = verify(own, own.audit_dir)
+        assert code == 1 and len(changed.findall(out)) == 1 and "or others stood in their place" in out and "2 finding(s)" in out, out
+    told = [r for r in own.audit_records() if r.get("event") == "audit-behind"]
+    assert len(told) == 1 and told[0]["detail"].startswith("chain 1 has another record "), told
+
+
+def chains_that_name(practice, tmp_path, beside):
+    """Two chains, each of which names the other as `beside` says it."""
+    chains = [Signed(practice.trail, number, tmp_path, chains=2) for number in range(2)]
+    for chain in chains:
+        chain.file(stamp(10))
+        chain.line(stamp(9), "event", event="connect", session=1, person="nurse1")
+        chain.line(stamp(9), "event", event="disconnect", session=1, person="nurse1")
+    for chain, other in zip(chains, reversed(chains)):
+        chain.sign(stamp(8), beside=beside(other))
+        chain.close()
+    return chains
+
+
+def test_trails_that_name_numbers_only_are_read(tmp_path):
+    practice = clinic(tmp_path)
+    chains_that_name(practice, tmp_path, lambda other: [[other.chain, other.seq]])
+    assert verify_practice(practice)[0] == 0
+    path = practice.trail / "audit-1-00000001.jsonl"
+    lines = path.read_bytes().splitlines(keepends=True)
+    path.write_bytes(b"".join(lines[:2]))
+    code, out = verify_practice(practice)
+    assert code == 1 and "truncated: chain 1 ends with record 2" in out, out
+
+
+def test_a_signed_checkpoint_that_cannot_be_read_is_a_finding(tmp_path):
+    """As an older version signed what a file said that somebody had put there; what is kept elsewhere of it is genuine."""
+    practice = clinic(tmp_path)
+    chains_that_name(practice, tmp_path, lambda other: [[other.chain, other.seq], [777, 9999999999999999998]])
+    code, out = verify_practice(practice)
+    assert code == 1 and out.count("unreadable: this checkpoint is signed") == 2 and "2 finding(s)" in out, out
+    kept = tmp_path / "kept"
+    kept.write_bytes(b"".join(line for path in sorted(practice.trail.glob("*.jsonl")) for line in path.read_bytes().splitlines(keepends=True) if b"checkpoint" in line.split(b",")[3]))
+    done = subprocess.run([harness.binary(), "audit", "verify", "--heads", kept, practice.trail], stdout=subprocess.PIPE, text=True)
+    assert "2 checkpoint(s) that were sent" in done.stdout and "all there" in done.stdout, done.stdout
+
+
+def test_an_archive_and_a_copy_are_checked_with_the_option(make_stack, tmp_path):
+    """Without it they are findings: a trail of which somebody took the same away is no different."""
+    own = make_stack(workers=2, audit=SIGN + "; file_bytes = 65536")
+    worker = threading.Thread(target=work, args=(own, 5))
+    worker.start()
+    time.sleep(1.5)
+    copied = tmp_path / "copied"
+    copied.mkdir()
+    for path in sorted(own.audit_dir.glob("audit-*.jsonl*")):
+        if path.exists():
+            shutil.copy(path, copied)
+        if "-00000001." in path.name:
+            time.sleep(1.2)
+    worker.join()
+    own.proxy.stop()
+    archive = tmp_path / "archive"
+    archive.mkdir()
+    for chain in CHAINS:
+        for path in sorted(own.audit_dir.glob("audit-%d-*.jsonl*" % chain))[:-1]:
+            shutil.copy(path, archive)
+    assert verify(own, own.audit_dir)[0] == 0
+    for folder in (copied, archive):
+        code, out = verify(own, folder)
+        assert code == 1 and "with --copy)" in out, out
+        done = own.command("audit", "verify", "--copy", "--public-key", own.certs.audit_public, folder, check=False)
+        assert done.returncode == 0 and ": note: " in done.stdout and done.stdout.endswith("whole, as far as it goes (a copy: ends were not compared)\n"), done.stdout
+    # What is there is compared all the same.
+    path = sorted(archive.glob("audit-0-*.jsonl*"))[0]
+    data = bytearray(path.read_bytes())
+    data[len(data) // 2] ^= 1
+    path.write_bytes(data)
+    done = own.command("audit", "verify", "--copy", "--public-key", own.certs.audit_public, archive, check=False)
+    assert done.returncode == 1 and "finding(s) (a copy: ends were not compared)" in done.stdout, done.stdout
 
 
 def test_beside_a_server_that_writes_nothing_is_found(make_stack):

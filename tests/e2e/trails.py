@@ -60,8 +60,9 @@ class Signed(Chain):
         der = subprocess.run(["openssl", "pkey", "-in", str(self.pem), "-pubout", "-outform", "DER"], stdout=subprocess.PIPE, check=True).stdout
         self.key = hashlib.sha256(der).hexdigest()
 
-    def sign(self, time):
-        more = {"chain": self.chain, "file": self.number, "reason": "close", "lines": 0, "key": self.key}
+    def sign(self, time, **others):
+        """`others`: what it names of the other chains."""
+        more = {"chain": self.chain, "file": self.number, "reason": "close", "lines": 0, **others, "key": self.key}
         text = dump({"seq": self.seq + 1, "prev": self.prev, "time": time, "type": "checkpoint", **more})[:-1]
         (self.folder / "text").write_bytes(b"pgvigil audit checkpoint 1\n" + text.encode())
         harness.run(["openssl", "pkeyutl", "-sign", "-rawin", "-inkey", str(self.pem), "-in", str(self.folder / "text"), "-out", str(self.folder / "signature")])
