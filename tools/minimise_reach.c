@@ -348,10 +348,7 @@ static enum status add_part(struct reaching *reaching, struct reach_person *pers
     int mission = policy_find_mission(minimise->policy, use->pair->mission);
     struct pair *pair = role < 0 || mission < 0 ? NULL : minimise_pair(minimise, role, mission);
     struct reach_pair *found = NULL;
-    bool hers = false;
-    for (size_t i = 0; i < person->user->role_count; i++)
-        hers = hers || (int)person->user->roles[i] == role;
-    if (pair == NULL || !hers)
+    if (pair == NULL || !policy_user_has_role(person->user, role))
         return OK;
     enum status status = reach_pair_of(reaching, pair, &found);
     if (status != OK)

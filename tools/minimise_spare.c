@@ -73,10 +73,7 @@ static enum status kept_needs(struct reaching *reaching, const struct policy_use
     for (size_t i = 0; i < minimise->pair_count && status == OK && !*needs; i++) {
         struct pair *pair = &minimise->pairs[i];
         struct reach_pair *found = NULL;
-        bool hers = false;
-        for (size_t k = 0; k < user->role_count; k++)
-            hers = hers || (int)user->roles[k] == pair->role;
-        if (!hers || pair->keep == KEEP_NOT)
+        if (pair->keep == KEEP_NOT || !policy_user_has_role(user, pair->role))
             continue;
         status = reach_pair_of(reaching, pair, &found);
         *needs = status == OK && found->attributes[attribute];
