@@ -36,11 +36,24 @@ void audit_reader_options(struct audit_reader *reader, struct cli_option *option
     memcpy(options, rows, sizeof rows);
 }
 
+/* How much of an argument is on record: of a connection string, which may hold a password, nothing.
+ * getopt_long takes "--a", too. *next: the value is the next argument. */
+static int told(const char *argument, bool *next)
+{
+    size_t len = strcspn(argument, "=");
+    bool conninfo = len > 2 && strncmp(argument, "--as", len) == 0;
+    bool hidden = *next;
+    *next = !hidden && conninfo && argument[len] == '\0';
+    return hidden ? 0 : (int)(conninfo ? len : strlen(argument));
+}
+
 void audit_reader_remember(struct audit_reader *reader, int argc, char **argv)
 {
+    bool next = false;
     size_t used = (size_t)snprintf(reader->asked, sizeof reader->asked, "%s", reader->doing);
     for (int i = 1; i < argc && used < sizeof reader->asked; i++)
-        used += (size_t)snprintf(reader->asked + used, sizeof reader->asked - used, " %s", argv[i]);
+        used += (size_t)snprintf(reader->asked + used, sizeof reader->asked - used, " %.*s",
+                                 told(argv[i], &next), argv[i]);
 }
 
 /* ---- who ---- */

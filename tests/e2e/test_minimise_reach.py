@@ -277,3 +277,11 @@ def test_row_security_is_counted_as_it_is_for_the_guards(make_stack, tmp_path):
     assert nurse["in_reach"] == len(set(shown) | set(shown_else)) > 0
     with own.superuser() as c:
         assert nurse["in_reach"] < c.execute("SELECT count(*) FROM patients WHERE ward_id = ANY(%s)", [[int(w) for w in WARDS]]).fetchone()[0]
+
+
+@pytest.mark.parametrize("way", ["--as {}", "--as={}", "--a {}"])
+def test_the_record_of_the_read_holds_no_password(scene, way):
+    words = [word.format(counter(scene)) for word in way.split(" ", 1)]
+    scene.command("minimise", "-c", scene.config_file, "--short-trail", *words, "--days", "77", check=False)
+    trail = "".join(path.read_text() for path in (scene.folder / "audit").glob("audit-*.jsonl"))
+    assert "--days 77" in trail and "password=" not in trail
