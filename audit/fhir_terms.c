@@ -47,6 +47,8 @@ static const struct event_row events[] = {
     {"mission", {ALERT, DCM("110137", "User Security Attributes Changed"), "E", "0"}},
     {"break-glass-begin", {ALERT, DCM("110127", "Emergency Override Started"), "E", "0"}},
     {"break-glass-end", {ALERT, DCM("110138", "Emergency Override Stopped"), "E", "0"}},
+    {"rolled-back", {QUERY, NONE, "E", "4"}},
+    {"commit-unknown", {QUERY, NONE, "E", "8"}},
     {"console", {ALERT, RESTRICTED, "E", "0"}},
     {"key-changed", {ALERT, DCM("110129", "Security Configuration"), "E", "0"}},
     {"purge-begin", {LOG_USED, NONE, "D", "0"}},

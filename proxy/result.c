@@ -397,6 +397,7 @@ static enum status on_error(struct session *session, struct request *head,
     if (status != OK)
         return status;
     head->failed = true;
+    undone_failed(session, sqlstate);
     if (head->kind == REQUEST_QUERY || head->kind == REQUEST_FUNCTION) {
         head->index++;
         if (head->kind == REQUEST_QUERY && result_audit_not_run(session, head, "57014") != OK)
@@ -445,6 +446,8 @@ static enum status on_complete(struct session *session, struct request *head,
     /* Behind the record: it is of who did it, not of who is there when it is done. */
     if (status == OK && tag != NULL)
         status = mission_completed(session, statement, tag);
+    if (tag != NULL && !head->failed)
+        undone_completed(session, statement);
     if (status == OK && tag != NULL)
         notification_done(session, statement, tag);
     if (tag != NULL)
@@ -497,6 +500,9 @@ static enum status on_ready(struct session *session, struct request *head,
     if (wire_parse_ready(message, &tx) != OK)
         return ERR_PROTOCOL;
     session->tx = tx;
+    enum status told = undone_ready(session);
+    if (told != OK)
+        return told;
     session_count_transaction(session);
     cursors_ready(session->cursors, tx);
     ddl_ready(session);

@@ -109,7 +109,8 @@ static void audit_disconnect(struct session *session, const char *reason)
     if (!session->connected)
         return;
     session->connected = false;
-    if (mission_glass_over(session, ", the session has ended") != OK ||
+    if (undone_lost(session) != OK ||
+        mission_glass_over(session, ", the session has ended") != OK ||
         audit_event(session->worker->audit, "disconnect", &session->who, reason) != OK)
         log_event(LOG_LEVEL_ERROR, "session=%lu event=audit-failed", (unsigned long)session->id);
 }

@@ -23,6 +23,7 @@
 #include "proxy/temporary.h"
 #include "proxy/transaction.h"
 #include "proxy/transport.h"
+#include "proxy/undone.h"
 #include "proxy/use.h"
 #include "proxy/worker.h"
 
@@ -151,6 +152,7 @@ struct session {
     bool begins; /* but for the BEGIN at the head of `in`, which goes behind an identity at once */
     bool listening;         /* LISTEN was sent: keeps its server, see notification.h */
     bool unlistens;         /* UNLISTEN * has run in the transaction that is open */
+    struct undone undone;   /* what no ReadyForQuery has confirmed */
     bool guards_changed;    /* guards were made again in the open transaction */
     bool schema_changed;    /* something of the client's may have changed the catalogs in it */
     bool settings_sent;     /* settings that are not pgvigil's were changed on the server */

@@ -195,7 +195,8 @@ NODISCARD enum status audit_encode_statement(const struct audit_statement *state
 
 /* Events that are not statements: "start", "stop", "reload", "reload-failed", "connect",
  * "auth-failed", "refused-connection", "disconnect", "mission", "break-glass-begin",
- * "break-glass-end", "cancel", "observe-mode", "console", "audit-behind". `detail` is a sentence
+ * "break-glass-end", "cancel", "observe-mode", "console", "audit-behind", "rolled-back",
+ * "commit-unknown". `detail` is a sentence
  * without values, or NULL. */
 NODISCARD enum status audit_event(struct audit *audit, const char *event,
                                   const struct audit_session *session, const char *detail);
