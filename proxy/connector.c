@@ -17,6 +17,10 @@
 #include <sys/queue.h>
 #include <unistd.h>
 
+/* What ran for sessions when the server is told to stop is cancelled first: a statement that waits
+ * for a lock would otherwise go on waiting, with everybody else behind it, for nobody. */
+#define STOP_SECONDS 5
+
 enum job_kind { JOB_OPEN, JOB_CANCEL };
 
 struct job {
@@ -44,6 +48,7 @@ struct connector {
     pthread_cond_t wake;
     struct job_list jobs;
     bool stopping;
+    uint64_t stop_by; /* stopping: cancels that are not under way by then are given up */
     unsigned thread_count;
     pthread_t threads[];
 };
@@ -212,7 +217,8 @@ static void answer_cancel(struct worker *worker, void *context)
     job_free(job);
 }
 
-static void run_job(struct job *job, bool stopping)
+/* `stopping`: nobody is to connect any more. `late`: nor is anything cancelled. */
+static void run_job(struct job *job, bool stopping, bool late)
 {
     char error[256] = "";
     char quoted[300];
@@ -229,7 +235,9 @@ static void run_job(struct job *job, bool stopping)
         }
         return;
     case JOB_CANCEL:
-        if (!stopping && upstream_cancel_run(job->cancel, error, sizeof error) != OK)
+        if (late)
+            snprintf(error, sizeof error, "pgvigil is stopping");
+        if (late || upstream_cancel_run(job->cancel, error, sizeof error) != OK)
             log_event(LOG_LEVEL_WARNING, "event=cancel-failed why=%s",
                       log_quote(error, quoted, sizeof quoted));
         upstream_cancel_free(job->cancel);
@@ -255,8 +263,9 @@ static void *connector_main(void *context)
         }
         STAILQ_REMOVE_HEAD(&connector->jobs, link);
         bool stopping = connector->stopping;
+        bool late = stopping && clock_microseconds() > connector->stop_by;
         pthread_mutex_unlock(&connector->lock);
-        run_job(job, stopping);
+        run_job(job, stopping, late);
         pthread_mutex_lock(&connector->lock);
     }
     pthread_mutex_unlock(&connector->lock);
@@ -290,6 +299,7 @@ void connector_stop(struct connector *connector)
         return;
     pthread_mutex_lock(&connector->lock);
     connector->stopping = true;
+    connector->stop_by = clock_microseconds() + STOP_SECONDS * 1000000ull;
     pthread_cond_broadcast(&connector->wake);
     pthread_mutex_unlock(&connector->lock);
     for (unsigned i = 0; i < connector->thread_count; i++)

@@ -25,8 +25,9 @@ typedef void connector_opened_fn(struct worker *worker, PGconn *conn, const char
 typedef void connector_cancelled_fn(struct worker *worker, void *context);
 
 NODISCARD enum status connector_start(unsigned threads, struct connector **connector);
-/* Waits for the jobs in hand; those that nobody has begun are answered with an error: with a host
- * that hangs each could take limits.connect_seconds. */
+/* Waits for the jobs in hand. Connections that nobody has begun to open are answered with an error:
+ * with a host that hangs each could take limits.connect_seconds. Cancels are still sent, those that
+ * are begun within five seconds. */
 void connector_stop(struct connector *connector);
 
 struct connector_open {

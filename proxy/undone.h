@@ -2,12 +2,12 @@
  * undone.h: what the trail says was done, and was not to stay.
  *
  * PostgreSQL answers a statement with CommandComplete, which its record is made for, before the
- * transaction commits. In a BEGIN block the record of COMMIT or ROLLBACK tells the rest. Outside one
- * nothing would: a group of the extended protocol, or the text of a simple query, is a transaction
- * that ends without a statement of its own (PostgreSQL documentation 55.2.2.1 and 55.2.3), and a
- * deferred constraint, a later statement or the end of the server undoes what came before. So
- * statements that can write are counted until ReadyForQuery, and an event says what has become of
- * them: "rolled-back" where PostgreSQL said so, "commit-unknown" where nobody did.
+ * transaction commits. In a BEGIN block the record of COMMIT or ROLLBACK tells the rest. Outside
+ * one nothing would: a group of the extended protocol, or the text of a simple query, is a
+ * transaction that ends without a statement of its own (PostgreSQL documentation 55.2.2.1
+ * and 55.2.3), and a deferred constraint, a later statement or the end of the server undoes what
+ * came before. So statements that can write are counted until ReadyForQuery, and an event says what
+ * has become of them: "rolled-back" where PostgreSQL said so, "commit-unknown" where nobody did.
  *
  * One of each session; one thread.
  */

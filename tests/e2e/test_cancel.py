@@ -4,6 +4,7 @@ import threading
 import time
 
 import pytest
+import wire
 from psycopg import errors
 
 SLOW = "SELECT count(*) FROM generate_series(1, 20000000) a, generate_series(1, 1000) b"
@@ -72,3 +73,33 @@ def test_cancel_of_an_idle_session_does_nothing(stack):
         one.cancel()
         time.sleep(0.5)
         assert one.execute("SELECT count(*) FROM generate_series(1, 100000)").fetchone() == (100000,)
+
+
+SLEEPERS = 12  # more than threads that cancel
+
+
+def sleeping(stack):
+    with stack.superuser() as c:
+        return c.execute("SELECT count(*) FROM pg_stat_activity WHERE query ~ '^SELECT pg_sleep' AND state = 'active' AND datname = current_database()"
+                         " AND pid <> pg_backend_pid()").fetchone()[0]
+
+
+def wait_until(what):
+    deadline = time.monotonic() + 20
+    while not what():
+        assert time.monotonic() < deadline
+        time.sleep(0.05)
+
+
+def test_a_stop_ends_what_still_runs(make_stack):
+    """Each of them, not only the few that threads had in hand: PostgreSQL itself would let them run on, for nobody."""
+    own = make_stack()
+    sessions = [wire.open_session(own, "admin1") for _ in range(SLEEPERS)]
+    for session in sessions:
+        session.send(wire.query("SELECT pg_sleep(600)"))
+    wait_until(lambda: sleeping(own) == SLEEPERS)
+    own.proxy.stop()
+    wait_until(lambda: sleeping(own) == 0)
+    assert own.proxy.log.read_text().count("event=cancel-failed") == 0
+    for session in sessions:
+        session.close()
