@@ -47,8 +47,7 @@ struct connector {
     pthread_mutex_t lock;
     pthread_cond_t wake;
     struct job_list jobs;
-    bool stopping;
-    uint64_t stop_by; /* stopping: cancels that are not under way by then are given up */
+    uint64_t stop_by; /* 0: it is not to stop; else cancels not under way by then are given up */
     unsigned thread_count;
     pthread_t threads[];
 };
@@ -217,10 +216,11 @@ static void answer_cancel(struct worker *worker, void *context)
     job_free(job);
 }
 
-/* `stopping`: nobody is to connect any more. `late`: nor is anything cancelled. */
-static void run_job(struct job *job, bool stopping, bool late)
+static void run_job(struct job *job, uint64_t stop_by)
 {
-    char error[256] = "";
+    bool stopping = stop_by != 0;
+    bool late = stopping && clock_microseconds() > stop_by;
+    char error[256] = "pgvigil is stopping";
     char quoted[300];
     switch (job->kind) {
     case JOB_OPEN:
@@ -235,8 +235,6 @@ static void run_job(struct job *job, bool stopping, bool late)
         }
         return;
     case JOB_CANCEL:
-        if (late)
-            snprintf(error, sizeof error, "pgvigil is stopping");
         if (late || upstream_cancel_run(job->cancel, error, sizeof error) != OK)
             log_event(LOG_LEVEL_WARNING, "event=cancel-failed why=%s",
                       log_quote(error, quoted, sizeof quoted));
@@ -256,16 +254,15 @@ static void *connector_main(void *context)
     for (;;) {
         struct job *job = STAILQ_FIRST(&connector->jobs);
         if (job == NULL) {
-            if (connector->stopping)
+            if (connector->stop_by != 0)
                 break;
             pthread_cond_wait(&connector->wake, &connector->lock);
             continue;
         }
         STAILQ_REMOVE_HEAD(&connector->jobs, link);
-        bool stopping = connector->stopping;
-        bool late = stopping && clock_microseconds() > connector->stop_by;
+        uint64_t stop_by = connector->stop_by;
         pthread_mutex_unlock(&connector->lock);
-        run_job(job, stopping, late);
+        run_job(job, stop_by);
         pthread_mutex_lock(&connector->lock);
     }
     pthread_mutex_unlock(&connector->lock);
@@ -298,7 +295,6 @@ void connector_stop(struct connector *connector)
     if (connector == NULL)
         return;
     pthread_mutex_lock(&connector->lock);
-    connector->stopping = true;
     connector->stop_by = clock_microseconds() + STOP_SECONDS * 1000000ull;
     pthread_cond_broadcast(&connector->wake);
     pthread_mutex_unlock(&connector->lock);

@@ -44,15 +44,15 @@ enum status undone_ready(struct session *session)
     struct undone *undone = &session->undone;
     if (undone->writes == 0)
         return OK;
-    bool over = session->tx == 'I' && undone->sqlstate[0] != '\0';
+    if (session->tx != 'I' || undone->sqlstate[0] == '\0') {
+        *undone = (struct undone){0};
+        return OK;
+    }
     char detail[160];
     snprintf(detail, sizeof detail,
              "statements that can write, done before this and undone by error %s: %u",
              undone->sqlstate, undone->writes);
-    if (over)
-        return tell(session, "rolled-back", detail);
-    *undone = (struct undone){0};
-    return OK;
+    return tell(session, "rolled-back", detail);
 }
 
 enum status undone_lost(struct session *session)

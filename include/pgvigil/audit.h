@@ -196,8 +196,7 @@ NODISCARD enum status audit_encode_statement(const struct audit_statement *state
 /* Events that are not statements: "start", "stop", "reload", "reload-failed", "connect",
  * "auth-failed", "refused-connection", "disconnect", "mission", "break-glass-begin",
  * "break-glass-end", "cancel", "observe-mode", "console", "audit-behind", "rolled-back",
- * "commit-unknown". `detail` is a sentence
- * without values, or NULL. */
+ * "commit-unknown". `detail` is a sentence without values, or NULL. */
 NODISCARD enum status audit_event(struct audit *audit, const char *event,
                                   const struct audit_session *session, const char *detail);
 /* One record for a statement that is done (or was refused). */

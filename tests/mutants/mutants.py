@@ -357,7 +357,7 @@ MUTANTS = [
     ("commit-failed", "what a failed sync was to cover is withheld", "proxy/commit.c", "    bool flushed = worker_flushed(worker, audit_flush_end(worker->audit));", "    bool flushed = worker_flushed(worker, audit_flush_end(worker->audit)) || true;",
      "e2e/test_group_commit", False),
     ("commit-later", "what was appended during a sync that failed", "proxy/commit.c", "    if (!flushed)\n        settle_unflushed(worker, false);", "    (void)flushed;", "e2e/test_group_commit", False),
-    ("undone-told", "what a failed commit undoes", "proxy/undone.c", "    if (over)\n", "    if (false)\n", "e2e/test_undone", False),
+    ("undone-told", "what a failed commit undoes", "proxy/undone.c", "    if (session->tx != 'I' || undone->sqlstate[0] == '\\0') {", "    if (true) {", "e2e/test_undone", False),
     ("undone-lost", "what a lost connection leaves open", "proxy/undone.c", "    if (session->undone.writes == 0)\n        return OK;\n    char detail[160];", "    if (true)\n        return OK;\n    char detail[160];", "e2e/test_undone", False),
     ("stop-cancels", "cancels that are queued when pgvigil stops", "proxy/connector.c", "        if (late || upstream_cancel_run", "        if (stopping || upstream_cancel_run", "e2e/test_cancel", False),
     ("token-private", "keys that can sign", "proxy/token_keys.c", "if (strstr(name, \"PRIVATE KEY\") != NULL)", "if (false)", "unit/test_token", False),
