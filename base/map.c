@@ -26,9 +26,12 @@
 
 struct slot {
     uint64_t hash;
-    char *key; /* owned; NULL: free, TOMBSTONE: was removed */
+    union {
+        char *far;    /* owned */
+        char near[8]; /* a key that fits, with its NUL */
+    } key;
     size_t len;
-    void *value; /* borrowed */
+    void *value; /* borrowed; NULL: free, TOMBSTONE: was removed */
 };
 
 struct map {
@@ -71,16 +74,32 @@ struct map *map_new(void)
 
 static bool is_live(const struct slot *slot)
 {
-    return slot->key && slot->key != TOMBSTONE;
+    return slot->value && slot->value != TOMBSTONE;
+}
+
+static bool is_near(size_t len)
+{
+    return len < sizeof((struct slot *)NULL)->key.near;
+}
+
+static const char *key_of(const struct slot *slot)
+{
+    return is_near(slot->len) ? slot->key.near : slot->key.far;
+}
+
+static void free_key(struct slot *slot)
+{
+    if (!is_near(slot->len))
+        free(slot->key.far);
 }
 
 void map_clear(struct map *map)
 {
-    if (map->slots == no_slots)
+    if (!map || map->slots == no_slots)
         return;
     for (size_t i = 0; i <= map->mask; i++) {
         if (is_live(&map->slots[i]))
-            free(map->slots[i].key);
+            free_key(&map->slots[i]);
     }
     memset(map->slots, 0, (map->mask + 1) * sizeof *map->slots);
     map->count = 0;
@@ -99,7 +118,7 @@ void map_free(struct map *map)
 
 size_t map_count(const struct map *map)
 {
-    return map->count;
+    return map ? map->count : 0;
 }
 
 static uint64_t hash_key(const void *key, size_t len)
@@ -112,17 +131,17 @@ static struct slot *find(const struct map *map, const void *key, size_t len, uin
     /* Ends: the load stays under 3/4, so a free slot exists. */
     for (size_t i = (size_t)hash & map->mask;; i = (i + 1) & map->mask) {
         struct slot *slot = &map->slots[i];
-        if (!slot->key)
+        if (!slot->value)
             return NULL;
-        if (slot->key != TOMBSTONE && slot->hash == hash && slot->len == len &&
-            (len == 0 || memcmp(slot->key, key, len) == 0))
+        if (slot->value != TOMBSTONE && slot->hash == hash && slot->len == len &&
+            (len == 0 || memcmp(key_of(slot), key, len) == 0))
             return slot;
     }
 }
 
 void *map_get(const struct map *map, const void *key, size_t key_len)
 {
-    struct slot *slot = find(map, key, key_len, hash_key(key, key_len));
+    struct slot *slot = map ? find(map, key, key_len, hash_key(key, key_len)) : NULL;
     return slot ? slot->value : NULL;
 }
 
@@ -146,7 +165,7 @@ static enum status rehash(struct map *map)
         if (!is_live(&map->slots[i]))
             continue;
         size_t j = (size_t)map->slots[i].hash & (slots - 1);
-        while (fresh[j].key)
+        while (fresh[j].value)
             j = (j + 1) & (slots - 1);
         fresh[j] = map->slots[i];
     }
@@ -170,7 +189,10 @@ enum status map_put(struct map *map, const void *key, size_t key_len, void *valu
     }
     if ((map->used + 1) * 4 > (map->mask + 1) * 3 && rehash(map) != OK)
         return ERR_MEMORY;
-    char *copy = key_len < SIZE_MAX ? malloc(key_len + 1) : NULL;
+    struct slot fresh = {.hash = hash, .len = key_len, .value = value};
+    char *copy = fresh.key.near;
+    if (!is_near(key_len))
+        copy = fresh.key.far = key_len < SIZE_MAX ? malloc(key_len + 1) : NULL;
     if (!copy)
         return ERR_MEMORY;
     if (key_len)
@@ -179,9 +201,9 @@ enum status map_put(struct map *map, const void *key, size_t key_len, void *valu
     size_t i = (size_t)hash & map->mask;
     while (is_live(&map->slots[i]))
         i = (i + 1) & map->mask;
-    if (!map->slots[i].key)
+    if (!map->slots[i].value)
         map->used++;
-    map->slots[i] = (struct slot){.hash = hash, .key = copy, .len = key_len, .value = value};
+    map->slots[i] = fresh;
     map->count++;
     return OK;
 }
@@ -193,15 +215,15 @@ enum status map_put_str(struct map *map, const char *key, void *value)
 
 void *map_remove(struct map *map, const void *key, size_t key_len)
 {
-    struct slot *slot = find(map, key, key_len, hash_key(key, key_len));
+    struct slot *slot = map ? find(map, key, key_len, hash_key(key, key_len)) : NULL;
     if (!slot)
         return NULL;
     void *value = slot->value;
-    free(slot->key);
+    free_key(slot);
     size_t next = ((size_t)(slot - map->slots) + 1) & map->mask;
     memset(slot, 0, sizeof *slot);
-    if (map->slots[next].key)
-        slot->key = TOMBSTONE;
+    if (map->slots[next].value)
+        slot->value = TOMBSTONE;
     else
         map->used--;
     map->count--;
@@ -216,12 +238,12 @@ void *map_remove_str(struct map *map, const char *key)
 bool map_next(const struct map *map, size_t *cursor, const char **key, size_t *key_len,
               void **value)
 {
-    for (; *cursor <= map->mask; (*cursor)++) {
+    for (; map && *cursor <= map->mask; (*cursor)++) {
         const struct slot *slot = &map->slots[*cursor];
         if (!is_live(slot))
             continue;
         if (key)
-            *key = slot->key;
+            *key = key_of(slot);
         if (key_len)
             *key_len = slot->len;
         if (value)

@@ -12,6 +12,7 @@
 #include <stdbool.h>
 #include <stddef.h>
 
+/* NULL is a map that holds nothing, for all but map_put. */
 struct map;
 
 struct map *map_new(void); /* NULL when out of memory */

@@ -85,6 +85,48 @@ static void map_keys_with_nul_and_empty_are_distinct(void **state)
     map_free(map);
 }
 
+/* Short keys stand in their slot, long ones elsewhere: both through growth, removal and the walk.
+ */
+static void map_keys_of_every_length_come_back(void **state)
+{
+    (void)state;
+    struct map *map = map_new();
+    char text[40];
+    memset(text, 'k', sizeof text);
+    for (size_t len = 0; len < sizeof text; len++)
+        assert_int_equal(map_put(map, text, len, &text[len]), OK);
+    for (size_t len = 0; len < sizeof text; len++)
+        assert_ptr_equal(map_get(map, text, len), &text[len]);
+    size_t cursor = 0;
+    size_t visited = 0;
+    const char *key;
+    size_t key_len;
+    void *value;
+    while (map_next(map, &cursor, &key, &key_len, &value)) {
+        assert_ptr_equal(value, &text[key_len]);
+        assert_memory_equal(key, text, key_len);
+        assert_int_equal(key[key_len], '\0');
+        visited++;
+    }
+    assert_int_equal(visited, sizeof text);
+    for (size_t len = 0; len < sizeof text; len += 2)
+        assert_ptr_equal(map_remove(map, text, len), &text[len]);
+    for (size_t len = 0; len < sizeof text; len++)
+        assert_ptr_equal(map_get(map, text, len), len % 2 == 0 ? NULL : &text[len]);
+    map_free(map);
+}
+
+static void map_that_is_not_there_holds_nothing(void **state)
+{
+    (void)state;
+    size_t cursor = 0;
+    assert_int_equal(map_count(NULL), 0);
+    assert_null(map_get(NULL, "a", 1));
+    assert_null(map_remove_str(NULL, "a"));
+    assert_false(map_next(NULL, &cursor, NULL, NULL, NULL));
+    map_clear(NULL);
+}
+
 static void map_put_null_value_refused(void **state)
 {
     (void)state;
@@ -130,6 +172,8 @@ int main(void)
         cmocka_unit_test(map_random_operations_match_array),
         cmocka_unit_test(map_many_adds_and_removes_of_new_keys_ends),
         cmocka_unit_test(map_keys_with_nul_and_empty_are_distinct),
+        cmocka_unit_test(map_keys_of_every_length_come_back),
+        cmocka_unit_test(map_that_is_not_there_holds_nothing),
         cmocka_unit_test(map_put_null_value_refused),
         cmocka_unit_test(map_next_visits_each_once),
     };
