@@ -33,6 +33,11 @@ static const char *hashed(struct arena *arena, const char *name, const void *key
     return arena_printf(arena, "%.*s~%s", (int)len, name, hash);
 }
 
+const char *guard_pair(const struct policy *policy, int role, int mission)
+{
+    return policy->names->pairs[(size_t)role * policy->mission_count + (size_t)mission];
+}
+
 const char *guard_pair_name(const struct policy *policy, int role, int mission, struct arena *arena)
 {
     const char *name = arena_printf(arena, "pgvigil:%s/%s@%s", policy->roles[role].name,

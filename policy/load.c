@@ -260,7 +260,8 @@ static enum status load_all(struct loader *loader, const char *path)
         return loader->io_failed ? ERR_IO : ERR_INVALID;
     if (policy_index_conditions(loader->policy) != OK)
         return ERR_MEMORY;
-    return policy_digest(loader->policy);
+    enum status status = policy_digest(loader->policy);
+    return status == OK ? policy_make_names(loader->policy, loader->arena) : status;
 }
 
 static enum status out_of_memory(struct policy_errors *errors)

@@ -59,5 +59,7 @@ bool policy_is_pattern(const char *name);
 bool policy_pattern_matches(const char *pattern, const char *schema, const char *name);
 /* Fills generation and digest. */
 NODISCARD enum status policy_digest(struct policy *policy);
+/* policy->names, once the generation is known. ERR_MEMORY. */
+NODISCARD enum status policy_make_names(struct policy *policy, struct arena *arena);
 
 #endif

@@ -39,6 +39,8 @@
  */
 #define GUARD_LOCK_CLASS 1886221927
 
+/* Of a role that has the mission: the policy's own text; NULL: it has not. */
+const char *guard_pair(const struct policy *policy, int role, int mission);
 /* In the arena; NULL when it is out of memory. */
 const char *guard_pair_name(const struct policy *policy, int role, int mission,
                             struct arena *arena);

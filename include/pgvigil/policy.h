@@ -375,6 +375,18 @@ struct policy_user {
     struct policy_place place;
 };
 
+/* What a server connection is told a person by, made once: a turn to another person must not cost
+ * their putting together. */
+struct policy_names {
+    const char *const *pairs;      /* [role * mission_count + mission]: guard_pair_name; NULL where
+                                      the role does not have the mission */
+    const char *const *attributes; /* policy_placeholder_setting of each, and of: */
+    const char *user_name;
+    const char *address;
+    const char *reason;
+    const char *patient;
+};
+
 struct policy {
     const char *path; /* as configured */
     /* 8 hex digits over everything that guards depend on (tables, masks, attributes, missions,
@@ -407,6 +419,7 @@ struct policy {
     size_t user_count;
     const struct policy_category_text *category_texts;
     size_t category_text_count;
+    const struct policy_names *names;
     struct policy_private *private; /* arena, reference count, name maps */
 };
 
