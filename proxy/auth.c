@@ -52,8 +52,8 @@ static enum status start_tls(struct session *session)
         return answer_byte(session, 'N');
     if (answer_byte(session, 'S') != OK)
         return CLOSED;
-    session->tls = tls_context_ref(session->world->tls);
-    if (transport_start_tls(session->transport, session->tls, false) != OK) {
+    session->login->tls = tls_context_ref(session->world->tls);
+    if (transport_start_tls(session->transport, session->login->tls, false) != OK) {
         session_end(session, "TLS cannot be started");
         return ERR_TLS;
     }
@@ -64,7 +64,7 @@ static enum status start_tls(struct session *session)
 static enum status negotiate(struct session *session, enum startup_kind kind)
 {
     /* Inside TLS, or again and again, no client asks. */
-    if (session->state != SESSION_ACCEPTED || ++session->negotiations > NEGOTIATIONS_MAX) {
+    if (session->state != SESSION_ACCEPTED || ++session->login->negotiations > NEGOTIATIONS_MAX) {
         session_fail(session, ERR_PROTOCOL, "0A000", "unsupported frontend protocol");
         return ERR_PROTOCOL;
     }
@@ -92,8 +92,9 @@ static uint64_t failed_login(struct session *session, const char *detail)
     meter_count(session->meter, FIGURE_LOGIN_FAILED);
     char quoted[200];
     log_event(LOG_LEVEL_WARNING, "session=%lu event=auth-failed user=%s address=%s detail=\"%s\"",
-              (unsigned long)session->id, log_quote(session->startup.user, quoted, sizeof quoted),
-              session->address, detail);
+              (unsigned long)session->id,
+              log_quote(session->login->startup.user, quoted, sizeof quoted), session->address,
+              detail);
     return admission_failed(session->worker->process->admission, session->address,
                             session->worker->now);
 }
@@ -103,21 +104,21 @@ static enum status refuse_login(struct session *session, const char *detail)
 {
     uint64_t delay = failed_login(session, detail);
     snprintf(session_lost_text(session), SESSION_LOST_BYTES,
-             "password authentication failed for user \"%s\"", session->startup.user);
+             "password authentication failed for user \"%s\"", session->login->startup.user);
     snprintf(session->lost_sqlstate, sizeof session->lost_sqlstate, "28P01");
     if (delay == 0) {
         session_fail(session, ERR_AUTH, session->lost_sqlstate, session_lost_text(session));
         return ERR_AUTH;
     }
-    session->delayed_until = session->worker->now + delay * 1000u;
+    session->login->delayed_until = session->worker->now + delay * 1000u;
     session_enter(session, SESSION_DELAYED);
     return NEED_MORE;
 }
 
 static bool certificate_fits(const struct session *session, const struct policy_user *user)
 {
-    return user->certificate_cn != NULL && session->common_name != NULL &&
-           strcmp(user->certificate_cn, session->common_name) == 0;
+    return user->certificate_cn != NULL && session->login->common_name != NULL &&
+           strcmp(user->certificate_cn, session->login->common_name) == 0;
 }
 
 /* The client's business and the server's: its connection is opened with it. */
@@ -152,7 +153,7 @@ static enum status apply_setting(struct session *session, const char *name, cons
         enum status status = identity_choose_mission(identity, session->world->policy, value);
         const char *hint = NULL;
         return status == OK ? mission_limits_place(session, identity->role, identity->mission,
-                                                   session->arena, why, &hint)
+                                                   session->login->arena, why, &hint)
                             : status;
     }
     bool reason = strcasecmp(name, "pgvigil.reason") == 0;
@@ -206,11 +207,12 @@ static enum status apply_person(struct session *session)
     struct refusal refusal = {.sqlstate = "53200", .message = "out of memory"};
     enum status status = OK;
     for (size_t i = 0; status == OK && i < sizeof names / sizeof names[0]; i++) {
-        const char *value = startup_setting(&session->startup, names[i]);
+        const char *value = startup_setting(&session->login->startup, names[i]);
         if (value != NULL)
-            status = person_name(session, identity, names[i], value, session->arena, &refusal);
+            status =
+                person_name(session, identity, names[i], value, session->login->arena, &refusal);
     }
-    const char *application = startup_setting(&session->startup, "application_name");
+    const char *application = startup_setting(&session->login->startup, "application_name");
     if (status == OK && application != NULL) {
         status = identity_name_application(identity, application);
         person_follow_application(session, identity);
@@ -226,7 +228,7 @@ static enum status apply_person(struct session *session)
 
 static enum status apply_settings(struct session *session)
 {
-    const struct startup *startup = &session->startup;
+    const struct startup *startup = &session->login->startup;
     const char *role = startup_setting(startup, "pgvigil.role");
     char message[256];
     if (apply_person(session) != OK)
@@ -235,7 +237,7 @@ static enum status apply_settings(struct session *session)
         identity_choose_role(&session->identity, session->world->policy, role) != OK) {
         struct refusal refusal;
         enum status status = person_refuse_role(&session->identity, session->world->policy, role,
-                                                session->arena, &refusal);
+                                                session->login->arena, &refusal);
         session_fail(session, status == DENIED ? ERR_INVALID : status,
                      status == DENIED ? refusal.sqlstate : NULL,
                      status == DENIED ? refusal.message : "out of memory");
@@ -278,13 +280,13 @@ static enum status authenticated(struct session *session, const struct policy_us
     wire_put_auth_ok(&out);
     session_say(session, &out);
     buf_free(&out);
-    session->database = config_find_database(worker->config, session->startup.database);
+    session->database = config_find_database(worker->config, session->login->startup.database);
     if (session->database == NULL && console_opens(session, user))
         return console_start(session);
     if (session->database == NULL) {
         char message[200];
         snprintf(message, sizeof message, "database \"%s\" does not exist",
-                 session->startup.database);
+                 session->login->startup.database);
         audit_login(session, "refused-connection", "no such database");
         session_fail(session, ERR_INVALID, "3D000", message);
         return ERR_INVALID;
@@ -300,12 +302,6 @@ static enum status authenticated(struct session *session, const struct policy_us
         session_fail(session, observed, NULL, "the start of the session could not be recorded");
         return observed;
     }
-    session->statements = statements_new();
-    session->cursors = cursors_new();
-    if (session->statements == NULL || session->cursors == NULL || mission_start(session) != OK) {
-        session_fail(session, ERR_MEMORY, NULL, "out of memory");
-        return ERR_MEMORY;
-    }
     session_enter(session, SESSION_LOGIN);
     struct pool *pool = session_pool(session);
     struct server *known = TAILQ_FIRST(&pool->all);
@@ -320,23 +316,23 @@ static enum status begin_scram(struct session *session, const struct policy_user
 {
     size_t binding_len = 0;
     const unsigned char *binding =
-        session->tls == NULL ? NULL : tls_context_binding(session->tls, &binding_len);
+        session->login->tls == NULL ? NULL : tls_context_binding(session->login->tls, &binding_len);
     bool password =
         user != NULL && (user->auth == AUTH_SCRAM ||
                          (user->auth == AUTH_CERT_AND_SCRAM && certificate_fits(session, user)));
-    struct scram_options options = {.user = session->startup.user,
+    struct scram_options options = {.user = session->login->startup.user,
                                     .secret = password ? user->secret : NULL,
                                     .binding = binding_len == 0 ? NULL : binding,
                                     .binding_len = binding_len,
                                     .unknown_iterations = session->world->scram_iterations};
-    session->scram = scram_new(&options);
-    if (session->scram == NULL) {
+    session->login->scram = scram_new(&options);
+    if (session->login->scram == NULL) {
         session_fail(session, ERR_MEMORY, NULL, "out of memory");
         return ERR_MEMORY;
     }
     struct buf out;
     buf_init(&out, 0);
-    scram_start(session->scram, &out);
+    scram_start(session->login->scram, &out);
     session_say(session, &out);
     buf_free(&out);
     session_enter(session, SESSION_AUTHENTICATING);
@@ -345,7 +341,7 @@ static enum status begin_scram(struct session *session, const struct policy_user
 
 static enum status begin(struct session *session)
 {
-    struct startup *startup = &session->startup;
+    struct startup *startup = &session->login->startup;
     bool encrypted = transport_tls_version(session->transport) != NULL;
     session->who.id = session->id;
     session->who.login = session->who.person = startup->user;
@@ -371,7 +367,8 @@ static enum status begin(struct session *session)
     char name[256];
     if (encrypted &&
         certificate_peer_common_name(transport_ssl(session->transport), name, sizeof name) == OK)
-        session->common_name = name[0] == '\0' ? NULL : arena_strdup(session->arena, name);
+        session->login->common_name =
+            name[0] == '\0' ? NULL : arena_strdup(session->login->arena, name);
     const struct policy_user *user = policy_find_user(session->world->policy, startup->user);
     if (user != NULL && user->auth == AUTH_CERT && certificate_fits(session, user))
         return authenticated(session, user, "cert");
@@ -387,18 +384,19 @@ enum status auth_startup(struct session *session)
     const char *sqlstate = NULL;
     const char *why = "invalid length of startup packet";
     if (status == OK)
-        status = startup_parse(&message, session->arena, &session->startup, &sqlstate, &why);
+        status = startup_parse(&message, session->login->arena, &session->login->startup, &sqlstate,
+                               &why);
     if (status != OK) {
         session_fail(session, status, sqlstate, why == NULL ? "invalid startup packet" : why);
         return status;
     }
-    switch (session->startup.kind) {
+    switch (session->login->startup.kind) {
     case STARTUP_SSL_REQUEST:
     case STARTUP_GSS_REQUEST:
-        return negotiate(session, session->startup.kind);
+        return negotiate(session, session->login->startup.kind);
     case STARTUP_CANCEL:
-        cancel_request(session->worker->process->cancels, session->startup.process_id,
-                       session->startup.secret_key);
+        cancel_request(session->worker->process->cancels, session->login->startup.process_id,
+                       session->login->startup.secret_key);
         session_end(session, "cancel request");
         return CLOSED;
     case STARTUP_SESSION:
@@ -420,11 +418,11 @@ enum status auth_step(struct session *session)
     struct buf out;
     buf_init(&out, 0);
     const char *why = NULL;
-    status = scram_step(session->scram, &message, &out, &why);
+    status = scram_step(session->login->scram, &message, &out, &why);
     if (out.failed)
         status = ERR_MEMORY;
     const struct policy_user *user =
-        policy_find_user(session->world->policy, session->startup.user);
+        policy_find_user(session->world->policy, session->login->startup.user);
     bool certificate = user != NULL && user->auth == AUTH_CERT_AND_SCRAM;
     /* The mock exchange of an unknown user cannot succeed; a certificate alone is never made up for
      * by one. */
@@ -437,9 +435,7 @@ enum status auth_step(struct session *session)
     if (status == NEED_MORE)
         return OK; /* that message is done; look for the next */
     if (status == OK) {
-        bool bound = scram_bound(session->scram);
-        scram_free(session->scram);
-        session->scram = NULL;
+        bool bound = scram_bound(session->login->scram);
         return authenticated(session, user,
                              certificate
                                  ? (bound ? "cert+scram-sha-256-plus" : "cert+scram-sha-256")
@@ -457,17 +453,17 @@ enum status auth_step(struct session *session)
 
 static void put_parameters(struct session *session, struct server *server, struct buf *out)
 {
-    const char *name;
-    for (size_t i = 0; (name = parameter_name(i)) != NULL; i++) {
+    const char *values[PARAMETER_COUNT] = {NULL};
+    for (size_t i = 0; i < PARAMETER_COUNT; i++) {
+        const char *name = parameter_name(i);
         /* Of a connection that may be someone else's: as it was opened, without their settings. */
-        const char *value = server->session == session ? server_parameter(server, name)
-                                                       : PQparameterStatus(server->conn, name);
-        if (value == NULL)
-            continue;
-        wire_put_parameter_status(out, name, value);
-        if (!parameters_start(&session->parameters, i, value, session->arena))
-            out->failed = true;
+        values[i] = server->session == session ? server_parameter(server, name)
+                                               : PQparameterStatus(server->conn, name);
+        if (values[i] != NULL)
+            wire_put_parameter_status(out, name, values[i]);
     }
+    if (!parameters_start(&session->parameters, values, &session->worker->parameter_values))
+        out->failed = true;
     if (session_observed(session)) {
         static const char *const own[] = {"application_name", "is_superuser",
                                           "session_authorization"};
@@ -488,18 +484,11 @@ static void put_parameters(struct session *session, struct server *server, struc
 void auth_welcome(struct session *session, struct server *server)
 {
     struct worker *worker = session->worker;
-    if (cancel_register(worker->process->cancels, worker, session->id, &session->key_id,
-                        &session->key_secret) != OK) {
+    if (cancel_register(worker->process->cancels, session) != OK) {
         session_fail(session, ERR_MEMORY, NULL, "out of memory");
         return;
     }
     session->connected = true;
-    const char *application = session->identity.application;
-    if (identity_replace(&session->shown_application, application == NULL ? "" : application) !=
-        OK) {
-        session_fail(session, ERR_MEMORY, NULL, "out of memory");
-        return;
-    }
     if (audit_event(worker->audit, "connect", &session->who, NULL) != OK) {
         session_fail(session, ERR_AUDIT, NULL,
                      "the audit record of this connection could not be written");
@@ -510,6 +499,7 @@ void auth_welcome(struct session *session, struct server *server)
     wire_put_key_data(out, session->key_id, session->key_secret);
     wire_put_ready(out, 'I');
     outbox_cover(&session->out);
+    session_logged_in(session);
     session->pinned = session_unrestricted(session);
     meter_count(session->meter, FIGURE_LOGIN);
     session_new_epoch(session);

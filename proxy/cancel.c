@@ -12,16 +12,16 @@
 #include <pgvigil/map.h>
 #include <stdlib.h>
 
+/* On its way to the session's thread. */
 struct cancel_key {
     uint32_t id;
     uint32_t secret;
-    uint64_t session;
     struct worker *worker;
 };
 
 struct cancel_registry {
     pthread_mutex_t lock;
-    struct map *keys;
+    struct map *keys; /* id -> struct session */
 };
 
 struct cancel_registry *cancel_registry_new(void)
@@ -42,53 +42,40 @@ void cancel_registry_free(struct cancel_registry *registry)
 {
     if (registry == NULL)
         return;
-    size_t cursor = 0;
-    const char *key;
-    size_t key_len;
-    void *value;
-    while (map_next(registry->keys, &cursor, &key, &key_len, &value))
-        free(value);
     map_free(registry->keys);
     pthread_mutex_destroy(&registry->lock);
     free(registry);
 }
 
-enum status cancel_register(struct cancel_registry *registry, struct worker *worker,
-                            uint64_t session, uint32_t *id, uint32_t *secret)
+enum status cancel_register(struct cancel_registry *registry, struct session *session)
 {
-    struct cancel_key *key = calloc(1, sizeof *key);
-    if (key == NULL)
-        return ERR_MEMORY;
-    key->session = session;
-    key->worker = worker;
+    uint32_t id = 0;
+    uint32_t secret = 0;
     enum status status = OK;
     pthread_mutex_lock(&registry->lock);
     do {
-        if (RAND_bytes((unsigned char *)&key->id, sizeof key->id) != 1 ||
-            RAND_bytes((unsigned char *)&key->secret, sizeof key->secret) != 1) {
+        if (RAND_bytes((unsigned char *)&id, sizeof id) != 1 ||
+            RAND_bytes((unsigned char *)&secret, sizeof secret) != 1) {
             status = ERR_TLS;
             break;
         }
-        key->id &= 0x7fffffffu;
-    } while (key->id == 0 || map_get(registry->keys, &key->id, sizeof key->id) != NULL);
+        id &= 0x7fffffffu;
+    } while (id == 0 || map_get(registry->keys, &id, sizeof id) != NULL);
     if (status == OK)
-        status = map_put(registry->keys, &key->id, sizeof key->id, key);
-    pthread_mutex_unlock(&registry->lock);
-    if (status != OK) {
-        free(key);
-        return status;
+        status = map_put(registry->keys, &id, sizeof id, session);
+    if (status == OK) {
+        session->key_id = id;
+        session->key_secret = secret;
     }
-    *id = key->id;
-    *secret = key->secret;
-    return OK;
+    pthread_mutex_unlock(&registry->lock);
+    return status;
 }
 
-void cancel_unregister(struct cancel_registry *registry, uint32_t id)
+void cancel_unregister(struct cancel_registry *registry, const struct session *session)
 {
     pthread_mutex_lock(&registry->lock);
-    struct cancel_key *key = map_remove(registry->keys, &id, sizeof id);
+    (void)map_remove(registry->keys, &session->key_id, sizeof session->key_id);
     pthread_mutex_unlock(&registry->lock);
-    free(key);
 }
 
 /* In the owner's loop. */
@@ -118,9 +105,9 @@ void cancel_request(struct cancel_registry *registry, uint32_t id, uint32_t secr
         return;
     bool known = false;
     pthread_mutex_lock(&registry->lock);
-    const struct cancel_key *key = map_get(registry->keys, &id, sizeof id);
-    if (key != NULL && CRYPTO_memcmp(&key->secret, &secret, sizeof secret) == 0) {
-        *copy = *key;
+    const struct session *session = map_get(registry->keys, &id, sizeof id);
+    if (session != NULL && CRYPTO_memcmp(&session->key_secret, &secret, sizeof secret) == 0) {
+        *copy = (struct cancel_key){.id = id, .secret = secret, .worker = session->worker};
         known = true;
     }
     pthread_mutex_unlock(&registry->lock);

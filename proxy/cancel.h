@@ -13,14 +13,14 @@
 #include <stdint.h>
 
 struct cancel_registry;
-struct worker;
+struct session;
 
 struct cancel_registry *cancel_registry_new(void);
 void cancel_registry_free(struct cancel_registry *registry);
-/* Draws a key for a session. ERR_TLS: no randomness. ERR_MEMORY. */
-NODISCARD enum status cancel_register(struct cancel_registry *registry, struct worker *worker,
-                                      uint64_t session, uint32_t *id, uint32_t *secret);
-void cancel_unregister(struct cancel_registry *registry, uint32_t id);
+/* Draws the session's key_id and key_secret, and borrows the session until cancel_unregister: its
+ * number, worker and key do not change meanwhile. ERR_TLS: no randomness. ERR_MEMORY. */
+NODISCARD enum status cancel_register(struct cancel_registry *registry, struct session *session);
+void cancel_unregister(struct cancel_registry *registry, const struct session *session);
 /* Any thread: tells the owning worker. Silent when the key is not known, as PostgreSQL is. */
 void cancel_request(struct cancel_registry *registry, uint32_t id, uint32_t secret);
 

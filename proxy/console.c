@@ -497,13 +497,13 @@ enum status console_next(struct session *session)
 
 bool console_opens(const struct session *session, const struct policy_user *user)
 {
-    return strcmp(session->startup.database, CONFIG_CONSOLE_DATABASE) == 0 &&
+    return strcmp(session->login->startup.database, CONFIG_CONSOLE_DATABASE) == 0 &&
            config_is_admin(session->worker->config, user->name) && user->on_behalf == NULL;
 }
 
 static enum status read_settings(struct session *session)
 {
-    const struct startup *startup = &session->startup;
+    const struct startup *startup = &session->login->startup;
     for (size_t i = 0; i < startup->setting_count; i++) {
         const char *name = startup->settings[i].name;
         if (strncasecmp(name, "pgvigil.", strlen("pgvigil.")) == 0) {
@@ -549,8 +549,7 @@ enum status console_start(struct session *session)
         return ERR_INVALID;
     session_update_who(session);
     session->console = calloc(1, sizeof *session->console);
-    if (session->console == NULL || cancel_register(worker->process->cancels, worker, session->id,
-                                                    &session->key_id, &session->key_secret) != OK) {
+    if (session->console == NULL || cancel_register(worker->process->cancels, session) != OK) {
         session_fail(session, ERR_MEMORY, NULL, "out of memory");
         return ERR_MEMORY;
     }
@@ -565,6 +564,7 @@ enum status console_start(struct session *session)
     wire_put_key_data(out(session), session->key_id, session->key_secret);
     wire_put_ready(out(session), 'I');
     cover(session);
+    session_logged_in(session);
     meter_count(session->meter, FIGURE_LOGIN);
     session_enter(session, SESSION_READY);
     char quoted[200];

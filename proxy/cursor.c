@@ -68,6 +68,14 @@ struct cursors *cursors_new(void)
     return calloc(1, sizeof(struct cursors));
 }
 
+/* Nearly every session: it has declared none. */
+static const struct cursors no_cursors;
+
+static const struct cursors *known(const struct cursors *cursors)
+{
+    return cursors == NULL ? &no_cursors : cursors;
+}
+
 static void drop_entry(struct cursors *cursors, size_t index)
 {
     cursor_unref(cursors->entries[index].cursor);
@@ -82,6 +90,8 @@ static void drop_savepoints(struct cursors *cursors, size_t level)
 
 void cursors_clear(struct cursors *cursors)
 {
+    if (cursors == NULL)
+        return;
     while (cursors->count > 0)
         drop_entry(cursors, cursors->count - 1);
     cursors->held = false;
@@ -142,6 +152,7 @@ static enum status add(struct cursors *cursors, struct cursor *cursor, size_t le
 struct cursors *cursors_copy(const struct cursors *cursors)
 {
     struct cursors *copy = cursors_new();
+    cursors = known(cursors);
     enum status status = copy == NULL ? ERR_MEMORY : OK;
     for (size_t i = 0; i < cursors->count && status == OK; i++)
         status = add(copy, cursors->entries[i].cursor, cursors->entries[i].level,
@@ -166,14 +177,15 @@ static size_t find(const struct cursors *cursors, const char *name)
 
 struct cursor *cursors_find(const struct cursors *cursors, const char *name)
 {
+    cursors = known(cursors);
     size_t i = find(cursors, name);
     return i < cursors->count ? cursors->entries[i].cursor : NULL;
 }
 
 void cursors_remove(struct cursors *cursors, const char *name)
 {
-    size_t i = find(cursors, name);
-    if (i < cursors->count)
+    size_t i = cursors == NULL ? 0 : find(cursors, name);
+    if (cursors != NULL && i < cursors->count)
         drop_entry(cursors, i);
 }
 
@@ -229,9 +241,18 @@ static void close_some(struct cursors *cursors, const char *name)
             drop_entry(cursors, cursors->count - 1);
 }
 
-enum status cursors_apply(struct cursors *cursors, const struct verdict_statement *done,
+enum status cursors_apply(struct cursors **place, const struct verdict_statement *done,
                           bool rolled_back, struct cursor *declared)
 {
+    bool adds =
+        (done->kind == STATEMENT_DECLARE && declared != NULL) || done->kind == STATEMENT_SAVEPOINT;
+    if (*place == NULL && !adds)
+        return OK;
+    if (*place == NULL)
+        *place = cursors_new();
+    struct cursors *cursors = *place;
+    if (cursors == NULL)
+        return ERR_MEMORY;
     switch (done->kind) {
     case STATEMENT_DECLARE:
         if (declared == NULL)
@@ -283,11 +304,14 @@ enum status cursors_apply(struct cursors *cursors, const struct verdict_statemen
 
 void cursors_failed(struct cursors *cursors)
 {
-    cursors->failed = true;
+    if (cursors != NULL)
+        cursors->failed = true;
 }
 
 void cursors_ready(struct cursors *cursors, unsigned char tx)
 {
+    if (cursors == NULL)
+        return;
     if (tx == 'I')
         end_transaction(cursors, !cursors->failed);
     cursors->failed = false;
@@ -295,7 +319,7 @@ void cursors_ready(struct cursors *cursors, unsigned char tx)
 
 bool cursors_hold(const struct cursors *cursors)
 {
-    for (size_t i = 0; i < cursors->count; i++)
+    for (size_t i = 0; i < known(cursors)->count; i++)
         if (cursors->entries[i].cursor->hold)
             return true;
     return false;
@@ -303,5 +327,5 @@ bool cursors_hold(const struct cursors *cursors)
 
 bool cursors_held(const struct cursors *cursors)
 {
-    return cursors->held;
+    return known(cursors)->held;
 }

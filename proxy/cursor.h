@@ -28,6 +28,7 @@ struct cursor *cursor_new(const char *name, struct statement *statement, size_t 
 struct cursor *cursor_ref(struct cursor *cursor);
 void cursor_unref(struct cursor *cursor); /* accepts NULL */
 
+/* NULL: none was declared; only cursors_apply makes one of it. */
 struct cursors;
 
 struct cursors *cursors_new(void);                           /* NULL when out of memory */
@@ -40,7 +41,7 @@ struct cursor *cursors_find(const struct cursors *cursors, const char *name);
  * that begins or ends a transaction or a part of it; others change nothing. `rolled_back`: a COMMIT
  * that was answered with ROLLBACK. ERR_MEMORY, ERR_LIMIT: what is on the server is not known any
  * more. */
-NODISCARD enum status cursors_apply(struct cursors *cursors, const struct verdict_statement *done,
+NODISCARD enum status cursors_apply(struct cursors **cursors, const struct verdict_statement *done,
                                     bool rolled_back, struct cursor *declared);
 /* The protocol's Close has succeeded. */
 void cursors_remove(struct cursors *cursors, const char *name);

@@ -270,7 +270,7 @@ static enum status parse_local(struct session *session, struct statement *statem
 {
     struct statement *displaced =
         statement_ref(statements_find(session->statements, statement->name));
-    enum status status = statements_put(session->statements, statement);
+    enum status status = statements_put(&session->statements, statement);
     if (status == OK)
         status = answer_complete(session, wire_put_parse_complete);
     if (status == OK)
@@ -325,7 +325,7 @@ enum status extended_parse(struct session *session, const struct wire_message *m
         return status;
     TAILQ_LAST(&session->requests.list, request_list)->displaced =
         statement_ref(statements_find(session->statements, statement->name));
-    return statements_put(session->statements, statement);
+    return statements_put(&session->statements, statement);
 }
 
 /* ---- Bind ---- */
@@ -408,7 +408,7 @@ static enum status bind_portal(struct session *session, struct statement *statem
     enum status status = named_bound(statement, bind, &named);
     if (status == OK)
         status =
-            statements_bind(session->statements, bind->portal, session->group, statement, named);
+            statements_bind(&session->statements, bind->portal, session->group, statement, named);
     if (status != OK)
         subjects_free(named);
     return status;
@@ -512,7 +512,7 @@ enum status extended_bind(struct session *session, const struct wire_message *me
             .message = "bind message supplies parameters, but the statement takes none"};
         return refuse(session, statement, &refusal, false);
     }
-    status = statements_bind(session->statements, bind.portal, session->group, statement, NULL);
+    status = statements_bind(&session->statements, bind.portal, session->group, statement, NULL);
     return status == OK ? answer_complete(session, wire_put_bind_complete) : status;
 }
 

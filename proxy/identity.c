@@ -39,11 +39,16 @@ enum status identity_name_application(struct identity *identity, const char *val
     return identity_replace(&identity->application, name);
 }
 
-static void free_path(char **path, size_t count)
+/* PostgreSQL's, without "$user": nearly everybody's, and had once. */
+static const char *const usual_path[] = {"public"};
+
+static void free_path(const char *const *path, size_t count)
 {
+    if (path == usual_path)
+        return;
     for (size_t i = 0; i < count; i++)
-        free(path[i]);
-    free(path);
+        free((void *)path[i]);
+    free((void *)path);
 }
 
 void identity_clear_settings(struct identity *identity)
@@ -78,8 +83,7 @@ enum status identity_init(struct identity *identity, const struct policy *policy
     identity->mission = policy->roles[user->roles[0]].default_mission;
     if (user->on_behalf != NULL)
         identity_act_for_nobody(identity, policy);
-    static const char *const path[] = {"public"};
-    return identity_set_path(identity, path, 1);
+    return identity_set_path(identity, usual_path, 1);
 }
 
 /* ---- the person ---- */
@@ -274,7 +278,13 @@ enum status identity_move(struct identity *identity, const struct policy *from,
 
 enum status identity_set_path(struct identity *identity, const char *const *names, size_t count)
 {
-    char **path = calloc(count + 1, sizeof *path);
+    if (count == 1 && strcmp(names[0], usual_path[0]) == 0) {
+        free_path(identity->path, identity->path_count);
+        identity->path = usual_path;
+        identity->path_count = 1;
+        return OK;
+    }
+    const char **path = calloc(count + 1, sizeof *path);
     if (path == NULL)
         return ERR_MEMORY;
     size_t used = 0;
@@ -431,61 +441,25 @@ static void put_pair(struct buf *out, const char *name, const char *value)
     buf_cstr(out, value);
 }
 
-static enum status put_placeholder(struct buf *out, enum policy_placeholder_kind kind,
-                                   const char *name, const char *value, struct arena *arena)
-{
-    struct policy_placeholder placeholder = {.kind = kind, .name = name};
-    const char *setting = policy_placeholder_setting(&placeholder, arena);
-    if (setting == NULL)
-        return ERR_MEMORY;
-    put_pair(out, setting, value);
-    return OK;
-}
-
-static void put_path(struct buf *out, const struct identity *identity)
-{
-    struct buf list;
-    buf_init(&list, 0);
-    text_quote_array(&list, (const char *const *)identity->path, identity->path_count);
-    buf_byte(&list, '\0');
-    if (list.failed)
-        out->failed = true;
-    else
-        put_pair(out, "pgvigil.search_path", (const char *)buf_head(&list));
-    buf_free(&list);
-}
-
 enum status identity_person(const struct identity *identity, const struct policy *policy,
                             const char *pair, const char *address, struct identity_text *out)
 {
-    struct arena *arena = arena_new(0);
-    if (arena == NULL)
-        return ERR_MEMORY;
+    const struct policy_names *names = policy->names;
     struct buf text;
     buf_init(&text, 0);
     /* Without a mission it is the login itself, which may do nothing. */
     put_pair(&text, "role", pair == NULL ? "none" : pair);
-    enum status status =
-        put_placeholder(&text, PLACEHOLDER_USER_NAME, NULL, identity->user->name, arena);
-    if (status == OK)
-        status = put_placeholder(&text, PLACEHOLDER_CLIENT_ADDRESS, NULL, address, arena);
-    for (size_t i = 0; status == OK && i < policy->attribute_count; i++)
-        status = put_placeholder(&text, PLACEHOLDER_USER_ATTRIBUTE, policy->attributes[i].name,
-                                 attribute_value(identity->user, i), arena);
-    if (status == OK)
-        status = put_placeholder(&text, PLACEHOLDER_SESSION, "reason",
-                                 identity->reason == NULL ? "" : identity->reason, arena);
-    if (status == OK)
-        status = put_placeholder(&text, PLACEHOLDER_SESSION, "patient",
-                                 identity->patient == NULL ? "" : identity->patient, arena);
+    put_pair(&text, names->user_name, identity->user->name);
+    put_pair(&text, names->address, address);
+    for (size_t i = 0; i < policy->attribute_count; i++)
+        put_pair(&text, names->attributes[i], attribute_value(identity->user, i));
+    put_pair(&text, names->reason, identity->reason == NULL ? "" : identity->reason);
+    put_pair(&text, names->patient, identity->patient == NULL ? "" : identity->patient);
     size_t path_at = buf_len(&text);
-    put_path(&text, identity);
-    arena_free(arena);
-    if (status != OK)
-        buf_free(&text);
-    else if (!identity_text_take(out, &text, path_at))
-        status = ERR_MEMORY;
-    return status;
+    buf_cstr(&text, "pgvigil.search_path");
+    text_quote_array(&text, identity->path, identity->path_count);
+    buf_byte(&text, '\0');
+    return identity_text_take(out, &text, path_at) ? OK : ERR_MEMORY;
 }
 
 enum status identity_preferences(const struct identity *identity, struct buf *out)
@@ -519,7 +493,7 @@ enum status identity_copy(const struct identity *from, struct identity *to)
     to->glass = break_glass_ref(from->glass);
     bool good = copy_text(&to->application, from->application) &&
                 copy_text(&to->reason, from->reason) && copy_text(&to->patient, from->patient);
-    if (good && identity_set_path(to, (const char *const *)from->path, from->path_count) == OK)
+    if (good && identity_set_path(to, from->path, from->path_count) == OK)
         return OK;
     identity_free(to);
     return ERR_MEMORY;

@@ -36,8 +36,8 @@ enum identity_person {
 struct identity {
     const struct policy_user *login; /* who is connected; borrowed from the session's world */
     const struct policy_user *user;  /* the person; `login` while nobody is named */
+    int64_t until;                   /* PROVEN: seconds since 1970 */
     enum identity_person person;
-    int64_t until;    /* PROVEN: seconds since 1970 */
     bool role_chosen; /* by pgvigil.role: the next person keeps it, where she has it */
     int role;
     int mission;               /* -1: none chosen */
@@ -46,7 +46,7 @@ struct identity {
     char *application;
     char *reason; /* NULL: not given */
     char *patient;
-    char **path; /* search_path, without "$user" */
+    const char *const *path; /* search_path, without "$user"; owned, unless it is the usual one */
     size_t path_count;
     struct judge_setting *settings; /* forwarded settings that the session has set */
     size_t setting_count;

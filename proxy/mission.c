@@ -110,10 +110,31 @@ static void settle(const struct session *session, struct identity *identity)
     (void)break_glass_settle(session->world->policy, identity, monotonic(session));
 }
 
-enum status mission_start(struct session *session)
+/* Few sessions ever become another than they were at their start. */
+enum status mission_keep_start(struct session *session)
 {
-    identity_free(&session->start);
-    return identity_copy(&session->identity, &session->start);
+    if (session->start != NULL)
+        return OK;
+    struct identity *start = calloc(1, sizeof *start);
+    if (start == NULL || identity_copy(&session->identity, start) != OK) {
+        free(start);
+        return ERR_MEMORY;
+    }
+    session->start = start;
+    return OK;
+}
+
+const struct identity *mission_start(const struct session *session)
+{
+    return session->start == NULL ? &session->identity : session->start;
+}
+
+void mission_free_start(struct session *session)
+{
+    if (session->start != NULL)
+        identity_free(session->start);
+    free(session->start);
+    session->start = NULL;
 }
 
 /* ---- one setting ---- */
@@ -136,7 +157,7 @@ static enum status refuse(const struct change *change, const char *sqlstate, con
 
 static bool as_at_start(const struct change *change, const struct identity *identity)
 {
-    return identity_same_person(identity, &change->session->start);
+    return identity_same_person(identity, mission_start(change->session));
 }
 
 static enum status refuse_nobody(const struct change *change)
@@ -152,7 +173,7 @@ static enum status refuse_nobody(const struct change *change)
 static enum status set_role(const struct change *change, struct identity *identity)
 {
     struct policy *policy = change->session->world->policy;
-    const struct identity *start = &change->session->start;
+    const struct identity *start = mission_start(change->session);
     bool nobody = identity_is_nobody(identity);
     if (change->value == NULL && (nobody || !as_at_start(change, identity))) {
         if (!nobody)
@@ -221,7 +242,7 @@ static enum status set_mission(const struct change *change, struct identity *ide
     struct policy *policy = change->session->world->policy;
     const struct policy_role *role = &policy->roles[identity->role];
     if (change->value == NULL) {
-        int start = change->session->start.mission;
+        int start = mission_start(change->session)->mission;
         bool has = start >= 0 && as_at_start(change, identity) &&
                    policy_role_has_mission(policy, identity->role, start);
         identity->mission = has ? start : identity_default_mission(identity, policy);
@@ -259,10 +280,10 @@ static enum status too_long(const struct change *change)
 static enum status set_path(const struct change *change, struct identity *identity)
 {
     const struct verdict_statement *statement = change->statement;
-    const struct identity *start = &change->session->start;
+    const struct identity *start = mission_start(change->session);
     size_t bytes = 0;
     if (change->value == NULL)
-        return identity_set_path(identity, (const char *const *)start->path, start->path_count);
+        return identity_set_path(identity, start->path, start->path_count);
     for (size_t i = 0; i < statement->value_count && bytes <= IDENTITY_TEXT_MAX; i++)
         bytes += strlen(statement->values[i]) + 1;
     if (bytes > IDENTITY_TEXT_MAX)
@@ -288,7 +309,7 @@ static enum status set_of_person(const struct change *change, struct identity *i
 
 static enum status set_application(const struct change *change, struct identity *identity)
 {
-    const char *start = change->session->start.application;
+    const char *start = mission_start(change->session)->application;
     enum status status =
         identity_name_application(identity, change->value != NULL ? change->value : start);
     if (status == OK)
@@ -304,7 +325,7 @@ static enum status set_person(const struct change *change, struct identity *iden
                            change->arena, change->refusal);
     return identity->login->on_behalf == NULL
                ? OK
-               : identity_act_as_at_start(identity, session->world->policy, &session->start);
+               : identity_act_as_at_start(identity, session->world->policy, mission_start(session));
 }
 
 static bool names_person(const char *setting)
@@ -315,7 +336,7 @@ static bool names_person(const char *setting)
 static enum status apply(const struct change *change, struct identity *identity)
 {
     const char *name = change->statement->setting;
-    const struct identity *start = &change->session->start;
+    const struct identity *start = mission_start(change->session);
     if (change->statement->setting_class == SETTING_PATH)
         return set_path(change, identity);
     if (strcasecmp(name, "application_name") == 0)
@@ -345,7 +366,7 @@ static enum status apply(const struct change *change, struct identity *identity)
 static enum status apply_all(const struct change *change, struct identity *identity)
 {
     struct identity copy;
-    enum status status = identity_copy(&change->session->start, &copy);
+    enum status status = identity_copy(mission_start(change->session), &copy);
     if (status == OK)
         identity_take(identity, &copy);
     return status;
@@ -442,7 +463,7 @@ enum status mission_set(struct session *session, const struct verdict_statement 
 {
     struct change change = change_of(session, statement, arena, refusal);
     struct identity before;
-    if (identity_copy(&session->identity, &before) != OK)
+    if (mission_keep_start(session) != OK || identity_copy(&session->identity, &before) != OK)
         return ERR_MEMORY;
     enum status status = statement->setting == NULL ? apply_all(&change, &session->identity)
                                                     : apply(&change, &session->identity);
@@ -486,7 +507,7 @@ static void leave(struct identity *identity, void *context)
 static enum status leave_everywhere(struct session *session, const char *how)
 {
     struct identity before;
-    if (identity_copy(&session->identity, &before) != OK)
+    if (mission_keep_start(session) != OK || identity_copy(&session->identity, &before) != OK)
         return ERR_MEMORY;
     enum status status = OK;
     bool open = session->transaction.block || session->transaction.count > 0 ||
@@ -507,7 +528,7 @@ static enum status leave_everywhere(struct session *session, const char *how)
 static enum status expire(struct session *session)
 {
     struct identity before;
-    if (identity_copy(&session->identity, &before) != OK)
+    if (mission_keep_start(session) != OK || identity_copy(&session->identity, &before) != OK)
         return ERR_MEMORY;
     enum status status = OK;
     if (session->transaction.block || session->transaction.count > 0 ||
@@ -652,7 +673,7 @@ static enum status reset_with_server(struct session *session)
                                                         .setting_class = SETTING_PGVIGIL};
     struct change change = {.session = session, .statement = &everything};
     struct identity before;
-    if (identity_copy(&session->identity, &before) != OK)
+    if (mission_keep_start(session) != OK || identity_copy(&session->identity, &before) != OK)
         return ERR_MEMORY;
     enum status status = transaction_touch(&session->transaction, &before, false);
     if (status == OK)

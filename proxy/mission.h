@@ -11,8 +11,11 @@
 
 #include "proxy/query.h"
 
-/* Kept for RESET: what the session is after its start-up settings. */
-NODISCARD enum status mission_start(struct session *session);
+/* What RESET goes back to: the session after its start-up settings. Kept apart once it is about to
+ * become another, which whoever changes session->identity says before. ERR_MEMORY. */
+NODISCARD enum status mission_keep_start(struct session *session);
+const struct identity *mission_start(const struct session *session);
+void mission_free_start(struct session *session);
 /* SET, SET LOCAL or RESET of one of pgvigil's own settings, of search_path or application_name;
  * setting NULL: all of them. Nothing may be owed. DENIED with *refusal (texts in the arena):
  * nothing was changed. ERR_MEMORY, ERR_AUDIT. */

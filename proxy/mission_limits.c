@@ -11,6 +11,7 @@
 #include "proxy/budget.h"
 
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <time.h>
 
@@ -109,12 +110,18 @@ static enum status hour_is_used_up(const struct session *session,
     return DENIED;
 }
 
+struct rows_taken {
+    struct quota_portion portion;
+    const char *person;  /* whose; the policy's text, as the next */
+    const char *mission; /* which mission's */
+};
+
 void mission_limits_settle(struct session *session)
 {
-    if (session->rows_taken.rows == 0)
-        return;
-    quota_give_back(session->worker->process->quota, session->rows_person, session->rows_mission,
-                    &session->rows_taken, session->worker->now);
+    struct rows_taken *taken = session->rows_taken;
+    if (taken != NULL && taken->portion.rows > 0)
+        quota_give_back(session->worker->process->quota, taken->person, taken->mission,
+                        &taken->portion, session->worker->now);
 }
 
 /* Takes a portion when none of this minute is at hand: rows are counted when they leave, not when a
@@ -122,14 +129,19 @@ void mission_limits_settle(struct session *session)
 static enum status take(struct session *session, const struct policy_mission *limits)
 {
     const char *person = session->identity.user->name;
-    bool same = session->rows_person == person && session->rows_mission == limits->name;
-    if (same && quota_is_fresh(&session->rows_taken, session->worker->now))
+    if (session->rows_taken == NULL)
+        session->rows_taken = calloc(1, sizeof *session->rows_taken);
+    struct rows_taken *taken = session->rows_taken;
+    if (taken == NULL)
+        return ERR_MEMORY;
+    bool same = taken->person == person && taken->mission == limits->name;
+    if (same && quota_is_fresh(&taken->portion, session->worker->now))
         return OK;
     mission_limits_settle(session);
-    session->rows_mission = limits->name;
-    session->rows_person = person;
+    taken->mission = limits->name;
+    taken->person = person;
     return quota_take(session->worker->process->quota, person, limits->name, limits->rows_per_hour,
-                      PORTION, session->worker->now, &session->rows_taken);
+                      PORTION, session->worker->now, &taken->portion);
 }
 
 /* How many of its statements ask about groups of patients. */
@@ -189,6 +201,15 @@ enum status mission_limits_ask(struct session *session, const struct statement *
     return DENIED;
 }
 
+static struct arena *refusal_arena(struct session *session)
+{
+    if (session->arena == NULL)
+        session->arena = arena_new((size_t)1 << 16);
+    else
+        arena_reset(session->arena);
+    return session->arena;
+}
+
 enum status mission_limits_statement(struct session *session, const struct statement *statement,
                                      struct refusal *refusal)
 {
@@ -197,7 +218,9 @@ enum status mission_limits_statement(struct session *session, const struct state
         return OK;
     const char *message = NULL;
     const char *hint = NULL;
-    struct arena *arena = statement == NULL ? session->arena : statement->arena;
+    struct arena *arena = statement == NULL ? refusal_arena(session) : statement->arena;
+    if (arena == NULL)
+        return ERR_MEMORY;
     enum status status = mission_limits_place(session, session->identity.role,
                                               session->identity.mission, arena, &message, &hint);
     if (status == DENIED)
@@ -210,7 +233,7 @@ enum status mission_limits_statement(struct session *session, const struct state
     if (status != OK || limits == NULL || limits->rows_per_hour == 0)
         return status;
     status = take(session, limits);
-    if (status != OK || session->rows_taken.rows > 0)
+    if (status != OK || session->rows_taken->portion.rows > 0)
         return status;
     status = hour_is_used_up(session, limits, session_lost_text(session), SESSION_LOST_BYTES);
     *refusal = (struct refusal){.sqlstate = "54000",
@@ -235,8 +258,8 @@ enum status mission_limits_row(struct session *session, uint64_t rows, char *mes
     enum status status = take(session, limits);
     if (status != OK)
         return status;
-    if (session->rows_taken.rows == 0)
+    if (session->rows_taken->portion.rows == 0)
         return hour_is_used_up(session, limits, message, size);
-    session->rows_taken.rows--;
+    session->rows_taken->portion.rows--;
     return OK;
 }

@@ -284,7 +284,9 @@ enum status observed_parameter(struct session *session, const char *name, const 
 {
     if (!session_observed(session) || strcmp(name, "application_name") != 0)
         return OK;
-    enum status status = identity_replace(&session->identity.application, value);
+    enum status status = mission_keep_start(session);
+    if (status == OK)
+        status = identity_replace(&session->identity.application, value);
     const struct policy_user *before = session->identity.user;
     if (status == OK)
         person_follow_application(session, &session->identity);

@@ -11,6 +11,7 @@
 
 #include "proxy/wire.h"
 
+#include <stdlib.h>
 #include <string.h>
 
 static const char *const names[PARAMETER_COUNT] = {"server_version",
@@ -23,6 +24,13 @@ static const char *const names[PARAMETER_COUNT] = {"server_version",
                                                    "in_hot_standby",
                                                    "standard_conforming_strings",
                                                    "default_transaction_read_only"};
+
+/* One thread's. */
+struct parameter_values {
+    unsigned references;
+    const char *texts[PARAMETER_COUNT]; /* in `bytes`, or NULL */
+    char bytes[];
+};
 
 bool parameter_passes(const char *name)
 {
@@ -37,27 +45,78 @@ const char *parameter_name(size_t index)
     return index < sizeof names / sizeof names[0] ? names[index] : NULL;
 }
 
-bool parameters_start(struct parameters *parameters, size_t index, const char *value,
-                      struct arena *arena)
+static bool same(const char *a, const char *b)
 {
-    parameters->start[index] = arena_strdup(arena, value);
-    return parameters->start[index] != NULL;
+    return a == b || (a != NULL && b != NULL && strcmp(a, b) == 0);
+}
+
+static struct parameter_values *values_new(const char *const texts[PARAMETER_COUNT])
+{
+    size_t size = 0;
+    for (size_t i = 0; i < PARAMETER_COUNT; i++)
+        size += texts[i] == NULL ? 0 : strlen(texts[i]) + 1;
+    struct parameter_values *values = calloc(1, sizeof *values + size);
+    if (values == NULL)
+        return NULL;
+    char *at = values->bytes;
+    for (size_t i = 0; i < PARAMETER_COUNT; i++) {
+        if (texts[i] == NULL)
+            continue;
+        values->texts[i] = strcpy(at, texts[i]);
+        at += strlen(texts[i]) + 1;
+    }
+    values->references = 1;
+    return values;
+}
+
+void parameter_values_unref(struct parameter_values *values)
+{
+    if (values != NULL && --values->references == 0)
+        free(values);
+}
+
+bool parameters_start(struct parameters *parameters, const char *const values[PARAMETER_COUNT],
+                      struct parameter_values **known)
+{
+    bool alike = *known != NULL;
+    for (size_t i = 0; alike && i < PARAMETER_COUNT; i++)
+        alike = same((*known)->texts[i], values[i]);
+    if (!alike) {
+        struct parameter_values *fresh = values_new(values);
+        if (fresh == NULL)
+            return false;
+        parameter_values_unref(*known);
+        *known = fresh;
+    }
+    parameter_values_unref(parameters->start);
+    parameters->start = *known;
+    parameters->start->references++;
+    return true;
+}
+
+void parameters_free(struct parameters *parameters)
+{
+    parameter_values_unref(parameters->start);
+    *parameters = (struct parameters){0};
 }
 
 void parameters_told(struct parameters *parameters, const char *name, const char *value)
 {
-    for (size_t i = 0; i < PARAMETER_COUNT; i++) {
-        const char *start = parameters->start[i];
-        if (start != NULL && strcmp(names[i], name) == 0)
-            parameters->other[i] = strcmp(start, value) != 0;
+    for (size_t i = 0; parameters->start != NULL && i < PARAMETER_COUNT; i++) {
+        const char *start = parameters->start->texts[i];
+        if (start == NULL || strcmp(names[i], name) != 0)
+            continue;
+        unsigned bit = 1u << i;
+        unsigned other =
+            strcmp(start, value) != 0 ? parameters->other | bit : parameters->other & ~bit;
+        parameters->other = (uint16_t)other;
     }
 }
 
 void parameters_reset(struct parameters *parameters, struct buf *out)
 {
-    for (size_t i = 0; i < PARAMETER_COUNT; i++) {
-        if (parameters->other[i])
-            wire_put_parameter_status(out, names[i], parameters->start[i]);
-        parameters->other[i] = false;
-    }
+    for (size_t i = 0; i < PARAMETER_COUNT; i++)
+        if ((parameters->other & 1u << i) != 0)
+            wire_put_parameter_status(out, names[i], parameters->start->texts[i]);
+    parameters->other = 0;
 }

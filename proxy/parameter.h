@@ -4,12 +4,14 @@
 #ifndef PGVIGIL_PROXY_PARAMETER_H
 #define PGVIGIL_PROXY_PARAMETER_H
 
-#include <pgvigil/arena.h>
 #include <pgvigil/buf.h>
 #include <stdbool.h>
 #include <stddef.h>
+#include <stdint.h>
 
 #define PARAMETER_COUNT 10
+
+struct parameter_values;
 
 /* Told as the server says it. False for what pgvigil says itself (parameter.c) and for all that is
  * not on the list. */
@@ -21,12 +23,17 @@ const char *parameter_name(size_t index);
  * connection back, and what the next one says of itself is no news to the client. Zeroed: nothing
  * was told. */
 struct parameters {
-    const char *start[PARAMETER_COUNT]; /* at the session's start; in its arena */
-    bool other[PARAMETER_COUNT];        /* told another value since */
+    struct parameter_values *start; /* at the session's start: a reference; or NULL */
+    uint16_t other;                 /* bit by bit: told another value since */
 };
-/* At the start. False: out of memory. */
-bool parameters_start(struct parameters *parameters, size_t index, const char *value,
-                      struct arena *arena);
+/* At the start; NULL: the server did not tell that one. *known are the last that a session of the
+ * thread was told, owned by its worker: those of one server are nearly always the same, and are had
+ * once. False: out of memory. */
+bool parameters_start(struct parameters *parameters, const char *const values[PARAMETER_COUNT],
+                      struct parameter_values **known);
+void parameters_free(struct parameters *parameters);
+/* Accepts NULL. */
+void parameter_values_unref(struct parameter_values *values);
 /* A ParameterStatus goes to the client. */
 void parameters_told(struct parameters *parameters, const char *name, const char *value);
 /* Tells the client that all are as at the start. */

@@ -7,6 +7,7 @@
  */
 #include "proxy/person.h"
 
+#include "proxy/texts.h"
 #include "proxy/token.h"
 
 #include <pgvigil/guard.h>
@@ -271,46 +272,38 @@ const char *person_kind(const struct identity *identity)
 
 static enum status person_text(struct session *session, struct identity_text *out)
 {
-    const char *pair = NULL;
-    struct arena *arena = NULL;
-    if (session->identity.mission >= 0) {
-        arena = arena_new(0);
-        if (arena != NULL)
-            pair = guard_pair_name(session->world->policy, session->identity.role,
-                                   session->identity.mission, arena);
-        if (pair == NULL) {
-            arena_free(arena);
-            return ERR_MEMORY;
-        }
-    }
-    enum status status =
-        identity_person(&session->identity, session->world->policy, pair, session->address, out);
-    arena_free(arena);
-    return status;
+    const struct identity *identity = &session->identity;
+    const struct policy *policy = session->world->policy;
+    const char *pair =
+        identity->mission < 0 ? NULL : guard_pair(policy, identity->role, identity->mission);
+    if (identity->mission >= 0 && pair == NULL)
+        return ERR_INTERNAL;
+    return identity_person(identity, policy, pair, session->address, out);
 }
 
 /* The epoch grows with everything that stands in it; what matters most is looked at all the same.
  */
-static bool person_is_current(const struct session *session)
+static bool person_is_current(const struct session *session, const struct session_texts *texts)
 {
-    const struct session_person *person = &session->person;
-    return person->text.bytes != NULL && person->epoch == session->epoch &&
-           person->policy == session->world->policy && person->user == session->identity.user &&
-           person->role == session->identity.role && person->mission == session->identity.mission;
+    return texts->person.text.bytes != NULL && texts->person.epoch == session->epoch &&
+           texts->person.policy == session->world->policy &&
+           texts->person.user == session->identity.user &&
+           texts->person.role == session->identity.role &&
+           texts->person.mission == session->identity.mission;
 }
 
 const struct identity_text *session_person_text(struct session *session)
 {
-    struct session_person *person = &session->person;
-    if (!person_is_current(session)) {
-        identity_text_free(&person->text);
-        if (person_text(session, &person->text) != OK)
+    struct session_texts *texts = texts_of(session->worker->texts, session);
+    if (!person_is_current(session, texts)) {
+        identity_text_free(&texts->person.text);
+        if (person_text(session, &texts->person.text) != OK)
             return NULL;
-        person->epoch = session->epoch;
-        person->policy = session->world->policy;
-        person->user = session->identity.user;
-        person->role = session->identity.role;
-        person->mission = session->identity.mission;
+        texts->person.epoch = session->epoch;
+        texts->person.policy = session->world->policy;
+        texts->person.user = session->identity.user;
+        texts->person.role = session->identity.role;
+        texts->person.mission = session->identity.mission;
     }
-    return &person->text;
+    return &texts->person.text;
 }

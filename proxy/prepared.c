@@ -68,7 +68,7 @@ enum status prepared_judge_again(struct session *session, const struct statement
     if (status != OK)
         return status;
     statement_name_upstream(*again);
-    return statements_put(session->statements, *again);
+    return statements_put(&session->statements, *again);
 }
 
 static const char *keep_text(const struct prepared_lookup *lookup, const char *text)
@@ -230,7 +230,7 @@ static struct request *sync(struct session *session)
 static enum status prepare_known(struct session *session, struct statement *held,
                                  const struct buf *out, enum prepared_way way)
 {
-    enum status status = statements_put(session->statements, held);
+    enum status status = statements_put(&session->statements, held);
     if (status == OK)
         status =
             way == PREPARED_ALONE ? query_finish(session, out) : query_answer(session, out, false);
@@ -255,7 +255,7 @@ static enum status prepare_new(struct session *session, struct statement *held,
     memcpy(copy, buf_head(out), buf_len(out));
     parse->canned = copy;
     parse->canned_len = buf_len(out);
-    status = statements_put(session->statements, held);
+    status = statements_put(&session->statements, held);
     if (status != OK || way == PREPARED_EXTENDED)
         return status;
     struct request *end = sync(session);

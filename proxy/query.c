@@ -421,10 +421,10 @@ static enum status judge_query(struct session *session, const struct wire_messag
     if (status != OK && status != DENIED)
         return status;
     if (script_needed(session, statement)) {
-        session->script = statement;
-        session->script_next = session->script_counted = session->script_skipped = 0;
-        session->script_failed = false;
-        return OK;
+        status = script_begin(session, statement);
+        if (status != OK)
+            statement_unref(statement);
+        return status;
     }
     if (status == OK) {
         session->pending = statement;
@@ -674,10 +674,10 @@ enum status query_next(struct session *session)
         return NEED_MORE;
     }
     statement_unref(session->pending);
-    statement_unref(session->script);
+    script_end(session);
     uses_unref(session->pending_uses);
     statement_unref(session->preparing);
-    session->pending = session->script = session->preparing = NULL;
+    session->pending = session->preparing = NULL;
     session->pending_uses = NULL;
     session->pending_begun = session->pending_asked = session->begins = false;
     if (status == OK)

@@ -8,6 +8,7 @@
 #include "proxy/observed.h"
 #include "proxy/result.h"
 #include "proxy/result_rows.h"
+#include "proxy/texts.h"
 
 #include <pgvigil/log.h>
 #include <stdio.h>
@@ -145,13 +146,14 @@ static const struct audit_session *who_of(struct session *session)
         return who;
     struct buf text;
     buf_init(&text, 0);
-    free(session->who_text);
-    session->who_text = NULL;
+    struct session_texts *texts = texts_of(session->worker->texts, session);
+    free(texts->who);
+    texts->who = NULL;
     if (audit_encode_session(who, &text) == OK)
-        session->who_text = malloc(buf_len(&text));
-    if (session->who_text != NULL) {
-        memcpy(session->who_text, buf_head(&text), buf_len(&text));
-        who->encoded = (struct audit_text){session->who_text, buf_len(&text)};
+        texts->who = malloc(buf_len(&text));
+    if (texts->who != NULL) {
+        memcpy(texts->who, buf_head(&text), buf_len(&text));
+        who->encoded = (struct audit_text){texts->who, buf_len(&text)};
     }
     buf_free(&text);
     return who;

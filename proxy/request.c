@@ -6,13 +6,26 @@
 #include <stdlib.h>
 #include <string.h>
 
-void requests_init(struct requests *requests)
+/* The extended protocol takes five entries for a statement. */
+#define SPARES_MAX 64
+
+struct request_spares {
+    struct request *entries[SPARES_MAX];
+    unsigned count;
+};
+
+struct request_spares *request_spares_new(void)
+{
+    return calloc(1, sizeof(struct request_spares));
+}
+
+void requests_init(struct requests *requests, struct request_spares *spares)
 {
     TAILQ_INIT(&requests->list);
     requests->count = 0;
     requests->remote = 0;
     requests->parses = 0;
-    requests->spare_count = 0;
+    requests->spares = spares;
 }
 
 static bool request_remote(const struct request *request)
@@ -23,8 +36,9 @@ static bool request_remote(const struct request *request)
 struct request *requests_add(struct requests *requests, enum request_kind kind)
 {
     struct request *request = NULL;
-    if (requests->spare_count > 0) {
-        request = requests->spares[--requests->spare_count];
+    struct request_spares *spares = requests->spares;
+    if (spares->count > 0) {
+        request = spares->entries[--spares->count];
         memset(request, 0, sizeof *request);
     } else {
         request = calloc(1, sizeof *request);
@@ -79,16 +93,20 @@ void requests_remove(struct requests *requests, struct request *request)
     portal_rows_unref(request->portal_rows);
     free(request->name);
     free(request->canned);
-    if (requests->spare_count < REQUESTS_SPARE)
-        requests->spares[requests->spare_count++] = request;
+    struct request_spares *spares = requests->spares;
+    if (spares->count < SPARES_MAX)
+        spares->entries[spares->count++] = request;
     else
         free(request);
 }
 
-void requests_forget_spares(struct requests *requests)
+void request_spares_free(struct request_spares *spares)
 {
-    while (requests->spare_count > 0)
-        free(requests->spares[--requests->spare_count]);
+    if (spares == NULL)
+        return;
+    while (spares->count > 0)
+        free(spares->entries[--spares->count]);
+    free(spares);
 }
 
 void requests_end_here(struct requests *requests, struct request *request)

@@ -75,22 +75,25 @@ struct request {
 
 TAILQ_HEAD(request_list, request);
 
-/* As many entries are kept for the next: the extended protocol takes five for a statement. */
-#define REQUESTS_SPARE 6
+struct request_spares;
 
 struct requests {
     struct request_list list;
     size_t count;
-    size_t remote; /* entries that the server owes */
-    size_t parses; /* PARSE entries among them */
-    struct request *spares[REQUESTS_SPARE];
-    unsigned spare_count;
+    size_t remote;                 /* entries that the server owes */
+    size_t parses;                 /* PARSE entries among them */
+    struct request_spares *spares; /* borrowed */
 };
 
-void requests_init(struct requests *requests);
-/* Removes and frees all entries; requests_forget_spares frees those that are kept, too. */
+/* Entries that are kept for the next, for all queues of a worker: thousands of queues are empty.
+ * NULL: out of memory. */
+struct request_spares *request_spares_new(void);
+/* With those that are kept. Accepts NULL. */
+void request_spares_free(struct request_spares *spares);
+
+void requests_init(struct requests *requests, struct request_spares *spares);
+/* Removes all entries. */
 void requests_clear(struct requests *requests);
-void requests_forget_spares(struct requests *requests);
 /* A new entry at the tail, or NULL when out of memory. */
 struct request *requests_add(struct requests *requests, enum request_kind kind);
 /* A LOCAL entry (or FAIL) with a copy of bytes. */

@@ -17,6 +17,7 @@
 #include "proxy/parameter.h"
 #include "proxy/pool.h"
 #include "proxy/result_rows.h"
+#include "proxy/script.h"
 #include "proxy/scrub.h"
 #include "proxy/subjects.h"
 
@@ -55,8 +56,10 @@ static void emit_plain(struct session *session, const struct wire_message *messa
 static void show_application(struct session *session)
 {
     const char *value = session->identity.application == NULL ? "" : session->identity.application;
-    if (session_unrestricted(session) || session->shown_application == NULL ||
-        strcmp(session->shown_application, value) == 0)
+    const char *shown = session->shown_application;
+    if (shown == NULL)
+        shown = mission_start(session)->application;
+    if (session_unrestricted(session) || strcmp(shown == NULL ? "" : shown, value) == 0)
         return;
     wire_put_parameter_status(&session->out.bytes, "application_name", value);
     if (identity_replace(&session->shown_application, value) != OK)
@@ -194,7 +197,7 @@ static void skip_request(struct request *request, void *context)
     forget_name(session, request);
     struct statement *displaced = request->displaced;
     if (displaced != NULL && statements_find(session->statements, displaced->name) == NULL &&
-        statements_put(session->statements, displaced) != OK)
+        statements_put(&session->statements, displaced) != OK)
         log_event(LOG_LEVEL_ERROR, "session=%lu event=statement-lost", (unsigned long)session->id);
     if (result_audit_not_run(session, request, "57014") != OK)
         log_event(LOG_LEVEL_ERROR, "session=%lu event=audit-failed", (unsigned long)session->id);
@@ -219,14 +222,15 @@ static enum status skip_group(struct session *session)
     struct statement *displaced = failed->displaced;
     if (displaced != NULL && displaced->name[0] != '\0' &&
         statements_find(session->statements, displaced->name) == NULL &&
-        statements_put(session->statements, displaced) != OK)
+        statements_put(&session->statements, displaced) != OK)
         return ERR_MEMORY;
     requests_pop(&session->requests);
     requests_skip_group(&session->requests, skip_request, session);
     struct request *next = requests_head(&session->requests);
     if (next != NULL && next->more) { /* a part of a text: the others are not run */
         next->more = false;
-        session->script_failed = true;
+        if (session->script != NULL)
+            session->script->failed = true;
     }
     bool synced = requests_head(&session->requests) != NULL;
     if (!synced && session->state != SESSION_SKIPPING) {
@@ -515,7 +519,8 @@ static enum status on_ready(struct session *session, struct request *head,
     uint64_t group = head->group;
     if (own)
         session->poisoned = false;
-    session->script_failed = session->script_failed || (head->more && failed);
+    if (session->script != NULL && head->more && failed)
+        session->script->failed = true;
     requests_pop(&session->requests);
     /* What is still in flight may have opened one. */
     if (tx == 'I' && session->requests.count == 0)

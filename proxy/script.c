@@ -13,6 +13,8 @@
 #include "proxy/mission.h"
 #include "proxy/result.h"
 
+#include <stdlib.h>
+
 #define PARTS_A_TURN 64
 
 /* DDL is run apart from the BEGIN and COMMIT around it. */
@@ -92,7 +94,7 @@ static enum status refuse_split(struct session *session)
         .message = "what pgvigil does itself may not stand in the middle of a text of several "
                    "statements that is a transaction by itself",
         .hint = "Put it first, send it as a statement of its own, or write BEGIN and COMMIT."};
-    return refuse_part(session, session->script, &refusal);
+    return refuse_part(session, session->script->statement, &refusal);
 }
 
 /* One that pgvigil answers itself; *done: nothing of the text may follow. */
@@ -130,12 +132,29 @@ enum status script_local(struct session *session, struct statement *statement)
     return status == OK ? run_local(session, statement, true, &done) : status;
 }
 
+enum status script_begin(struct session *session, struct statement *statement)
+{
+    session->script = calloc(1, sizeof *session->script);
+    if (session->script == NULL)
+        return ERR_MEMORY;
+    session->script->statement = statement;
+    return OK;
+}
+
+void script_end(struct session *session)
+{
+    if (session->script != NULL)
+        statement_unref(session->script->statement);
+    free(session->script);
+    session->script = NULL;
+}
+
 /* The statement behind the part that begins with `first`. */
 static size_t part_end(const struct session *session, size_t first)
 {
-    const struct verdict *verdict = session->script->verdict;
+    const struct verdict *verdict = session->script->statement->verdict;
     size_t end = first + 1;
-    bool ddl = ddl_splits(session, session->script);
+    bool ddl = ddl_splits(session, session->script->statement);
     if (command_is_local(session, &verdict->outline[first]))
         return end;
     while (end < verdict->outline_count && !query_goes_back(verdict->outline[end - 1].kind) &&
@@ -157,15 +176,17 @@ static size_t characters(const char *text, size_t len)
 /* Judges the next part into session->pending. DENIED: it was refused, and the text is over. */
 static enum status judge_part(struct session *session, size_t end)
 {
-    const struct statement *whole = session->script;
+    const struct statement *whole = session->script->statement;
     const struct verdict *verdict = whole->verdict;
-    size_t from = verdict->outline[session->script_next].start;
+    size_t from = verdict->outline[session->script->next].start;
     size_t to = end < verdict->outline_count ? verdict->outline[end].start : whole->len;
-    session->script_skipped +=
-        characters(whole->sql + session->script_counted, from - session->script_counted);
-    session->script_counted = from;
-    struct statement_source source = {
-        .name = "", .sql = whole->sql + from, .len = to - from, .skipped = session->script_skipped};
+    session->script->skipped +=
+        characters(whole->sql + session->script->counted, from - session->script->counted);
+    session->script->counted = from;
+    struct statement_source source = {.name = "",
+                                      .sql = whole->sql + from,
+                                      .len = to - from,
+                                      .skipped = session->script->skipped};
     struct refusal refusal;
     struct statement *part = NULL;
     enum status status = query_judge(session, &source, &part, &refusal);
@@ -183,7 +204,7 @@ static enum status judge_part(struct session *session, size_t end)
 /* The rest is not run; the client was given an error. */
 static enum status stop(struct session *session)
 {
-    if (session->script_failed)
+    if (session->script->failed)
         return OK;
     struct buf nothing;
     buf_init(&nothing, 0);
@@ -192,16 +213,17 @@ static enum status stop(struct session *session)
 
 enum status script_step(struct session *session)
 {
-    size_t count = session->script->verdict->outline_count;
+    size_t count = session->script->statement->verdict->outline_count;
     size_t at = 0;
     size_t turn = 0;
-    while (session->script_next < count) {
+    while (session->script->next < count) {
         enum status status = query_drain(session);
         if (status != OK)
             return status;
-        if (session->script_failed || session->muted)
+        if (session->script->failed || session->muted)
             return stop(session);
-        if (session->script_next == 0 && splits_transaction(session, session->script, &at))
+        if (session->script->next == 0 &&
+            splits_transaction(session, session->script->statement, &at))
             return refuse_split(session);
         status = mission_check_time(session);
         if (status == OK)
@@ -209,7 +231,7 @@ enum status script_step(struct session *session)
         if (status != OK)
             return status == DENIED ? OK : status;
         query_drop_stale(session);
-        size_t end = part_end(session, session->script_next);
+        size_t end = part_end(session, session->script->next);
         if (session->pending == NULL)
             status = judge_part(session, end);
         if (status != OK)
@@ -229,7 +251,7 @@ enum status script_step(struct session *session)
         session->pending = session->preparing = NULL;
         session->pending_uses = NULL;
         session->pending_asked = false;
-        session->script_next = end;
+        session->script->next = end;
         /* Others of the same event loop get their turn: parts that pgvigil answers wait for none.
          */
         if (++turn == PARTS_A_TURN) {

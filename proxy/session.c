@@ -18,7 +18,9 @@
 #include "proxy/pool.h"
 #include "proxy/query.h"
 #include "proxy/result.h"
+#include "proxy/script.h"
 #include "proxy/subjects.h"
+#include "proxy/texts.h"
 #include "proxy/tls.h"
 
 #include <pgvigil/guard.h>
@@ -136,7 +138,7 @@ void session_end(struct session *session, const char *reason)
     if (session->write_event != NULL)
         event_del(session->write_event);
     if (session->key_id != 0)
-        cancel_unregister(worker->process->cancels, session->key_id);
+        cancel_unregister(worker->process->cancels, session);
     if (session->counted)
         admission_user_leave(worker->process->admission, session->identity.login->name);
     if (session->admitted)
@@ -146,8 +148,15 @@ void session_end(struct session *session, const char *reason)
     atomic_fetch_sub(&worker->load, 1);
 }
 
+void session_logged_in(struct session *session)
+{
+    login_free(session->login);
+    session->login = NULL;
+}
+
 void session_free(struct session *session)
 {
+    texts_forget(session->worker->texts, session);
     if (session->read_event != NULL)
         event_free(session->read_event);
     if (session->write_event != NULL)
@@ -155,29 +164,26 @@ void session_free(struct session *session)
     transport_free(session->transport);
     buf_free(&session->in);
     subjects_free(session->subjects);
-    free(session->who_text);
-    subjects_free(session->subjects);
     free(session->glass_notice);
     free(session->lost_message);
     outbox_free(&session->out);
     requests_clear(&session->requests);
-    requests_forget_spares(&session->requests);
     statements_free(session->statements);
     statement_unref(session->pending);
     uses_unref(session->pending_uses);
     statement_unref(session->preparing);
     cursors_free(session->cursors);
     temporary_free(&session->temporary);
-    statement_unref(session->script);
-    scram_free(session->scram);
+    script_end(session);
+    free(session->rows_taken);
     console_free(session->console);
     transaction_free(&session->transaction);
     identity_free(&session->identity);
-    identity_free(&session->start);
+    mission_free_start(session);
     free(session->shown_application);
-    identity_text_free(&session->person.text);
     break_glass_unref(session->glass_entered);
-    tls_context_unref(session->tls);
+    login_free(session->login);
+    parameters_free(&session->parameters);
     world_unref(session->world);
     arena_free(session->arena);
     free(session);
@@ -370,8 +376,8 @@ static bool direct_tls(struct session *session)
     }
     if (byte != 0x16 || session->world->tls == NULL)
         return true;
-    session->tls = tls_context_ref(session->world->tls);
-    if (transport_start_tls(session->transport, session->tls, true) != OK) {
+    session->login->tls = tls_context_ref(session->world->tls);
+    if (transport_start_tls(session->transport, session->login->tls, true) != OK) {
         session_end(session, "TLS cannot be started");
         return false;
     }
@@ -444,18 +450,17 @@ void session_accept(struct worker *worker, int fd, const char *address, uint16_t
     session->admitted = true;
     session->tx = 'I';
     session->identity.role = session->identity.mission = -1;
-    session->start.role = session->start.mission = -1;
     snprintf(session->address, sizeof session->address, "%s", address);
     session->port = port;
     session->accepted = session->last_active = worker->now;
     buf_init(&session->in, worker->config->limits.message_bytes + 2 * READ_BUDGET);
     outbox_init(&session->out, 0);
-    requests_init(&session->requests);
+    requests_init(&session->requests, worker->spare_requests);
     session->world = world_ref(worker->world);
     TAILQ_INSERT_TAIL(&worker->sessions, session, link);
-    session->arena = arena_new((size_t)1 << 20);
+    session->login = login_new();
     session->read_event = event_new(worker->base, fd, EV_READ | EV_PERSIST, on_read, session);
-    if (session->arena == NULL || session->read_event == NULL) {
+    if (session->login == NULL || session->read_event == NULL) {
         session_end(session, "out of memory");
         return;
     }
@@ -521,12 +526,8 @@ static void give_back(struct session *session)
 {
     if (session->last_active + IDLE_MICROSECONDS > session->worker->now)
         return;
-    session->who.encoded = (struct audit_text){0};
     subjects_free(session->subjects);
     session->subjects = NULL;
-    free(session->who_text);
-    session->who_text = NULL;
-    requests_forget_spares(&session->requests);
 }
 
 void session_tick(struct session *session)
@@ -544,7 +545,7 @@ void session_tick(struct session *session)
             session_end(session, "login took too long");
         return;
     case SESSION_DELAYED:
-        if (session->delayed_until <= now)
+        if (session->login->delayed_until <= now)
             session_fail(session, ERR_AUTH, session->lost_sqlstate, session_lost_text(session));
         return;
     case SESSION_READY:
@@ -710,17 +711,18 @@ void session_maybe_release(struct session *session)
 }
 
 /* What RESET goes back to, in a newer policy. */
-static enum status move_start(struct session *session, const struct world *world)
+static void move_start(struct session *session, const struct world *world)
 {
-    struct identity *start = &session->start;
-    if (identity_move(start, session->world->policy, world->policy) == OK)
-        return OK;
-    if (session->identity.login->on_behalf == NULL)
-        return mission_start(session);
+    struct identity *start = session->start;
+    if (start == NULL || identity_move(start, session->world->policy, world->policy) == OK)
+        return;
+    if (session->identity.login->on_behalf == NULL) {
+        mission_free_start(session);
+        return;
+    }
     /* The person of the start is gone: not the one of now, but nobody. */
     start->login = session->identity.login;
     identity_act_for_nobody(start, world->policy);
-    return OK;
 }
 
 bool session_refresh_world(struct session *session)
@@ -746,13 +748,11 @@ bool session_refresh_world(struct session *session)
         use_end(session);
         temporary_end(&session->temporary);
     }
-    if (session->world->policy != world->policy && move_start(session, world) != OK) {
-        session_fail(session, ERR_MEMORY, NULL, "out of memory");
-        return false;
-    }
     if (session->world->policy != world->policy) {
+        move_start(session, world);
         person_move(&session->identity, login, session->world, world);
-        person_move(&session->start, login, session->world, world);
+        if (session->start != NULL)
+            person_move(session->start, login, session->world, world);
     }
     /* A mission that breaks the glass in one of the two policies only is not the one that was
      * entered. */

@@ -13,13 +13,12 @@
 #define PGVIGIL_PROXY_SESSION_H
 
 #include "proxy/identity.h"
+#include "proxy/login.h"
 #include "proxy/outbox.h"
 #include "proxy/parameter.h"
 #include "proxy/quota.h"
 #include "proxy/request.h"
-#include "proxy/scram.h"
 #include "proxy/server.h"
-#include "proxy/startup.h"
 #include "proxy/temporary.h"
 #include "proxy/transaction.h"
 #include "proxy/transport.h"
@@ -72,40 +71,35 @@ struct session {
     bool unflushed; /* group commit: the next flush is to cover something of it */
     bool syncing;   /* the one under way does */
     struct {
-        bool glass;          /* its glass_entered */
-        bool waits;          /* WAIT_AUDIT's record */
-        bool welcome;        /* its "connect" */
-    } held;                  /* syncing: what is covered beside the marked bytes */
+        bool glass;    /* its glass_entered */
+        bool waits;    /* WAIT_AUDIT's record */
+        bool welcome;  /* its "connect" */
+    } held;            /* syncing: what is covered beside the marked bytes */
+    bool reading;      /* the read event is on */
+    bool server_asked; /* observe mode: its own connection is being opened */
+    enum ahead ahead;  /* WAIT_SERVER: what it waits with */
+    enum session_state state;
     struct pool *waiting_in; /* not NULL: in that pool's queue */
-    bool server_asked;       /* observe mode: its own connection is being opened */
-    enum ahead ahead;        /* WAIT_SERVER: what it waits with */
     uint64_t waiting_since;
     uint64_t wait_began; /* by the clock, where it really has to wait; else 0 */
 
     uint64_t id;
     struct worker *worker;
     struct meter *meter; /* the worker's, of its database */
-    enum session_state state;
     struct transport *transport;
     struct event *read_event;
     struct event *write_event; /* NULL: it has never had to wait */
-    bool reading;              /* the read event is on */
     struct buf in;
     struct outbox out;
-    struct arena *arena; /* start-up strings */
     char address[INET6_ADDRSTRLEN];
     uint16_t port;
     uint64_t accepted;    /* monotonic microseconds */
     uint64_t last_active; /* last message from the client */
     uint64_t began;       /* the first statement of the transaction; 0: none has been answered */
     uint64_t answered;    /* its last statement was */
-    bool admitted;        /* counted by admission under its address */
-    bool counted;         /* counted under its user */
 
-    struct startup startup;
-    struct tls_context *tls; /* a reference: the certificate the handshake used */
-    struct scram *scram;
-    const char *common_name; /* of a verified client certificate, the arena's, or NULL */
+    struct login *login; /* NULL: its client has logged in */
+    struct arena *arena; /* of the refusal at hand where no statement has one; NULL: none yet */
     const struct config_database *database;
     size_t database_index;
 
@@ -115,17 +109,17 @@ struct session {
     uint64_t context;       /* what a verdict depends on beside the text (statement_cache.h) */
     uint64_t context_epoch; /* as it was at that epoch */
     struct identity identity;
-    struct identity start; /* as it was after the start-up settings: what RESET goes back to */
+    struct identity *start; /* as it was after the start-up settings, what RESET goes back to; NULL:
+                               as it is now (mission_keep_start) */
     struct parameters parameters;   /* what the client was told of its server */
-    bool reset_parameters;          /* they are as at the start, which it is to hear */
     struct transaction transaction; /* what would undo changes of it */
     struct audit_session who;
-    void *who_text;            /* who.encoded */
     struct subjects *subjects; /* of the rows that no record covers yet; NULL: none */
     uint32_t key_id;           /* BackendKeyData */
     uint32_t key_secret;
-    uint64_t delayed_until;
-    unsigned negotiations; /* SSLRequests and GSSENCRequests answered */
+    bool reset_parameters; /* they are as at the start, which it is to hear */
+    bool admitted;         /* counted by admission under its address */
+    bool counted;          /* counted under its user */
     bool welcomed;         /* the flush of its "connect" record succeeded */
     bool connected;        /* a "connect" record was made: a "disconnect" follows */
 
@@ -141,38 +135,28 @@ struct session {
     bool bereft;           /* what it kept on a server went with that, and it has not heard yet */
     bool objects_open;     /* descriptors of large objects may be open in this transaction */
     unsigned char tx;      /* last status of ReadyForQuery: I, T, E */
-    uint64_t group;        /* number of Syncs and queries so far */
     bool group_forwarded;  /* something went upstream since the last Sync */
     bool answer_waits;     /* what may leave is pgvigil's own first answers of a group whose next
                               ones the server owes: they leave together, as from PostgreSQL */
     bool answer_due;       /* the client sent Flush: it leaves now */
+    uint64_t group;        /* number of Syncs and queries so far */
     uint64_t wrote_group;  /* the last one in which something was executed that writes */
     bool unsettled; /* what was sent last may undo an own setting: nothing is judged before it is
                        answered */
     bool begins; /* but for the BEGIN at the head of `in`, which goes behind an identity at once */
-    bool listening;         /* LISTEN was sent: keeps its server, see notification.h */
-    bool unlistens;         /* UNLISTEN * has run in the transaction that is open */
-    struct undone undone;   /* what no ReadyForQuery has confirmed */
-    bool guards_changed;    /* guards were made again in the open transaction */
-    bool schema_changed;    /* something of the client's may have changed the catalogs in it */
-    bool settings_sent;     /* settings that are not pgvigil's were changed on the server */
-    struct session_person { /* see session_person_text */
-        struct identity_text text;
-        uint64_t epoch;
-        const struct policy *policy;
-        const struct policy_user *user;
-        int role;
-        int mission;
-    } person;
-    char *shown_application;           /* what the client was told last */
-    struct break_glass *glass_entered; /* its record is not flushed yet; a reference */
-    struct quota_portion rows_taken;   /* of the person's hour, not passed on yet */
-    const char *rows_person;           /* whose; the policy's text, as the next */
-    const char *rows_mission;          /* which mission's */
-    char *glass_notice; /* what the next statement is refused with: its mission is over; or NULL */
+    bool listening;       /* LISTEN was sent: keeps its server, see notification.h */
+    bool unlistens;       /* UNLISTEN * has run in the transaction that is open */
+    struct undone undone; /* what no ReadyForQuery has confirmed */
+    bool guards_changed;  /* guards were made again in the open transaction */
+    bool schema_changed;  /* something of the client's may have changed the catalogs in it */
+    bool settings_sent;   /* settings that are not pgvigil's were changed on the server */
     bool muted; /* answers are dropped up to the next ReadyForQuery: an error was given for them */
     bool poisoned; /* the client was told that its transaction failed: a T is shown as E until it is
                       so */
+    char *shown_application;           /* what the client was told last; NULL: that of the start */
+    struct break_glass *glass_entered; /* its record is not flushed yet; a reference */
+    struct rows_taken *rows_taken; /* of the person's hour, not passed on yet; NULL: never any */
+    char *glass_notice; /* what the next statement is refused with: its mission is over; or NULL */
 
     struct statement
         *pending; /* the statement of the message at the head of `in`, judged already */
@@ -180,17 +164,13 @@ struct session {
     struct statement *preparing; /* what the PREPARE at hand holds, judged already; or NULL */
     uint64_t pending_audit;      /* WAIT_AUDIT: id of its begin record */
     bool pending_begun;
-    bool pending_asked;       /* its statements of the day are taken, however often it waits */
-    bool pending_failed;      /* the flush failed */
-    struct statement *script; /* a text that is run in parts, see script.c; NULL: none */
-    size_t script_next;       /* its next statement */
-    size_t script_counted;    /* bytes of it of which the characters are counted */
-    size_t script_skipped;    /* characters in those */
-    bool script_failed;       /* an error came: the rest is not run */
-    bool follow_failed;       /* lost_*: the transaction has failed on the server already */
-    char lost_sqlstate[6];    /* why WAIT_SERVER ended without a server; "" otherwise */
-    char *lost_message;       /* see session_lost_text */
+    bool pending_asked;    /* its statements of the day are taken, however often it waits */
+    bool pending_failed;   /* the flush failed */
+    bool follow_failed;    /* lost_*: the transaction has failed on the server already */
+    char lost_sqlstate[6]; /* why WAIT_SERVER ended without a server; "" otherwise */
     char refused_sqlstate[6];
+    struct script *script; /* a text that is run in parts; NULL: none */
+    char *lost_message;    /* see session_lost_text */
 };
 
 /* ---- life ---- */
@@ -207,6 +187,8 @@ void session_fail(struct session *session, enum status status, const char *sqlst
 /* The end without a word: the client went away. */
 void session_end(struct session *session, const char *reason);
 void session_free(struct session *session);
+/* Welcomed: lets go of what only a login needs. */
+void session_logged_in(struct session *session);
 
 /* ---- the loop ---- */
 
@@ -230,8 +212,8 @@ void session_tick(struct session *session);
 
 /* ---- from the upstream leg ---- */
 
-/* identity_person's, for a server of pairs: made once for an epoch, the session's. NULL: out of
- * memory. */
+/* identity_person's, for a server of pairs: made once for an epoch, and borrowed until the next
+ * call for a session of the worker. NULL: out of memory. */
 const struct identity_text *session_person_text(struct session *session);
 /* Room for SESSION_LOST_BYTES of text, the session's lost_message: few ever need it. */
 #define SESSION_LOST_BYTES 256

@@ -32,9 +32,9 @@ struct portal {
 };
 
 struct statements {
-    struct map *named;
-    struct statement *unnamed;
+    struct map *named; /* NULL: there has been none, as the next */
     struct map *portals;
+    struct statement *unnamed;
     struct portal unnamed_portal;
 };
 
@@ -255,18 +255,19 @@ void statement_name_upstream(struct statement *statement)
     memcpy(statement->server_name, judged->hashed_name, sizeof statement->server_name);
 }
 
-struct statements *statements_new(void)
+/* The first name makes them. */
+static bool have(struct statements **statements)
 {
-    struct statements *statements = calloc(1, sizeof *statements);
-    if (statements == NULL)
-        return NULL;
-    statements->named = map_new();
-    statements->portals = map_new();
-    if (statements->named == NULL || statements->portals == NULL) {
-        statements_free(statements);
-        return NULL;
-    }
-    return statements;
+    if (*statements == NULL)
+        *statements = calloc(1, sizeof **statements);
+    return *statements != NULL;
+}
+
+static bool put(struct map **map, const char *name, void *value)
+{
+    if (*map == NULL)
+        *map = map_new();
+    return *map != NULL && map_put_str(*map, name, value) == OK;
 }
 
 struct portal_rows *portal_rows_ref(struct portal_rows *rows)
@@ -302,10 +303,8 @@ void statements_free(struct statements *statements)
 {
     if (statements == NULL)
         return;
-    if (statements->named != NULL)
-        statements_clear(statements);
-    if (statements->portals != NULL)
-        statements_end_portals(statements, UINT64_MAX);
+    statements_clear(statements);
+    statements_end_portals(statements, UINT64_MAX);
     map_free(statements->named);
     map_free(statements->portals);
     free(statements);
@@ -313,6 +312,8 @@ void statements_free(struct statements *statements)
 
 void statements_clear(struct statements *statements)
 {
+    if (statements == NULL)
+        return;
     size_t cursor = 0;
     const char *key;
     size_t key_len;
@@ -326,11 +327,16 @@ void statements_clear(struct statements *statements)
 
 struct statement *statements_find(const struct statements *statements, const char *name)
 {
+    if (statements == NULL)
+        return NULL;
     return name[0] == '\0' ? statements->unnamed : map_get_str(statements->named, name);
 }
 
-enum status statements_put(struct statements *statements, struct statement *statement)
+enum status statements_put(struct statements **place, struct statement *statement)
 {
+    if (!have(place))
+        return ERR_MEMORY;
+    struct statements *statements = *place;
     if (statement->name[0] == '\0') {
         statement_ref(statement);
         statement_unref(statements->unnamed);
@@ -340,7 +346,7 @@ enum status statements_put(struct statements *statements, struct statement *stat
     struct statement *old = map_get_str(statements->named, statement->name);
     if (old == NULL && map_count(statements->named) >= STATEMENTS_MAX)
         return ERR_LIMIT;
-    if (map_put_str(statements->named, statement->name, statement) != OK)
+    if (!put(&statements->named, statement->name, statement))
         return ERR_MEMORY;
     statement_ref(statement);
     statement_unref(old);
@@ -349,6 +355,8 @@ enum status statements_put(struct statements *statements, struct statement *stat
 
 void statements_remove(struct statements *statements, const char *name)
 {
+    if (statements == NULL)
+        return;
     if (name[0] == '\0') {
         statement_unref(statements->unnamed);
         statements->unnamed = NULL;
@@ -357,12 +365,13 @@ void statements_remove(struct statements *statements, const char *name)
     statement_unref(map_remove_str(statements->named, name));
 }
 
-enum status statements_bind(struct statements *statements, const char *name, uint64_t group,
+enum status statements_bind(struct statements **place, const char *name, uint64_t group,
                             struct statement *statement, struct subjects *named)
 {
-    struct portal_rows *rows = portal_rows_new();
+    struct portal_rows *rows = have(place) ? portal_rows_new() : NULL;
     if (rows == NULL)
         return ERR_MEMORY;
+    struct statements *statements = *place;
     if (name[0] == '\0') {
         statement_ref(statement);
         statements_close_portal(statements, "");
@@ -379,7 +388,7 @@ enum status statements_bind(struct statements *statements, const char *name, uin
     }
     *portal = (struct portal){.statement = statement_ref(statement), .rows = rows, .group = group};
     struct portal *old = map_get_str(statements->portals, name);
-    if (map_put_str(statements->portals, name, portal) != OK) {
+    if (!put(&statements->portals, name, portal)) {
         portal_free(portal);
         return ERR_MEMORY;
     }
@@ -391,6 +400,8 @@ enum status statements_bind(struct statements *statements, const char *name, uin
 
 struct statement *statements_portal(const struct statements *statements, const char *name)
 {
+    if (statements == NULL)
+        return NULL;
     if (name[0] == '\0')
         return statements->unnamed_portal.statement;
     const struct portal *portal = map_get_str(statements->portals, name);
@@ -400,6 +411,8 @@ struct statement *statements_portal(const struct statements *statements, const c
 bool statements_portal_of_group(const struct statements *statements, const char *name,
                                 uint64_t group)
 {
+    if (statements == NULL)
+        return false;
     const struct portal *portal =
         name[0] == '\0' ? &statements->unnamed_portal : map_get_str(statements->portals, name);
     return portal != NULL && portal->statement != NULL && portal->group == group;
@@ -407,6 +420,8 @@ bool statements_portal_of_group(const struct statements *statements, const char 
 
 void statements_close_portal(struct statements *statements, const char *name)
 {
+    if (statements == NULL)
+        return;
     if (name[0] == '\0') {
         statement_unref(statements->unnamed_portal.statement);
         portal_rows_unref(statements->unnamed_portal.rows);
@@ -421,6 +436,8 @@ void statements_close_portal(struct statements *statements, const char *name)
 
 static struct portal *find_portal(struct statements *statements, const char *name)
 {
+    if (statements == NULL)
+        return NULL;
     return name[0] == '\0' ? &statements->unnamed_portal : map_get_str(statements->portals, name);
 }
 
@@ -466,6 +483,8 @@ static bool end_one_portal(struct statements *statements, uint64_t group)
 
 void statements_end_portals(struct statements *statements, uint64_t group)
 {
+    if (statements == NULL)
+        return;
     if (statements->unnamed_portal.statement != NULL && statements->unnamed_portal.group <= group)
         statements_close_portal(statements, "");
     while (map_count(statements->portals) > 0 && end_one_portal(statements, group))

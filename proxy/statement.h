@@ -108,9 +108,9 @@ void statement_unref(struct statement *statement); /* accepts NULL */
  * client's own names (names_own) are left as they are. */
 void statement_name_upstream(struct statement *statement);
 
+/* NULL: there are none yet; statements_put and statements_bind make one of it. */
 struct statements;
 
-struct statements *statements_new(void); /* NULL when out of memory */
 void statements_free(struct statements *statements);
 /* Forgets every prepared statement (not portals). */
 void statements_clear(struct statements *statements);
@@ -118,12 +118,12 @@ void statements_clear(struct statements *statements);
 /* Borrowed; NULL when there is none. */
 struct statement *statements_find(const struct statements *statements, const char *name);
 /* Adds or replaces by name; takes a reference of its own. ERR_MEMORY, ERR_LIMIT (too many). */
-NODISCARD enum status statements_put(struct statements *statements, struct statement *statement);
+NODISCARD enum status statements_put(struct statements **statements, struct statement *statement);
 void statements_remove(struct statements *statements, const char *name);
 
 /* Portals by the client's name. `group` is the number of the Sync that ends their implicit
  * transaction. OK: `named` (NULL: nobody) is the portal's. */
-NODISCARD enum status statements_bind(struct statements *statements, const char *portal,
+NODISCARD enum status statements_bind(struct statements **statements, const char *portal,
                                       uint64_t group, struct statement *statement,
                                       struct subjects *named);
 struct statement *statements_portal(const struct statements *statements, const char *portal);

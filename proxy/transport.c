@@ -12,8 +12,9 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <openssl/bio.h>
 #include <openssl/err.h>
-#include <stdio.h>
+#include <pthread.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
@@ -22,7 +23,8 @@
 /* One TLS record; also what a plain read asks for at a time. */
 #define READ_SIZE ((size_t)16384)
 /* Behind a TLS record of at least this size more is likely to wait in the socket. */
-#define LONG_READ ((size_t)4096)
+#define LONG_READ       ((size_t)4096)
+#define TLS_ERROR_BYTES ((size_t)160)
 /* What a server's socket is asked for at once: results come in records of 8 kB. */
 #define STREAM_READ ((size_t)65536)
 
@@ -41,24 +43,33 @@ struct transport {
     bool handshaking; /* TLS started, not finished */
     bool direct;      /* ALPN is required */
     bool broken;      /* TLS failed: no close_notify may be sent */
+    bool ended;       /* the peer's stream has, under TLS */
     enum transport_want want;
     uint64_t bytes_in;
     struct meter *meter; /* borrowed, or NULL */
     enum figure received;
     enum figure sent;
-    char error[160];
+    const char *error; /* static text, or `told`; NULL: none */
+    char *told;        /* owned: what only the failure of the moment could word; else NULL */
 };
 
 static enum status fail(struct transport *transport, enum status status, const char *what)
 {
-    (void)snprintf(transport->error, sizeof transport->error, "%s", what);
+    transport->error = what;
     return status;
+}
+
+static enum status fail_told(struct transport *transport, enum status status, const char *what)
+{
+    free(transport->told);
+    transport->told = strdup(what);
+    return fail(transport, status, transport->told == NULL ? "out of memory" : transport->told);
 }
 
 static enum status fail_errno(struct transport *transport, int error)
 {
     char text[80];
-    (void)fail(transport, ERR_IO, strerror_r(error, text, sizeof text));
+    (void)fail_told(transport, ERR_IO, strerror_r(error, text, sizeof text));
     return error == EPIPE || error == ECONNRESET ? CLOSED : ERR_IO;
 }
 
@@ -109,6 +120,104 @@ static enum status plain_write(struct transport *transport, const void *bytes, s
 
 static const struct transport_kind plain_kind = {plain_read, plain_write};
 
+/* ---- the socket under TLS ---- */
+
+/*
+ * OpenSSL's socket BIO holds 216 bytes for each connection, and thousands are idle. After the
+ * handshake all clients of a thread share one that holds nothing: whose socket is meant is said by
+ * the call that is under way. Without one there is no socket, so that a call that forgot to say so
+ * fails instead of writing into another's stream.
+ */
+static _Thread_local struct transport *calling;
+
+/* Counts `*done` bytes, or tells OpenSSL why there are none. */
+static int socket_outcome(BIO *bio, ssize_t result, int again, size_t *done)
+{
+    *done = result > 0 ? (size_t)result : 0;
+    if (result < 0 && (errno == EAGAIN || errno == EWOULDBLOCK || errno == EINTR))
+        BIO_set_flags(bio, again | BIO_FLAGS_SHOULD_RETRY);
+    return result > 0 ? 1 : (int)result;
+}
+
+static int socket_read(BIO *bio, char *out, size_t size, size_t *done)
+{
+    BIO_clear_retry_flags(bio);
+    *done = 0;
+    if (calling == NULL)
+        return -1;
+    ssize_t got = recv(calling->fd, out, size, 0);
+    calling->ended = got == 0;
+    return socket_outcome(bio, got, BIO_FLAGS_READ, done);
+}
+
+static int socket_write(BIO *bio, const char *bytes, size_t size, size_t *done)
+{
+    BIO_clear_retry_flags(bio);
+    *done = 0;
+    if (calling == NULL)
+        return -1;
+    return socket_outcome(bio, send(calling->fd, bytes, size, MSG_NOSIGNAL), BIO_FLAGS_WRITE, done);
+}
+
+static long socket_ctrl(BIO *bio, int command, long number, void *pointer)
+{
+    (void)bio;
+    (void)number;
+    (void)pointer;
+    if (command == BIO_CTRL_EOF)
+        return calling != NULL && calling->ended;
+    return command == BIO_CTRL_FLUSH;
+}
+
+static pthread_once_t socket_once = PTHREAD_ONCE_INIT;
+static BIO_METHOD *socket_method;
+static pthread_key_t socket_key;
+static bool socket_keyed;
+
+static void forget_socket(void *bio)
+{
+    BIO_free(bio);
+}
+
+static void make_method(void)
+{
+    socket_keyed = pthread_key_create(&socket_key, forget_socket) == 0;
+    socket_method = BIO_meth_new(BIO_get_new_index() | BIO_TYPE_SOURCE_SINK, "socket at hand");
+    if (socket_method != NULL && (BIO_meth_set_read_ex(socket_method, socket_read) != 1 ||
+                                  BIO_meth_set_write_ex(socket_method, socket_write) != 1 ||
+                                  BIO_meth_set_ctrl(socket_method, socket_ctrl) != 1)) {
+        BIO_meth_free(socket_method);
+        socket_method = NULL;
+    }
+}
+
+/* Of this thread, or NULL: a connection keeps its own then. */
+static BIO *shared_socket(void)
+{
+    (void)pthread_once(&socket_once, make_method);
+    if (socket_method == NULL || !socket_keyed)
+        return NULL;
+    BIO *bio = pthread_getspecific(socket_key);
+    if (bio != NULL)
+        return bio;
+    bio = BIO_new(socket_method);
+    if (bio != NULL)
+        BIO_set_init(bio, 1);
+    if (bio != NULL && pthread_setspecific(socket_key, bio) != 0) {
+        BIO_free(bio);
+        bio = NULL;
+    }
+    return bio;
+}
+
+/* No handshake is under way: one would put a buffer of its own before the BIO. */
+static void share_socket(struct transport *transport)
+{
+    BIO *bio = shared_socket();
+    if (bio != NULL && BIO_up_ref(bio) == 1)
+        SSL_set_bio(transport->ssl, bio, bio);
+}
+
 /* ---- TLS ---- */
 
 /* Nearly always empty, and clearing it goes through all of its places. */
@@ -121,7 +230,7 @@ static void clear_errors(void)
 /* What a call that returned `result` means; `error` is errno as the call left it. */
 static enum status tls_outcome(struct transport *transport, int result, int error)
 {
-    char text[sizeof transport->error];
+    char text[TLS_ERROR_BYTES];
     switch (SSL_get_error(transport->ssl, result)) {
     case SSL_ERROR_WANT_READ:
         transport->want = TRANSPORT_WANT_READ;
@@ -141,15 +250,18 @@ static enum status tls_outcome(struct transport *transport, int result, int erro
         break;
     }
     bool cut = ERR_GET_REASON(ERR_peek_error()) == SSL_R_UNEXPECTED_EOF_WHILE_READING;
-    (void)tls_error_text(text, sizeof text);
-    return fail(transport, ERR_TLS, cut ? "the TLS stream ended without close_notify" : text);
+    if (cut)
+        return fail(transport, ERR_TLS, "the TLS stream ended without close_notify");
+    return fail_told(transport, ERR_TLS, tls_error_text(text, sizeof text));
 }
 
 static enum status tls_read(struct transport *transport, void *bytes, size_t len, size_t *count)
 {
     clear_errors();
     errno = 0;
+    calling = transport;
     int result = SSL_read_ex(transport->ssl, bytes, len, count);
+    calling = NULL;
     return result > 0 ? OK : tls_outcome(transport, result, errno);
 }
 
@@ -158,7 +270,9 @@ static enum status tls_write(struct transport *transport, const void *bytes, siz
 {
     clear_errors();
     errno = 0;
+    calling = transport;
     int result = SSL_write_ex(transport->ssl, bytes, len, count);
+    calling = NULL;
     return result > 0 ? OK : tls_outcome(transport, result, errno);
 }
 
@@ -212,6 +326,7 @@ void transport_free(struct transport *transport)
         SSL_free(transport->ssl);
         (void)close(transport->fd);
     }
+    free(transport->told);
     free(transport);
 }
 
@@ -260,6 +375,7 @@ enum status transport_handshake(struct transport *transport)
             return fail(transport, ERR_TLS, "direct TLS without ALPN protocol postgresql");
     }
     transport->handshaking = false;
+    share_socket(transport);
     return OK;
 }
 
@@ -346,7 +462,9 @@ void transport_shutdown(struct transport *transport)
 {
     if (transport->ssl && !transport->handshaking && !transport->broken) {
         clear_errors();
+        calling = transport;
         (void)SSL_shutdown(transport->ssl);
+        calling = NULL;
         clear_errors();
     }
     (void)shutdown(transport->fd, SHUT_WR);
@@ -411,7 +529,7 @@ const char *transport_tls_version(const struct transport *transport)
 
 const char *transport_error(const struct transport *transport)
 {
-    return transport->error[0] ? transport->error : "no error";
+    return transport->error != NULL ? transport->error : "no error";
 }
 
 uint64_t transport_bytes_in(const struct transport *transport)

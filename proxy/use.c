@@ -259,7 +259,7 @@ static enum status plan_one(struct session *session, struct statement *statement
         status = look_up_prepared(session, statement, index, (*executes)++, use, refusal);
     }
     if (status == OK)
-        status = cursors_apply(ahead, one, false, use->cursor);
+        status = cursors_apply(&ahead, one, false, use->cursor);
     if (status == ERR_LIMIT)
         return refuse(statement, refusal, "54000", "too many cursors are open", NULL);
     return status;
@@ -420,7 +420,7 @@ enum status use_done(struct session *session, const struct request *request, con
     bool rolled_back =
         (done->kind == STATEMENT_COMMIT || done->kind == STATEMENT_PREPARE_TRANSACTION) &&
         strcmp(tag, "ROLLBACK") == 0;
-    return cursors_apply(session->cursors, done, rolled_back, declared);
+    return cursors_apply(&session->cursors, done, rolled_back, declared);
 }
 
 void use_closed(struct session *session, const char *name)

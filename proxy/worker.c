@@ -15,6 +15,7 @@
 #include "proxy/statement_cache.h"
 #include "proxy/stats.h"
 #include "proxy/subjects.h"
+#include "proxy/texts.h"
 
 #include <errno.h>
 #include <pgvigil/judge.h>
@@ -398,12 +399,15 @@ enum status worker_open(struct worker *worker, unsigned index, const struct proc
     }
     worker->world = reload_world(process->reload);
     worker->statements = statement_cache_new(process->config->limits.statement_cache_bytes);
+    worker->spare_requests = request_spares_new();
+    worker->texts = texts_new(process->config->workers);
     worker->base = event_base_new();
     worker->wake_fd = eventfd(0, EFD_NONBLOCK | EFD_CLOEXEC);
     worker->pools = calloc(process->config->database_count * 2, sizeof *worker->pools);
     worker->meters = meters_new(process->config->database_count + 1);
     if (worker->base == NULL || worker->wake_fd < 0 || worker->pools == NULL ||
-        worker->statements == NULL || worker->meters == NULL)
+        worker->statements == NULL || worker->spare_requests == NULL || worker->texts == NULL ||
+        worker->meters == NULL)
         return ERR_MEMORY;
     worker->group_commit = process->config->audit.durability == AUDIT_SYNCED;
     if (worker->group_commit && audit_sync_apart(worker->audit, wake, worker) != OK)
@@ -474,6 +478,9 @@ void worker_close(struct worker *worker)
     buf_free(&worker->spare_in);
     buf_free(&worker->spare_out);
     subjects_free(worker->spare_subjects);
+    parameter_values_unref(worker->parameter_values);
+    texts_free(worker->texts);
+    request_spares_free(worker->spare_requests);
     statement_cache_free(worker->statements);
     free(worker->meters);
     world_unref(worker->world);

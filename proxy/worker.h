@@ -29,6 +29,9 @@
 
 struct session;
 struct server;
+struct request_spares;
+struct texts;
+struct parameter_values;
 struct pool;
 struct connector;
 struct cancel_registry;
@@ -93,10 +96,13 @@ struct worker {
     uint64_t next_session;
     uint64_t audit_error_logged;
     uint64_t flush_began;
-    bool group_commit;               /* records are synced while the loop goes on */
-    struct buf spare_in;             /* read into by whichever connection's turn it is */
-    struct buf spare_out;            /* the same for what is written */
-    struct subjects *spare_subjects; /* the last that a session gave back, or NULL */
+    bool group_commit;    /* records are synced while the loop goes on */
+    struct buf spare_in;  /* read into by whichever connection's turn it is */
+    struct buf spare_out; /* the same for what is written */
+    struct texts *texts;
+    struct request_spares *spare_requests;
+    struct parameter_values *parameter_values; /* see parameters_start; or NULL */
+    struct subjects *spare_subjects;           /* the last that a session gave back, or NULL */
     bool started;
     bool stopping;
     atomic_uint load; /* sessions, read by the acceptor */

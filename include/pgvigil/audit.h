@@ -107,10 +107,10 @@ struct audit_session {
     const char *mission;
     const char *purpose;
     const char *reason;
-    bool break_glass;
-    const char *patient; /* what such a mission was entered for */
+    const char *patient; /* what a mission that breaks the glass was entered for */
     const char *address; /* client's */
     uint16_t port;
+    bool break_glass; /* the mission is one */
     const char *application;
     const char *tls;           /* "TLSv1.3" */
     struct audit_text encoded; /* the above; whoever changes that, empties this */

@@ -12,7 +12,7 @@
 static void done(struct cursors *cursors, enum statement_kind kind, const char *target)
 {
     const struct verdict_statement statement = {.kind = kind, .target = target};
-    assert_int_equal(cursors_apply(cursors, &statement, false, NULL), OK);
+    assert_int_equal(cursors_apply(&cursors, &statement, false, NULL), OK);
 }
 
 static void declare(struct cursors *cursors, const char *name, bool hold)
@@ -20,7 +20,7 @@ static void declare(struct cursors *cursors, const char *name, bool hold)
     const struct verdict_statement statement = {.kind = STATEMENT_DECLARE, .target = name};
     struct cursor *cursor = cursor_new(name, NULL, 0, hold);
     assert_non_null(cursor);
-    assert_int_equal(cursors_apply(cursors, &statement, false, cursor), OK);
+    assert_int_equal(cursors_apply(&cursors, &statement, false, cursor), OK);
     cursor_unref(cursor);
 }
 
@@ -43,6 +43,33 @@ static void names_end_with_close_and_transaction(void **state)
     assert_non_null(cursors_find(cursors, "b"));
     cursors_ready(cursors, 'I');
     assert_null(cursors_find(cursors, "b"));
+    cursors_free(cursors);
+}
+
+/* As a session has it that has declared none. */
+static void names_that_are_not_there_are_made_by_the_first(void **state)
+{
+    (void)state;
+    struct cursors *cursors = NULL;
+    const struct verdict_statement commit = {.kind = STATEMENT_COMMIT};
+    const struct verdict_statement first = {.kind = STATEMENT_SAVEPOINT, .target = "s"};
+    assert_null(cursors_find(cursors, "a"));
+    assert_false(cursors_hold(cursors));
+    assert_false(cursors_held(cursors));
+    cursors_remove(cursors, "a");
+    cursors_failed(cursors);
+    cursors_ready(cursors, 'I');
+    cursors_clear(cursors);
+    assert_int_equal(cursors_apply(&cursors, &commit, false, NULL), OK);
+    assert_null(cursors);
+    struct cursors *copy = cursors_copy(cursors);
+    assert_non_null(copy);
+    cursors_free(copy);
+    assert_int_equal(cursors_apply(&cursors, &first, false, NULL), OK);
+    assert_non_null(cursors);
+    declare(cursors, "a", false);
+    done(cursors, STATEMENT_ROLLBACK_TO, "s");
+    assert_null(cursors_find(cursors, "a"));
     cursors_free(cursors);
 }
 
@@ -78,7 +105,7 @@ static void hold_outlives_what_commits_only(void **state)
     declare(cursors, "kept", true);
     done(cursors, STATEMENT_COMMIT, NULL);
     declare(cursors, "undone", true);
-    assert_int_equal(cursors_apply(cursors, &commit, true, NULL), OK); /* answered ROLLBACK */
+    assert_int_equal(cursors_apply(&cursors, &commit, true, NULL), OK); /* answered ROLLBACK */
     assert_null(cursors_find(cursors, "undone"));
     declare(cursors, "failed", true);
     cursors_failed(cursors);
@@ -121,7 +148,7 @@ static void copy_is_apart_and_full_is_said(void **state)
     }
     const struct verdict_statement statement = {.kind = STATEMENT_DECLARE, .target = "more"};
     struct cursor *more = cursor_new("more", NULL, 0, false);
-    assert_int_equal(cursors_apply(cursors, &statement, false, more), ERR_LIMIT);
+    assert_int_equal(cursors_apply(&cursors, &statement, false, more), ERR_LIMIT);
     cursor_unref(more);
     cursors_free(cursors);
 }
@@ -130,6 +157,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(names_end_with_close_and_transaction),
+        cmocka_unit_test(names_that_are_not_there_are_made_by_the_first),
         cmocka_unit_test(rollback_to_undoes_declare_and_no_close),
         cmocka_unit_test(hold_outlives_what_commits_only),
         cmocka_unit_test(copy_is_apart_and_full_is_said),

@@ -12,8 +12,10 @@
 static void requests_keep_their_order_and_count_what_is_owed(void **state)
 {
     (void)state;
+    struct request_spares *spares = request_spares_new();
+    assert_non_null(spares);
     struct requests queue;
-    requests_init(&queue);
+    requests_init(&queue, spares);
     assert_null(requests_head(&queue));
     assert_non_null(requests_add(&queue, REQUEST_PARSE));
     assert_non_null(requests_add_canned(&queue, REQUEST_LOCAL, "abc", 3));
@@ -26,7 +28,7 @@ static void requests_keep_their_order_and_count_what_is_owed(void **state)
     requests_pop(&queue);
     assert_int_equal(requests_head(&queue)->kind, REQUEST_SYNC);
     requests_clear(&queue);
-    requests_forget_spares(&queue);
+    request_spares_free(spares);
     assert_int_equal(queue.count, 0);
     assert_int_equal(queue.remote, 0);
 }
@@ -42,8 +44,10 @@ static void note(struct request *request, void *context)
 static void skip_group_drops_newest_first_up_to_its_sync(void **state)
 {
     (void)state;
+    struct request_spares *spares = request_spares_new();
+    assert_non_null(spares);
     struct requests queue;
-    requests_init(&queue);
+    requests_init(&queue, spares);
     char seen[16] = "";
     assert_non_null(requests_add(&queue, REQUEST_BIND));
     assert_non_null(requests_add_canned(&queue, REQUEST_LOCAL, "", 0));
@@ -56,14 +60,16 @@ static void skip_group_drops_newest_first_up_to_its_sync(void **state)
     assert_int_equal(requests_head(&queue)->kind, REQUEST_SYNC);
     assert_int_equal(queue.count, 2);
     requests_clear(&queue);
-    requests_forget_spares(&queue);
+    request_spares_free(spares);
 }
 
 static void skip_group_without_sync_drops_everything(void **state)
 {
     (void)state;
+    struct request_spares *spares = request_spares_new();
+    assert_non_null(spares);
     struct requests queue;
-    requests_init(&queue);
+    requests_init(&queue, spares);
     char seen[16] = "";
     assert_non_null(requests_add(&queue, REQUEST_BIND));
     assert_non_null(requests_add(&queue, REQUEST_EXECUTE));
@@ -72,7 +78,7 @@ static void skip_group_without_sync_drops_everything(void **state)
     assert_int_equal(queue.count, 0);
     requests_skip_group(&queue, note, seen);
     assert_int_equal(strlen(seen), 2);
-    requests_forget_spares(&queue);
+    request_spares_free(spares);
 }
 
 int main(void)
