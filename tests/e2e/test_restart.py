@@ -70,15 +70,19 @@ def known(error):
     return any(words in str(error) and error.sqlstate in (None, sqlstate) for words, sqlstate in LOST.items())
 
 
-def servers(stack):
+def servers(stack, *logins):
     """Server connections, by PostgreSQL's word."""
     with stack.superuser() as c:
-        return c.execute("SELECT count(*) FROM pg_stat_activity WHERE usename = 'pgvigil' AND application_name = 'pgvigil'").fetchone()[0]
+        return c.execute("SELECT count(*) FROM pg_stat_activity WHERE usename = ANY(%s) AND application_name = 'pgvigil'",
+                         (list(logins or ("pgvigil",)),)).fetchone()[0]
 
 
 def descriptors(stack):
-    """Of the proxy, without those of server connections, of which there may be more or fewer."""
-    return len(os.listdir("/proc/%d/fd" % stack.proxy.pid)) - servers(stack)
+    """
+    Of the proxy, without those of server connections, of which there may be more or fewer: one that was opened for an
+    unrestricted session that got another meanwhile waits for the next.
+    """
+    return len(os.listdir("/proc/%d/fd" % stack.proxy.pid)) - servers(stack, "pgvigil", "pgvigil_dba")
 
 
 def sessions_open(stack):
