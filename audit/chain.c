@@ -93,15 +93,11 @@ static void two_digits(char *out, int value)
     out[1] = (char)('0' + value % 10);
 }
 
-static void write_time(char out[CHAIN_TIME])
+static void write_second(time_t second, char out[CHAIN_TIME])
 {
-    struct timespec now = {0};
     struct tm tm = {0};
-    (void)clock_gettime(CLOCK_REALTIME, &now);
-    (void)gmtime_r(&now.tv_sec, &tm);
-    static const char shape[] = "0000-00-00T00:00:00.000000Z";
-    for (size_t i = 0; i < CHAIN_TIME; i++)
-        out[i] = shape[i];
+    (void)gmtime_r(&second, &tm);
+    memcpy(out, "0000-00-00T00:00:00.000000Z", CHAIN_TIME);
     two_digits(out, (tm.tm_year + 1900) / 100);
     two_digits(out + 2, (tm.tm_year + 1900) % 100);
     two_digits(out + 5, tm.tm_mon + 1);
@@ -109,6 +105,24 @@ static void write_time(char out[CHAIN_TIME])
     two_digits(out + 11, tm.tm_hour);
     two_digits(out + 14, tm.tm_min);
     two_digits(out + 17, tm.tm_sec);
+}
+
+/* Of the second only once in it: gmtime_r takes a lock of the whole process, for each record. */
+static void write_time(char out[CHAIN_TIME])
+{
+    static _Thread_local struct {
+        bool made;
+        time_t second;
+        char text[CHAIN_TIME];
+    } last;
+    struct timespec now = {0};
+    (void)clock_gettime(CLOCK_REALTIME, &now);
+    if (!last.made || last.second != now.tv_sec) {
+        write_second(now.tv_sec, last.text);
+        last.second = now.tv_sec;
+        last.made = true;
+    }
+    memcpy(out, last.text, CHAIN_TIME);
     int micro = (int)(now.tv_nsec / 1000);
     two_digits(out + 20, micro / 10000);
     two_digits(out + 22, micro / 100);
