@@ -107,7 +107,7 @@ void cancel_request(struct cancel_registry *registry, uint32_t id, uint32_t secr
     pthread_mutex_lock(&registry->lock);
     const struct session *session = map_get(registry->keys, &id, sizeof id);
     if (session != NULL && CRYPTO_memcmp(&session->key_secret, &secret, sizeof secret) == 0) {
-        *copy = (struct cancel_key){.id = id, .secret = secret, .worker = session->worker};
+        *copy = (struct cancel_key){id, session->key_secret, session->worker};
         known = true;
     }
     pthread_mutex_unlock(&registry->lock);

@@ -434,7 +434,9 @@ static void on_write(evutil_socket_t fd, short what, void *context)
 
 void session_accept(struct worker *worker, int fd, const char *address, uint16_t port)
 {
-    struct session *session = calloc(1, sizeof *session);
+    size_t size = strlen(address) + 1;
+    size_t whole = offsetof(struct session, address) + size;
+    struct session *session = calloc(1, whole < sizeof *session ? sizeof *session : whole);
     if (session != NULL)
         session->transport = transport_accepted(fd);
     if (session == NULL || session->transport == NULL) {
@@ -450,7 +452,7 @@ void session_accept(struct worker *worker, int fd, const char *address, uint16_t
     session->admitted = true;
     session->tx = 'I';
     session->identity.role = session->identity.mission = -1;
-    snprintf(session->address, sizeof session->address, "%s", address);
+    memcpy(session->address, address, size);
     session->port = port;
     session->accepted = session->last_active = worker->now;
     buf_init(&session->in, worker->config->limits.message_bytes + 2 * READ_BUDGET);

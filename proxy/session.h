@@ -26,7 +26,6 @@
 #include "proxy/use.h"
 #include "proxy/worker.h"
 
-#include <netinet/in.h>
 #include <pgvigil/audit.h>
 
 struct console;
@@ -91,8 +90,6 @@ struct session {
     struct event *write_event; /* NULL: it has never had to wait */
     struct buf in;
     struct outbox out;
-    char address[INET6_ADDRSTRLEN];
-    uint16_t port;
     uint64_t accepted;    /* monotonic microseconds */
     uint64_t last_active; /* last message from the client */
     uint64_t began;       /* the first statement of the transaction; 0: none has been answered */
@@ -171,6 +168,8 @@ struct session {
     char refused_sqlstate[6];
     struct script *script; /* a text that is run in parts; NULL: none */
     char *lost_message;    /* see session_lost_text */
+    uint16_t port;         /* the client's, as the address */
+    char address[];
 };
 
 /* ---- life ---- */

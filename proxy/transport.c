@@ -44,26 +44,35 @@ struct transport {
     bool direct;      /* ALPN is required */
     bool broken;      /* TLS failed: no close_notify may be sent */
     bool ended;       /* the peer's stream has, under TLS */
+    bool told;        /* `error` is owned: only the failure of the moment could word it */
     enum transport_want want;
-    uint64_t bytes_in;
-    struct meter *meter; /* borrowed, or NULL */
     enum figure received;
     enum figure sent;
-    const char *error; /* static text, or `told`; NULL: none */
-    char *told;        /* owned: what only the failure of the moment could word; else NULL */
+    uint64_t bytes_in;
+    struct meter *meter; /* borrowed, or NULL */
+    const char *error;   /* static text, or `told`; NULL: none */
 };
+
+static void forget_error(struct transport *transport)
+{
+    if (transport->told)
+        free((void *)transport->error);
+    transport->told = false;
+}
 
 static enum status fail(struct transport *transport, enum status status, const char *what)
 {
+    forget_error(transport);
     transport->error = what;
     return status;
 }
 
 static enum status fail_told(struct transport *transport, enum status status, const char *what)
 {
-    free(transport->told);
-    transport->told = strdup(what);
-    return fail(transport, status, transport->told == NULL ? "out of memory" : transport->told);
+    char *copy = strdup(what);
+    (void)fail(transport, status, copy == NULL ? "out of memory" : copy);
+    transport->told = copy != NULL;
+    return status;
 }
 
 static enum status fail_errno(struct transport *transport, int error)
@@ -326,7 +335,7 @@ void transport_free(struct transport *transport)
         SSL_free(transport->ssl);
         (void)close(transport->fd);
     }
-    free(transport->told);
+    forget_error(transport);
     free(transport);
 }
 

@@ -163,7 +163,7 @@ MUTANTS = [
      "e2e/test_write_oracle|e2e/test_audit", False),
     ("hold", "a result waits for its record", "proxy/outbox.c", "void outbox_release(struct outbox *outbox)\n{", "void outbox_release(struct outbox *outbox)\n{\n    outbox->covered = buf_len(&outbox->bytes);",
      "unit/test_outbox|e2e/test_audit", False),
-    ("cancel-key", "the key of a cancel request", "proxy/cancel.c", "CRYPTO_memcmp(&key->secret, &secret, sizeof secret) == 0", "true", "attacks/test_protocol|e2e/test_cancel", False),
+    ("cancel-key", "the key of a cancel request", "proxy/cancel.c", "CRYPTO_memcmp(&session->key_secret, &secret, sizeof secret) == 0", "true", "attacks/test_protocol|e2e/test_cancel", False),
     ("scram-proof", "the client's proof", "proxy/scram.c", "bool equal = CRYPTO_memcmp(stored, scram->secret.stored_key, SCRAM_KEY_BYTES) == 0;", "bool equal = true;", "unit/test_scram", False),
     ("plaintext", "no start-up without TLS", "proxy/auth.c", "if (!encrypted && !session->worker->config->listen.plaintext) {", "if (false) {", "attacks/test_protocol", False),
     ("max-rows", "max_rows of a mission", "proxy/result_rows.c", "return status == DENIED ? over_limit(session, head, message) : status;", "return status == DENIED && rows > 1000000 ? over_limit(session, head, message) : OK;",
@@ -210,8 +210,8 @@ MUTANTS = [
     ("large-objects", "large objects by the role's word", "policy/judge_object.c", "    if (policy_role_allows(request->policy, request->role, ALLOW_LARGE_OBJECTS))", "    if (function != NULL)",
      "golden/test_judge", False),
     ("stale-guard", "a guard whose columns were renamed", "proxy/catalog_load.c", "        if (!is_stale(stale, guard.oid)) {", "        if (true || !is_stale(stale, guard.oid)) {", "e2e/test_renames", False),
-    ("rows-hour", "the rows of an hour", "proxy/mission_limits.c", "    if (session->rows_taken.rows == 0)\n        return hour_is_used_up(session, limits, message, size);\n    session->rows_taken.rows--;",
-     "    if (session->rows_taken.rows > 0)\n        session->rows_taken.rows--;\n    (void)message;\n    (void)size;", "e2e/test_mission_limits", False),
+    ("rows-hour", "the rows of an hour", "proxy/mission_limits.c", "    if (session->rows_taken->portion.rows == 0)\n        return hour_is_used_up(session, limits, message, size);\n    session->rows_taken->portion.rows--;",
+     "    if (session->rows_taken->portion.rows > 0)\n        session->rows_taken->portion.rows--;\n    (void)message;\n    (void)size;", "e2e/test_mission_limits", False),
     # ---- people behind a shared login
     ("person-standing", "another person changes what a session is", "proxy/identity.c", "    return identity_same_person(a, b) && a->role == b->role", "    return a->role == b->role",
      "e2e/test_shared_logins", False),
@@ -359,6 +359,13 @@ MUTANTS = [
     ("commit-later", "what was appended during a sync that failed", "proxy/commit.c", "    if (!flushed)\n        settle_unflushed(worker, false);", "    (void)flushed;", "e2e/test_group_commit", False),
     ("undone-told", "what a failed commit undoes", "proxy/undone.c", "    if (session->tx != 'I' || undone->sqlstate[0] == '\\0') {", "    if (true) {", "e2e/test_undone", False),
     ("undone-lost", "what a lost connection leaves open", "proxy/undone.c", "    if (session->undone.writes == 0)\n        return OK;\n    char detail[160];", "    if (true)\n        return OK;\n    char detail[160];", "e2e/test_undone", False),
+    # ---- what an idle session does not hold
+    ("texts-compare", "a place of words is one session's", "proxy/texts.c", "    if (place->session == session)\n        return place;", "    if (place->session != NULL)\n        return place;",
+     "e2e/test_texts", False),
+    ("texts-encoded", "who is put out of a place loses its words", "proxy/texts.c", "        place->session->who.encoded = (struct audit_text){0};", "        (void)place->session->who.encoded;",
+     "e2e/test_texts", False),
+    ("start-kept", "RESET goes back to the start", "proxy/mission.c", "    if (session->start != NULL)\n        return OK;", "    if (session != NULL)\n        return OK;",
+     "e2e/test_mission_transactions|e2e/test_shared_logins", False),
     ("stop-cancels", "cancels that are queued when pgvigil stops", "proxy/connector.c", "        if (late || upstream_cancel_run", "        if (stopping || upstream_cancel_run", "e2e/test_cancel", False),
     ("token-private", "keys that can sign", "proxy/token_keys.c", "if (strstr(name, \"PRIVATE KEY\") != NULL)", "if (false)", "unit/test_token", False),
 ]
