@@ -97,7 +97,9 @@ static void write_second(time_t second, char out[CHAIN_TIME])
 {
     struct tm tm = {0};
     (void)gmtime_r(&second, &tm);
-    memcpy(out, "0000-00-00T00:00:00.000000Z", CHAIN_TIME);
+    static const char shape[] = "0000-00-00T00:00:00.000000Z";
+    for (size_t i = 0; i < CHAIN_TIME; i++)
+        out[i] = shape[i];
     two_digits(out, (tm.tm_year + 1900) / 100);
     two_digits(out + 2, (tm.tm_year + 1900) % 100);
     two_digits(out + 5, tm.tm_mon + 1);

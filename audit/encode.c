@@ -135,7 +135,8 @@ static void key_part(struct buf *out, const char *key)
         return;
     at[0] = ',';
     at[1] = '"';
-    memcpy(at + 2, key, len);
+    for (size_t i = 0; i < len; i++)
+        at[2 + i] = (unsigned char)key[i];
     at[len + 2] = '"';
     at[len + 3] = ':';
     buf_commit(out, len + 4);

@@ -62,8 +62,9 @@ static struct parameter_values *values_new(const char *const texts[PARAMETER_COU
     for (size_t i = 0; i < PARAMETER_COUNT; i++) {
         if (texts[i] == NULL)
             continue;
-        values->texts[i] = strcpy(at, texts[i]);
-        at += strlen(texts[i]) + 1;
+        size_t len = strlen(texts[i]) + 1;
+        values->texts[i] = memcpy(at, texts[i], len);
+        at += len;
     }
     values->references = 1;
     return values;

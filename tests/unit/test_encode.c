@@ -9,6 +9,7 @@
 #include <stdarg.h>
 #include <stddef.h>
 #include <stdint.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -61,9 +62,8 @@ static void bytes_that_are_no_text_become_the_replacement(void **state)
             char expected[32] = "";
             memset(text, 'x', 17);
             text[place] = (char)byte;
-            memset(expected, 'x', place);
-            strcpy(expected + place, "\xef\xbf\xbd");
-            strcpy(expected + place + 3, text + place + 1);
+            (void)snprintf(expected, sizeof expected, "%.*s\xef\xbf\xbd%s", (int)place, text,
+                           text + place + 1);
             char *back = read_back(text, 1000);
             assert_string_equal(back, expected);
             free(back);
