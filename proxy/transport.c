@@ -227,6 +227,15 @@ static void share_socket(struct transport *transport)
         SSL_set_bio(transport->ssl, bio, bio);
 }
 
+/* What the BIO last told of another's socket is not this one's: a stream that has failed would be
+ * waited for. */
+static void begin_call(struct transport *transport)
+{
+    if (transport->owned)
+        BIO_clear_retry_flags(SSL_get_rbio(transport->ssl));
+    calling = transport;
+}
+
 /* ---- TLS ---- */
 
 /* Nearly always empty, and clearing it goes through all of its places. */
@@ -268,7 +277,7 @@ static enum status tls_read(struct transport *transport, void *bytes, size_t len
 {
     clear_errors();
     errno = 0;
-    calling = transport;
+    begin_call(transport);
     int result = SSL_read_ex(transport->ssl, bytes, len, count);
     calling = NULL;
     return result > 0 ? OK : tls_outcome(transport, result, errno);
@@ -279,7 +288,7 @@ static enum status tls_write(struct transport *transport, const void *bytes, siz
 {
     clear_errors();
     errno = 0;
-    calling = transport;
+    begin_call(transport);
     int result = SSL_write_ex(transport->ssl, bytes, len, count);
     calling = NULL;
     return result > 0 ? OK : tls_outcome(transport, result, errno);
@@ -471,7 +480,7 @@ void transport_shutdown(struct transport *transport)
 {
     if (transport->ssl && !transport->handshaking && !transport->broken) {
         clear_errors();
-        calling = transport;
+        begin_call(transport);
         (void)SSL_shutdown(transport->ssl);
         calling = NULL;
         clear_errors();

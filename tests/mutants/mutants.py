@@ -364,6 +364,8 @@ MUTANTS = [
      "e2e/test_texts", False),
     ("texts-encoded", "who is put out of a place loses its words", "proxy/texts.c", "        place->session->who.encoded = (struct audit_text){0};", "        (void)place->session->who.encoded;",
      "e2e/test_texts", False),
+    ("socket-flags", "what was told of another's socket is forgotten", "proxy/transport.c", "    if (transport->owned)\n        BIO_clear_retry_flags(SSL_get_rbio(transport->ssl));\n", "",
+     "unit/test_transport", False),
     ("start-kept", "RESET goes back to the start", "proxy/mission.c", "    if (session->start != NULL)\n        return OK;", "    if (session != NULL)\n        return OK;",
      "e2e/test_mission_transactions|e2e/test_shared_logins", False),
     ("stop-cancels", "cancels that are queued when pgvigil stops", "proxy/connector.c", "        if (late || upstream_cancel_run", "        if (stopping || upstream_cancel_run", "e2e/test_cancel", False),

@@ -302,6 +302,70 @@ static void tls_carries_bytes_both_ways(void **state)
     close_ends(&ends);
 }
 
+/* After the handshake they share what stands between TLS and the socket. */
+static void clients_of_one_thread_do_not_meet(void **state)
+{
+    (void)state;
+    enum { CLIENTS = 4 };
+    struct ends ends[CLIENTS];
+    size_t done = 0;
+    char text[64];
+    for (size_t i = 0; i < CLIENTS; i++)
+        open_tls(&ends[i]);
+    /* One whose socket is full, and one whose peer is gone without a word. */
+    static const char much[65536];
+    enum status full = OK;
+    for (int turn = 0; turn < 100 && full == OK; turn++)
+        full = transport_write(ends[2].server, much, sizeof much, &done);
+    assert_int_equal(full, NEED_MORE);
+    (void)close(ends[3].fd);
+    ends[3].fd = -1;
+    for (int turn = 0; turn < 50; turn++) {
+        for (size_t i = 0; i < 2; i++) {
+            int len = snprintf(text, sizeof text, "question %d of client %zu", turn, i);
+            assert_int_equal(SSL_write(ends[i].client, text, len), len);
+        }
+        assert_int_equal(transport_read(ends[3].server, &ends[3].in, 100), ERR_TLS);
+        for (size_t i = 0; i < 2; i++) {
+            int len = snprintf(text, sizeof text, "question %d of client %zu", turn, i);
+            assert_int_equal(transport_read(ends[i].server, &ends[i].in, 1000), NEED_MORE);
+            assert_int_equal(transport_want(ends[i].server), TRANSPORT_WANT_READ);
+            assert_int_equal(buf_len(&ends[i].in), len);
+            assert_memory_equal(buf_head(&ends[i].in), text, (size_t)len);
+            assert_int_equal(
+                transport_write(ends[i].server, buf_head(&ends[i].in), (size_t)len, &done), OK);
+            buf_consume(&ends[i].in, (size_t)len);
+            assert_int_equal(transport_read(ends[2].server, &ends[2].in, 100), NEED_MORE);
+            char got[64];
+            assert_int_equal(SSL_read(ends[i].client, got, sizeof got), len);
+            assert_memory_equal(got, text, (size_t)len);
+        }
+    }
+    for (size_t i = 0; i < CLIENTS; i++)
+        close_ends(&ends[i]);
+}
+
+/* A key update that asks for one back makes reading write. */
+static void keys_are_renewed_whoever_asks(void **state)
+{
+    (void)state;
+    struct ends ends;
+    size_t done = 0;
+    char got[8];
+    open_tls(&ends);
+    for (int turn = 0; turn < 5; turn++) {
+        assert_int_equal(SSL_key_update(ends.client, SSL_KEY_UPDATE_REQUESTED), 1);
+        assert_int_equal(SSL_write(ends.client, "hello", 5), 5);
+        assert_int_equal(transport_read(ends.server, &ends.in, 100), NEED_MORE);
+        assert_int_equal(buf_len(&ends.in), 5);
+        buf_consume(&ends.in, 5);
+        assert_int_equal(transport_write(ends.server, "world", 5, &done), OK);
+        assert_int_equal(SSL_read(ends.client, got, sizeof got), 5);
+        assert_memory_equal(got, "world", 5);
+    }
+    close_ends(&ends);
+}
+
 static void tls_end_with_notice_is_closed_and_without_is_an_error(void **state)
 {
     (void)state;
@@ -607,6 +671,8 @@ int main(void)
         cmocka_unit_test(plain_writes_go_on_where_they_stopped),
         cmocka_unit_test(a_write_to_a_peer_that_left_is_closed),
         cmocka_unit_test(tls_carries_bytes_both_ways),
+        cmocka_unit_test(clients_of_one_thread_do_not_meet),
+        cmocka_unit_test(keys_are_renewed_whoever_asks),
         cmocka_unit_test(tls_end_with_notice_is_closed_and_without_is_an_error),
         cmocka_unit_test(a_changed_record_is_an_error),
         cmocka_unit_test(goodbye_reaches_the_client),
