@@ -67,7 +67,7 @@ enum status prepared_judge_again(struct session *session, const struct statement
     enum status status = query_judge(session, &source, again, refusal);
     if (status != OK)
         return status;
-    statement_name_upstream(*again);
+    statement_rename_upstream(*again, statement);
     return statements_put(&session->statements, *again);
 }
 

@@ -223,9 +223,12 @@ void statement_unref(struct statement *statement)
     free(statement);
 }
 
-/* "" when it fails: unnamed upstream, prepared again at each Bind, which is slow but right. */
+/* With the world's number: what a server prepared before a table's column had another type fails
+ * from then on, and is not what a session asks for that prepares the same text afterwards.
+ * "" when it fails: unnamed upstream, prepared again at each Bind, which is slow but right. */
 static void hash_name(struct statement *statement)
 {
+    const uint64_t world = statement->world == NULL ? 0 : statement->world->id;
     unsigned char digest[EVP_MAX_MD_SIZE];
     unsigned int size = 0;
     EVP_MD_CTX *context = EVP_MD_CTX_new();
@@ -234,6 +237,7 @@ static void hash_name(struct statement *statement)
         EVP_DigestUpdate(context, statement->types,
                          statement->type_count * sizeof *statement->types) == 1 &&
         EVP_DigestUpdate(context, "/", 1) == 1 &&
+        EVP_DigestUpdate(context, &world, sizeof world) == 1 &&
         EVP_DigestUpdate(context, statement->verdict->sql, statement->verdict->sql_len) == 1 &&
         EVP_DigestFinal_ex(context, digest, &size) == 1;
     EVP_MD_CTX_free(context);
@@ -253,6 +257,21 @@ void statement_name_upstream(struct statement *statement)
     if (judged->hashed_name[0] == '\0')
         hash_name(judged);
     memcpy(statement->server_name, judged->hashed_name, sizeof statement->server_name);
+}
+
+void statement_rename_upstream(struct statement *statement, const struct statement *before)
+{
+    const struct verdict *now = statement->verdict;
+    const struct verdict *then = before->verdict;
+    bool same =
+        before->server_name[0] != '\0' && now->sql_len == then->sql_len &&
+        memcmp(now->sql, then->sql, now->sql_len) == 0 &&
+        statement->type_count == before->type_count &&
+        (statement->type_count == 0 ||
+         memcmp(statement->types, before->types, before->type_count * sizeof *before->types) == 0);
+    statement_name_upstream(statement);
+    if (same && statement->server_name[0] != '\0')
+        memcpy(statement->server_name, before->server_name, sizeof statement->server_name);
 }
 
 /* The first name makes them. */

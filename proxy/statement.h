@@ -103,10 +103,13 @@ bool statement_same(const struct statement *a, const struct statement *b);
 struct statement *statement_ref(struct statement *statement);
 void statement_unref(struct statement *statement); /* accepts NULL */
 
-/* Sets server_name from what goes upstream (text, types): SHA-256, since a client who could choose
- * a collision could have a text run that was judged for someone else. Unnamed statements and the
- * client's own names (names_own) are left as they are. */
+/* Sets server_name from what goes upstream (text, types) and the world it was judged in: SHA-256,
+ * since a client who could choose a collision could have a text run that was judged for someone
+ * else. Unnamed statements and the client's own names (names_own) are left as they are. */
 void statement_name_upstream(struct statement *statement);
+/* The same of one that is judged again: the name of before where the same goes upstream. The client
+ * prepared it then, and hears of it from PostgreSQL when its rows have another type now. */
+void statement_rename_upstream(struct statement *statement, const struct statement *before);
 
 /* NULL: there are none yet; statements_put and statements_bind make one of it. */
 struct statements;

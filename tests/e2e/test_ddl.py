@@ -214,3 +214,35 @@ def test_prepared_statements_go_by_what_is(guarded):
         dba.execute("ALTER TABLE ddl.a RENAME kept TO name; ALTER TABLE ddl.a RENAME hidden_for_good TO secret")
         assert nurse.execute(read, (9,), prepare=True).fetchall() == first == truth.execute(
             "SELECT id, name FROM ddl.a WHERE ward IN (1, 2) AND id < 9 ORDER BY id").fetchall()
+
+
+def test_who_prepares_after_a_change_meets_no_plan_of_before(make_stack):
+    """
+    One server connection, on which somebody had the statement prepared when a column got another type. She hears PostgreSQL's
+    error, as on a connection of her own; whoever prepares the same text afterwards does not, be it by the protocol or in SQL.
+    """
+    stack = make_stack(pool=1, workers=1)
+    ask_for, change = "SELECT id, postcode FROM patients ORDER BY id LIMIT %s", "ALTER TABLE patients ALTER COLUMN postcode TYPE varchar(%d)"
+    with stack.superuser() as before, stack.connect("dr.martin", mission="care", autocommit=True) as early:
+        rows = [c.execute(ask_for, (3,), prepare=True).fetchall() for c in (before, early)]
+        assert all(rows)
+        early.execute("PREPARE mine AS SELECT id, postcode FROM patients WHERE id > 0")
+        early.execute("EXECUTE mine")
+        with stack.connect("admin1", autocommit=True) as dba:
+            dba.execute(change % 40)
+        told = []
+        for c in (before, early):
+            with pytest.raises(psycopg.errors.FeatureNotSupported) as caught:
+                c.execute(ask_for, (3,), prepare=True)
+            told.append(caught.value.diag.message_primary)
+            c.rollback()
+        assert told[0] == told[1]
+        for width in (41, 42):
+            for prepare in (True, False, True):
+                with stack.connect("dr.martin", mission="care", autocommit=True) as late:
+                    got = late.execute(ask_for, (3,), prepare=prepare)
+                    assert got.fetchall() == rows[1] and got.description[1].display_size == width - 1
+                    late.execute("PREPARE mine AS SELECT id, postcode FROM patients WHERE id > 0")
+                    assert late.execute("EXECUTE mine").description[1].display_size == width - 1
+            with stack.connect("admin1", autocommit=True) as dba:
+                dba.execute(change % width)
