@@ -169,6 +169,7 @@ class Run:
 
     def __init__(self, stack, seed):
         self.stack, self.dice, self.count, self.totals = stack, random.Random(seed), 0, collections.Counter()
+        self.whole = False  # the trail has had a file of each chain: one that is gone from now on was taken away
         self.marks = seed * 1000  # no two runs' are the same
         with stack.superuser() as c:
             self.ids = [row[0] for row in c.execute("SELECT id FROM patients ORDER BY id LIMIT 60")]
@@ -246,7 +247,11 @@ class Run:
     def look(self, clients, early):
         problems = [client.problem for client in clients if client.problem]
         assert not problems, problems
-        if any(self.stack.audit_dir.glob("*.jsonl*")):
+        chains = {path.name.split("-")[1] for path in self.stack.audit_dir.glob("*.jsonl*")}
+        self.whole = self.whole or len(chains) == self.stack.workers + 1
+        # A kill while the first start of a trail makes its chains: the last that is there tells of those that are not yet.
+        assert self.whole or early, "the server was ready, and has no file of each chain: %s" % sorted(chains)
+        if self.whole:
             self.verify("as the kill left it", torn=True)
         trail = Trail(self.records())
         sent = [one for client in clients for one in client.sent]
@@ -264,6 +269,7 @@ class Run:
         self.stack.proxy.stop(check=False)
         self.verify("at the end")
         shutil.rmtree(self.stack.audit_dir)
+        self.whole = False
         text = self.stack.config_file.read_text(encoding="utf-8")
         synced = self.dice.random() < 0.5
         text = re.sub(r'durability = "\w+"', 'durability = "%s"' % ("synced" if synced else "written"), text)
