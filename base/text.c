@@ -104,6 +104,11 @@ char *text_qualified(struct arena *arena, const char *schema, const char *name)
     return text_take(&text, arena);
 }
 
+bool text_same(const char *a, const char *b)
+{
+    return a == b || (a != NULL && b != NULL && strcmp(a, b) == 0);
+}
+
 bool text_matches(const char *pattern, const char *text)
 {
     /* One star to go back to is enough: a later star makes the earlier ones' choice final. */

@@ -52,13 +52,7 @@ static enum status start_tls(struct session *session)
         return answer_byte(session, 'N');
     if (answer_byte(session, 'S') != OK)
         return CLOSED;
-    session->login->tls = tls_context_ref(session->world->tls);
-    if (transport_start_tls(session->transport, session->login->tls, false) != OK) {
-        session_end(session, "TLS cannot be started");
-        return ERR_TLS;
-    }
-    session_enter(session, SESSION_TLS_HANDSHAKE);
-    return OK;
+    return session_start_tls(session, false) ? OK : ERR_TLS;
 }
 
 static enum status negotiate(struct session *session, enum startup_kind kind)

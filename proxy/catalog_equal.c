@@ -6,12 +6,8 @@
  */
 #include "proxy/catalog_load.h"
 
+#include <pgvigil/text.h>
 #include <string.h>
-
-static bool same_text(const char *a, const char *b)
-{
-    return a == b || (a != NULL && b != NULL && strcmp(a, b) == 0);
-}
 
 static bool same_names(const char *const *a, size_t a_count, const char *const *b, size_t b_count)
 {
@@ -39,7 +35,7 @@ static bool same_columns(const struct catalog_relation *a, const struct catalog_
                x->has_default == y->has_default && x->generated == y->generated &&
                x->identity == y->identity && x->operand == y->operand &&
                x->castable == y->castable &&
-               same_text(x->default_expression, y->default_expression);
+               text_same(x->default_expression, y->default_expression);
     }
     return same;
 }
@@ -64,7 +60,7 @@ static bool same_relation(const struct catalog_relation *a, const struct catalog
            strcmp(a->name, b->name) == 0 && a->kind == b->kind && a->parent == b->parent &&
            a->partition == b->partition && a->has_children == b->has_children &&
            a->update_trigger == b->update_trigger && a->function_count == b->function_count &&
-           strcmp(a->owner, b->owner) == 0 && same_text(a->definition, b->definition) &&
+           strcmp(a->owner, b->owner) == 0 && text_same(a->definition, b->definition) &&
            a->primary_key_count == b->primary_key_count &&
            memcmp(a->primary_key, b->primary_key, a->primary_key_count * sizeof(*a->primary_key)) ==
                0 &&
@@ -97,7 +93,7 @@ static bool same_callables(const struct catalog *a, const struct catalog *b)
 bool catalog_load_equal(const struct catalog *a, const struct catalog *b)
 {
     bool same = a->relation_count == b->relation_count && a->guard_count == b->guard_count &&
-                a->stale_count == b->stale_count && same_text(a->stale, b->stale) &&
+                a->stale_count == b->stale_count && text_same(a->stale, b->stale) &&
                 a->function_count == b->function_count && a->sequence_count == b->sequence_count &&
                 same_callables(a, b) && a->server_version == b->server_version &&
                 a->casts == b->casts && strcmp(a->database, b->database) == 0 &&

@@ -184,8 +184,10 @@ struct cursor *cursors_find(const struct cursors *cursors, const char *name)
 
 void cursors_remove(struct cursors *cursors, const char *name)
 {
-    size_t i = cursors == NULL ? 0 : find(cursors, name);
-    if (cursors != NULL && i < cursors->count)
+    if (cursors == NULL)
+        return;
+    size_t i = find(cursors, name);
+    if (i < cursors->count)
         drop_entry(cursors, i);
 }
 

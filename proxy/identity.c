@@ -514,16 +514,11 @@ void identity_take(struct identity *to, struct identity *from)
     from->role = from->mission = -1;
 }
 
-static bool same_text(const char *a, const char *b)
-{
-    return a == NULL || b == NULL ? a == b : strcmp(a, b) == 0;
-}
-
 bool identity_same_standing(const struct identity *a, const struct identity *b)
 {
     return identity_same_person(a, b) && a->role == b->role && a->mission == b->mission &&
-           a->glass == b->glass && same_text(a->reason, b->reason) &&
-           same_text(a->patient, b->patient);
+           a->glass == b->glass && text_same(a->reason, b->reason) &&
+           text_same(a->patient, b->patient);
 }
 
 bool identity_same_path(const struct identity *a, const struct identity *b)

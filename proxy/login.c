@@ -1,8 +1,8 @@
 /*
  * login.c: what a session needs only until its client has logged in (see login.h).
  *
- * Trust boundary: a password's proof and a start-up packet with what somebody typed into it do not
- * stay in memory for as long as the session.
+ * Trust boundary: a password's proof and a start-up packet with what somebody typed into it are not
+ * held for as long as the session. The proof is wiped (scram.c); the packet's memory is given back.
  */
 #include "proxy/login.h"
 

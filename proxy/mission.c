@@ -124,6 +124,13 @@ enum status mission_keep_start(struct session *session)
     return OK;
 }
 
+/* The identity as it is, and what RESET goes back to: both before it becomes another. */
+static enum status before_change(struct session *session, struct identity *before)
+{
+    enum status status = mission_keep_start(session);
+    return status == OK ? identity_copy(&session->identity, before) : status;
+}
+
 const struct identity *mission_start(const struct session *session)
 {
     return session->start == NULL ? &session->identity : session->start;
@@ -463,7 +470,7 @@ enum status mission_set(struct session *session, const struct verdict_statement 
 {
     struct change change = change_of(session, statement, arena, refusal);
     struct identity before;
-    if (mission_keep_start(session) != OK || identity_copy(&session->identity, &before) != OK)
+    if (before_change(session, &before) != OK)
         return ERR_MEMORY;
     enum status status = statement->setting == NULL ? apply_all(&change, &session->identity)
                                                     : apply(&change, &session->identity);
@@ -507,7 +514,7 @@ static void leave(struct identity *identity, void *context)
 static enum status leave_everywhere(struct session *session, const char *how)
 {
     struct identity before;
-    if (mission_keep_start(session) != OK || identity_copy(&session->identity, &before) != OK)
+    if (before_change(session, &before) != OK)
         return ERR_MEMORY;
     enum status status = OK;
     bool open = session->transaction.block || session->transaction.count > 0 ||
@@ -528,7 +535,7 @@ static enum status leave_everywhere(struct session *session, const char *how)
 static enum status expire(struct session *session)
 {
     struct identity before;
-    if (mission_keep_start(session) != OK || identity_copy(&session->identity, &before) != OK)
+    if (before_change(session, &before) != OK)
         return ERR_MEMORY;
     enum status status = OK;
     if (session->transaction.block || session->transaction.count > 0 ||
@@ -673,7 +680,7 @@ static enum status reset_with_server(struct session *session)
                                                         .setting_class = SETTING_PGVIGIL};
     struct change change = {.session = session, .statement = &everything};
     struct identity before;
-    if (mission_keep_start(session) != OK || identity_copy(&session->identity, &before) != OK)
+    if (before_change(session, &before) != OK)
         return ERR_MEMORY;
     enum status status = transaction_touch(&session->transaction, &before, false);
     if (status == OK)

@@ -11,6 +11,7 @@
 
 #include "proxy/wire.h"
 
+#include <pgvigil/text.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -45,11 +46,6 @@ const char *parameter_name(size_t index)
     return index < sizeof names / sizeof names[0] ? names[index] : NULL;
 }
 
-static bool same(const char *a, const char *b)
-{
-    return a == b || (a != NULL && b != NULL && strcmp(a, b) == 0);
-}
-
 static struct parameter_values *values_new(const char *const texts[PARAMETER_COUNT])
 {
     size_t size = 0;
@@ -81,7 +77,7 @@ bool parameters_start(struct parameters *parameters, const char *const values[PA
 {
     bool alike = *known != NULL;
     for (size_t i = 0; alike && i < PARAMETER_COUNT; i++)
-        alike = same((*known)->texts[i], values[i]);
+        alike = text_same((*known)->texts[i], values[i]);
     if (!alike) {
         struct parameter_values *fresh = values_new(values);
         if (fresh == NULL)

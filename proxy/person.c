@@ -11,6 +11,7 @@
 #include "proxy/token.h"
 
 #include <pgvigil/guard.h>
+#include <pgvigil/text.h>
 #include <stdio.h>
 #include <string.h>
 #include <strings.h>
@@ -226,20 +227,15 @@ bool person_needless(const struct verdict *verdict)
 
 /* ---- a newer policy ---- */
 
-static bool same_text(const char *a, const char *b)
-{
-    return a == NULL || b == NULL ? a == b : strcmp(a, b) == 0;
-}
-
 static bool same_proof(const struct policy_user *a, const struct world *before,
                        const struct policy_user *b, const struct world *now)
 {
     const struct token_keys *old = token_ring_keys(before->tokens, before->policy, a);
     const struct token_keys *new = token_ring_keys(now->tokens, now->policy, b);
     return old != NULL && new != NULL &&memcmp(old->digest, new->digest, sizeof old->digest) == 0 &&
-           same_text(a->on_behalf->issuer, b->on_behalf->issuer) &&
-           same_text(a->on_behalf->audience, b->on_behalf->audience) &&
-           same_text(a->on_behalf->claim, b->on_behalf->claim);
+           text_same(a->on_behalf->issuer, b->on_behalf->issuer) &&
+           text_same(a->on_behalf->audience, b->on_behalf->audience) &&
+           text_same(a->on_behalf->claim, b->on_behalf->claim);
 }
 
 void person_move(struct identity *identity, const struct policy_user *login_before,

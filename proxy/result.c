@@ -229,8 +229,7 @@ static enum status skip_group(struct session *session)
     struct request *next = requests_head(&session->requests);
     if (next != NULL && next->more) { /* a part of a text: the others are not run */
         next->more = false;
-        if (session->script != NULL)
-            session->script->failed = true;
+        script_fail(session);
     }
     bool synced = requests_head(&session->requests) != NULL;
     if (!synced && session->state != SESSION_SKIPPING) {
@@ -519,8 +518,8 @@ static enum status on_ready(struct session *session, struct request *head,
     uint64_t group = head->group;
     if (own)
         session->poisoned = false;
-    if (session->script != NULL && head->more && failed)
-        session->script->failed = true;
+    if (head->more && failed)
+        script_fail(session);
     requests_pop(&session->requests);
     /* What is still in flight may have opened one. */
     if (tx == 'I' && session->requests.count == 0)

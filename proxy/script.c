@@ -17,6 +17,15 @@
 
 #define PARTS_A_TURN 64
 
+/* How far one has got. */
+struct script {
+    struct statement *statement; /* the whole text, a reference */
+    size_t next;                 /* its next statement */
+    size_t counted;              /* bytes of it of which the characters are counted */
+    size_t skipped;              /* characters in those */
+    bool failed;                 /* an error came: the rest is not run */
+};
+
 /* DDL is run apart from the BEGIN and COMMIT around it. */
 static bool is_control(enum statement_kind kind)
 {
@@ -139,6 +148,12 @@ enum status script_begin(struct session *session, struct statement *statement)
         return ERR_MEMORY;
     session->script->statement = statement;
     return OK;
+}
+
+void script_fail(struct session *session)
+{
+    if (session->script != NULL)
+        session->script->failed = true;
 }
 
 void script_end(struct session *session)

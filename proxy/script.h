@@ -12,19 +12,12 @@
 
 #include "proxy/query.h"
 
-/* How far one has got. */
-struct script {
-    struct statement *statement; /* the whole text, a reference */
-    size_t next;                 /* its next statement */
-    size_t counted;              /* bytes of it of which the characters are counted */
-    size_t skipped;              /* characters in those */
-    bool failed;                 /* an error came: the rest is not run */
-};
-
 /* Must it be run in parts? `statement` may have been refused as a whole. */
 bool script_needed(const struct session *session, struct statement *statement);
 /* Makes session->script of it, taking the caller's reference. ERR_MEMORY: the reference stays. */
 NODISCARD enum status script_begin(struct session *session, struct statement *statement);
+/* An error came: if there is one, its rest is not run. */
+void script_fail(struct session *session);
 /* It is over, if there is one. */
 void script_end(struct session *session);
 /* Goes on with session->script. OK: it is answered to its end; NEED_MORE: waits. */

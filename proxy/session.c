@@ -363,6 +363,17 @@ static void handshake(struct session *session)
         event_active(session->read_event, EV_READ, 0);
 }
 
+bool session_start_tls(struct session *session, bool direct)
+{
+    session->login->tls = tls_context_ref(session->world->tls);
+    if (transport_start_tls(session->transport, session->login->tls, direct) != OK) {
+        session_end(session, "TLS cannot be started");
+        return false;
+    }
+    session_enter(session, SESSION_TLS_HANDSHAKE);
+    return true;
+}
+
 /* A client that starts with TLS at once shows it by its first byte. False: wait, or it ended. */
 static bool direct_tls(struct session *session)
 {
@@ -376,13 +387,7 @@ static bool direct_tls(struct session *session)
     }
     if (byte != 0x16 || session->world->tls == NULL)
         return true;
-    session->login->tls = tls_context_ref(session->world->tls);
-    if (transport_start_tls(session->transport, session->login->tls, true) != OK) {
-        session_end(session, "TLS cannot be started");
-        return false;
-    }
-    session_enter(session, SESSION_TLS_HANDSHAKE);
-    return true;
+    return session_start_tls(session, true);
 }
 
 static void on_read(evutil_socket_t fd, short what, void *context)

@@ -186,6 +186,8 @@ void session_fail(struct session *session, enum status status, const char *sqlst
 /* The end without a word: the client went away. */
 void session_end(struct session *session, const char *reason);
 void session_free(struct session *session);
+/* Of the world's certificate; `direct` as for transport_start_tls. False: the session ended. */
+bool session_start_tls(struct session *session, bool direct);
 /* Welcomed: lets go of what only a login needs. */
 void session_logged_in(struct session *session);
 

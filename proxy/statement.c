@@ -263,15 +263,12 @@ void statement_rename_upstream(struct statement *statement, const struct stateme
 {
     const struct verdict *now = statement->verdict;
     const struct verdict *then = before->verdict;
-    bool same =
-        before->server_name[0] != '\0' && now->sql_len == then->sql_len &&
-        memcmp(now->sql, then->sql, now->sql_len) == 0 &&
-        statement->type_count == before->type_count &&
-        (statement->type_count == 0 ||
-         memcmp(statement->types, before->types, before->type_count * sizeof *before->types) == 0);
-    statement_name_upstream(statement);
-    if (same && statement->server_name[0] != '\0')
+    bool same = !statement->local && before->server_name[0] != '\0' &&
+                now->sql_len == then->sql_len && memcmp(now->sql, then->sql, now->sql_len) == 0;
+    if (same)
         memcpy(statement->server_name, before->server_name, sizeof statement->server_name);
+    else
+        statement_name_upstream(statement);
 }
 
 /* The first name makes them. */
@@ -417,23 +414,23 @@ enum status statements_bind(struct statements **place, const char *name, uint64_
     return OK;
 }
 
-struct statement *statements_portal(const struct statements *statements, const char *name)
+static const struct portal *find_portal(const struct statements *statements, const char *name)
 {
     if (statements == NULL)
         return NULL;
-    if (name[0] == '\0')
-        return statements->unnamed_portal.statement;
-    const struct portal *portal = map_get_str(statements->portals, name);
+    return name[0] == '\0' ? &statements->unnamed_portal : map_get_str(statements->portals, name);
+}
+
+struct statement *statements_portal(const struct statements *statements, const char *name)
+{
+    const struct portal *portal = find_portal(statements, name);
     return portal == NULL ? NULL : portal->statement;
 }
 
 bool statements_portal_of_group(const struct statements *statements, const char *name,
                                 uint64_t group)
 {
-    if (statements == NULL)
-        return false;
-    const struct portal *portal =
-        name[0] == '\0' ? &statements->unnamed_portal : map_get_str(statements->portals, name);
+    const struct portal *portal = find_portal(statements, name);
     return portal != NULL && portal->statement != NULL && portal->group == group;
 }
 
@@ -453,13 +450,6 @@ void statements_close_portal(struct statements *statements, const char *name)
         portal_free(portal);
 }
 
-static struct portal *find_portal(struct statements *statements, const char *name)
-{
-    if (statements == NULL)
-        return NULL;
-    return name[0] == '\0' ? &statements->unnamed_portal : map_get_str(statements->portals, name);
-}
-
 struct portal_rows *statements_portal_rows(struct statements *statements, const char *name)
 {
     const struct portal *portal = find_portal(statements, name);
@@ -474,7 +464,7 @@ struct uses *statements_portal_uses(struct statements *statements, const char *n
 
 void statements_keep_uses(struct statements *statements, const char *name, struct uses *uses)
 {
-    struct portal *portal = find_portal(statements, name);
+    struct portal *portal = (struct portal *)find_portal(statements, name); /* it is ours */
     if (portal == NULL || portal->statement == NULL)
         return;
     uses_ref(uses);

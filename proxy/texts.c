@@ -13,7 +13,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-/* Half a kilobyte each; people at work at once on one core are fewer. A power of two. */
+/* Half a kilobyte each; people at work at once on one core are fewer. */
 #define PLACES 512
 
 /* One in so many takes a place from another: where more take turns than there are places, most of
@@ -46,10 +46,11 @@ static void empty(struct session_texts *place)
 
 void texts_free(struct texts *texts)
 {
-    for (size_t i = 0; texts != NULL && i < PLACES; i++)
+    if (texts == NULL)
+        return;
+    for (size_t i = 0; i < PLACES; i++)
         empty(&texts->places[i]);
-    if (texts != NULL)
-        empty(&texts->passing);
+    empty(&texts->passing);
     free(texts);
 }
 

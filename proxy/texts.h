@@ -4,8 +4,8 @@
  * Who a session is, as its server connection is told and as its records say, is the same from one
  * statement to the next and is put together once. Thousands of idle sessions would hold half a
  * kilobyte each for it, so a worker keeps a bounded number: each session has one place, which
- * others share, and whoever comes puts the one before out. All of it can be made again. Owned by
- * a worker; its thread only.
+ * others share, and now and then one puts another out. All of it can be made again. Owned by a
+ * worker; its thread only.
  */
 #ifndef PGVIGIL_PROXY_TEXTS_H
 #define PGVIGIL_PROXY_TEXTS_H
@@ -37,7 +37,7 @@ struct texts;
 struct texts *texts_new(unsigned workers);
 /* Accepts NULL. */
 void texts_free(struct texts *texts);
-/* The session's place, as it left it, or emptied of another's. Good until the next call. */
+/* The session's place, as it left it, or an empty one. Good until the next call for another. */
 struct session_texts *texts_of(struct texts *texts, struct session *session);
 /* Before the session is freed. */
 void texts_forget(struct texts *texts, const struct session *session);

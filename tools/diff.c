@@ -136,11 +136,6 @@ const char *diff_one_line(struct diff *diff, const char *expression)
     return text == NULL ? "" : text;
 }
 
-bool diff_same_text(const char *a, const char *b)
-{
-    return a == b || (a != NULL && b != NULL && strcmp(a, b) == 0);
-}
-
 /* ---- names ---- */
 
 void diff_names_add(struct diff *diff, struct diff_names *names, const char *name)

@@ -111,7 +111,6 @@ void diff_add(struct diff *diff, const struct diff_item *item);
 const char *diff_meaning(struct diff *diff, const char *expression);
 /* The expression in one line. */
 const char *diff_one_line(struct diff *diff, const char *expression);
-bool diff_same_text(const char *a, const char *b); /* either may be NULL */
 const char *diff_format(struct diff *diff, const char *format, ...)
     __attribute__((format(printf, 2, 3)));
 

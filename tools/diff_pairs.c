@@ -189,7 +189,7 @@ static struct view look(const struct diff *diff, const struct side *side,
 
 static bool same_meaning(struct diff *diff, const char *a, const char *b)
 {
-    return diff_same_text(a, b) || diff_same_text(diff_meaning(diff, a), diff_meaning(diff, b));
+    return text_same(a, b) || text_same(diff_meaning(diff, a), diff_meaning(diff, b));
 }
 
 static const struct policy_mask *mask_of(const struct side *side, const struct view *view,
@@ -257,7 +257,7 @@ static void compare_mask(struct pair *pair, const struct view *old, const struct
     if (same_mask(diff, was, is))
         return;
     /* A name says enough unless both have the same. */
-    bool whole = diff_same_text(was->name, is->name);
+    bool whole = text_same(was->name, is->name);
     column->direction = direction_of(openness(was), openness(is));
     column->from = describe(diff, was, whole);
     column->to = describe(diff, is, whole);
@@ -274,13 +274,12 @@ static const char *category_in_both(const struct view *old, const struct view *n
         return is;
     if (new->table == NULL)
         return was;
-    return diff_same_text(was, is) ? is : NULL;
+    return text_same(was, is) ? is : NULL;
 }
 
 static bool alike(const struct column *a, const struct column *b)
 {
-    return a->direction == b->direction && diff_same_text(a->from, b->from) &&
-           diff_same_text(a->to, b->to);
+    return a->direction == b->direction && text_same(a->from, b->from) && text_same(a->to, b->to);
 }
 
 /* Marks the columns of each category whose columns all changed alike, so that the category's name
@@ -291,7 +290,7 @@ static void mark_whole(struct column *columns, size_t count)
         size_t others = 0;
         columns[i].whole = columns[i].category != NULL;
         for (size_t k = 0; k < count; k++) {
-            if (!diff_same_text(columns[k].category, columns[i].category))
+            if (!text_same(columns[k].category, columns[i].category))
                 continue;
             others += k == i ? 0 : 1;
             columns[i].whole = columns[i].whole && alike(&columns[i], &columns[k]);
@@ -528,7 +527,7 @@ static const char *summary(struct diff *diff, const struct side *side, const str
     for (size_t w = ways.count; w-- > 0;) { /* "shown" sorts last and stands first */
         struct diff_names labels = {0};
         for (size_t i = 0; columns != NULL && i < names->count; i++)
-            if (diff_same_text(columns[i].to, ways.items[w]))
+            if (text_same(columns[i].to, ways.items[w]))
                 diff_names_add(diff, &labels, label(&columns[i]));
         diff_names_sort(&labels);
         buf_printf(&out, "%s: ", ways.items[w]);

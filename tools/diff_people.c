@@ -242,7 +242,7 @@ static void compare_mission(struct diff *diff, const char *name)
     }
     about.from = about_mission(diff, old);
     about.to = about_mission(diff, new);
-    if (!diff_same_text(old->title, new->title) || !diff_same_text(old->purpose, new->purpose))
+    if (!text_same(old->title, new->title) || !text_same(old->purpose, new->purpose))
         diff_add(diff, &about);
     compare_limit(diff, DIFF_MAX_ROWS, name, old->max_rows, new->max_rows);
     compare_limit(diff, DIFF_ROWS_PER_HOUR, name, old->rows_per_hour, new->rows_per_hour);
@@ -393,7 +393,7 @@ static void compare_role(struct diff *diff, const char *name)
                                  .role = name,
                                  .from = default_mission(diff->old, old),
                                  .to = default_mission(diff->new, new)};
-    if (!diff_same_text(fallback.from, fallback.to))
+    if (!text_same(fallback.from, fallback.to))
         diff_add(diff, &fallback);
 }
 
@@ -437,7 +437,7 @@ static void compare_attributes(struct diff *diff)
                                  .to = type_of(diff->new, names.items[i])};
         if (item.from == NULL || item.to == NULL)
             item.direction = DIFF_OTHER;
-        if (!diff_same_text(item.from, item.to))
+        if (!text_same(item.from, item.to))
             diff_add(diff, &item);
     }
 }
@@ -469,7 +469,7 @@ static void user_attributes(struct diff *diff, const struct policy_user *old,
                                  .object = names.items[i],
                                  .from = value_of(diff->old, old, names.items[i]),
                                  .to = value_of(diff->new, new, names.items[i])};
-        if (diff_same_text(item.from, item.to))
+        if (text_same(item.from, item.to))
             continue;
         /* Without the attribute, the relations whose rules need it are refused. */
         if (item.from == NULL || item.to == NULL)
@@ -535,9 +535,9 @@ static void user_login(struct diff *diff, const struct policy_user *old,
                              .user = new->name,
                              .from = login_of(diff, diff->old, old),
                              .to = login_of(diff, diff->new, new)};
-    if (!diff_same_text(item.from, item.to)) {
+    if (!text_same(item.from, item.to)) {
         diff_add(diff, &item);
-    } else if (!diff_same_text(old->secret, new->secret)) {
+    } else if (!text_same(old->secret, new->secret)) {
         item.from = item.to = "password (not the same)";
         diff_add(diff, &item);
     }
@@ -582,7 +582,7 @@ static void user_roles(struct diff *diff, const struct policy_user *old,
                                  .user = new->name,
                                  .from = first_role(diff->old, old),
                                  .to = first_role(diff->new, new)};
-    if (!diff_same_text(fallback.from, fallback.to))
+    if (!text_same(fallback.from, fallback.to))
         diff_add(diff, &fallback);
 }
 

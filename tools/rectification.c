@@ -467,11 +467,6 @@ static int write_after(struct subject *subject, struct rectification_change *one
     return code;
 }
 
-static bool same(const char *a, const char *b)
-{
-    return a && b ? strcmp(a, b) == 0 : a == b;
-}
-
 /* Did anybody ask for this column of this row? */
 static bool is_asked(const struct rectification *all, const struct rectification_change *one,
                      const char *column)
@@ -496,7 +491,7 @@ static int read_after(struct subject *subject, const struct rectification *all,
     one->after = stands[column_of(relation, one->column) - relation->columns];
     one->others = "";
     for (size_t c = 0; one->others && c < relation->column_count; c++)
-        if (!same(one->stood[c], stands[c]) && !is_asked(all, one, relation->columns[c].name))
+        if (!text_same(one->stood[c], stands[c]) && !is_asked(all, one, relation->columns[c].name))
             one->others = arena_printf(subject->arena, "%s%s%s", one->others,
                                        *one->others ? ", " : "", relation->columns[c].name);
     return one->others ? CLI_FINE

@@ -28,6 +28,8 @@ char *text_qualified(struct arena *arena, const char *schema, const char *name);
 /* What was put into `text`, as a string in the arena; frees the buffer. NULL when the buffer failed
  * or there is no memory. */
 char *text_take(struct buf *text, struct arena *arena);
+/* The same text, or none on both sides. */
+bool text_same(const char *a, const char *b);
 /* '*' stands for any run of characters, '?' for one; everything else for itself. */
 bool text_matches(const char *pattern, const char *text);
 /* The nearest of `count` names within edit distance 2 (for "did you mean"), or NULL. */

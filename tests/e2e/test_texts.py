@@ -38,7 +38,7 @@ def come(stack, who, application):
 
 
 def test_people_who_share_a_place_stay_themselves(one_loop):
-    expected, told = {}, {}
+    expected = {}
     for who in PEOPLE:
         with come(one_loop, who, "alone") as c:
             expected[who] = answers(c)

@@ -17,6 +17,7 @@
 #include <cmocka.h>
 
 #include <pgvigil/judge.h>
+#include <pgvigil/text.h>
 
 static struct policy *load(void)
 {
@@ -113,7 +114,7 @@ static void glass_same_is_nothing(void **state)
 static void meaning_differs(const char *a, const char *b, bool wanted)
 {
     struct diff diff = {.arena = arena_new(0)};
-    assert_int_equal(!diff_same_text(diff_meaning(&diff, a), diff_meaning(&diff, b)), wanted);
+    assert_int_equal(!text_same(diff_meaning(&diff, a), diff_meaning(&diff, b)), wanted);
     arena_free(diff.arena);
 }
 
