@@ -110,6 +110,33 @@ static bool is_utf8_name(const char *value)
     return strcmp(name, "utf8") == 0 || strcmp(name, "unicode") == 0;
 }
 
+bool setting_reads_constants(const char *name)
+{
+    static const char *const others[] = {"application_name",
+                                         "bytea_output",
+                                         "client_encoding", /* see above: one value */
+                                         "client_min_messages",
+                                         "default_transaction_deferrable",
+                                         "default_transaction_isolation",
+                                         "default_transaction_read_only",
+                                         "extra_float_digits",
+                                         "idle_in_transaction_session_timeout",
+                                         "idle_session_timeout",
+                                         "jit",
+                                         "lock_timeout",
+                                         "plan_cache_mode",
+                                         "search_path", /* pgvigil's own */
+                                         "session characteristics",
+                                         "standard_conforming_strings", /* see above: one value */
+                                         "statement_timeout",
+                                         "transaction",
+                                         "transaction_deferrable",
+                                         "transaction_isolation",
+                                         "transaction_read_only"};
+    return strncasecmp(name, "pgvigil.", 8) != 0 &&
+           !one_of(name, others, sizeof(others) / sizeof(others[0]));
+}
+
 bool setting_value_allowed(const char *name, const char *value)
 {
     static const char *const messages[] = {"notice", "warning", "error"};

@@ -495,6 +495,7 @@ void auth_welcome(struct session *session, struct server *server)
     outbox_cover(&session->out);
     session_logged_in(session);
     session->pinned = session_unrestricted(session);
+    dialect_start(session);
     meter_count(session->meter, FIGURE_LOGIN);
     session_new_epoch(session);
     session_enter(session, SESSION_READY);

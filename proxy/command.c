@@ -187,6 +187,7 @@ static enum status reset_all(struct session *session, const struct command *comm
     if (session->server != NULL)
         server_release(session->server, true);
     session->pinned = session->settings_sent = false;
+    dialect_start(session);
     return OK;
 }
 
@@ -224,6 +225,7 @@ static enum status run_discard(struct session *session, const struct command *co
     if (status == OK && session->server != NULL && !session_unrestricted(session)) {
         server_release(session->server, true);
         session->pinned = session->settings_sent = false;
+        dialect_start(session);
     }
     if (status == OK)
         wire_put_command_complete(out, "DISCARD ALL");

@@ -127,6 +127,8 @@ bool extended_is_prepared(const struct session *session, const struct statement 
     const char *name = upstream_name(statement);
     if (name[0] == '\0')
         return statement_same(server->unnamed, statement) &&
+               statement_reads_alike(server->unnamed, &server->unnamed_dialect,
+                                     &statement->dialect) &&
                parse_settled(session, server->unnamed);
     return map_get_str(server->prepared, name) != NULL;
 }
@@ -148,6 +150,7 @@ enum status extended_send_parse(struct session *session, struct statement *state
     if (name[0] == '\0') {
         server_forget_unnamed(server);
         server->unnamed = statement_ref(statement);
+        server->unnamed_dialect = session->dialects.now;
         return OK;
     }
     return map_put_str(server->prepared, name, server);
@@ -170,6 +173,13 @@ bool extended_in_doubt(const struct session *session, const struct statement *st
     return false;
 }
 
+void extended_note_reread(const struct session *session, struct statement *statement)
+{
+    if (!statement->names_own &&
+        !statement_reads_alike(statement, &statement->dialect, &session->dialects.now))
+        session->server->reread = true;
+}
+
 /* OK; NEED_MORE: what is in flight must be answered first. */
 static enum status ensure_prepared(struct session *session, struct statement *statement)
 {
@@ -180,6 +190,7 @@ static enum status ensure_prepared(struct session *session, struct statement *st
         return status;
     if (extended_in_doubt(session, statement))
         return query_drain(session);
+    extended_note_reread(session, statement);
     return extended_is_prepared(session, statement) ? OK
                                                     : extended_send_parse(session, statement, true);
 }
@@ -309,6 +320,7 @@ enum status extended_parse(struct session *session, const struct wire_message *m
         return refuse(session, statement, &refusal, false);
     if (status != OK)
         return status;
+    statement_take_dialect(statement, &session->dialects.now);
     bool known = !statement->names_own && extended_is_prepared(session, statement);
     /* In a failed block PostgreSQL would refuse to parse; what is prepared already must not say
      * otherwise, and what is not answered yet may tell. */

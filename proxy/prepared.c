@@ -274,6 +274,7 @@ static enum status prepare_upstream(struct session *session, struct statement *p
         return refuse(session, prepare, &refusal, way == PREPARED_EXTENDED);
     if (status != OK)
         return status;
+    statement_take_dialect(held, &session->dialects.now);
     /* As a Parse: in a failed block nothing may say that it worked, and what is in flight tells. */
     bool known = extended_is_prepared(session, held);
     bool failed = session->transaction.block && session->transaction.aborted;
@@ -332,6 +333,7 @@ enum status prepared_ahead(struct session *session, const struct statement *stat
         struct statement *executed = statement->executes[i];
         if (extended_in_doubt(session, executed))
             return query_drain(session);
+        extended_note_reread(session, executed);
         if (extended_is_prepared(session, executed))
             continue;
         enum status status = extended_send_parse(session, executed, true);

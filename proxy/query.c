@@ -65,6 +65,7 @@ void query_unsettle(struct session *session)
 {
     session->unsettled =
         session->unsettled || session->transaction.touched || session->temporary.open;
+    dialect_undone(session);
 }
 
 /* The error in its place; upstream the transaction must fail as well, or PostgreSQL and the client
@@ -306,6 +307,7 @@ void query_note_settings(struct session *session, const struct statement *statem
     if (statement == NULL)
         return;
     temporary_sent(session, statement);
+    dialect_sent(session, statement);
     for (size_t i = 0; i < statement->verdict->statement_count; i++) {
         const struct verdict_statement *one = &statement->verdict->statements[i];
         bool sets = one->kind == STATEMENT_SET || one->kind == STATEMENT_RESET;

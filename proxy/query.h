@@ -103,6 +103,14 @@ struct judge_request query_judge_request(const struct session *session,
 void query_note_settings(struct session *session, const struct statement *statement);
 /* Does the server at hand know the statement, by the name that is sent? (extended.c) */
 bool extended_is_prepared(const struct session *session, const struct statement *statement);
+/*
+ * Before it is bound: what is prepared may come to be read by another dialect than its name says:
+ * here, where the server lacks it, or by PostgreSQL itself, which reads a text anew when something
+ * it stands on has changed (its plan cache, RevalidateCachedQuery). The attack, or the accident:
+ * SET LOCAL, EXECUTE, COMMIT, and whoever has the connection next finds other dates under that
+ * name. So nobody has it next before it is reset.
+ */
+void extended_note_reread(const struct session *session, struct statement *statement);
 /* Is a Parse in flight that may fail, and leave the server without it? */
 bool extended_in_doubt(const struct session *session, const struct statement *statement);
 /* Sends its Parse; `own`: the answer is not the client's. ERR_MEMORY. */

@@ -522,8 +522,10 @@ static enum status on_ready(struct session *session, struct request *head,
         script_fail(session);
     requests_pop(&session->requests);
     /* What is still in flight may have opened one. */
-    if (tx == 'I' && session->requests.count == 0)
+    if (tx == 'I' && session->requests.count == 0) {
         session->objects_open = false;
+        dialect_settled(session);
+    }
     /* A Sync of pgvigil's own in the middle of a text ends nothing that the client has begun. */
     enum status status = inner && tx == 'I' ? OK : mission_ready(session, tx, failed);
     if (status != OK)

@@ -320,7 +320,7 @@ void server_release(struct server *server, bool reset)
     bool owes = session->requests.remote > 0 || session->tx != 'I' || session->group_forwarded ||
                 server->piece_left > 0;
     reset = reset || server->stale_cursors || server->listened || server->had_temporary ||
-            cursors_held(session->cursors);
+            server->reread || cursors_held(session->cursors);
     cursors_clear(session->cursors);
     notification_end(session);
     temporary_gone(&session->temporary);
@@ -340,6 +340,7 @@ void server_release(struct server *server, bool reset)
     }
     server_enter(server, SERVER_RESETTING);
     server->own_failed = server->stale_cursors = server->listened = server->had_temporary = false;
+    server->reread = false;
     server->drew = 0;
     static const char discard[] = "DISCARD ALL";
     wire_put_query(&server->out, discard, sizeof discard - 1);

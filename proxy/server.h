@@ -93,7 +93,10 @@ struct server {
     struct identity_text turn_names; /* the names in it are those of... */
     struct buf turn_parse;           /* ...these messages, which go ahead of an identity's values */
     struct statement *unnamed;       /* what the unnamed statement there is; a reference */
-    bool moving;      /* IDLE, and on its way to another worker: in no list of idle ones */
+    struct dialect unnamed_dialect;  /* by which it was read */
+    bool reread; /* something prepared may have been read anew by a dialect that is not its name's:
+                    reset before another session has it */
+    bool moving; /* IDLE, and on its way to another worker: in no list of idle ones */
     bool abandoned;   /* LENT: closed as soon as it comes back */
     unsigned cancels; /* cancel requests on their way */
     bool cancelled;   /* one was sent since it was bound: a late one could hit the next session */

@@ -695,6 +695,7 @@ void session_fit_server(struct session *session)
     }
     session->pinned = session_unrestricted(session);
     session->settings_sent = false;
+    dialect_start(session);
 }
 
 void session_maybe_release(struct session *session)

@@ -12,6 +12,7 @@
 #ifndef PGVIGIL_PROXY_SESSION_H
 #define PGVIGIL_PROXY_SESSION_H
 
+#include "proxy/dialect.h"
 #include "proxy/identity.h"
 #include "proxy/login.h"
 #include "proxy/outbox.h"
@@ -124,7 +125,8 @@ struct session {
                                 server, and what follows is unused */
     struct requests requests;
     struct statements *statements;
-    struct cursors *cursors; /* those that SQL declared on `server` */
+    struct dialects dialects; /* how its texts' constants are read */
+    struct cursors *cursors;  /* those that SQL declared on `server` */
     struct temporary temporary;
     struct server *server; /* bound, or NULL */
     bool pinned;           /* keeps its server until it ends */

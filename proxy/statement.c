@@ -226,7 +226,7 @@ void statement_unref(struct statement *statement)
 /* With the world's number: what a server prepared before a table's column had another type fails
  * from then on, and is not what a session asks for that prepares the same text afterwards.
  * "" when it fails: unnamed upstream, prepared again at each Bind, which is slow but right. */
-static void hash_name(struct statement *statement)
+static void hash_text(struct statement *statement)
 {
     const uint64_t world = statement->world == NULL ? 0 : statement->world->id;
     unsigned char digest[EVP_MAX_MD_SIZE];
@@ -245,18 +245,62 @@ static void hash_name(struct statement *statement)
         return;
     memcpy(statement->hashed_name, "pgv_", 4);
     text_hex(digest, 16, statement->hashed_name + 4);
+    statement->literal = dialect_matters(statement->verdict->sql, statement->verdict->sql_len);
+}
+
+/* Where the hash is kept, and whether it has constants that a dialect reads. */
+static struct statement *hashed(struct statement *statement)
+{
+    struct statement *origin = statement->origin;
+    struct statement *judged = statement_same(origin, statement) ? origin : statement;
+    if (judged->hashed_name[0] == '\0')
+        hash_text(judged);
+    return judged;
+}
+
+bool statement_reads_alike(struct statement *statement, const struct dialect *a,
+                           const struct dialect *b)
+{
+    if (dialect_same(a, b))
+        return true;
+    const struct statement *judged = hashed(statement);
+    return judged->hashed_name[0] != '\0' && !judged->literal;
+}
+
+/* "" when it fails. */
+static void hash_dialect(const struct statement *judged, struct statement *statement)
+{
+    unsigned char bytes[STATEMENT_SERVER_NAME + sizeof statement->dialect];
+    unsigned char digest[EVP_MAX_MD_SIZE];
+    memcpy(bytes, judged->hashed_name, STATEMENT_SERVER_NAME);
+    memcpy(bytes + STATEMENT_SERVER_NAME, &statement->dialect, sizeof statement->dialect);
+    if (EVP_Digest(bytes, sizeof bytes, digest, NULL, EVP_sha256(), NULL) != 1)
+        return;
+    memcpy(statement->server_name, "pgv_", 4);
+    text_hex(digest, 16, statement->server_name + 4);
 }
 
 void statement_name_upstream(struct statement *statement)
 {
+    static const struct dialect none;
     statement->server_name[0] = '\0';
     if (statement->name[0] == '\0' || statement->local)
         return;
-    struct statement *origin = statement->origin;
-    struct statement *judged = statement_same(origin, statement) ? origin : statement;
+    const struct statement *judged = hashed(statement);
     if (judged->hashed_name[0] == '\0')
-        hash_name(judged);
-    memcpy(statement->server_name, judged->hashed_name, sizeof statement->server_name);
+        return;
+    if (statement_reads_alike(statement, &statement->dialect, &none))
+        memcpy(statement->server_name, judged->hashed_name, sizeof statement->server_name);
+    else
+        hash_dialect(judged, statement);
+}
+
+void statement_take_dialect(struct statement *statement, const struct dialect *dialect)
+{
+    if (dialect_same(&statement->dialect, dialect))
+        return;
+    statement->dialect = *dialect;
+    statement_name_upstream(statement);
 }
 
 void statement_rename_upstream(struct statement *statement, const struct statement *before)
@@ -265,6 +309,7 @@ void statement_rename_upstream(struct statement *statement, const struct stateme
     const struct verdict *then = before->verdict;
     bool same = !statement->local && before->server_name[0] != '\0' &&
                 now->sql_len == then->sql_len && memcmp(now->sql, then->sql, now->sql_len) == 0;
+    statement->dialect = before->dialect;
     if (same)
         memcpy(statement->server_name, before->server_name, sizeof statement->server_name);
     else

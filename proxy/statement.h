@@ -17,6 +17,8 @@
 #ifndef PGVIGIL_PROXY_STATEMENT_H
 #define PGVIGIL_PROXY_STATEMENT_H
 
+#include "proxy/dialect.h"
+
 #include <pgvigil/judge.h>
 #include <pgvigil/status.h>
 #include <stdbool.h>
@@ -77,9 +79,12 @@ struct statement {
     bool local;            /* pgvigil answers it: nothing of it goes upstream */
     const struct ddl *ddl; /* what it may do to guards; see proxy/ddl.c */
     bool ddl_known;
-    bool names_own; /* unrestricted: the server knows it by the client's name */
+    bool names_own;         /* unrestricted: the server knows it by the client's name */
+    struct dialect dialect; /* by which its constants were read, or will be; see dialect.h */
     char server_name[STATEMENT_SERVER_NAME]; /* "" while it is unnamed there */
-    char hashed_name[STATEMENT_SERVER_NAME]; /* what that would be; "": not known yet */
+    char hashed_name[STATEMENT_SERVER_NAME]; /* what that would be by no dialect; "": not known yet
+                                              */
+    bool literal;                            /* and the dialect matters to it */
 };
 
 /* One reference, an arena limited to `limit` bytes with copies of name, text and types, no verdict
@@ -103,10 +108,16 @@ bool statement_same(const struct statement *a, const struct statement *b);
 struct statement *statement_ref(struct statement *statement);
 void statement_unref(struct statement *statement); /* accepts NULL */
 
-/* Sets server_name from what goes upstream (text, types) and the world it was judged in: SHA-256,
- * since a client who could choose a collision could have a text run that was judged for someone
- * else. Unnamed statements and the client's own names (names_own) are left as they are. */
+/* Sets server_name from what goes upstream (text, types), the world it was judged in and the
+ * dialect: SHA-256, since a client who could choose a collision could have a text run that was
+ * judged for someone else. Unnamed statements and the client's own names (names_own) are left as
+ * they are. */
 void statement_name_upstream(struct statement *statement);
+/* Do its constants read alike by both? */
+bool statement_reads_alike(struct statement *statement, const struct dialect *a,
+                           const struct dialect *b);
+/* It is to be prepared by that dialect. */
+void statement_take_dialect(struct statement *statement, const struct dialect *dialect);
 /* The same of one that is judged again: the name of before where the same goes upstream. The client
  * prepared it then, and hears of it from PostgreSQL when its rows have another type now. */
 void statement_rename_upstream(struct statement *statement, const struct statement *before);

@@ -372,6 +372,13 @@ MUTANTS = [
      "e2e/test_ddl$", False),
     ("start-kept", "RESET goes back to the start", "proxy/mission.c", "    if (session->start != NULL)\n        return OK;", "    if (session != NULL)\n        return OK;",
      "e2e/test_mission_transactions|e2e/test_shared_logins", False),
+    ("dialect-name", "a text is another statement to who reads its constants otherwise", "proxy/statement.c", "    if (statement_reads_alike(statement, &statement->dialect, &none))", "    if (statement_reads_alike(statement, &statement->dialect, &none) || true)",
+     "e2e/test_dialects|unit/test_dialect", False),
+    ("dialect-unnamed", "the unnamed statement is not another's who reads it otherwise", "proxy/extended.c", "               statement_reads_alike(server->unnamed, &server->unnamed_dialect,\n                                     &statement->dialect) &&\n", "",
+     "e2e/test_dialects", False),
+    ("dialect-undone", "a setting that may be undone", "proxy/dialect.c", "    if (session->dialects.open)", "    if (false)", "e2e/test_dialects", False),
+    ("dialect-set", "what is set after the start", "proxy/dialect.c", "            (one->setting != NULL && !setting_reads_constants(one->setting)))", "            one->setting != NULL)", "e2e/test_dialects", False),
+    ("dialect-reread", "what PostgreSQL reads anew under SET LOCAL", "proxy/extended.c", "        session->server->reread = true;", "        (void)0;", "e2e/test_dialects", False),
     ("stop-cancels", "cancels that are queued when pgvigil stops", "proxy/connector.c", "        if (late || upstream_cancel_run", "        if (stopping || upstream_cancel_run", "e2e/test_cancel", False),
     ("token-private", "keys that can sign", "proxy/token_keys.c", "if (strstr(name, \"PRIVATE KEY\") != NULL)", "if (false)", "unit/test_token", False),
 ]

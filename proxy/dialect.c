@@ -1,0 +1,92 @@
+/*
+ * dialect.c: see dialect.h.
+ */
+#include "proxy/dialect.h"
+
+#include "proxy/session.h"
+
+#include <openssl/evp.h>
+#include <pgvigil/judge.h>
+#include <string.h>
+
+bool dialect_same(const struct dialect *a, const struct dialect *b)
+{
+    return memcmp(a->digest, b->digest, sizeof a->digest) == 0;
+}
+
+/* Only strings are read by settings: '...' in all its forms, and $tag$...$tag$; $1 is none. */
+bool dialect_matters(const char *sql, size_t len)
+{
+    const char *end = sql + len;
+    if (memchr(sql, '\'', len) != NULL)
+        return true;
+    for (const char *at = sql; (at = memchr(at, '$', (size_t)(end - at))) != NULL; at++)
+        if (at + 1 == end || at[1] < '0' || at[1] > '9')
+            return true;
+    return false;
+}
+
+/* `bytes` NULL, or it fails: into what nobody else has. */
+static void take(struct session *session, const void *bytes, size_t len)
+{
+    struct dialect *now = &session->dialects.now;
+    unsigned char digest[EVP_MAX_MD_SIZE];
+    unsigned size = 0;
+    memset(now, 0xff, sizeof *now);
+    memcpy(now->digest, &session->id, sizeof session->id);
+    if (bytes != NULL && EVP_Digest(bytes, len, digest, &size, EVP_sha256(), NULL) == 1 &&
+        size >= sizeof now->digest)
+        memcpy(now->digest, digest, sizeof now->digest);
+}
+
+void dialect_start(struct session *session)
+{
+    const struct identity *identity = &session->identity;
+    struct buf settings;
+    session->dialects.open = false;
+    memset(&session->dialects.now, 0, sizeof session->dialects.now);
+    buf_init(&settings, 0);
+    for (size_t i = 0; i < identity->setting_count; i++) {
+        if (!setting_reads_constants(identity->settings[i].name))
+            continue;
+        buf_cstr(&settings, identity->settings[i].name);
+        buf_cstr(&settings, identity->settings[i].value);
+    }
+    if (settings.failed || buf_len(&settings) > 0)
+        take(session, settings.failed ? NULL : buf_head(&settings), buf_len(&settings));
+    buf_free(&settings);
+}
+
+/* No start-up settings look like it: their names are not empty. */
+static void change(struct session *session)
+{
+    struct {
+        char kind[8];
+        uint64_t session;
+        uint64_t turn;
+    } own = {.session = session->id, .turn = ++session->dialects.turns};
+    take(session, &own, sizeof own);
+}
+
+void dialect_sent(struct session *session, const struct statement *statement)
+{
+    for (size_t i = 0; i < statement->verdict->statement_count; i++) {
+        const struct verdict_statement *one = &statement->verdict->statements[i];
+        if ((one->kind != STATEMENT_SET && one->kind != STATEMENT_RESET) ||
+            (one->setting != NULL && !setting_reads_constants(one->setting)))
+            continue;
+        change(session);
+        session->dialects.open = true;
+    }
+}
+
+void dialect_undone(struct session *session)
+{
+    if (session->dialects.open)
+        change(session);
+}
+
+void dialect_settled(struct session *session)
+{
+    session->dialects.open = false;
+}

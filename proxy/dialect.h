@@ -1,0 +1,49 @@
+/*
+ * dialect.h: how the server reads the constants of a text that a session prepares there.
+ *
+ * '01/02/2020' is a day in January or in February by DateStyle, and a time of the day is another
+ * moment under another TimeZone. PostgreSQL reads them once, when the text is parsed (Extended
+ * Query, in 55.2.3 Message Flow), and a prepared statement keeps what it read. Sessions share what
+ * a server connection has prepared, so a text with such constants is one statement for those alone
+ * who would have them read alike.
+ *
+ * A session that has its server's own defaults, or the same start-up settings as others, reads as
+ * they do. What it sets afterwards may be undone by the end of the transaction, which is known only
+ * later: from then on it reads as nobody else, and as nobody it was before.
+ */
+#ifndef PGVIGIL_PROXY_DIALECT_H
+#define PGVIGIL_PROXY_DIALECT_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+struct session;
+struct statement;
+
+/* Equal where constants are read alike. Zeros: by the server's own settings. SHA-256, cut: who
+ * could choose a collision would have another's dates read as she likes. */
+struct dialect {
+    unsigned char digest[16];
+};
+
+struct dialects {
+    struct dialect now;
+    uint32_t turns;
+    bool open; /* a setting was sent whose end is not known yet */
+};
+
+bool dialect_same(const struct dialect *a, const struct dialect *b);
+/* Can the text hold a constant that settings give its meaning? */
+bool dialect_matters(const char *sql, size_t len);
+
+/* Its server connection has, or will have, the settings it started with. */
+void dialect_start(struct session *session);
+/* The statement goes upstream. */
+void dialect_sent(struct session *session, const struct statement *statement);
+/* What was just sent may undo what was set. */
+void dialect_undone(struct session *session);
+/* All is answered, and no transaction is open. */
+void dialect_settled(struct session *session);
+
+#endif
