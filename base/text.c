@@ -109,6 +109,14 @@ bool text_same(const char *a, const char *b)
     return a == b || (a != NULL && b != NULL && strcmp(a, b) == 0);
 }
 
+size_t text_characters(const char *text, size_t bytes)
+{
+    size_t count = 0;
+    for (size_t i = 0; i < bytes; i++)
+        count += ((unsigned char)text[i] & 0xc0) != 0x80;
+    return count;
+}
+
 bool text_matches(const char *pattern, const char *text)
 {
     /* One star to go back to is enough: a later star makes the earlier ones' choice final. */

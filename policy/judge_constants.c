@@ -184,5 +184,5 @@ enum status judge_constants(struct judge *judge, const PgQuery__ParseResult *tre
     number_named(judge, tokens, free);
     verdict->constants = free;
     verdict->constant_count = tokens->count;
-    return OK;
+    return judge_lookup(judge, tree, tokens, free);
 }

@@ -107,6 +107,8 @@ enum status judge_keep(const struct judge_request *request, const struct verdict
     copy->unknown = unknown(&keeper, from);
     copy->constants =
         bytes(&keeper, from->constants, from->constant_count, sizeof(*from->constants));
+    if (from->keyed != NULL)
+        copy->keyed = bytes(&keeper, from->keyed, from->constant_count, sizeof(*from->keyed));
     copy->pair = text(&keeper, from->pair);
     copy->refusal.sqlstate = text(&keeper, from->refusal.sqlstate);
     copy->refusal.message = text(&keeper, from->refusal.message);

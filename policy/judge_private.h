@@ -513,6 +513,9 @@ NODISCARD enum status judge_keep(const struct judge_request *request, const stru
 
 /* judge_constants.c: fills verdict->constants. */
 NODISCARD enum status judge_constants(struct judge *judge, const PgQuery__ParseResult *tree);
+/* judge_lookup.c: fills verdict->keyed, from what judge_constants found. */
+NODISCARD enum status judge_lookup(struct judge *judge, const PgQuery__ParseResult *tree,
+                                   const struct constants *tokens, const bool *free);
 /* verify.c */
 NODISCARD enum status verify(struct judge *judge, PgQuery__ParseResult *judged);
 

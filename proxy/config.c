@@ -60,6 +60,7 @@ static const struct config_field limit_fields[] = {
     FIELD(FIELD_UINT, struct config_limits, failed_logins, .min = 1, .max = 1000000),
     FIELD(FIELD_SIZE, struct config_limits, message_bytes, .min = 16384, .max = 0x3ffffffe),
     FIELD(FIELD_SIZE, struct config_limits, statement_cache_bytes, .max = 0x3fffffff),
+    FIELD(FIELD_UINT, struct config_limits, prepared_lookups, .max = 400),
     {.name = NULL}};
 
 struct audit_fields {
@@ -345,7 +346,8 @@ static void read_limits(struct config_reader *reader, const config_setting_t *ro
                                      .server_lifetime_seconds = 3600,
                                      .failed_logins = 5,
                                      .message_bytes = (size_t)64 << 20,
-                                     .statement_cache_bytes = (size_t)16 << 20};
+                                     .statement_cache_bytes = (size_t)16 << 20,
+                                     .prepared_lookups = 100};
     const config_setting_t *group = config_group(reader, root, "limits");
     if (group)
         config_read_fields(reader, group, limit_fields, limits);

@@ -26,6 +26,7 @@ enum figure {
     FIGURE_ROW,                      /* of the answers */
     FIGURE_CACHE_HIT,                /* texts whose verdict was there already... */
     FIGURE_CACHE_MISS,               /* ...and that had to be judged */
+    FIGURE_LOOKUP,                   /* simple queries that went as lookup.h says */
     FIGURE_WAIT,                     /* times a session found no server connection free */
     FIGURE_TURN,                     /* times a server connection became another person's */
     FIGURE_SERVER_OPENED,

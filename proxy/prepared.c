@@ -8,6 +8,7 @@
 
 #include "proxy/result.h"
 
+#include <pgvigil/text.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -165,14 +166,6 @@ static enum status refuse(struct session *session, const struct statement *state
     return query_refuse(session, refusal, extended);
 }
 
-static size_t characters(const char *text, size_t bytes)
-{
-    size_t count = 0;
-    for (size_t i = 0; i < bytes; i++)
-        count += ((unsigned char)text[i] & 0xc0) != 0x80;
-    return count;
-}
-
 /* The statement inside, as a Parse of it would make it. */
 static enum status judge_held(struct session *session, const struct statement *prepare,
                               struct statement **held, struct refusal *refusal)
@@ -183,8 +176,8 @@ static enum status judge_held(struct session *session, const struct statement *p
                                       .len = one->start + one->len - one->held,
                                       .types = one->types,
                                       .type_count = one->type_count,
-                                      .skipped =
-                                          prepare->skipped + characters(prepare->sql, one->held),
+                                      .skipped = prepare->skipped +
+                                                 text_characters(prepare->sql, one->held),
                                       .extended = true};
     enum status status = query_judge(session, &source, held, refusal);
     if (status == OK)

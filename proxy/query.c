@@ -8,6 +8,7 @@
 
 #include "proxy/command.h"
 #include "proxy/ddl.h"
+#include "proxy/lookup.h"
 #include "proxy/mission.h"
 #include "proxy/mission_limits.h"
 #include "proxy/notification.h"
@@ -344,6 +345,13 @@ static enum ahead ahead_of(const struct statement *statement)
     return query_is_plain(statement) ? AHEAD_SHARED : AHEAD_NEVER;
 }
 
+bool query_nothing_before(const struct session *session)
+{
+    const struct request *head = requests_head(&session->requests);
+    return session->requests.count == 1 ||
+           (session->requests.count == 2 && head->kind == REQUEST_IDENTITY);
+}
+
 enum status query_forward(struct session *session, struct statement *statement, bool more,
                           bool *done)
 {
@@ -397,8 +405,10 @@ enum status query_forward(struct session *session, struct statement *statement, 
     if (ddl)
         return ddl_start(session, statement, false);
     struct server *server = session->server;
-    server_forget_unnamed(server);
-    wire_put_query(&server->out, statement->verdict->sql, statement->verdict->sql_len);
+    if (!lookup_send(session, statement, request)) {
+        server_forget_unnamed(server);
+        wire_put_query(&server->out, statement->verdict->sql, statement->verdict->sql_len);
+    }
     worker_touch_server(session->worker, server);
     return OK;
 }

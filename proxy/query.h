@@ -116,6 +116,8 @@ bool extended_in_doubt(const struct session *session, const struct statement *st
 /* Sends its Parse; `own`: the answer is not the client's. ERR_MEMORY. */
 NODISCARD enum status extended_send_parse(struct session *session, struct statement *statement,
                                           bool own);
+/* Nothing is in flight but the newest request, and the identity that went ahead of it. */
+bool query_nothing_before(const struct session *session);
 /* In a transaction block, or in the implicit transaction of a group that went upstream in part. */
 bool query_in_transaction(const struct session *session);
 

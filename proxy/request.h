@@ -50,6 +50,8 @@ struct request {
     bool named;   /* those that the statement names are with the subjects of its records */
     bool failed;  /* an ErrorResponse was seen */
     bool more;    /* QUERY: another part of the client's text follows, so no ReadyForQuery */
+    bool lookup;  /* QUERY: it went as lookup.h says... */
+    unsigned char owes; /* ...and what is still to be acknowledged */
     bool copy_in;
     unsigned copy_stage;         /* COPY FROM: how many of its statements are complete */
     uint64_t copied;             /* COPY FROM: rows that went into the table */

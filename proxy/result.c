@@ -10,6 +10,7 @@
 #include "proxy/copy.h"
 #include "proxy/ddl.h"
 #include "proxy/explain.h"
+#include "proxy/lookup.h"
 #include "proxy/mission.h"
 #include "proxy/mission_limits.h"
 #include "proxy/notification.h"
@@ -382,6 +383,8 @@ static enum status on_error(struct session *session, struct request *head,
     temporary_failed(&session->temporary);
     char sqlstate[6];
     head->late = report.position == NULL;
+    char position[LOOKUP_POSITION_BYTES];
+    lookup_failed(head, &report.position, position);
     snprintf(sqlstate, sizeof sqlstate, "%s", report.sqlstate == NULL ? "XX000" : report.sqlstate);
     enum status status = OK;
     if (head->kind == REQUEST_FAIL) {
@@ -623,8 +626,14 @@ static enum status running(struct session *session, struct request *head,
         if (query || on_complete(session, head, message, NULL) != OK)
             return ERR_PROTOCOL;
         return finish_head(session);
+    case '1':
+    case '2':
+    case '3':
+        return head->lookup ? lookup_acknowledged(session, head, message->type) : ERR_PROTOCOL;
     case 'Z':
-        return query ? on_ready(session, head, message) : ERR_PROTOCOL;
+        if (!query || lookup_ready(head) != OK)
+            return ERR_PROTOCOL;
+        return on_ready(session, head, message);
     default:
         return ERR_PROTOCOL;
     }

@@ -345,6 +345,7 @@ void server_release(struct server *server, bool reset)
     static const char discard[] = "DISCARD ALL";
     wire_put_query(&server->out, discard, sizeof discard - 1);
     map_clear(server->prepared);
+    server->lookups = 0;
     server_forget_unnamed(server);
     server_identity_forget(&server->applied);
     worker_touch_server(server->worker, server);

@@ -90,6 +90,7 @@ struct server {
     bool drops_temporary; /* ...and has them dropped... */
     bool hears_temporary; /* ...and the rows that come tell of them */
     struct map *prepared; /* server-side statement names */
+    unsigned lookups;     /* those of them that lookup.h made */
     struct identity_text turn_names; /* the names in it are those of... */
     struct buf turn_parse;           /* ...these messages, which go ahead of an identity's values */
     struct statement *unnamed;       /* what the unnamed statement there is; a reference */

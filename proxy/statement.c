@@ -7,6 +7,7 @@
  */
 #include "proxy/statement.h"
 
+#include "proxy/lookup.h"
 #include "proxy/reload.h"
 #include "proxy/subjects.h"
 #include "proxy/use.h"
@@ -91,8 +92,7 @@ struct statement *statement_again(struct statement *from, const char *name)
     return statement;
 }
 
-/* Where a place of the client's text is in the text that is sent; it is in no edit. */
-static size_t sent_at(const struct verdict *verdict, size_t at)
+size_t statement_sent_at(const struct verdict *verdict, size_t at)
 {
     size_t sent = at;
     for (size_t i = 0; i < verdict->edit_count && verdict->edits[i].at < at; i++)
@@ -118,7 +118,7 @@ static char *fill(const struct statement *from, const char *sql, const struct co
     for (size_t i = 0; i < constants->count; i++) {
         if (!verdict->constants[i])
             continue;
-        size_t place = sent_at(verdict, old[i].at);
+        size_t place = statement_sent_at(verdict, old[i].at);
         memcpy(text + out, verdict->sql + at, place - at);
         out += place - at;
         memcpy(text + out, sql + constants->list[i].at, constants->list[i].len);
@@ -164,6 +164,7 @@ bool statement_keep_constants(struct statement *statement, const struct constant
         return false;
     memcpy(list, constants->list, constants->count * sizeof *list);
     statement->constants = list;
+    statement->lookup = lookup_new(statement);
     return true;
 }
 
@@ -183,6 +184,7 @@ struct statement *statement_alike(struct statement *from, const char *sql, size_
             statement->verdict = verdict;
             statement->sql = text;
             statement->len = len;
+            lookup_take(statement, from, constants);
             return statement;
         }
     }

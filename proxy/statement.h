@@ -32,6 +32,7 @@ struct uses;
 struct ddl;
 struct constant;
 struct constants;
+struct lookup;
 struct subjects;
 
 #define STATEMENT_SERVER_NAME 40
@@ -65,6 +66,8 @@ struct statement {
     int role;
     int mission;
     const struct constant *constants; /* verdict->constants's places, where it stands for others */
+    struct lookup *lookup;         /* it may go so (lookup.h): the origin's, or its own; or NULL */
+    const struct constant *values; /* with these of its constants, in `sql` */
     uint64_t *begun; /* simple query: for each statement 1 + the id of its begin record, or 0; NULL:
                         none */
     const struct audit_statement
@@ -101,6 +104,8 @@ bool statement_keep_constants(struct statement *statement, const struct constant
  * statement. NULL when out of memory. */
 struct statement *statement_alike(struct statement *from, const char *sql, size_t len,
                                   const struct constants *constants);
+/* Where a place of the client's text is in the text that is sent; it is in no edit. */
+size_t statement_sent_at(const struct verdict *verdict, size_t at);
 /* What the verdict says of its statement `index`; NULL: there is none. Accepts NULL. */
 const struct verdict_statement *statement_at(const struct statement *statement, size_t index);
 /* Whether they are one text with one verdict. Accepts NULL. */

@@ -83,6 +83,7 @@ static void put_limits(const struct config_limits *limits, struct view_rows *row
     put_size(rows, "limits.failed_logins", limits->failed_logins, "5");
     put_size(rows, "limits.message_bytes", limits->message_bytes, "67108864");
     put_size(rows, "limits.statement_cache_bytes", limits->statement_cache_bytes, "16777216");
+    put_size(rows, "limits.prepared_lookups", limits->prepared_lookups, "100");
 }
 
 static void put_admin(const struct config_admin *admin, struct view_rows *rows)

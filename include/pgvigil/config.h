@@ -61,6 +61,8 @@ struct config_limits {
     size_t message_bytes; /* largest message from a client; default 64 MiB, at most 1 GiB - 1 */
     size_t statement_cache_bytes; /* judged statements that a worker keeps; 0: none; default 16 MiB
                                    */
+    unsigned prepared_lookups;    /* statements by primary key that pgvigil prepares on a server
+                                     connection of its own accord; 0: none; default 100 */
 };
 
 /* Clients that ask for a database of this name get the console, where they are in admin.users. */

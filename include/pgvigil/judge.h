@@ -266,6 +266,11 @@ struct verdict {
      * value of its class stands there. NULL: of none, or the text is not of that kind. */
     const bool *constants;
     size_t constant_count;
+    /* As many: integers, free ones, by which a SELECT picks one row by its primary key; the rest of
+     * it may be sent once, with parameters of type int4 in their place (policy/judge_lookup.c).
+     * NULL: there are none. */
+    const bool *keyed;
+    size_t keyed_count;             /* how many are true */
     struct verdict_refusal refusal; /* when !allowed */
     const char *pair;               /* server-side role and guard schema; NULL for unrestricted */
 };

@@ -30,6 +30,8 @@ char *text_qualified(struct arena *arena, const char *schema, const char *name);
 char *text_take(struct buf *text, struct arena *arena);
 /* The same text, or none on both sides. */
 bool text_same(const char *a, const char *b);
+/* Of UTF-8, in the first `bytes` of it. */
+size_t text_characters(const char *text, size_t bytes);
 /* '*' stands for any run of characters, '?' for one; everything else for itself. */
 bool text_matches(const char *pattern, const char *text);
 /* The nearest of `count` names within edit distance 2 (for "did you mean"), or NULL. */

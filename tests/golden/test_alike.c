@@ -3,10 +3,12 @@
  *
  * Every statement of the golden cases that is allowed, and some more, with random constants in the
  * places that verdict->constants calls free: allowed as well when it is judged, and with the same
- * text, edits, relations and columns as statement_alike makes of the first. Seeded; how many:
- * ALIKE_COUNT (default 20000; a million takes some minutes).
+ * text, edits, relations and columns as statement_alike makes of the first. Where it may go as a
+ * statement that is prepared once (lookup.h), that is the same text once its values stand in it.
+ * Seeded; how many: ALIKE_COUNT (default 20000; a million takes some minutes).
  */
 #include "judge_fixture.h"
+#include "proxy/lookup.h"
 #include "proxy/named.h"
 
 #include <dirent.h>
@@ -20,7 +22,7 @@ static struct prototype {
     struct constants constants;
 } prototypes[PROTOTYPES_MAX];
 static size_t prototype_count;
-static size_t constant_count, free_count, named_count;
+static size_t constant_count, free_count, named_count, lookup_count;
 
 /* ---- the statements ---- */
 
@@ -106,6 +108,11 @@ static void add_all(void)
         "SELECT id FROM patients WHERE EXISTS (SELECT 1 FROM stays s WHERE s.patient_id = 3)",
         "SELECT lower('A' || family_name), coalesce(family_name, 'none') FROM patients",
         "SELECT id FROM patients WHERE id > 3 GROUP BY GROUPING SETS ((1), ()) HAVING count(*) > 1",
+        "SELECT * FROM stays WHERE id = 11",
+        "SELECT patient_id, 3 FROM stays s WHERE 7 = s.id AND s.reason <> 4 LIMIT 2;",
+        "SELECT s.* FROM stays AS s WHERE (s.id = 12) AND id = 13 AND patient_id IS NULL",
+        "SELECT id AS \"a$1\", \"id\" FROM public.stays WHERE public.stays.id=14 GROUP BY 1",
+        "SELECT state FROM jobs WHERE id = 5 AND 6 = jobs.id AND priority > 0",
         "VALUES (1, 'a'), (2, 'b')"};
     struct dirent **names = NULL;
     int count = scandir(JUDGE_FOLDER, &names, NULL, alphasort);
@@ -233,7 +240,8 @@ static bool same(const struct verdict *a, const struct verdict *b)
     const struct verdict_statement *y = &b->statements[0];
     bool same = a->allowed && b->allowed && a->statement_count == 1 && b->statement_count == 1 &&
                 a->sql_len == b->sql_len && strcmp(a->sql, b->sql) == 0 &&
-                a->edit_count == b->edit_count && same_text(a->pair, b->pair);
+                a->edit_count == b->edit_count && same_text(a->pair, b->pair) &&
+                a->keyed_count == b->keyed_count;
     for (size_t i = 0; same && i < a->edit_count; i++)
         same = a->edits[i].at == b->edits[i].at && a->edits[i].removed == b->edits[i].removed &&
                a->edits[i].inserted == b->edits[i].inserted;
@@ -270,6 +278,33 @@ static bool same_named(const struct statement *alike, struct verdict *judged)
     return same;
 }
 
+/* $1, $2... in order, and nothing else, are other bytes. */
+static bool same_lookup(const struct statement *alike)
+{
+    size_t len;
+    const char *text = lookup_text(alike->lookup, &len);
+    const char *sql = alike->verdict->sql;
+    const char *end = text + len;
+    size_t next = 0;
+    while (text < end && *sql != '\0') {
+        if (*text != '$' || *sql == '$') {
+            if (*text++ != *sql++)
+                return false;
+            continue;
+        }
+        char mark[8];
+        const struct constant *value = &alike->values[next];
+        size_t mark_len = (size_t)snprintf(mark, sizeof mark, "$%zu", ++next);
+        if (strncmp(text, mark, mark_len) != 0 ||
+            strncmp(sql, alike->sql + value->at, value->len) != 0)
+            return false;
+        text += mark_len;
+        sql += value->len;
+    }
+    lookup_count++;
+    return text == end && *sql == '\0' && next == alike->verdict->keyed_count;
+}
+
 static void try_one(const struct prototype *prototype)
 {
     static char sql[1 << 20];
@@ -283,7 +318,9 @@ static void try_one(const struct prototype *prototype)
     struct arena *arena = arena_new(0);
     struct verdict *verdict = NULL;
     enum status status = fixture_judge(&prototype->session, sql, len, arena, &verdict);
-    if (status != OK || !same(verdict, alike->verdict) || !same_named(alike, verdict)) {
+    bool good = status == OK && same(verdict, alike->verdict) && same_named(alike, verdict) &&
+                (alike->values == NULL || same_lookup(alike));
+    if (!good) {
         print_error("of:     %s\ntext:   %s\njudged: %s\nalike:  %s\n", prototype->statement->sql,
                     sql, status == OK ? verdict->sql : verdict->refusal.message,
                     alike->verdict->sql);
@@ -303,8 +340,10 @@ static void alike_is_what_judging_gives(void **unused)
     for (unsigned long i = 0; i < count; i++)
         try_one(&prototypes[draw(prototype_count)]);
     assert_true(named_count > 0);
-    printf("%lu texts of %zu statements, %zu of their %zu constants free, %zu patients named\n",
-           count, prototype_count, free_count, constant_count, named_count);
+    assert_true(lookup_count > 0);
+    printf("%lu texts of %zu statements, %zu of their %zu constants free, %zu patients named, "
+           "%zu lookups\n",
+           count, prototype_count, free_count, constant_count, named_count, lookup_count);
     for (size_t i = 0; i < prototype_count; i++)
         statement_unref(prototypes[i].statement);
 }

@@ -1,0 +1,249 @@
+/*
+ * lookup.c: see lookup.h.
+ *
+ * Trust boundary: what is bound are digits that constants.h found, at most nine of them.
+ */
+#include "proxy/lookup.h"
+
+#include "proxy/query.h"
+#include "proxy/reload.h"
+#include "proxy/wire.h"
+
+#include <openssl/evp.h>
+#include <pgvigil/constants.h>
+#include <pgvigil/text.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+/* As JDBC's prepareThreshold: what is asked less often is not worth a place on the servers. */
+#define RUNS_BEFORE 5
+#define KEYS_MAX    32u
+#define TYPE_INT4   23u
+
+/* What the server owes. */
+enum { OWES_PARSE = 1, OWES_BIND = 2, OWES_CLOSE = 4 };
+
+struct lookup {
+    const char *sql;
+    size_t len;
+    uint16_t count;      /* of its parameters */
+    unsigned runs;       /* up to RUNS_BEFORE */
+    const size_t *keys;  /* which of the constants they are */
+    const size_t *marks; /* where they stand in it: byte offsets */
+    char name[STATEMENT_SERVER_NAME];
+};
+
+/* With the world's number, as of all that is prepared (statement.c). */
+static bool name_it(struct lookup *lookup, uint64_t world)
+{
+    unsigned char digest[EVP_MAX_MD_SIZE];
+    EVP_MD_CTX *context = EVP_MD_CTX_new();
+    bool done = context != NULL && EVP_DigestInit_ex(context, EVP_sha256(), NULL) == 1 &&
+                EVP_DigestUpdate(context, &world, sizeof world) == 1 &&
+                EVP_DigestUpdate(context, lookup->sql, lookup->len) == 1 &&
+                EVP_DigestFinal_ex(context, digest, NULL) == 1;
+    EVP_MD_CTX_free(context);
+    if (!done)
+        return false;
+    memcpy(lookup->name, "pgl_", 4);
+    text_hex(digest, 16, lookup->name + 4);
+    return true;
+}
+
+/* The verdict's text with $1, $2... */
+static bool write_text(struct lookup *lookup, const struct statement *statement, size_t *keys,
+                       size_t *marks)
+{
+    const struct verdict *verdict = statement->verdict;
+    struct buf out;
+    buf_init(&out, 0);
+    size_t from = 0;
+    for (size_t i = 0; i < verdict->constant_count; i++) {
+        if (!verdict->keyed[i])
+            continue;
+        size_t at = statement_sent_at(verdict, statement->constants[i].at);
+        buf_append(&out, verdict->sql + from, at - from);
+        keys[lookup->count] = i;
+        marks[lookup->count++] = buf_len(&out);
+        buf_printf(&out, "$%u", (unsigned)lookup->count);
+        from = at + statement->constants[i].len;
+    }
+    buf_append(&out, verdict->sql + from, verdict->sql_len - from);
+    lookup->keys = keys;
+    lookup->marks = marks;
+    lookup->len = buf_len(&out);
+    lookup->sql = text_take(&out, statement->arena);
+    return lookup->sql != NULL;
+}
+
+struct lookup *lookup_new(const struct statement *statement)
+{
+    const struct verdict *verdict = statement->verdict;
+    struct arena *arena = statement->arena;
+    if (verdict->keyed == NULL || verdict->keyed_count > KEYS_MAX ||
+        dialect_matters(verdict->sql, verdict->sql_len))
+        return NULL;
+    struct lookup *lookup = arena_zalloc(arena, 1, sizeof *lookup);
+    size_t *keys = arena_zalloc(arena, verdict->keyed_count, sizeof *keys);
+    size_t *marks = arena_zalloc(arena, verdict->keyed_count, sizeof *marks);
+    bool made = lookup != NULL && keys != NULL && marks != NULL &&
+                write_text(lookup, statement, keys, marks) &&
+                name_it(lookup, statement->world == NULL ? 0 : statement->world->id);
+    return made ? lookup : NULL;
+}
+
+const char *lookup_text(const struct lookup *lookup, size_t *len)
+{
+    *len = lookup->len;
+    return lookup->sql;
+}
+
+/* Its free constants stand in the text that is prepared as they are. */
+static bool others_are_the_same(const struct statement *statement, const struct statement *origin,
+                                const struct constants *constants)
+{
+    const struct verdict *verdict = origin->verdict;
+    bool same = true;
+    for (size_t i = 0; same && i < constants->count; i++) {
+        const struct constant *mine = &constants->list[i];
+        const struct constant *its = &origin->constants[i];
+        same = verdict->keyed[i] ||
+               (mine->len == its->len &&
+                memcmp(statement->sql + mine->at, origin->sql + its->at, mine->len) == 0);
+    }
+    return same;
+}
+
+void lookup_take(struct statement *statement, const struct statement *origin,
+                 const struct constants *constants)
+{
+    struct lookup *lookup = origin->lookup;
+    if (lookup == NULL || !others_are_the_same(statement, origin, constants))
+        return;
+    if (lookup->runs < RUNS_BEFORE) {
+        lookup->runs++;
+        return;
+    }
+    struct constant *values = arena_alloc(statement->arena, lookup->count * sizeof *values);
+    if (values == NULL)
+        return;
+    for (uint16_t i = 0; i < lookup->count; i++)
+        values[i] = constants->list[lookup->keys[i]];
+    statement->values = values;
+    statement->lookup = lookup;
+}
+
+/* ---- to the server ---- */
+
+static void put_parse(struct buf *out, const struct lookup *lookup)
+{
+    uint32_t types[KEYS_MAX];
+    for (uint16_t i = 0; i < lookup->count; i++)
+        types[i] = TYPE_INT4;
+    wire_put_parse(out, lookup->name, lookup->sql, lookup->len, types, lookup->count);
+}
+
+static void put_bind(struct buf *out, const struct statement *statement,
+                     const struct lookup *lookup)
+{
+    unsigned char values[KEYS_MAX * (4 + 9)];
+    size_t len = 0;
+    for (uint16_t i = 0; i < lookup->count; i++) {
+        const struct constant *value = &statement->values[i];
+        memset(values + len, 0, 3);
+        values[len + 3] = (unsigned char)value->len;
+        memcpy(values + len + 4, statement->sql + value->at, value->len);
+        len += 4 + value->len;
+    }
+    const struct wire_bind bind = {.portal = "",
+                                   .statement = lookup->name,
+                                   .value_count = lookup->count,
+                                   .values = values,
+                                   .values_len = len};
+    wire_put_bind(out, &bind);
+}
+
+/*
+ * Is its name known there, or may it be? A Parse that fails leaves nothing by the name, and what
+ * was sent behind it by the name would fail with it, where as a text it might not: so nothing is
+ * in flight when one is sent, and the name counts once it is answered.
+ */
+static bool is_prepared(const struct session *session, const struct lookup *lookup, bool *known)
+{
+    const struct server *server = session->server;
+    *known = map_get_str(server->prepared, lookup->name) != NULL;
+    return *known || (server->lookups < session->worker->config->limits.prepared_lookups &&
+                      query_nothing_before(session));
+}
+
+bool lookup_send(struct session *session, const struct statement *statement,
+                 struct request *request)
+{
+    const struct lookup *lookup = statement->lookup;
+    struct server *server = session->server;
+    bool known;
+    /* What is judged for an older world than the worker's has no lookup (judging.c). */
+    if (statement->values == NULL || request->more || session->script != NULL ||
+        session->tx == 'E' || !is_prepared(session, lookup, &known))
+        return false;
+    request->lookup = true;
+    request->owes = OWES_BIND;
+    if (!known) {
+        request->owes |= OWES_PARSE;
+        put_parse(&server->out, lookup);
+    }
+    put_bind(&server->out, statement, lookup);
+    wire_put_describe(&server->out, 'P', "");
+    wire_put_execute(&server->out, "", 0);
+    /* An open portal keeps DDL from its tables; the end of a transaction closes it. */
+    if (session->tx != 'I' || !query_nothing_before(session)) {
+        request->owes |= OWES_CLOSE;
+        wire_put_close(&server->out, 'P', "");
+    }
+    wire_put_sync(&server->out);
+    meter_count(session->meter, FIGURE_LOOKUP);
+    return true;
+}
+
+/* ---- from the server ---- */
+
+enum status lookup_acknowledged(struct session *session, struct request *request,
+                                unsigned char type)
+{
+    unsigned char answered = type == '1' ? OWES_PARSE : type == '2' ? OWES_BIND : OWES_CLOSE;
+    /* In order. */
+    if ((request->owes & answered) == 0 || (request->owes & (answered - 1u)) != 0)
+        return ERR_PROTOCOL;
+    request->owes = (unsigned char)(request->owes & ~answered);
+    if (answered != OWES_PARSE)
+        return OK;
+    struct server *server = session->server;
+    server->lookups++;
+    return map_put_str(server->prepared, request->statement->lookup->name, server);
+}
+
+void lookup_failed(struct request *request, const char **position, char room[LOOKUP_POSITION_BYTES])
+{
+    if (!request->lookup)
+        return;
+    const struct statement *statement = request->statement;
+    const struct lookup *lookup = statement->lookup;
+    request->owes = 0;
+    if (*position == NULL)
+        return;
+    size_t there = (size_t)strtoul(*position, NULL, 10); /* in characters, from 1 */
+    size_t here = there;
+    for (uint16_t i = 0; i < lookup->count; i++) {
+        size_t len = i < 9 ? 2 : 3; /* $1 to $32 */
+        if (there > text_characters(lookup->sql, lookup->marks[i]) + len)
+            here = here - len + statement->values[i].len;
+    }
+    snprintf(room, LOOKUP_POSITION_BYTES, "%zu", here);
+    *position = room;
+}
+
+enum status lookup_ready(const struct request *request)
+{
+    return request->owes != 0 && !request->failed ? ERR_PROTOCOL : OK;
+}
