@@ -6,8 +6,10 @@
  * statement once and the values as parameters (proxy/lookup.h). That must make no difference but
  * in time, so this finds only constants of which all of the following is true:
  *
- * - The one is an integer that fits int4, compared by `=` with a column whose type is smallint,
- *   integer or bigint: a parameter of type int4 finds the same operator and has the same value.
+ * - It is compared by `=` with a column. Either it is an integer that fits int4, and the column's
+ *   type is smallint, integer or bigint: a parameter of type int4 finds the same operator and has
+ *   the same value. Or it is a string, which PostgreSQL reads as what it is compared with, where
+ *   that is one of these, uuid, text or varchar (whose operators are text's): so is the parameter.
  * - The comparison is a condition of the top WHERE that must be true by itself (of an AND). There
  *   no expression is compared with another as a tree: GROUP BY, DISTINCT, ORDER BY and the select
  *   list keep their constants. And nothing is computed from constants alone, which would fail when
@@ -30,7 +32,7 @@ struct lookup {
     const struct constants *tokens;
     const struct range_item *item;
     const bool *free;
-    bool *keyed; /* of the tokens */
+    unsigned char *keyed; /* of the tokens: enum verdict_key */
     size_t found;
     bool named[KEY_MAX]; /* of the key's columns */
 };
@@ -77,22 +79,39 @@ static const struct range_item *the_table(const struct judge *judge,
                : NULL;
 }
 
-/* Which part of the key it is, shown as it is and an integer; SIZE_MAX: none. */
-static size_t part_of_key(const struct lookup *lookup, const PgQuery__ColumnRef *ref)
+/* KEY_NONE: constants of that class are not for columns of that type, by format_type(). */
+static enum verdict_key key_of(const char *type, enum constant_class class)
 {
-    static const char *const integers[] = {"smallint", "integer", "bigint"};
+    static const struct {
+        const char *type;
+        enum verdict_key number, string;
+    } keys[] = {{"smallint", KEY_NUMBER, KEY_SMALLINT}, {"integer", KEY_NUMBER, KEY_INTEGER},
+                {"bigint", KEY_NUMBER, KEY_BIGINT},     {"uuid", KEY_NONE, KEY_UUID},
+                {"text", KEY_NONE, KEY_TEXT},           {"character varying", KEY_NONE, KEY_TEXT}};
+    size_t len = strcspn(type, "(");
+    for (size_t i = 0; i < sizeof(keys) / sizeof(keys[0]); i++) {
+        if (strlen(keys[i].type) == len && memcmp(keys[i].type, type, len) == 0)
+            return class == CONSTANT_INTEGER  ? keys[i].number
+                   : class == CONSTANT_STRING ? keys[i].string
+                                              : KEY_NONE;
+    }
+    return KEY_NONE;
+}
+
+/* Which part of the key it is, shown as it is; SIZE_MAX: none. */
+static size_t part_of_key(const struct lookup *lookup, const PgQuery__ColumnRef *ref,
+                          const char **type)
+{
     const struct judge *judge = lookup->judge;
     const struct relation_use *use = lookup->item->use;
     const struct catalog_relation *relation = use->shown.relation;
     const char *name = ref->n_fields > 0 ? tree_string(ref->fields[ref->n_fields - 1]) : NULL;
     const struct catalog_column *column = name == NULL ? NULL : catalog_column(relation, name);
-    bool integer = false;
-    for (size_t i = 0; column != NULL && i < sizeof(integers) / sizeof(integers[0]); i++)
-        integer = integer || strcmp(column->type, integers[i]) == 0;
-    if (!integer ||
+    if (column == NULL ||
         policy_mask_for(judge->request->policy, use->shown.table, use->shown.rule, name)->kind !=
             MASK_SHOW)
         return SIZE_MAX;
+    *type = column->type;
     for (size_t i = 0; i < relation->primary_key_count; i++) {
         if (relation->primary_key[i] == column->attnum)
             return i;
@@ -103,12 +122,13 @@ static size_t part_of_key(const struct lookup *lookup, const PgQuery__ColumnRef 
 /* Without a sign, which would be the constant's to the grammar and stays in the text. */
 static size_t token_at(const struct lookup *lookup, const PgQuery__AConst *constant)
 {
-    if (constant->isnull || constant->val_case != PG_QUERY__A__CONST__VAL_IVAL)
+    if (constant->isnull || (constant->val_case != PG_QUERY__A__CONST__VAL_IVAL &&
+                             constant->val_case != PG_QUERY__A__CONST__VAL_SVAL))
         return SIZE_MAX;
     for (size_t i = 0; i < lookup->tokens->count; i++) {
         const struct constant *token = &lookup->tokens->list[i];
         if (constant->location >= 0 && token->at == (uint32_t)constant->location)
-            return lookup->free[i] && token->class == CONSTANT_INTEGER ? i : SIZE_MAX;
+            return lookup->free[i] ? i : SIZE_MAX;
     }
     return SIZE_MAX;
 }
@@ -128,11 +148,16 @@ static void condition(struct lookup *lookup, const PgQuery__AExpr *expr)
     if (left->node_case != PG_QUERY__NODE__NODE_COLUMN_REF ||
         right->node_case != PG_QUERY__NODE__NODE_A_CONST)
         return;
-    size_t part = part_of_key(lookup, left->column_ref);
+    const char *type = NULL;
+    size_t part = part_of_key(lookup, left->column_ref, &type);
     size_t token = token_at(lookup, right->a_const);
-    if (part == SIZE_MAX || token == SIZE_MAX || lookup->keyed[token])
+    if (part == SIZE_MAX || token == SIZE_MAX || lookup->keyed[token] != KEY_NONE)
         return;
-    lookup->keyed[token] = lookup->named[part] = true;
+    enum verdict_key key = key_of(type, lookup->tokens->list[token].class);
+    if (key == KEY_NONE)
+        return;
+    lookup->keyed[token] = (unsigned char)key;
+    lookup->named[part] = true;
     lookup->found++;
 }
 

@@ -1,7 +1,8 @@
 /*
  * lookup.c: see lookup.h.
  *
- * Trust boundary: what is bound are digits that constants.h found, at most nine of them.
+ * Trust boundary: what is bound are constants that constants.h found, and only such as PostgreSQL
+ * reads without an error: one would have its place in the text.
  */
 #include "proxy/lookup.h"
 
@@ -19,7 +20,8 @@
 /* As JDBC's prepareThreshold: what is asked less often is not worth a place on the servers. */
 #define RUNS_BEFORE 5
 #define KEYS_MAX    32u
-#define TYPE_INT4   23u
+/* Longer ones stay in the text. */
+#define VALUE_MAX 1000u
 
 /* What the server owes. */
 enum { OWES_PARSE = 1, OWES_BIND = 2, OWES_CLOSE = 4 };
@@ -27,20 +29,40 @@ enum { OWES_PARSE = 1, OWES_BIND = 2, OWES_CLOSE = 4 };
 struct lookup {
     const char *sql;
     size_t len;
-    uint16_t count;      /* of its parameters */
-    unsigned runs;       /* up to RUNS_BEFORE */
-    const size_t *keys;  /* which of the constants they are */
-    const size_t *marks; /* where they stand in it: byte offsets */
+    uint16_t count;                /* of its parameters */
+    unsigned runs;                 /* up to RUNS_BEFORE */
+    const size_t *keys;            /* which of the constants they are */
+    const size_t *marks;           /* where they stand in it: byte offsets */
+    unsigned char kinds[KEYS_MAX]; /* enum verdict_key */
     char name[STATEMENT_SERVER_NAME];
 };
+
+struct lookup_values {
+    const struct constant *constants; /* in the client's text */
+    unsigned char *bytes;             /* as Bind has them: a length and the value, each */
+    size_t len;
+};
+
+/* OIDs of PostgreSQL's own types (pg_type.dat). */
+static uint32_t type_of(enum verdict_key key)
+{
+    static const uint32_t types[] = {
+        [KEY_NONE] = 0,    [KEY_NUMBER] = 23, [KEY_SMALLINT] = 21, [KEY_INTEGER] = 23,
+        [KEY_BIGINT] = 20, [KEY_UUID] = 2950, [KEY_TEXT] = 25};
+    return types[key];
+}
 
 /* With the world's number, as of all that is prepared (statement.c). */
 static bool name_it(struct lookup *lookup, uint64_t world)
 {
+    uint32_t types[KEYS_MAX] = {0};
+    for (uint16_t i = 0; i < lookup->count; i++)
+        types[i] = type_of(lookup->kinds[i]);
     unsigned char digest[EVP_MAX_MD_SIZE];
     EVP_MD_CTX *context = EVP_MD_CTX_new();
     bool done = context != NULL && EVP_DigestInit_ex(context, EVP_sha256(), NULL) == 1 &&
                 EVP_DigestUpdate(context, &world, sizeof world) == 1 &&
+                EVP_DigestUpdate(context, types, sizeof types) == 1 &&
                 EVP_DigestUpdate(context, lookup->sql, lookup->len) == 1 &&
                 EVP_DigestFinal_ex(context, digest, NULL) == 1;
     EVP_MD_CTX_free(context);
@@ -60,11 +82,12 @@ static bool write_text(struct lookup *lookup, const struct statement *statement,
     buf_init(&out, 0);
     size_t from = 0;
     for (size_t i = 0; i < verdict->constant_count; i++) {
-        if (!verdict->keyed[i])
+        if (verdict->keyed[i] == KEY_NONE)
             continue;
         size_t at = statement_sent_at(verdict, statement->constants[i].at);
         buf_append(&out, verdict->sql + from, at - from);
         keys[lookup->count] = i;
+        lookup->kinds[lookup->count] = verdict->keyed[i];
         marks[lookup->count++] = buf_len(&out);
         buf_printf(&out, "$%u", (unsigned)lookup->count);
         from = at + statement->constants[i].len;
@@ -81,14 +104,14 @@ struct lookup *lookup_new(const struct statement *statement)
 {
     const struct verdict *verdict = statement->verdict;
     struct arena *arena = statement->arena;
-    if (verdict->keyed == NULL || verdict->keyed_count > KEYS_MAX ||
-        dialect_matters(verdict->sql, verdict->sql_len))
+    if (verdict->keyed == NULL || verdict->keyed_count > KEYS_MAX)
         return NULL;
     struct lookup *lookup = arena_zalloc(arena, 1, sizeof *lookup);
     size_t *keys = arena_zalloc(arena, verdict->keyed_count, sizeof *keys);
     size_t *marks = arena_zalloc(arena, verdict->keyed_count, sizeof *marks);
     bool made = lookup != NULL && keys != NULL && marks != NULL &&
                 write_text(lookup, statement, keys, marks) &&
+                !dialect_matters(lookup->sql, lookup->len) &&
                 name_it(lookup, statement->world == NULL ? 0 : statement->world->id);
     return made ? lookup : NULL;
 }
@@ -108,11 +131,73 @@ static bool others_are_the_same(const struct statement *statement, const struct 
     for (size_t i = 0; same && i < constants->count; i++) {
         const struct constant *mine = &constants->list[i];
         const struct constant *its = &origin->constants[i];
-        same = verdict->keyed[i] ||
+        same = verdict->keyed[i] != KEY_NONE ||
                (mine->len == its->len &&
                 memcmp(statement->sql + mine->at, origin->sql + its->at, mine->len) == 0);
     }
     return same;
+}
+
+static bool all_digits(const char *text, size_t len)
+{
+    size_t i = 0;
+    while (i < len && text[i] >= '0' && text[i] <= '9')
+        i++;
+    return len > 0 && i == len;
+}
+
+/* 8-4-4-4-12 hexadecimal digits: PostgreSQL reads more than that. */
+static bool is_uuid(const char *text, size_t len)
+{
+    bool good = len == 36;
+    for (size_t i = 0; good && i < len; i++) {
+        bool dash = i == 8 || i == 13 || i == 18 || i == 23;
+        char lower = (char)(text[i] | 0x20);
+        good = dash ? text[i] == '-'
+                    : (text[i] >= '0' && text[i] <= '9') || (lower >= 'a' && lower <= 'f');
+    }
+    return good;
+}
+
+/* Between the quotes: can it be bound without an error? */
+static bool is_of(enum verdict_key key, const char *text, size_t len)
+{
+    switch (key) {
+    case KEY_SMALLINT:
+        return len <= 4 && all_digits(text, len);
+    case KEY_INTEGER:
+        return len <= 9 && all_digits(text, len);
+    case KEY_BIGINT:
+        return len <= 18 && all_digits(text, len);
+    case KEY_UUID:
+        return is_uuid(text, len);
+    case KEY_TEXT:
+        return len <= VALUE_MAX;
+    case KEY_NONE:
+    case KEY_NUMBER:
+        break;
+    }
+    return false;
+}
+
+/* What the constant stands for; false: it is to stay in the text. Quotes in it are doubled. */
+static bool put_value(struct lookup_values *values, enum verdict_key key, const char *token,
+                      size_t len)
+{
+    size_t from = key == KEY_NUMBER ? 0 : 1;
+    if (key != KEY_NUMBER && !is_of(key, token + 1, len - 2))
+        return false;
+    unsigned char *out = values->bytes + values->len;
+    size_t count = 0;
+    for (size_t i = from; i < len - from; i++) {
+        out[4 + count++] = (unsigned char)token[i];
+        i += from == 1 && token[i] == '\'' ? 1 : 0;
+    }
+    out[0] = out[1] = 0;
+    out[2] = (unsigned char)(count >> 8);
+    out[3] = (unsigned char)count;
+    values->len += 4 + count;
+    return true;
 }
 
 void lookup_take(struct statement *statement, const struct statement *origin,
@@ -125,13 +210,28 @@ void lookup_take(struct statement *statement, const struct statement *origin,
         lookup->runs++;
         return;
     }
-    struct constant *values = arena_alloc(statement->arena, lookup->count * sizeof *values);
-    if (values == NULL)
-        return;
+    size_t room = 0;
     for (uint16_t i = 0; i < lookup->count; i++)
-        values[i] = constants->list[lookup->keys[i]];
+        room += 4u + constants->list[lookup->keys[i]].len;
+    struct lookup_values *values = arena_zalloc(statement->arena, 1, sizeof *values);
+    struct constant *list = arena_alloc(statement->arena, lookup->count * sizeof *list);
+    unsigned char *bytes = arena_alloc(statement->arena, room);
+    if (values == NULL || list == NULL || bytes == NULL)
+        return;
+    values->constants = list;
+    values->bytes = bytes;
+    for (uint16_t i = 0; i < lookup->count; i++) {
+        list[i] = constants->list[lookup->keys[i]];
+        if (!put_value(values, lookup->kinds[i], statement->sql + list[i].at, list[i].len))
+            return;
+    }
     statement->values = values;
     statement->lookup = lookup;
+}
+
+const struct constant *lookup_constants(const struct statement *statement)
+{
+    return statement->values->constants;
 }
 
 /* ---- to the server ---- */
@@ -140,27 +240,18 @@ static void put_parse(struct buf *out, const struct lookup *lookup)
 {
     uint32_t types[KEYS_MAX];
     for (uint16_t i = 0; i < lookup->count; i++)
-        types[i] = TYPE_INT4;
+        types[i] = type_of(lookup->kinds[i]);
     wire_put_parse(out, lookup->name, lookup->sql, lookup->len, types, lookup->count);
 }
 
 static void put_bind(struct buf *out, const struct statement *statement,
                      const struct lookup *lookup)
 {
-    unsigned char values[KEYS_MAX * (4 + 9)];
-    size_t len = 0;
-    for (uint16_t i = 0; i < lookup->count; i++) {
-        const struct constant *value = &statement->values[i];
-        memset(values + len, 0, 3);
-        values[len + 3] = (unsigned char)value->len;
-        memcpy(values + len + 4, statement->sql + value->at, value->len);
-        len += 4 + value->len;
-    }
     const struct wire_bind bind = {.portal = "",
                                    .statement = lookup->name,
                                    .value_count = lookup->count,
-                                   .values = values,
-                                   .values_len = len};
+                                   .values = statement->values->bytes,
+                                   .values_len = statement->values->len};
     wire_put_bind(out, &bind);
 }
 
@@ -235,9 +326,10 @@ void lookup_failed(struct request *request, const char **position, char room[LOO
     size_t there = (size_t)strtoul(*position, NULL, 10); /* in characters, from 1 */
     size_t here = there;
     for (uint16_t i = 0; i < lookup->count; i++) {
+        const struct constant *value = &statement->values->constants[i];
         size_t len = i < 9 ? 2 : 3; /* $1 to $32 */
         if (there > text_characters(lookup->sql, lookup->marks[i]) + len)
-            here = here - len + statement->values[i].len;
+            here = here - len + text_characters(statement->sql + value->at, value->len);
     }
     snprintf(room, LOOKUP_POSITION_BYTES, "%zu", here);
     *position = room;

@@ -6,8 +6,8 @@
  * statement that is prepared once on each server connection, with the key's values as parameters.
  * The client is told what a simple query tells: RowDescription, rows, CommandComplete,
  * ReadyForQuery, and errors with their place in the client's own text. Which statements may go so,
- * and why it makes no difference to them, is in policy/judge_lookup.c; texts with strings do not,
- * since settings may read those (dialect.h).
+ * and why it makes no difference to them, is in policy/judge_lookup.c; texts with other strings
+ * than the key's do not, since settings may read those (dialect.h).
  *
  * A struct lookup belongs to the statement that was judged (statement.h: origin).
  */
@@ -16,6 +16,7 @@
 
 #include "proxy/session.h"
 
+struct constant;
 struct constants;
 struct lookup;
 
@@ -26,8 +27,10 @@ struct lookup *lookup_new(const struct statement *statement);
  * differ. */
 void lookup_take(struct statement *statement, const struct statement *origin,
                  const struct constants *constants);
-/* The text with its parameters; for tests. */
+/* The text with its parameters, and the constants of statement->sql that they stand for; for tests.
+ */
 const char *lookup_text(const struct lookup *lookup, size_t *len);
+const struct constant *lookup_constants(const struct statement *statement);
 
 /* Sends it. `request` is its own, the newest. False: it is to be sent as a text. */
 bool lookup_send(struct session *session, const struct statement *statement,

@@ -33,6 +33,7 @@ struct ddl;
 struct constant;
 struct constants;
 struct lookup;
+struct lookup_values;
 struct subjects;
 
 #define STATEMENT_SERVER_NAME 40
@@ -66,8 +67,8 @@ struct statement {
     int role;
     int mission;
     const struct constant *constants; /* verdict->constants's places, where it stands for others */
-    struct lookup *lookup;         /* it may go so (lookup.h): the origin's, or its own; or NULL */
-    const struct constant *values; /* with these of its constants, in `sql` */
+    struct lookup *lookup; /* it may go so (lookup.h): the origin's, or its own; or NULL */
+    const struct lookup_values *values; /* with these; NULL: it may not */
     uint64_t *begun; /* simple query: for each statement 1 + the id of its begin record, or 0; NULL:
                         none */
     const struct audit_statement

@@ -245,6 +245,18 @@ struct verdict_refusal {
     size_t position;    /* 1-based, in characters of the client's text; 0: none */
 };
 
+/* What a constant is compared with, and so what type a parameter in its place has. A string may be
+ * none of that type: then it is to stay in the text, since its error tells where. */
+enum verdict_key {
+    KEY_NONE = 0,
+    KEY_NUMBER,   /* a plain integer: int4, whatever integer the column is */
+    KEY_SMALLINT, /* strings, as the next: what PostgreSQL reads them as is the column's type */
+    KEY_INTEGER,
+    KEY_BIGINT,
+    KEY_UUID,
+    KEY_TEXT /* or varchar, which has text's operators */
+};
+
 struct verdict {
     bool allowed; /* a zeroed verdict denies */
     bool unrestricted;
@@ -266,11 +278,11 @@ struct verdict {
      * value of its class stands there. NULL: of none, or the text is not of that kind. */
     const bool *constants;
     size_t constant_count;
-    /* As many: integers, free ones, by which a SELECT picks one row by its primary key; the rest of
-     * it may be sent once, with parameters of type int4 in their place (policy/judge_lookup.c).
-     * NULL: there are none. */
-    const bool *keyed;
-    size_t keyed_count;             /* how many are true */
+    /* As many (enum verdict_key): free ones by which a SELECT picks one row by its primary key; the
+     * rest of it may be sent once, with parameters in their place (policy/judge_lookup.c). NULL:
+     * there are none. */
+    const unsigned char *keyed;
+    size_t keyed_count;             /* how many are not KEY_NONE */
     struct verdict_refusal refusal; /* when !allowed */
     const char *pair;               /* server-side role and guard schema; NULL for unrestricted */
 };

@@ -22,6 +22,14 @@ INSERT INTO "Étage".paires SELECT 'é' || n, n % 5, n / 5, n % 3, 'SECRET' || n
 CREATE DOMAIN "Étage".numero AS int;
 CREATE TABLE "Étage".domaines (id "Étage".numero PRIMARY KEY, note text);
 INSERT INTO "Étage".domaines SELECT n, 'd' || n FROM generate_series(0, 30) AS n;
+CREATE TABLE "Étage".uuids (id uuid PRIMARY KEY, note text);
+INSERT INTO "Étage".uuids SELECT ('00000000-0000-4000-8000-0000000000a' || n)::uuid, 'u' || n FROM generate_series(0, 9) AS n;
+CREATE TABLE "Étage".codes (code varchar(12), petit smallint, texte text, note text, PRIMARY KEY (code, petit, texte));
+INSERT INTO "Étage".codes SELECT c, n, t, c || n || t FROM unnest(ARRAY['', 'a', 'a''b', 'é ', '12']) AS c, generate_series(0, 9) AS n, unnest(ARRAY['', 'x', '$1']) AS t;
+CREATE TABLE "Étage".textes (id text PRIMARY KEY);
+INSERT INTO "Étage".textes VALUES (''), ('a'), ('a''b'), ('é '), ('12'), ('$1');
+CREATE TABLE "Étage".fixes (id char(3) PRIMARY KEY, note text);
+INSERT INTO "Étage".fixes VALUES ('a', 'a'), ('ab', 'ab');
 GRANT SELECT ON ALL TABLES IN SCHEMA "Étage" TO pgvigil_owner;
 """
 OWN_VIEWS = {"nurse": 'SELECT note, a, b, c FROM raw_e.paires WHERE b > 2', "receptionist": 'SELECT note, NULL::smallint AS a, b, c FROM raw_e.paires',
@@ -29,13 +37,17 @@ OWN_VIEWS = {"nurse": 'SELECT note, a, b, c FROM raw_e.paires WHERE b > 2', "rec
 OWN_POLICY = """
 tables = (
   { name = "Étage.paires"; columns = { paire = [ "note", "a", "b", "c" ]; coffre2 = [ "secret" ]; }; },
-  { name = "Étage.domaines"; columns = { paire = [ "id", "note" ]; }; }
+  { name = "Étage.domaines"; columns = { paire = [ "id", "note" ]; }; },
+  { name = "Étage.uuids"; columns = { paire = [ "id", "note" ]; }; },
+  { name = "Étage.codes"; columns = { paire = [ "code", "petit", "texte", "note" ]; }; },
+  { name = "Étage.textes"; columns = { paire = [ "id" ]; }; },
+  { name = "Étage.fixes"; columns = { paire = [ "id", "note" ]; }; }
 );
 rules = (
   { roles = [ "nurse" ]; missions = [ "care" ]; tables = [ "Étage.paires" ]; rows = "paires.b > 2"; columns = { paire = "show"; }; },
   { roles = [ "receptionist" ]; missions = [ "admission" ]; tables = [ "Étage.paires" ]; columns = { paire = "show"; a = "null"; }; },
   { roles = [ "researcher" ]; missions = [ "research" ]; tables = [ "Étage.paires" ]; columns = { paire = "show"; }; },
-  { roles = [ "nurse", "receptionist", "researcher" ]; missions = [ "care", "admission", "research" ]; tables = [ "Étage.domaines" ]; columns = { paire = "show"; }; }
+  { roles = [ "nurse", "receptionist", "researcher" ]; missions = [ "care", "admission", "research" ]; tables = [ "Étage.domaines", "Étage.uuids", "Étage.codes", "Étage.textes", "Étage.fixes" ]; columns = { paire = "show"; }; }
 );
 """
 
@@ -48,6 +60,10 @@ KEYED = (
     'SELECT u.nom, (SELECT count(*) FROM "Étage".unites v WHERE v.parent = u.id AND v.lits > {k}) FROM "Étage".unites u WHERE u.id = {n}', 'SELECT * FROM "Étage".mesures WHERE id = {n}',
     "SELECT id FROM patients WHERE id = {n} AND id = {n} OFFSET {z}", "SELECT now() > clock_timestamp(), id FROM patients WHERE id = {n} AND ward_id >= {z}",
     'SELECT "Numéro", prix * {k} FROM "Étage"."Chambres" WHERE "Numéro" = {n}', "SELECT id FROM patients WHERE id = {n} AND EXISTS (SELECT FROM stays WHERE patient_id = patients.id)",
+    # strings, where the key is read from one
+    'SELECT * FROM "Étage".uuids WHERE id = {u}', 'SELECT * FROM "Étage".textes WHERE id = {t}', "SELECT id, family_name FROM patients WHERE id = {s}", "SELECT id FROM patients WHERE id = {s} AND id = {n}", "SELECT id, family_name FROM patients WHERE {s} = id LIMIT {k}",
+    'SELECT * FROM "Étage".codes WHERE code = {t} AND petit = {s} AND texte = {t}', 'SELECT note AS "é" FROM "Étage".codes WHERE texte = {t} AND code = {t} AND petit = {n} AND nosuch = {k}',
+    'SELECT note FROM "Étage".paires WHERE a = {s} AND b = {s}',
     # errors of their own, with places before and behind the values
     'SELECT id AS "é" FROM patients WHERE id = {n} AND nosuch = {k}', "SELECT nosuch FROM patients WHERE id = {n}", "SELECT id FROM patients WHERE id = {n} AND family_name = {k}", 'SELECT note AS "é" FROM "Étage".paires WHERE a = {n} AND b = {n} AND note = {k} AND nosuch2 IS NULL',
     "SELECT id FROM patients WHERE id = {n} GROUP BY id + {k}", "SELECT family_name FROM patients WHERE id = {n} HAVING count(*) = {k}",
@@ -60,10 +76,15 @@ OTHERS = (
     "SELECT id FROM patients p (id, sex) WHERE id = {n}", "SELECT note FROM \"Étage\".paires WHERE a = {n} ORDER BY b, a LIMIT {k}", "WITH patients AS (SELECT {n} AS id) SELECT * FROM patients WHERE id = {n}",
     "SELECT id FROM (SELECT id FROM patients WHERE id = {n}) AS p WHERE id = {n}", "SELECT (SELECT family_name FROM patients p WHERE p.id = {n})",
     "SELECT id FROM patients WHERE id BETWEEN {n} AND {n} ORDER BY id", "SELECT count(*) FROM patients WHERE id IN ({n}, {n})", 'SELECT id FROM "Étage".appareil WHERE id = {n}', 'SELECT id FROM ONLY "Étage".appareil WHERE id = {n}',
-    'SELECT * FROM "Étage".domaines WHERE id = {n}', "SELECT {n}, {k} AS id ORDER BY id",
+    'SELECT * FROM "Étage".domaines WHERE id = {n}', 'SELECT * FROM "Étage".fixes WHERE id = {t}', "SELECT id, 'x' FROM patients WHERE id = {s}", "SELECT id FROM patients WHERE id = {s} || ''",
+    'SELECT id FROM "Étage".uuids WHERE id = {u} AND note = {t}', 'SELECT id FROM "Étage".uuids WHERE id::text = {u}', 'SELECT id FROM "Étage".uuids WHERE id = {u}::uuid', "SELECT {n}, {k} AS id ORDER BY id",
     "SELECT id, now() = statement_timestamp() FROM patients WHERE id = {n}",
 )
 REFUSED = ("SELECT id FROM patients WHERE id = {n} FOR UPDATE", "SELECT id, pg_backend_pid() FROM patients WHERE id = {n}", "SELECT secret FROM \"Étage\".paires WHERE b = {n} AND a = {n}")
+STRINGS = {"{s}": tuple("'%d'" % n for n in range(24)) * 2 + ("''", "' 3'", "'3 '", "'+3'", "'-3'", "'0003'", "'99999'", "'9999999999'", "'x'", "'3_0'", "'0x3'", "NULL", "'9223372036854775808'"),
+           "{u}": tuple("'00000000-0000-4000-8000-0000000000A%d'" % n for n in range(10)) * 2 + ("'0000000000004000800000000000000A1'", "'{00000000-0000-4000-8000-0000000000a1}'", "'x'", "''",
+                                                                                         "'00000000-0000-4000-8000-0000000000a'", "'00000000-0000-4000-8000-0000000000ag'", "NULL"),
+           "{t}": ("''", "'a'", "'a''b'", "'é '", "'é'", "'12'", "'x'", "'$1'", "'%'", "'" + "y" * 1001 + "'", "'a\\b'", "'a'", "'x'", "NULL")}
 NUMBERS = tuple(range(0, 64)) + (99, 100, 32767, 32768, 99999, 999999999)
 
 
@@ -88,7 +109,8 @@ def oracles(stack):
     template = stack.cluster.template(extra_sql=OWN_SQL)
     for pair in PAIRS:
         sql = oracle_schema.oracle_sql(pair, harness.pseudonym_mission_key("research"))
-        sql += 'CREATE VIEW "Étage".paires AS %s;\nCREATE VIEW "Étage".domaines AS SELECT * FROM raw_e.domaines;\n' % OWN_VIEWS[pair]
+        sql += 'CREATE VIEW "Étage".paires AS %s;\n' % OWN_VIEWS[pair]
+        sql += "".join('CREATE VIEW "Étage".%s AS SELECT * FROM raw_e.%s;\n' % (t, t) for t in ("domaines", "uuids", "codes", "textes", "fixes"))
         names[pair] = stack.cluster.create("lookup_" + pair, template, sql)
     yield names
     for name in names.values():
@@ -98,7 +120,7 @@ def oracles(stack):
 def fill(rnd, template):
     """Values that are alike more often than not, so that what is prepared is met again."""
     text = template
-    for mark, values in (("{n}", NUMBERS), ("{k}", (7, 7, 7, 7, 7, 7, 123)), ("{z}", (1, 1, 1, 1, 0))):
+    for mark, values in (("{n}", NUMBERS), ("{k}", (7, 7, 7, 7, 7, 7, 123)), ("{z}", (1, 1, 1, 1, 0)), *STRINGS.items()):
         while mark in text:
             text = text.replace(mark, str(rnd.choice(values)), 1)
     return text
@@ -164,7 +186,7 @@ def test_all_of_them_again_and_again(pair, stack, oracles):
         for template in KEYED + OTHERS:
             grown = Grown(stack)
             rnd = random.Random(template)
-            for _ in range(10):
+            for _ in range(30 if "{s}" in template or "{u}" in template or "{t}" in template else 10):
                 # The refused ones are refused by pgvigil, in other words than PostgreSQL's.
                 data = wire.query(fill(rnd, template.replace("{k}", "7").replace("{z}", "1")))
                 expected, got = messages(both.theirs, data), messages(both.mine, data)

@@ -112,6 +112,8 @@ static void add_all(void)
         "SELECT patient_id, 3 FROM stays s WHERE 7 = s.id AND s.reason <> 4 LIMIT 2;",
         "SELECT s.* FROM stays AS s WHERE (s.id = 12) AND id = 13 AND patient_id IS NULL",
         "SELECT id AS \"a$1\", \"id\" FROM public.stays WHERE public.stays.id=14 GROUP BY 1",
+        "SELECT state FROM jobs WHERE id = '5' AND 7 = jobs.id",
+        "SELECT family_name FROM patients WHERE id = 'a''b' LIMIT 3",
         "SELECT state FROM jobs WHERE id = 5 AND 6 = jobs.id AND priority > 0",
         "VALUES (1, 'a'), (2, 'b')"};
     struct dirent **names = NULL;
@@ -293,7 +295,7 @@ static bool same_lookup(const struct statement *alike)
             continue;
         }
         char mark[8];
-        const struct constant *value = &alike->values[next];
+        const struct constant *value = &lookup_constants(alike)[next];
         size_t mark_len = (size_t)snprintf(mark, sizeof mark, "$%zu", ++next);
         if (strncmp(text, mark, mark_len) != 0 ||
             strncmp(sql, alike->sql + value->at, value->len) != 0)
