@@ -122,7 +122,8 @@ static const char *put_guard(const char *at, struct buf *out)
     return end;
 }
 
-const char *scrub_names(const char *text, struct arena *arena)
+/* `views`: "public.t" is one, and not what somebody wrote. */
+static const char *tables_for(const char *text, bool views, struct arena *arena)
 {
     struct buf out;
     buf_init(&out, 0);
@@ -134,7 +135,7 @@ const char *scrub_names(const char *text, struct arena *arena)
         bool word_start = at == text || !(isalnum((unsigned char)at[-1]) || at[-1] == '_');
         if (starts(at, "\"pgvigil:") || (word_start && starts(at, "pgvigil:"))) {
             at = put_guard(at, &out);
-        } else if (*at == '"' && (end = view_name(at + 1, '"', &name, &len)) != NULL &&
+        } else if (views && *at == '"' && (end = view_name(at + 1, '"', &name, &len)) != NULL &&
                    strchr(at + 1, ' ') != at + 1 &&
                    memchr(at + 1, ' ', (size_t)(end - at - 1)) == NULL) {
             buf_byte(&out, '"');
@@ -148,11 +149,16 @@ const char *scrub_names(const char *text, struct arena *arena)
     return text_take(&out, arena);
 }
 
-static enum status clean(const char **field, struct arena *arena)
+const char *scrub_names(const char *text, struct arena *arena)
+{
+    return tables_for(text, true, arena);
+}
+
+static enum status clean(const char **field, bool views, struct arena *arena)
 {
     if (*field == NULL)
         return OK;
-    *field = scrub_names(*field, arena);
+    *field = tables_for(*field, views, arena);
     return *field == NULL ? ERR_MEMORY : OK;
 }
 
@@ -341,11 +347,13 @@ enum status scrub_report(struct wire_report *report, const struct statement *sta
     if (report->schema != NULL && starts(report->schema, JUDGE_TEMPORARY_SCHEMA "_"))
         report->schema = JUDGE_TEMPORARY_SCHEMA;
     report->message = own_schema(report->message, arena);
+    /* Data exceptions quote values, "01.02.2020" too. */
+    bool views = report->sqlstate == NULL || !starts(report->sqlstate, "22");
     const char **const fields[] = {&report->message,   &report->hint,   &report->schema,
                                    &report->table,     &report->column, &report->data_type,
                                    &report->constraint};
     for (size_t i = 0; i < sizeof fields / sizeof fields[0]; i++)
-        if (clean(fields[i], arena) != OK)
+        if (clean(fields[i], views, arena) != OK)
             return ERR_MEMORY;
     if (report->sqlstate != NULL && strcmp(report->sqlstate, "44000") == 0 && statement != NULL)
         report->hint = filter_hint(statement, arena);

@@ -79,6 +79,27 @@ static void scrub_report_drops_what_can_hold_values(void **state)
     arena_free(arena);
 }
 
+static void scrub_report_keeps_the_values_of_data_exceptions(void **state)
+{
+    (void)state;
+    struct arena *arena = arena_new(0);
+    static const char text[] = "invalid input syntax for type date: \"01.02.2020\"";
+    struct wire_report report = {.severity = "ERROR", .sqlstate = "22007", .message = text};
+    assert_int_equal(scrub_report(&report, NULL, arena), OK);
+    assert_string_equal(report.message, text);
+    report = (struct wire_report){
+        .severity = "ERROR",
+        .sqlstate = "22023",
+        .message = "\"pgvigil:nurse/care@3f2a91c0.public.patients\" and \"public.t\""};
+    assert_int_equal(scrub_report(&report, NULL, arena), OK);
+    assert_string_equal(report.message, "\"patients\" and \"public.t\"");
+    report = (struct wire_report){
+        .severity = "ERROR", .sqlstate = "44000", .message = "of \"public.t\""};
+    assert_int_equal(scrub_report(&report, NULL, arena), OK);
+    assert_string_equal(report.message, "of \"t\"");
+    arena_free(arena);
+}
+
 static void scrub_report_keeps_the_parsers_hints(void **state)
 {
     (void)state;
@@ -97,6 +118,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(scrub_names_guards_become_tables),
         cmocka_unit_test(scrub_names_other_texts_stay),
+        cmocka_unit_test(scrub_report_keeps_the_values_of_data_exceptions),
         cmocka_unit_test(scrub_report_drops_what_can_hold_values),
         cmocka_unit_test(scrub_report_keeps_the_parsers_hints),
     };
