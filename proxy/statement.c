@@ -247,7 +247,11 @@ static void hash_text(struct statement *statement)
         return;
     memcpy(statement->hashed_name, "pgv_", 4);
     text_hex(digest, 16, statement->hashed_name + 4);
-    statement->literal = dialect_matters(statement->verdict->sql, statement->verdict->sql_len);
+    /* A function that the policy allows may be written in SQL and become part of the plan, with
+     * the strings that are in it. */
+    const struct verdict_statement *one = statement_at(statement, 0);
+    statement->literal = dialect_matters(statement->verdict->sql, statement->verdict->sql_len) ||
+                         (one != NULL && one->writes);
 }
 
 /* Where the hash is kept, and whether it has constants that a dialect reads. */

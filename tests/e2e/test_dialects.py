@@ -189,3 +189,27 @@ def test_what_is_prepared_on_another_connection_under_set_local_is_nobody_elses(
         mover.query("COMMIT")
         assert wire.error_of(third.query("PREPARE q AS " + DAYS)) is None
         assert wire.rows_of(third.query("EXECUTE q")) == [(b"130",)]
+
+
+INLINED = """
+CREATE FUNCTION days_since(date) RETURNS int LANGUAGE sql STABLE AS $$ SELECT $1 - date '05/11/1975' $$;
+GRANT EXECUTE ON FUNCTION days_since(date) TO PUBLIC;
+"""
+ALLOWED = 'functions = ( { name = "public.days_since"; roles = [ "nurse" ]; missions = [ "care" ]; } );'
+
+
+def test_strings_in_functions_that_become_part_of_a_plan(make_stack):
+    """The policy allows it, PostgreSQL puts its text into the plan, and no quote stands in the statement."""
+    ask = "SELECT public.days_since(current_date) - (current_date - make_date(1975, 1, 1))"
+    heard = []
+    for sides in range(2):
+        stack = make_stack(extra_sql=INLINED, extra_policy=[("90-own.cfg", ALLOWED)], pool=1, workers=1)
+        for style in ("ISO, MDY", "ISO, DMY", "ISO, MDY"):
+            if sides == 0:
+                raw = open_oracle(stack, next(iter(stack.databases.values())))
+                answer(raw, "SET DateStyle TO " + style)
+            else:
+                raw = wire.open_session(stack, "nurse1", DateStyle=style)
+            with raw:
+                heard.append([answer(raw, "PREPARE q AS " + ask)] + [answer(raw, "EXECUTE q") for _ in range(3)])
+    assert heard[:3] == heard[3:] and heard[0] != heard[1] == heard[4], heard

@@ -376,6 +376,8 @@ MUTANTS = [
      "e2e/test_dialects|unit/test_dialect", False),
     ("dialect-unnamed", "the unnamed statement is not another's who reads it otherwise", "proxy/extended.c", "               statement_reads_alike(server->unnamed, &server->unnamed_dialect,\n                                     &statement->dialect) &&\n", "",
      "e2e/test_dialects", False),
+    ("dialect-inlined", "strings in functions that become part of a plan", "proxy/statement.c", "                         (one != NULL && one->writes);", "                         (one != NULL && one->objects);",
+     "e2e/test_dialects", False),
     ("dialect-undone", "a setting that may be undone", "proxy/dialect.c", "    if (session->dialects.open)", "    if (false)", "e2e/test_dialects", False),
     ("dialect-set", "what is set after the start", "proxy/dialect.c", "            (one->setting != NULL && !setting_reads_constants(one->setting)))", "            one->setting != NULL)", "e2e/test_dialects", False),
     ("dialect-reread", "what PostgreSQL reads anew under SET LOCAL", "proxy/extended.c", "        session->server->reread = true;", "        (void)0;", "e2e/test_dialects", False),
