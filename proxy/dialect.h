@@ -2,8 +2,8 @@
  * dialect.h: how the server reads the constants of a text that a session prepares there.
  *
  * '01/02/2020' is a day in January or in February by DateStyle, and a time of the day is another
- * moment under another TimeZone. PostgreSQL reads them once, when the text is parsed (Extended
- * Query, in 55.2.3 Message Flow), and a prepared statement keeps what it read. Sessions share what
+ * moment under another TimeZone. PostgreSQL reads them once, when the text is parsed (documentation
+ * of 15, 55.2.3 Extended Query), and a prepared statement keeps what it read. Sessions share what
  * a server connection has prepared, so a text with such constants is one statement for those alone
  * who would have them read alike.
  *
