@@ -177,13 +177,24 @@ static void conditions(struct lookup *lookup, const PgQuery__Node *node)
     }
 }
 
+/* What a view calls is not in the text. */
+static bool reads_tables(const struct judge *judge)
+{
+    bool tables = true;
+    for (size_t i = 0; tables && i < judge->use_count; i++) {
+        const struct catalog_relation *relation = judge->uses[i]->shown.relation;
+        tables = relation != NULL && (relation->kind == 'r' || relation->kind == 'p');
+    }
+    return tables;
+}
+
 enum status judge_lookup(struct judge *judge, const PgQuery__ParseResult *tree,
                          const struct constants *tokens, const bool *free)
 {
     struct lookup lookup = {.judge = judge, .tokens = tokens, .free = free};
     const PgQuery__SelectStmt *select = the_select(tree);
     lookup.item = select == NULL ? NULL : the_table(judge, select);
-    if (lookup.item == NULL || judge->calls_foreign_function ||
+    if (lookup.item == NULL || judge->calls_foreign_function || !reads_tables(judge) ||
         find_moment(NULL, (ProtobufCMessage *)(uintptr_t)&tree->base) != OK)
         return OK;
     lookup.keyed = arena_zalloc(judge->arena, tokens->count, sizeof(*lookup.keyed));

@@ -110,16 +110,16 @@ static bool is_utf8_name(const char *value)
     return strcmp(name, "utf8") == 0 || strcmp(name, "unicode") == 0;
 }
 
+/* Not harmless: how a float or bytea is written. PostgreSQL takes that for immutable, and a plan
+ * holds the text of a constant that was cast to one. */
 bool setting_reads_constants(const char *name)
 {
     static const char *const others[] = {"application_name",
-                                         "bytea_output",
                                          "client_encoding", /* see above: one value */
                                          "client_min_messages",
                                          "default_transaction_deferrable",
                                          "default_transaction_isolation",
                                          "default_transaction_read_only",
-                                         "extra_float_digits",
                                          "idle_in_transaction_session_timeout",
                                          "idle_session_timeout",
                                          "jit",

@@ -7,6 +7,7 @@
 
 #include <openssl/evp.h>
 #include <pgvigil/judge.h>
+#include <pgvigil/text.h>
 #include <string.h>
 
 bool dialect_same(const struct dialect *a, const struct dialect *b)
@@ -14,8 +15,27 @@ bool dialect_same(const struct dialect *a, const struct dialect *b)
     return memcmp(a->digest, b->digest, sizeof a->digest) == 0;
 }
 
-/* Only strings are read by settings: '...' in all its forms, and $tag$...$tag$; $1 is none. */
-bool dialect_matters(const char *sql, size_t len)
+void dialect_name(const struct dialect *dialect, const char name[DIALECT_NAME_BYTES],
+                  char out[DIALECT_NAME_BYTES])
+{
+    static const struct dialect none;
+    unsigned char bytes[DIALECT_NAME_BYTES + sizeof *dialect] = {0};
+    unsigned char digest[EVP_MAX_MD_SIZE];
+    out[0] = '\0';
+    if (dialect_same(dialect, &none)) {
+        memcpy(out, name, DIALECT_NAME_BYTES);
+        return;
+    }
+    memcpy(bytes, name, DIALECT_NAME_BYTES);
+    memcpy(bytes + DIALECT_NAME_BYTES, dialect, sizeof *dialect);
+    if (EVP_Digest(bytes, sizeof bytes, digest, NULL, EVP_sha256(), NULL) != 1)
+        return;
+    memcpy(out, name, 4); /* "pgv_" */
+    text_hex(digest, 16, out + 4);
+}
+
+/* '...' in all its forms, and $tag$...$tag$; $1 is none. */
+bool dialect_has_strings(const char *sql, size_t len)
 {
     const char *end = sql + len;
     if (memchr(sql, '\'', len) != NULL)

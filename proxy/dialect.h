@@ -3,9 +3,10 @@
  *
  * '01/02/2020' is a day in January or in February by DateStyle, and a time of the day is another
  * moment under another TimeZone. PostgreSQL reads them once, when the text is parsed (documentation
- * of 15, 55.2.3 Extended Query), and a prepared statement keeps what it read. Sessions share what
- * a server connection has prepared, so a text with such constants is one statement for those alone
- * who would have them read alike.
+ * of 15, 55.2.3 Extended Query), and a prepared statement keeps what it read. So does its plan with
+ * what it computes of constants: how a float is written, what the text of a SQL function holds.
+ * Sessions share what a server connection has prepared, so a text is one statement for those alone
+ * who would have its constants read alike.
  *
  * A session that has its server's own defaults, or the same start-up settings as others, reads as
  * they do. What it sets afterwards may be undone by the end of the transaction, which is known only
@@ -34,8 +35,13 @@ struct dialects {
 };
 
 bool dialect_same(const struct dialect *a, const struct dialect *b);
-/* Can the text hold a constant that settings give its meaning? */
-bool dialect_matters(const char *sql, size_t len);
+/* The server's name for what `name` is by no dialect: the same by none. "" when it fails. Zeros
+ * stand behind its end. */
+#define DIALECT_NAME_BYTES 40
+void dialect_name(const struct dialect *dialect, const char name[DIALECT_NAME_BYTES],
+                  char out[DIALECT_NAME_BYTES]);
+/* Is there a string in it? */
+bool dialect_has_strings(const char *sql, size_t len);
 
 /* Its server connection has, or will have, the settings it started with. */
 void dialect_start(struct session *session);

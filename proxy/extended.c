@@ -127,8 +127,7 @@ bool extended_is_prepared(const struct session *session, const struct statement 
     const char *name = upstream_name(statement);
     if (name[0] == '\0')
         return statement_same(server->unnamed, statement) &&
-               statement_reads_alike(server->unnamed, &server->unnamed_dialect,
-                                     &statement->dialect) &&
+               dialect_same(&server->unnamed_dialect, &statement->dialect) &&
                parse_settled(session, server->unnamed);
     return map_get_str(server->prepared, name) != NULL;
 }
@@ -173,10 +172,9 @@ bool extended_in_doubt(const struct session *session, const struct statement *st
     return false;
 }
 
-void extended_note_reread(const struct session *session, struct statement *statement)
+void extended_note_reread(const struct session *session, const struct statement *statement)
 {
-    if (!statement->names_own &&
-        !statement_reads_alike(statement, &statement->dialect, &session->dialects.now))
+    if (!statement->names_own && !dialect_same(&statement->dialect, &session->dialects.now))
         session->server->reread = true;
 }
 

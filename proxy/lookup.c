@@ -100,6 +100,21 @@ static bool write_text(struct lookup *lookup, const struct statement *statement,
     return lookup->sql != NULL;
 }
 
+/* PostgreSQL says with each text that a name of 64 bytes or more is cut. Words and what stands in
+ * double quotes; more than names are taken for long. */
+static bool has_long_name(const char *sql, size_t len)
+{
+    size_t run = 0;
+    bool quoted = false;
+    for (size_t i = 0; i < len && run < 64; i++) {
+        bool ends = quoted ? sql[i] == '"' : strchr(" \t\n\r(),;.=\"", sql[i]) != NULL;
+        if (sql[i] == '"')
+            quoted = !quoted;
+        run = ends ? 0 : run + 1;
+    }
+    return run >= 64;
+}
+
 struct lookup *lookup_new(const struct statement *statement)
 {
     const struct verdict *verdict = statement->verdict;
@@ -111,7 +126,8 @@ struct lookup *lookup_new(const struct statement *statement)
     size_t *marks = arena_zalloc(arena, verdict->keyed_count, sizeof *marks);
     bool made = lookup != NULL && keys != NULL && marks != NULL &&
                 write_text(lookup, statement, keys, marks) &&
-                !dialect_matters(lookup->sql, lookup->len) &&
+                !dialect_has_strings(lookup->sql, lookup->len) &&
+                !has_long_name(lookup->sql, lookup->len) &&
                 name_it(lookup, statement->world == NULL ? 0 : statement->world->id);
     return made ? lookup : NULL;
 }
@@ -236,23 +252,32 @@ const struct constant *lookup_constants(const struct statement *statement)
 
 /* ---- to the server ---- */
 
-static void put_parse(struct buf *out, const struct lookup *lookup)
+static void put_parse(struct buf *out, const struct lookup *lookup, const char *name)
 {
     uint32_t types[KEYS_MAX];
     for (uint16_t i = 0; i < lookup->count; i++)
         types[i] = type_of(lookup->kinds[i]);
-    wire_put_parse(out, lookup->name, lookup->sql, lookup->len, types, lookup->count);
+    wire_put_parse(out, name, lookup->sql, lookup->len, types, lookup->count);
 }
 
-static void put_bind(struct buf *out, const struct statement *statement,
-                     const struct lookup *lookup)
+static void put_bind(struct buf *out, const struct statement *statement, const char *name)
 {
     const struct wire_bind bind = {.portal = "",
-                                   .statement = lookup->name,
-                                   .value_count = lookup->count,
+                                   .statement = name,
+                                   .value_count = statement->lookup->count,
                                    .values = statement->values->bytes,
                                    .values_len = statement->values->len};
     wire_put_bind(out, &bind);
+}
+
+/* Places are a world's: what was prepared for an older one is not asked for any more. */
+static bool has_place(const struct session *session)
+{
+    struct server *server = session->server;
+    if (server->lookups_world != session->world->id)
+        server->lookups = 0;
+    server->lookups_world = session->world->id;
+    return server->lookups < session->worker->config->limits.prepared_lookups;
 }
 
 /*
@@ -260,31 +285,36 @@ static void put_bind(struct buf *out, const struct statement *statement,
  * was sent behind it by the name would fail with it, where as a text it might not: so nothing is
  * in flight when one is sent, and the name counts once it is answered.
  */
-static bool is_prepared(const struct session *session, const struct lookup *lookup, bool *known)
+static bool is_prepared(const struct session *session, const char *name, bool *known)
 {
-    const struct server *server = session->server;
-    *known = map_get_str(server->prepared, lookup->name) != NULL;
-    return *known || (server->lookups < session->worker->config->limits.prepared_lookups &&
-                      query_nothing_before(session));
+    *known = map_get_str(session->server->prepared, name) != NULL;
+    return *known || (has_place(session) && query_nothing_before(session));
 }
 
 bool lookup_send(struct session *session, const struct statement *statement,
                  struct request *request)
 {
-    const struct lookup *lookup = statement->lookup;
     struct server *server = session->server;
+    char name[STATEMENT_SERVER_NAME] = "";
     bool known;
     /* What is judged for an older world than the worker's has no lookup (judging.c). */
     if (statement->values == NULL || request->more || session->script != NULL ||
-        session->tx == 'E' || !is_prepared(session, lookup, &known))
+        session->tx == 'E' || session->dialects.open ||
+        session->worker->stale_world == session->world->id)
         return false;
-    request->lookup = true;
-    request->owes = OWES_BIND;
+    dialect_name(&session->dialects.now, statement->lookup->name, name);
+    if (name[0] == '\0' || !is_prepared(session, name, &known))
+        return false;
     if (!known) {
+        request->name = strdup(name);
+        if (request->name == NULL)
+            return false;
         request->owes |= OWES_PARSE;
-        put_parse(&server->out, lookup);
+        put_parse(&server->out, statement->lookup, name);
     }
-    put_bind(&server->out, statement, lookup);
+    request->lookup = true;
+    request->owes |= OWES_BIND;
+    put_bind(&server->out, statement, name);
     wire_put_describe(&server->out, 'P', "");
     wire_put_execute(&server->out, "", 0);
     /* An open portal keeps DDL from its tables; the end of a transaction closes it. */
@@ -311,7 +341,7 @@ enum status lookup_acknowledged(struct session *session, struct request *request
         return OK;
     struct server *server = session->server;
     server->lookups++;
-    return map_put_str(server->prepared, request->statement->lookup->name, server);
+    return map_put_str(server->prepared, request->name, server);
 }
 
 void lookup_failed(struct request *request, const char **position, char room[LOOKUP_POSITION_BYTES])

@@ -110,7 +110,7 @@ bool extended_is_prepared(const struct session *session, const struct statement 
  * SET LOCAL, EXECUTE, COMMIT, and whoever has the connection next finds other dates under that
  * name. So nobody has it next before it is reset.
  */
-void extended_note_reread(const struct session *session, struct statement *statement);
+void extended_note_reread(const struct session *session, const struct statement *statement);
 /* Is a Parse in flight that may fail, and leave the server without it? */
 bool extended_in_doubt(const struct session *session, const struct statement *statement);
 /* Sends its Parse; `own`: the answer is not the client's. ERR_MEMORY. */

@@ -61,8 +61,9 @@ struct request {
     struct statement *statement; /* a reference, or NULL */
     struct statement *displaced; /* what a Parse or Close took out of the name space: put back when
                                     it is skipped */
-    char *name;        /* BIND, CLOSE: the portal, unless it is the unnamed one; else NULL */
-    struct uses *uses; /* what its statements read by others' names, or NULL */
+    char *name; /* BIND, CLOSE: the portal, unless it is the unnamed one; a lookup whose statement
+                   is being prepared: its name there; else NULL */
+    struct uses *uses;               /* what its statements read by others' names, or NULL */
     struct portal_rows *portal_rows; /* EXECUTE: of the portal; a reference, or NULL */
     uint64_t group;
     size_t index; /* QUERY: which of the verdict's statements is running */

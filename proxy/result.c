@@ -283,6 +283,18 @@ static void watch_guards(struct session *session, const struct wire_report *repo
         reload_catalogs(session->worker->process->reload);
 }
 
+/* What is prepared does not fit its tables any more: somebody took the guards away, altered them
+ * and deployed the same again, and no statement was refused in the meantime. Lookups go as texts
+ * until that is known, since who sends a text cannot understand it. */
+static void watch_plans(const struct session *session, const struct wire_report *report)
+{
+    if (report->sqlstate == NULL || strcmp(report->sqlstate, "0A000") != 0 ||
+        report->routine == NULL || strcmp(report->routine, "RevalidateCachedQuery") != 0)
+        return;
+    session->worker->stale_world = session->world->id;
+    reload_catalogs(session->worker->process->reload);
+}
+
 /* What the client hears of it for: what would have run behind the identity, else the first of the
  * group; NULL: nothing that went upstream. */
 static struct request *behind(struct request *identity)
@@ -378,6 +390,7 @@ static enum status on_error(struct session *session, struct request *head,
         return OK;
     }
     watch_guards(session, &report);
+    watch_plans(session, &report);
     cursors_failed(session->cursors);
     notification_failed(session);
     temporary_failed(&session->temporary);

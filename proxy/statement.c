@@ -247,14 +247,9 @@ static void hash_text(struct statement *statement)
         return;
     memcpy(statement->hashed_name, "pgv_", 4);
     text_hex(digest, 16, statement->hashed_name + 4);
-    /* A function that the policy allows may be written in SQL and become part of the plan, with
-     * the strings that are in it. */
-    const struct verdict_statement *one = statement_at(statement, 0);
-    statement->literal = dialect_matters(statement->verdict->sql, statement->verdict->sql_len) ||
-                         (one != NULL && one->writes);
 }
 
-/* Where the hash is kept, and whether it has constants that a dialect reads. */
+/* Where the hash is kept. */
 static struct statement *hashed(struct statement *statement)
 {
     struct statement *origin = statement->origin;
@@ -264,41 +259,15 @@ static struct statement *hashed(struct statement *statement)
     return judged;
 }
 
-bool statement_reads_alike(struct statement *statement, const struct dialect *a,
-                           const struct dialect *b)
-{
-    if (dialect_same(a, b))
-        return true;
-    const struct statement *judged = hashed(statement);
-    return judged->hashed_name[0] != '\0' && !judged->literal;
-}
-
-/* "" when it fails. */
-static void hash_dialect(const struct statement *judged, struct statement *statement)
-{
-    unsigned char bytes[STATEMENT_SERVER_NAME + sizeof statement->dialect];
-    unsigned char digest[EVP_MAX_MD_SIZE];
-    memcpy(bytes, judged->hashed_name, STATEMENT_SERVER_NAME);
-    memcpy(bytes + STATEMENT_SERVER_NAME, &statement->dialect, sizeof statement->dialect);
-    if (EVP_Digest(bytes, sizeof bytes, digest, NULL, EVP_sha256(), NULL) != 1)
-        return;
-    memcpy(statement->server_name, "pgv_", 4);
-    text_hex(digest, 16, statement->server_name + 4);
-}
-
 void statement_name_upstream(struct statement *statement)
 {
-    static const struct dialect none;
     statement->server_name[0] = '\0';
     if (statement->name[0] == '\0' || statement->local)
         return;
     const struct statement *judged = hashed(statement);
     if (judged->hashed_name[0] == '\0')
         return;
-    if (statement_reads_alike(statement, &statement->dialect, &none))
-        memcpy(statement->server_name, judged->hashed_name, sizeof statement->server_name);
-    else
-        hash_dialect(judged, statement);
+    dialect_name(&statement->dialect, judged->hashed_name, statement->server_name);
 }
 
 void statement_take_dialect(struct statement *statement, const struct dialect *dialect)

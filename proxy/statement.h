@@ -36,7 +36,7 @@ struct lookup;
 struct lookup_values;
 struct subjects;
 
-#define STATEMENT_SERVER_NAME 40
+#define STATEMENT_SERVER_NAME DIALECT_NAME_BYTES
 
 /* What a portal has given so far, against the mission's max_rows, and whom it names: shared by the
  * portal's name and the requests that are still answered from it, since the name may be another's
@@ -88,7 +88,6 @@ struct statement {
     char server_name[STATEMENT_SERVER_NAME]; /* "" while it is unnamed there */
     char hashed_name[STATEMENT_SERVER_NAME]; /* what that would be by no dialect; "": not known yet
                                               */
-    bool literal;                            /* and the dialect matters to it */
 };
 
 /* One reference, an arena limited to `limit` bytes with copies of name, text and types, no verdict
@@ -119,9 +118,6 @@ void statement_unref(struct statement *statement); /* accepts NULL */
  * judged for someone else. Unnamed statements and the client's own names (names_own) are left as
  * they are. */
 void statement_name_upstream(struct statement *statement);
-/* Do its constants read alike by both? */
-bool statement_reads_alike(struct statement *statement, const struct dialect *a,
-                           const struct dialect *b);
 /* It is to be prepared by that dialect. */
 void statement_take_dialect(struct statement *statement, const struct dialect *dialect);
 /* The same of one that is judged again: the name of before where the same goes upstream. The client

@@ -81,6 +81,8 @@ struct worker {
     struct world *world; /* a reference to the newest one seen */
     struct pool *pools;  /* two for each database: pairs, unrestricted */
     struct statement_cache *statements;
+    uint64_t
+        stale_world; /* what is prepared for the world of that number fits its tables no more */
     struct meter *meters; /* one for each database, and behind them the worker's own */
     struct session_list sessions;
     struct session_list

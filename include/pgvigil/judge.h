@@ -119,8 +119,8 @@ enum setting_class setting_class(const char *name); /* any case */
 /* Whether a value is allowed too (client_min_messages at least notice, client_encoding not
  * client-only...). */
 bool setting_value_allowed(const char *name, const char *value);
-/* May the meaning of a constant in a text depend on it ('01/02/2020', by DateStyle)? Any case; true
- * for what is not known to say nothing of them. */
+/* May what a plan holds of a text's constants depend on it ('01/02/2020', by DateStyle)? Any case;
+ * true for what is not known to say nothing of them. */
 bool setting_reads_constants(const char *name);
 
 struct verdict_column {

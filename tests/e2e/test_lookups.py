@@ -78,7 +78,8 @@ OTHERS = (
     "SELECT id FROM patients WHERE id BETWEEN {n} AND {n} ORDER BY id", "SELECT count(*) FROM patients WHERE id IN ({n}, {n})", 'SELECT id FROM "Étage".appareil WHERE id = {n}', 'SELECT id FROM ONLY "Étage".appareil WHERE id = {n}',
     'SELECT * FROM "Étage".domaines WHERE id = {n}', 'SELECT * FROM "Étage".fixes WHERE id = {t}', "SELECT id, 'x' FROM patients WHERE id = {s}", "SELECT id FROM patients WHERE id = {s} || ''",
     'SELECT id FROM "Étage".uuids WHERE id = {u} AND note = {t}', 'SELECT id FROM "Étage".uuids WHERE id::text = {u}', 'SELECT id FROM "Étage".uuids WHERE id = {u}::uuid', "SELECT {n}, {k} AS id ORDER BY id",
-    "SELECT id, now() = statement_timestamp() FROM patients WHERE id = {n}",
+    "SELECT id, now() = statement_timestamp() FROM patients WHERE id = {n}", "SELECT id AS %s FROM patients WHERE id = {n}" % ("a" * 64), 'SELECT id AS "%s" FROM patients WHERE id = {n}' % ("é " * 32),
+    'SELECT id, (SELECT count(*) FROM "Étage"."Ouvertes") FROM patients WHERE id = {n}',
 )
 REFUSED = ("SELECT id FROM patients WHERE id = {n} FOR UPDATE", "SELECT id, pg_backend_pid() FROM patients WHERE id = {n}", "SELECT secret FROM \"Étage\".paires WHERE b = {n} AND a = {n}")
 STRINGS = {"{s}": tuple("'%d'" % n for n in range(24)) * 2 + ("''", "' 3'", "'3 '", "'+3'", "'-3'", "'0003'", "'99999'", "'9999999999'", "'3.0'", "'x'", "'3_0'", "'0x3'", "NULL", "'9223372036854775808'"),
@@ -128,8 +129,8 @@ def fill(rnd, template):
 
 def plain(kind, body):
     """What must be equal. pgvigil has words of its own for two errors, and a row's type is that of either's own view."""
-    if kind == "E":
-        severity, code, text, place = shown(kind, body)
+    if kind in "EN":
+        severity, code, text, place = shown("E", body)
         return severity, code, None if code in ("42803", "34000") else text, place
     if kind == "T":
         return [(name, "own" if oid >= 16384 else oid, form) for name, oid, form in shown(kind, body)]
@@ -142,7 +143,7 @@ def messages(raw, data):
     found = [raw.receive()]
     while found[-1][0] != "I":
         found.append(raw.receive())
-    return [(kind, plain(kind, body)) for kind, body in found + raw.until("Z") if kind not in IGNORED]
+    return [(kind, plain(kind, body)) for kind, body in found + raw.until("Z") if kind not in IGNORED or kind == "N"]
 
 
 class Program:
@@ -332,3 +333,83 @@ def test_no_portal_stays_open_in_a_transaction(make_stack):
             raw.send(wire.parse("TRUNCATE u.numbered", "t%d" % ahead) + wire.bind((), "p", "t%d" % ahead) + wire.execute("p") + SYNC)
             assert wire.error_of(raw.until("Z")) is None
             raw.query("ROLLBACK")
+
+
+FLOATS = "SELECT id, (1.0::float8/3)::text, chr(65)::bytea::text FROM patients WHERE id = %d AND (id::float8/7)::text = (9::float8/7)::text"
+
+
+def test_what_a_plan_computed_by_one_setting_is_nobody_elses(make_stack):
+    """PostgreSQL writes a constant's text when it plans, by extra_float_digits and bytea_output of then."""
+    own = with_port(make_stack, pool=1, workers=1)
+    settings = ({}, {"extra_float_digits": "-8"}, {"bytea_output": "escape"}, {})
+    expected = []
+    for more in settings:
+        with wire.open_session(own, "nurse1", **more) as raw:
+            expected.append(wire.rows_of(raw.query(FLOATS % 9)))
+    assert len({str(e) for e in expected}) == 3 and all(expected)
+    grown = Grown(own)
+    for more, rows in zip(settings, expected):
+        with wire.open_session(own, "nurse1", **more) as raw:
+            for n in [1, 9] * 8:
+                assert wire.rows_of(raw.query(FLOATS % n)) == (rows if n == 9 else [])
+    assert grown("pgvigil_lookups_total") > 30
+    with wire.open_session(own, "nurse1") as raw:
+        for name, value, rows in (("extra_float_digits", "-8", expected[1]), ("bytea_output", "escape", None)):
+            for _ in range(9):
+                assert wire.rows_of(raw.query(FLOATS % 9)) == expected[0]
+            for begin, end in (("BEGIN", "ROLLBACK"), (None, None)):
+                if begin:
+                    raw.query(begin)
+                raw.query("SET %s = %s" % (name, value))
+                got = wire.rows_of(raw.query(FLOATS % 9))
+                assert got == (rows or expected[2])
+                if end:
+                    raw.query(end)
+                    assert wire.rows_of(raw.query(FLOATS % 9)) == expected[0]
+            raw.query("RESET ALL")
+
+
+def test_guards_that_are_removed_and_deployed_again(make_stack):
+    """As docs/operations.md says for what cannot go through pgvigil; nothing is asked meanwhile, so that pgvigil knows nothing of it."""
+    own = with_port(make_stack, pool=1, workers=1)
+    with wire.open_session(own, "dr.martin") as raw:
+        before = [ask(raw, n)[0] for n in range(1, 12)]
+        own.deploy("--remove")
+        with own.superuser() as dba:
+            dba.autocommit = True
+            dba.execute("ALTER TABLE patients ALTER COLUMN postcode TYPE varchar(55)")
+        own.deploy()
+        first = wire.error_of(raw.query(ASK % 3))
+        assert first is None or first["C"] == "0A000"  # PostgreSQL's word, once
+        for _ in range(3):
+            assert [ask(raw, n)[0] for n in range(1, 12)] == before
+        deadline, grown = time.monotonic() + 20, Grown(own)
+        while grown("pgvigil_lookups_total") < 1:
+            assert time.monotonic() < deadline
+            assert {ask(raw, n)[1][1][3] for n in range(1, 12)} == {59}
+
+
+def test_places_are_not_kept_for_worlds_that_are_gone(make_stack):
+    own = with_port(make_stack, "}; limits = { prepared_lookups = 1;", pool=1, workers=1)
+    with wire.open_session(own, "dr.martin") as raw:
+        for width in (40, 41, 42):
+            with own.connect("admin1", autocommit=True) as dba:
+                dba.execute("ALTER TABLE patients ALTER COLUMN postcode TYPE varchar(%d)" % width)
+            grown = Grown(own)
+            for n in range(1, 12):
+                ask(raw, n)
+            assert grown("pgvigil_lookups_total") > 0
+
+
+def test_many_that_are_not_awaited_are_the_first_of_their_kind(make_stack):
+    """None is sent behind a Parse that has no answer yet: a second Parse of the name would fail, and so would what stands behind a failed one."""
+    own = with_port(make_stack, pool=1, workers=1)
+    with wire.open_session(own, "nurse1") as raw:
+        for columns in ("id", "sex", "id, sex", "id, nosuch"):
+            text = "SELECT %s FROM patients WHERE id = %%d" % columns
+            for n in range(6):
+                raw.query(text % n)
+            raw.send(b"".join(wire.query(text % n) for n in range(6)))
+            for _ in range(6):
+                error = wire.error_of(raw.until("Z"))
+                assert (error is None) == ("nosuch" not in columns) and (error is None or error["C"] == "42703"), error
