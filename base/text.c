@@ -117,6 +117,18 @@ size_t text_characters(const char *text, size_t bytes)
     return count;
 }
 
+bool text_is_uuid(const char *text, size_t len)
+{
+    bool good = len == 36;
+    for (size_t i = 0; good && i < len; i++) {
+        bool dash = i == 8 || i == 13 || i == 18 || i == 23;
+        char lower = (char)(text[i] | 0x20);
+        good = dash ? text[i] == '-'
+                    : (text[i] >= '0' && text[i] <= '9') || (lower >= 'a' && lower <= 'f');
+    }
+    return good;
+}
+
 bool text_matches(const char *pattern, const char *text)
 {
     /* One star to go back to is enough: a later star makes the earlier ones' choice final. */

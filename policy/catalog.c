@@ -690,6 +690,16 @@ const struct catalog_relation *catalog_resolve(const struct catalog *catalog,
     return found;
 }
 
+bool catalog_type_is(const char *type, const char *name)
+{
+    const char *length = strchr(type, '(');
+    const char *rest = length == NULL ? NULL : strchr(length, ')');
+    if (rest == NULL)
+        return strcmp(type, name) == 0;
+    size_t head = (size_t)(length - type);
+    return strncmp(type, name, head) == 0 && strcmp(rest + 1, name + head) == 0;
+}
+
 const struct catalog_column *catalog_column(const struct catalog_relation *relation,
                                             const char *name)
 {

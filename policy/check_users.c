@@ -96,18 +96,6 @@ static bool is_date(const char *text)
     return month != 2 || day < 29 || leap;
 }
 
-static bool is_uuid(const char *text)
-{
-    if (strlen(text) != 36)
-        return false;
-    for (size_t i = 0; i < 36; i++) {
-        bool dash = i == 8 || i == 13 || i == 18 || i == 23;
-        if (dash ? text[i] != '-' : strchr("0123456789abcdefABCDEF", text[i]) == NULL)
-            return false;
-    }
-    return true;
-}
-
 /* What the value must look like, when it does not; NULL when it does or nobody knows. */
 static const char *unlike_type(const char *base, const char *value)
 {
@@ -122,7 +110,7 @@ static const char *unlike_type(const char *base, const char *value)
     if (strcmp(base, "date") == 0)
         return is_date(value) ? NULL : "a date like 2024-12-31";
     if (strcmp(base, "uuid") == 0)
-        return is_uuid(value) ? NULL : "a UUID";
+        return text_is_uuid(value, strlen(value)) ? NULL : "a UUID";
     return NULL;
 }
 

@@ -66,21 +66,10 @@ static const char *const leakproof[] = {
     "uuid",
 };
 
-/* Without the length: "timestamp(3) without time zone". */
-static bool type_is(const char *type, const char *name)
-{
-    const char *length = strchr(type, '(');
-    const char *rest = length == NULL ? NULL : strchr(length, ')');
-    if (rest == NULL)
-        return strcmp(type, name) == 0;
-    size_t head = (size_t)(length - type);
-    return strncmp(type, name, head) == 0 && strcmp(rest + 1, name + head) == 0;
-}
-
 static bool compares_leakproof(const struct catalog_column *column)
 {
     for (size_t i = 0; i < sizeof(leakproof) / sizeof(leakproof[0]); i++) {
-        if (type_is(column->base_type, leakproof[i]))
+        if (catalog_type_is(column->base_type, leakproof[i]))
             return true;
     }
     return false;

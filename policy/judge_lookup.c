@@ -88,9 +88,8 @@ static enum verdict_key key_of(const char *type, enum constant_class class)
     } keys[] = {{"smallint", KEY_NUMBER, KEY_SMALLINT}, {"integer", KEY_NUMBER, KEY_INTEGER},
                 {"bigint", KEY_NUMBER, KEY_BIGINT},     {"uuid", KEY_NONE, KEY_UUID},
                 {"text", KEY_NONE, KEY_TEXT},           {"character varying", KEY_NONE, KEY_TEXT}};
-    size_t len = strcspn(type, "(");
     for (size_t i = 0; i < sizeof(keys) / sizeof(keys[0]); i++) {
-        if (strlen(keys[i].type) == len && memcmp(keys[i].type, type, len) == 0)
+        if (catalog_type_is(type, keys[i].type))
             return class == CONSTANT_INTEGER  ? keys[i].number
                    : class == CONSTANT_STRING ? keys[i].string
                                               : KEY_NONE;
@@ -133,8 +132,11 @@ static size_t token_at(const struct lookup *lookup, const PgQuery__AConst *const
     return SIZE_MAX;
 }
 
-static void condition(struct lookup *lookup, const PgQuery__AExpr *expr)
+static void condition(struct lookup *lookup, const PgQuery__Node *node)
 {
+    if (node == NULL || node->node_case != PG_QUERY__NODE__NODE_A_EXPR)
+        return;
+    const PgQuery__AExpr *expr = node->a_expr;
     const PgQuery__Node *left = expr->lexpr;
     const PgQuery__Node *right = expr->rexpr;
     const char *name = expr->n_name == 1 ? tree_string(expr->name[0]) : NULL;
@@ -163,18 +165,12 @@ static void condition(struct lookup *lookup, const PgQuery__AExpr *expr)
 
 static void conditions(struct lookup *lookup, const PgQuery__Node *node)
 {
-    if (node == NULL)
-        return;
-    if (node->node_case == PG_QUERY__NODE__NODE_A_EXPR)
-        condition(lookup, node->a_expr);
-    if (node->node_case != PG_QUERY__NODE__NODE_BOOL_EXPR ||
+    condition(lookup, node);
+    if (node == NULL || node->node_case != PG_QUERY__NODE__NODE_BOOL_EXPR ||
         node->bool_expr->boolop != PG_QUERY__BOOL_EXPR_TYPE__AND_EXPR)
         return;
-    for (size_t i = 0; i < node->bool_expr->n_args; i++) {
-        const PgQuery__Node *arg = node->bool_expr->args[i];
-        if (arg != NULL && arg->node_case == PG_QUERY__NODE__NODE_A_EXPR)
-            condition(lookup, arg->a_expr);
-    }
+    for (size_t i = 0; i < node->bool_expr->n_args; i++)
+        condition(lookup, node->bool_expr->args[i]);
 }
 
 /* What a view calls is not in the text. */

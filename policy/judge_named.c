@@ -28,10 +28,9 @@ static bool kind_of(const char *type, enum named_kind *kind)
         {"smallint", NAMED_INTEGER}, {"integer", NAMED_INTEGER},        {"bigint", NAMED_INTEGER},
         {"text", NAMED_TEXT},        {"character varying", NAMED_TEXT}, {"character", NAMED_PADDED},
         {"uuid", NAMED_UUID}};
-    size_t len = strcspn(type, "(");
     for (size_t i = 0; i < sizeof(kinds) / sizeof(kinds[0]); i++) {
         *kind = kinds[i].kind;
-        if (strlen(kinds[i].type) == len && memcmp(kinds[i].type, type, len) == 0)
+        if (catalog_type_is(type, kinds[i].type))
             return true;
     }
     return false;

@@ -121,14 +121,6 @@ static char *plain_reason(const struct break_glass_registry *registry, const cha
     return plain;
 }
 
-static size_t characters(const char *text)
-{
-    size_t count = 0;
-    for (; *text != '\0'; text++)
-        count += ((unsigned char)*text & 0xC0) != 0x80;
-    return count;
-}
-
 /* "x", "aaaa": a word that says nothing. */
 static bool one_letter(const char *word, size_t len)
 {
@@ -284,7 +276,7 @@ static enum status check_reason(const struct entry *entry)
     if (plain == NULL)
         return ERR_MEMORY;
     enum status status = OK;
-    if (characters(plain) < least)
+    if (text_characters(plain, strlen(plain)) < least)
         status = refuse(entry,
                         arena_printf(entry->arena,
                                      "pgvigil.reason must have %u characters at least, letters and "

@@ -186,8 +186,7 @@ static enum status reset_all(struct session *session, const struct command *comm
     session->reset_parameters = true;
     if (session->server != NULL)
         server_release(session->server, true);
-    session->pinned = session->settings_sent = false;
-    dialect_start(session);
+    session_settings_gone(session);
     return OK;
 }
 
@@ -224,8 +223,7 @@ static enum status run_discard(struct session *session, const struct command *co
     enum status status = reset_all(session, command, refusal);
     if (status == OK && session->server != NULL && !session_unrestricted(session)) {
         server_release(session->server, true);
-        session->pinned = session->settings_sent = false;
-        dialect_start(session);
+        session_settings_gone(session);
     }
     if (status == OK)
         wire_put_command_complete(out, "DISCARD ALL");

@@ -46,17 +46,12 @@ bool dialect_has_strings(const char *sql, size_t len)
     return false;
 }
 
-/* `bytes` NULL, or it fails: into what nobody else has. */
-static void take(struct session *session, const void *bytes, size_t len)
+/* Into what nobody else has, and this session has not had: no hash but by chance. */
+static void change(struct session *session)
 {
-    struct dialect *now = &session->dialects.now;
-    unsigned char digest[EVP_MAX_MD_SIZE];
-    unsigned size = 0;
-    memset(now, 0xff, sizeof *now);
-    memcpy(now->digest, &session->id, sizeof session->id);
-    if (bytes != NULL && EVP_Digest(bytes, len, digest, &size, EVP_sha256(), NULL) == 1 &&
-        size >= sizeof now->digest)
-        memcpy(now->digest, digest, sizeof now->digest);
+    const uint64_t own[2] = {session->id, ++session->dialects.turns};
+    _Static_assert(sizeof own == sizeof session->dialects.now, "a dialect's size");
+    memcpy(&session->dialects.now, own, sizeof own);
 }
 
 void dialect_start(struct session *session)
@@ -72,20 +67,14 @@ void dialect_start(struct session *session)
         buf_cstr(&settings, identity->settings[i].name);
         buf_cstr(&settings, identity->settings[i].value);
     }
-    if (settings.failed || buf_len(&settings) > 0)
-        take(session, settings.failed ? NULL : buf_head(&settings), buf_len(&settings));
+    unsigned char digest[EVP_MAX_MD_SIZE];
+    if (settings.failed ||
+        (buf_len(&settings) > 0 && EVP_Digest(buf_head(&settings), buf_len(&settings), digest, NULL,
+                                              EVP_sha256(), NULL) != 1))
+        change(session);
+    else if (buf_len(&settings) > 0)
+        memcpy(&session->dialects.now, digest, sizeof session->dialects.now);
     buf_free(&settings);
-}
-
-/* No start-up settings look like it: their names are not empty. */
-static void change(struct session *session)
-{
-    struct {
-        char kind[8];
-        uint64_t session;
-        uint64_t turn;
-    } own = {.session = session->id, .turn = ++session->dialects.turns};
-    take(session, &own, sizeof own);
 }
 
 void dialect_sent(struct session *session, const struct statement *statement)

@@ -7,10 +7,8 @@
 #include "proxy/lookup.h"
 
 #include "proxy/query.h"
-#include "proxy/reload.h"
 #include "proxy/wire.h"
 
-#include <openssl/evp.h>
 #include <pgvigil/constants.h>
 #include <pgvigil/text.h>
 #include <stdio.h>
@@ -27,13 +25,12 @@
 enum { OWES_PARSE = 1, OWES_BIND = 2, OWES_CLOSE = 4 };
 
 struct lookup {
-    const char *sql;
-    size_t len;
-    uint16_t count;                /* of its parameters */
-    unsigned runs;                 /* up to RUNS_BEFORE */
-    const size_t *keys;            /* which of the constants they are */
-    const size_t *marks;           /* where they stand in it: byte offsets */
+    struct statement_text text; /* with as many types as parameters */
+    unsigned runs;              /* up to RUNS_BEFORE */
+    uint32_t types[KEYS_MAX];
     unsigned char kinds[KEYS_MAX]; /* enum verdict_key */
+    size_t keys[KEYS_MAX];         /* which of the constants they are */
+    size_t marks[KEYS_MAX];        /* where they stand in it: byte offsets */
     char name[STATEMENT_SERVER_NAME];
 };
 
@@ -52,32 +49,11 @@ static uint32_t type_of(enum verdict_key key)
     return types[key];
 }
 
-/* With the world's number, as of all that is prepared (statement.c). */
-static bool name_it(struct lookup *lookup, uint64_t world)
-{
-    uint32_t types[KEYS_MAX] = {0};
-    for (uint16_t i = 0; i < lookup->count; i++)
-        types[i] = type_of(lookup->kinds[i]);
-    unsigned char digest[EVP_MAX_MD_SIZE];
-    EVP_MD_CTX *context = EVP_MD_CTX_new();
-    bool done = context != NULL && EVP_DigestInit_ex(context, EVP_sha256(), NULL) == 1 &&
-                EVP_DigestUpdate(context, &world, sizeof world) == 1 &&
-                EVP_DigestUpdate(context, types, sizeof types) == 1 &&
-                EVP_DigestUpdate(context, lookup->sql, lookup->len) == 1 &&
-                EVP_DigestFinal_ex(context, digest, NULL) == 1;
-    EVP_MD_CTX_free(context);
-    if (!done)
-        return false;
-    memcpy(lookup->name, "pgl_", 4);
-    text_hex(digest, 16, lookup->name + 4);
-    return true;
-}
-
 /* The verdict's text with $1, $2... */
-static bool write_text(struct lookup *lookup, const struct statement *statement, size_t *keys,
-                       size_t *marks)
+static bool write_text(struct lookup *lookup, const struct statement *statement)
 {
     const struct verdict *verdict = statement->verdict;
+    struct statement_text *text = &lookup->text;
     struct buf out;
     buf_init(&out, 0);
     size_t from = 0;
@@ -86,18 +62,18 @@ static bool write_text(struct lookup *lookup, const struct statement *statement,
             continue;
         size_t at = statement_sent_at(verdict, statement->constants[i].at);
         buf_append(&out, verdict->sql + from, at - from);
-        keys[lookup->count] = i;
-        lookup->kinds[lookup->count] = verdict->keyed[i];
-        marks[lookup->count++] = buf_len(&out);
-        buf_printf(&out, "$%u", (unsigned)lookup->count);
+        lookup->keys[text->type_count] = i;
+        lookup->kinds[text->type_count] = verdict->keyed[i];
+        lookup->types[text->type_count] = type_of(verdict->keyed[i]);
+        lookup->marks[text->type_count++] = buf_len(&out);
+        buf_printf(&out, "$%zu", text->type_count);
         from = at + statement->constants[i].len;
     }
     buf_append(&out, verdict->sql + from, verdict->sql_len - from);
-    lookup->keys = keys;
-    lookup->marks = marks;
-    lookup->len = buf_len(&out);
-    lookup->sql = text_take(&out, statement->arena);
-    return lookup->sql != NULL;
+    text->types = lookup->types;
+    text->len = buf_len(&out);
+    text->sql = text_take(&out, statement->arena);
+    return text->sql != NULL;
 }
 
 /* PostgreSQL says with each text that a name of 64 bytes or more is cut. Words and what stands in
@@ -118,24 +94,20 @@ static bool has_long_name(const char *sql, size_t len)
 struct lookup *lookup_new(const struct statement *statement)
 {
     const struct verdict *verdict = statement->verdict;
-    struct arena *arena = statement->arena;
     if (verdict->keyed == NULL || verdict->keyed_count > KEYS_MAX)
         return NULL;
-    struct lookup *lookup = arena_zalloc(arena, 1, sizeof *lookup);
-    size_t *keys = arena_zalloc(arena, verdict->keyed_count, sizeof *keys);
-    size_t *marks = arena_zalloc(arena, verdict->keyed_count, sizeof *marks);
-    bool made = lookup != NULL && keys != NULL && marks != NULL &&
-                write_text(lookup, statement, keys, marks) &&
-                !dialect_has_strings(lookup->sql, lookup->len) &&
-                !has_long_name(lookup->sql, lookup->len) &&
-                name_it(lookup, statement->world == NULL ? 0 : statement->world->id);
+    struct lookup *lookup = arena_zalloc(statement->arena, 1, sizeof *lookup);
+    bool made = lookup != NULL && write_text(lookup, statement) &&
+                !dialect_has_strings(lookup->text.sql, lookup->text.len) &&
+                !has_long_name(lookup->text.sql, lookup->text.len) &&
+                statement_hash(statement, "pgl_", &lookup->text, lookup->name);
     return made ? lookup : NULL;
 }
 
 const char *lookup_text(const struct lookup *lookup, size_t *len)
 {
-    *len = lookup->len;
-    return lookup->sql;
+    *len = lookup->text.len;
+    return lookup->text.sql;
 }
 
 /* Its free constants stand in the text that is prepared as they are. */
@@ -162,19 +134,6 @@ static bool all_digits(const char *text, size_t len)
     return len > 0 && i == len;
 }
 
-/* 8-4-4-4-12 hexadecimal digits: PostgreSQL reads more than that. */
-static bool is_uuid(const char *text, size_t len)
-{
-    bool good = len == 36;
-    for (size_t i = 0; good && i < len; i++) {
-        bool dash = i == 8 || i == 13 || i == 18 || i == 23;
-        char lower = (char)(text[i] | 0x20);
-        good = dash ? text[i] == '-'
-                    : (text[i] >= '0' && text[i] <= '9') || (lower >= 'a' && lower <= 'f');
-    }
-    return good;
-}
-
 /* Between the quotes: can it be bound without an error? */
 static bool is_of(enum verdict_key key, const char *text, size_t len)
 {
@@ -186,7 +145,7 @@ static bool is_of(enum verdict_key key, const char *text, size_t len)
     case KEY_BIGINT:
         return len <= 18 && all_digits(text, len);
     case KEY_UUID:
-        return is_uuid(text, len);
+        return text_is_uuid(text, len);
     case KEY_TEXT:
         return len <= VALUE_MAX;
     case KEY_NONE:
@@ -227,16 +186,16 @@ void lookup_take(struct statement *statement, const struct statement *origin,
         return;
     }
     size_t room = 0;
-    for (uint16_t i = 0; i < lookup->count; i++)
+    for (size_t i = 0; i < lookup->text.type_count; i++)
         room += 4u + constants->list[lookup->keys[i]].len;
     struct lookup_values *values = arena_zalloc(statement->arena, 1, sizeof *values);
-    struct constant *list = arena_alloc(statement->arena, lookup->count * sizeof *list);
+    struct constant *list = arena_alloc(statement->arena, lookup->text.type_count * sizeof *list);
     unsigned char *bytes = arena_alloc(statement->arena, room);
     if (values == NULL || list == NULL || bytes == NULL)
         return;
     values->constants = list;
     values->bytes = bytes;
-    for (uint16_t i = 0; i < lookup->count; i++) {
+    for (size_t i = 0; i < lookup->text.type_count; i++) {
         list[i] = constants->list[lookup->keys[i]];
         if (!put_value(values, lookup->kinds[i], statement->sql + list[i].at, list[i].len))
             return;
@@ -254,17 +213,15 @@ const struct constant *lookup_constants(const struct statement *statement)
 
 static void put_parse(struct buf *out, const struct lookup *lookup, const char *name)
 {
-    uint32_t types[KEYS_MAX];
-    for (uint16_t i = 0; i < lookup->count; i++)
-        types[i] = type_of(lookup->kinds[i]);
-    wire_put_parse(out, name, lookup->sql, lookup->len, types, lookup->count);
+    const struct statement_text *text = &lookup->text;
+    wire_put_parse(out, name, text->sql, text->len, text->types, (uint16_t)text->type_count);
 }
 
 static void put_bind(struct buf *out, const struct statement *statement, const char *name)
 {
     const struct wire_bind bind = {.portal = "",
                                    .statement = name,
-                                   .value_count = statement->lookup->count,
+                                   .value_count = (uint16_t)statement->lookup->text.type_count,
                                    .values = statement->values->bytes,
                                    .values_len = statement->values->len};
     wire_put_bind(out, &bind);
@@ -355,10 +312,10 @@ void lookup_failed(struct request *request, const char **position, char room[LOO
         return;
     size_t there = (size_t)strtoul(*position, NULL, 10); /* in characters, from 1 */
     size_t here = there;
-    for (uint16_t i = 0; i < lookup->count; i++) {
+    for (size_t i = 0; i < lookup->text.type_count; i++) {
         const struct constant *value = &statement->values->constants[i];
         size_t len = i < 9 ? 2 : 3; /* $1 to $32 */
-        if (there > text_characters(lookup->sql, lookup->marks[i]) + len)
+        if (there > text_characters(lookup->text.sql, lookup->marks[i]) + len)
             here = here - len + text_characters(statement->sql + value->at, value->len);
     }
     snprintf(room, LOOKUP_POSITION_BYTES, "%zu", here);

@@ -13,6 +13,7 @@
 #include "proxy/mission.h"
 #include "proxy/result.h"
 
+#include <pgvigil/text.h>
 #include <stdlib.h>
 
 #define PARTS_A_TURN 64
@@ -180,14 +181,6 @@ static size_t part_end(const struct session *session, size_t first)
     return end;
 }
 
-static size_t characters(const char *text, size_t len)
-{
-    size_t count = 0;
-    for (size_t i = 0; i < len; i++)
-        count += ((unsigned char)text[i] & 0xC0) != 0x80;
-    return count;
-}
-
 /* Judges the next part into session->pending. DENIED: it was refused, and the text is over. */
 static enum status judge_part(struct session *session, size_t end)
 {
@@ -196,7 +189,7 @@ static enum status judge_part(struct session *session, size_t end)
     size_t from = verdict->outline[session->script->next].start;
     size_t to = end < verdict->outline_count ? verdict->outline[end].start : whole->len;
     session->script->skipped +=
-        characters(whole->sql + session->script->counted, from - session->script->counted);
+        text_characters(whole->sql + session->script->counted, from - session->script->counted);
     session->script->counted = from;
     struct statement_source source = {.name = "",
                                       .sql = whole->sql + from,

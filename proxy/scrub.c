@@ -122,8 +122,7 @@ static const char *put_guard(const char *at, struct buf *out)
     return end;
 }
 
-/* `views`: "public.t" is one, and not what somebody wrote. */
-static const char *tables_for(const char *text, bool views, struct arena *arena)
+const char *scrub_names(const char *text, bool views, struct arena *arena)
 {
     struct buf out;
     buf_init(&out, 0);
@@ -149,16 +148,11 @@ static const char *tables_for(const char *text, bool views, struct arena *arena)
     return text_take(&out, arena);
 }
 
-const char *scrub_names(const char *text, struct arena *arena)
-{
-    return tables_for(text, true, arena);
-}
-
 static enum status clean(const char **field, bool views, struct arena *arena)
 {
     if (*field == NULL)
         return OK;
-    *field = tables_for(*field, views, arena);
+    *field = scrub_names(*field, views, arena);
     return *field == NULL ? ERR_MEMORY : OK;
 }
 

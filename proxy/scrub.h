@@ -19,9 +19,9 @@
  * `statement` NULL: a report that belongs to no statement. ERR_MEMORY. */
 NODISCARD enum status scrub_report(struct wire_report *report, const struct statement *statement,
                                    struct arena *arena);
-/* Guard names in a text -> table names: "pgvigil:..."."public.t" and "public.t" in quotes. In the
- * arena; NULL: no memory. */
-const char *scrub_names(const char *text, struct arena *arena);
+/* Guard names in a text -> table names: "pgvigil:..."."public.t" and, `views`, "public.t" in
+ * quotes. In the arena; NULL: no memory. */
+const char *scrub_names(const char *text, bool views, struct arena *arena);
 /* Rewrites OIDs and column numbers of a RowDescription body in place. */
 struct temporary;
 NODISCARD enum status scrub_row_description(unsigned char *body, size_t len,

@@ -682,6 +682,14 @@ void session_follow_failed(struct session *session, const char *sqlstate, const 
     worker_touch(session->worker, session);
 }
 
+void session_settings_gone(struct session *session)
+{
+    session->pinned = session_unrestricted(session);
+    if (session->settings_sent)
+        dialect_start(session);
+    session->settings_sent = false;
+}
+
 void session_fit_server(struct session *session)
 {
     struct server *server = session->server;
@@ -693,9 +701,7 @@ void session_fit_server(struct session *session)
             return;
         server_release(server, true);
     }
-    session->pinned = session_unrestricted(session);
-    session->settings_sent = false;
-    dialect_start(session);
+    session_settings_gone(session);
 }
 
 void session_maybe_release(struct session *session)

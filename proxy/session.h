@@ -190,6 +190,8 @@ void session_end(struct session *session, const char *reason);
 void session_free(struct session *session);
 /* Of the world's certificate; `direct` as for transport_start_tls. False: the session ended. */
 bool session_start_tls(struct session *session, bool direct);
+/* Its next server connection has the settings of its start. */
+void session_settings_gone(struct session *session);
 /* Welcomed: lets go of what only a login needs. */
 void session_logged_in(struct session *session);
 

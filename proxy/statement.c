@@ -225,49 +225,42 @@ void statement_unref(struct statement *statement)
     free(statement);
 }
 
-/* With the world's number: what a server prepared before a table's column had another type fails
- * from then on, and is not what a session asks for that prepares the same text afterwards.
- * "" when it fails: unnamed upstream, prepared again at each Bind, which is slow but right. */
-static void hash_text(struct statement *statement)
+bool statement_hash(const struct statement *statement, const char *kind,
+                    const struct statement_text *text, char out[STATEMENT_SERVER_NAME])
 {
     const uint64_t world = statement->world == NULL ? 0 : statement->world->id;
     unsigned char digest[EVP_MAX_MD_SIZE];
-    unsigned int size = 0;
     EVP_MD_CTX *context = EVP_MD_CTX_new();
     bool done =
         context != NULL && EVP_DigestInit_ex(context, EVP_sha256(), NULL) == 1 &&
-        EVP_DigestUpdate(context, statement->types,
-                         statement->type_count * sizeof *statement->types) == 1 &&
+        EVP_DigestUpdate(context, text->types, text->type_count * sizeof *text->types) == 1 &&
         EVP_DigestUpdate(context, "/", 1) == 1 &&
         EVP_DigestUpdate(context, &world, sizeof world) == 1 &&
-        EVP_DigestUpdate(context, statement->verdict->sql, statement->verdict->sql_len) == 1 &&
-        EVP_DigestFinal_ex(context, digest, &size) == 1;
+        EVP_DigestUpdate(context, text->sql, text->len) == 1 &&
+        EVP_DigestFinal_ex(context, digest, NULL) == 1;
     EVP_MD_CTX_free(context);
     if (!done)
-        return;
-    memcpy(statement->hashed_name, "pgv_", 4);
-    text_hex(digest, 16, statement->hashed_name + 4);
+        return false;
+    memcpy(out, kind, 4);
+    text_hex(digest, 16, out + 4);
+    return true;
 }
 
-/* Where the hash is kept. */
-static struct statement *hashed(struct statement *statement)
-{
-    struct statement *origin = statement->origin;
-    struct statement *judged = statement_same(origin, statement) ? origin : statement;
-    if (judged->hashed_name[0] == '\0')
-        hash_text(judged);
-    return judged;
-}
-
+/* Unnamed upstream where it fails, and prepared again at each Bind, which is slow but right. */
 void statement_name_upstream(struct statement *statement)
 {
     statement->server_name[0] = '\0';
     if (statement->name[0] == '\0' || statement->local)
         return;
-    const struct statement *judged = hashed(statement);
-    if (judged->hashed_name[0] == '\0')
-        return;
-    dialect_name(&statement->dialect, judged->hashed_name, statement->server_name);
+    struct statement *origin = statement->origin;
+    struct statement *judged = statement_same(origin, statement) ? origin : statement;
+    const struct statement_text text = {.sql = judged->verdict->sql,
+                                        .len = judged->verdict->sql_len,
+                                        .types = judged->types,
+                                        .type_count = judged->type_count};
+    if (judged->hashed_name[0] != '\0' ||
+        statement_hash(judged, "pgv_", &text, judged->hashed_name))
+        dialect_name(&statement->dialect, judged->hashed_name, statement->server_name);
 }
 
 void statement_take_dialect(struct statement *statement, const struct dialect *dialect)

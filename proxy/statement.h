@@ -113,6 +113,20 @@ bool statement_same(const struct statement *a, const struct statement *b);
 struct statement *statement_ref(struct statement *statement);
 void statement_unref(struct statement *statement); /* accepts NULL */
 
+/*
+ * The server's name for a text that is prepared there, by no dialect: `kind` and a hash of text,
+ * types and the world's number. That, since what a server prepared before a table's column had
+ * another type fails from then on, and is not what a session asks for that prepares the same text
+ * afterwards. False: it failed, `out` is as it was.
+ */
+struct statement_text {
+    const char *sql;
+    size_t len;
+    const uint32_t *types;
+    size_t type_count;
+};
+bool statement_hash(const struct statement *statement, const char *kind,
+                    const struct statement_text *text, char out[STATEMENT_SERVER_NAME]);
 /* Sets server_name from what goes upstream (text, types), the world it was judged in and the
  * dialect: SHA-256, since a client who could choose a collision could have a text run that was
  * judged for someone else. Unnamed statements and the client's own names (names_own) are left as

@@ -4,6 +4,7 @@
 #include "tools/detect.h"
 
 #include <arpa/inet.h>
+#include <pgvigil/text.h>
 #include <stdint.h>
 #include <stdlib.h>
 #include <string.h>
@@ -239,14 +240,7 @@ static bool is_hex(char c)
 bool detect_uuid(const char *text, size_t len, int today)
 {
     (void)today;
-    if (len != 36)
-        return false;
-    for (size_t i = 0; i < 36; i++) {
-        bool hyphen = i == 8 || i == 13 || i == 18 || i == 23;
-        if (hyphen ? text[i] != '-' : !is_hex(text[i]))
-            return false;
-    }
-    return true;
+    return text_is_uuid(text, len);
 }
 
 /* MD5, SHA-1 and longer ones, in hexadecimal; digits alone are a number. */

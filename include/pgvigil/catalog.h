@@ -183,6 +183,8 @@ const struct catalog_relation *catalog_find_oid(const struct catalog *catalog, u
 const struct catalog_relation *catalog_resolve(const struct catalog *catalog,
                                                const char *const *path, size_t path_count,
                                                const char *name);
+/* Is a type by format_type() that one, whatever its length: "timestamp(3) without time zone"? */
+bool catalog_type_is(const char *type, const char *name);
 const struct catalog_column *catalog_column(const struct catalog_relation *relation,
                                             const char *name);
 /* The relation's own constraint of that name, or NULL. */

@@ -32,6 +32,9 @@ char *text_take(struct buf *text, struct arena *arena);
 bool text_same(const char *a, const char *b);
 /* Of UTF-8, in the first `bytes` of it. */
 size_t text_characters(const char *text, size_t bytes);
+/* 8-4-4-4-12 hexadecimal digits, in capitals or not: the one form of RFC 9562; PostgreSQL reads
+ * others too. */
+bool text_is_uuid(const char *text, size_t len);
 /* '*' stands for any run of characters, '?' for one; everything else for itself. */
 bool text_matches(const char *pattern, const char *text);
 /* The nearest of `count` names within edit distance 2 (for "did you mean"), or NULL. */

@@ -28,6 +28,8 @@ CREATE TABLE "Étage".codes (code varchar(12), petit smallint, texte text, note 
 INSERT INTO "Étage".codes SELECT c, n, t, c || n || t FROM unnest(ARRAY['', 'a', 'a''b', 'é ', '12']) AS c, generate_series(0, 9) AS n, unnest(ARRAY['', 'x', '$1']) AS t;
 CREATE TABLE "Étage".textes (id text PRIMARY KEY);
 INSERT INTO "Étage".textes VALUES (''), ('a'), ('a''b'), ('é '), ('12'), ('$1');
+CREATE TABLE "Étage".listes (id varchar(5)[] PRIMARY KEY);
+INSERT INTO "Étage".listes VALUES ('{a}'), ('{12}');
 CREATE TABLE "Étage".fixes (id char(3) PRIMARY KEY, note text);
 INSERT INTO "Étage".fixes VALUES ('a', 'a'), ('ab', 'ab');
 GRANT SELECT ON ALL TABLES IN SCHEMA "Étage" TO pgvigil_owner;
@@ -40,6 +42,7 @@ tables = (
   { name = "Étage.domaines"; columns = { paire = [ "id", "note" ]; }; },
   { name = "Étage.uuids"; columns = { paire = [ "id", "note" ]; }; },
   { name = "Étage.codes"; columns = { paire = [ "code", "petit", "texte", "note" ]; }; },
+  { name = "Étage.listes"; columns = { paire = [ "id" ]; }; },
   { name = "Étage.textes"; columns = { paire = [ "id" ]; }; },
   { name = "Étage.fixes"; columns = { paire = [ "id", "note" ]; }; }
 );
@@ -47,7 +50,7 @@ rules = (
   { roles = [ "nurse" ]; missions = [ "care" ]; tables = [ "Étage.paires" ]; rows = "paires.b > 2"; columns = { paire = "show"; }; },
   { roles = [ "receptionist" ]; missions = [ "admission" ]; tables = [ "Étage.paires" ]; columns = { paire = "show"; a = "null"; }; },
   { roles = [ "researcher" ]; missions = [ "research" ]; tables = [ "Étage.paires" ]; columns = { paire = "show"; }; },
-  { roles = [ "nurse", "receptionist", "researcher" ]; missions = [ "care", "admission", "research" ]; tables = [ "Étage.domaines", "Étage.uuids", "Étage.codes", "Étage.textes", "Étage.fixes" ]; columns = { paire = "show"; }; }
+  { roles = [ "nurse", "receptionist", "researcher" ]; missions = [ "care", "admission", "research" ]; tables = [ "Étage.domaines", "Étage.uuids", "Étage.codes", "Étage.textes", "Étage.listes", "Étage.fixes" ]; columns = { paire = "show"; }; }
 );
 """
 
@@ -76,7 +79,7 @@ OTHERS = (
     "SELECT id FROM patients p (id, sex) WHERE id = {n}", "SELECT note FROM \"Étage\".paires WHERE a = {n} ORDER BY b, a LIMIT {k}", "WITH patients AS (SELECT {n} AS id) SELECT * FROM patients WHERE id = {n}",
     "SELECT id FROM (SELECT id FROM patients WHERE id = {n}) AS p WHERE id = {n}", "SELECT (SELECT family_name FROM patients p WHERE p.id = {n})",
     "SELECT id FROM patients WHERE id BETWEEN {n} AND {n} ORDER BY id", "SELECT count(*) FROM patients WHERE id IN ({n}, {n})", 'SELECT id FROM "Étage".appareil WHERE id = {n}', 'SELECT id FROM ONLY "Étage".appareil WHERE id = {n}',
-    'SELECT * FROM "Étage".domaines WHERE id = {n}', 'SELECT * FROM "Étage".fixes WHERE id = {t}', "SELECT id, 'x' FROM patients WHERE id = {s}", "SELECT id FROM patients WHERE id = {s} || ''",
+    'SELECT * FROM "Étage".domaines WHERE id = {n}', 'SELECT * FROM "Étage".fixes WHERE id = {t}', 'SELECT * FROM "Étage".listes WHERE id = \'{a}\'', "SELECT id, 'x' FROM patients WHERE id = {s}", "SELECT id FROM patients WHERE id = {s} || ''",
     'SELECT id FROM "Étage".uuids WHERE id = {u} AND note = {t}', 'SELECT id FROM "Étage".uuids WHERE id::text = {u}', 'SELECT id FROM "Étage".uuids WHERE id = {u}::uuid', "SELECT {n}, {k} AS id ORDER BY id",
     "SELECT id, now() = statement_timestamp() FROM patients WHERE id = {n}", "SELECT id AS %s FROM patients WHERE id = {n}" % ("a" * 64), 'SELECT id AS "%s" FROM patients WHERE id = {n}' % ("é " * 32),
     'SELECT id, (SELECT count(*) FROM "Étage"."Ouvertes") FROM patients WHERE id = {n}',
@@ -111,7 +114,7 @@ def oracles(stack):
     for pair in PAIRS:
         sql = oracle_schema.oracle_sql(pair, harness.pseudonym_mission_key("research"))
         sql += 'CREATE VIEW "Étage".paires AS %s;\n' % OWN_VIEWS[pair]
-        sql += "".join('CREATE VIEW "Étage".%s AS SELECT * FROM raw_e.%s;\n' % (t, t) for t in ("domaines", "uuids", "codes", "textes", "fixes"))
+        sql += "".join('CREATE VIEW "Étage".%s AS SELECT * FROM raw_e.%s;\n' % (t, t) for t in ("domaines", "uuids", "codes", "textes", "listes", "fixes"))
         names[pair] = stack.cluster.create("lookup_" + pair, template, sql)
     yield names
     for name in names.values():

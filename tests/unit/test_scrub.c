@@ -12,7 +12,7 @@
 static void names(const char *from, const char *to)
 {
     struct arena *arena = arena_new(0);
-    assert_string_equal(scrub_names(from, arena), to);
+    assert_string_equal(scrub_names(from, true, arena), to);
     arena_free(arena);
 }
 
