@@ -416,3 +416,18 @@ def test_many_that_are_not_awaited_are_the_first_of_their_kind(make_stack):
             for _ in range(6):
                 error = wire.error_of(raw.until("Z"))
                 assert (error is None) == ("nosuch" not in columns) and (error is None or error["C"] == "42703"), error
+
+
+@pytest.mark.parametrize("first", ("number", "string"))
+def test_a_number_and_a_string_are_parameters_of_two_types(first, stack, oracles):
+    """The texts are alike once their values are taken out; int4 would not hold what bigint does."""
+    columns = "id, phone" if first == "number" else "phone, id"
+    texts = {"number": "SELECT %s FROM patients WHERE id = %%d" % columns, "string": "SELECT %s FROM patients WHERE id = '%%d'" % columns}
+    grown = Grown(stack)
+    with Both(stack, oracles["nurse"], "nurse1") as both:
+        for text in (texts[first], texts["string"], texts["number"]):
+            for n in range(10):
+                both.run(text % n)
+        for n in (99999999999, 3, 999999999999999999):
+            both.run(texts["string"] % n)
+    assert grown("pgvigil_lookups_total") > 8
