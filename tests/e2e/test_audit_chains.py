@@ -249,22 +249,32 @@ def test_a_signed_checkpoint_that_cannot_be_read_is_a_finding(tmp_path):
 def test_an_archive_and_a_copy_are_checked_with_the_option(make_stack, tmp_path):
     """Without it they are findings: a trail of which somebody took the same away is no different."""
     own = make_stack(workers=2, audit=SIGN + "; file_bytes = 65536")
-    worker = threading.Thread(target=work, args=(own, 5))
-    worker.start()
-    time.sleep(1.5)
-    copied = tmp_path / "copied"
+    copied, archive = tmp_path / "copied", tmp_path / "archive"
     copied.mkdir()
-    for path in sorted(own.audit_dir.glob("audit-*.jsonl*")):
-        if path.exists():
-            shutil.copy(path, copied)
-        if "-00000001." in path.name:
-            time.sleep(1.2)
-    worker.join()
-    own.proxy.stop()
-    archive = tmp_path / "archive"
     archive.mkdir()
+
+    def files(chain):
+        return sorted(own.audit_dir.glob("audit-%d-*.jsonl" % chain))
+
+    def named(chain):
+        """How far another chain has signed that this one is."""
+        return max((seq for other in CHAINS if other != chain for path in files(other) for line in path.read_bytes().splitlines(keepends=True)
+                    if line.endswith(b"\n") for number, seq, _ in json.loads(line).get("beside", []) if number == chain), default=-1)
+
+    copied_to = None
+    until = time.monotonic() + 120
+    while copied_to is None or named(0) <= copied_to or any(len(files(chain)) < 2 for chain in (0, 1)):
+        assert time.monotonic() < until, (copied_to, [files(chain) for chain in CHAINS])
+        work(own, least=20)
+        if copied_to is None and files(0):  # one chain is taken, and the others have signed more of it when they are
+            for path in files(0):
+                shutil.copy(path, copied)
+            copied_to = json.loads((copied / files(0)[-1].name).read_bytes().splitlines(keepends=True)[-1])["seq"]
+    for path in (path for chain in CHAINS[1:] for path in files(chain)):
+        shutil.copy(path, copied)
+    own.proxy.stop()
     for chain in CHAINS:
-        for path in sorted(own.audit_dir.glob("audit-%d-*.jsonl*" % chain))[:-1]:
+        for path in files(chain)[:-1]:
             shutil.copy(path, archive)
     assert verify(own, own.audit_dir)[0] == 0
     for folder in (copied, archive):
