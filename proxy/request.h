@@ -32,6 +32,7 @@ enum request_kind {
     REQUEST_FAIL,      /* an ErrorResponse that pgvigil provoked; the client gets the canned one */
     REQUEST_IDENTITY,  /* own: makes the server connection the session's, ahead of the first message
                           of  its group (server_prepare.c) */
+    REQUEST_DISUSED,   /* own: CloseComplete, any number of them, ReadyForQuery (disused.c) */
     REQUEST_SYNC       /* ReadyForQuery */
 };
 

@@ -389,6 +389,8 @@ static enum status on_error(struct session *session, struct request *head,
                                             : report.message);
         return OK;
     }
+    if (head->kind == REQUEST_DISUSED)
+        return ERR_PROTOCOL; /* a Close gives none */
     watch_guards(session, &report);
     watch_plans(session, &report);
     cursors_failed(session->cursors);
@@ -699,6 +701,20 @@ static enum status turning(struct session *session, const struct wire_message *m
     return status == OK && turned ? finish_head(session) : status;
 }
 
+/* No transaction of the client's ends with it. */
+static enum status closed_disused(struct session *session, const struct wire_message *message)
+{
+    unsigned char tx;
+    if (message->type == '3')
+        return OK;
+    if (wire_parse_ready(message, &tx) != OK || tx != session->tx)
+        return ERR_PROTOCOL;
+    enum status status = finish_head(session);
+    if (status == OK)
+        session_settle_ahead(session);
+    return status;
+}
+
 static enum status answer(struct session *session, struct request *head,
                           struct wire_message *message)
 {
@@ -722,6 +738,8 @@ static enum status answer(struct session *session, struct request *head,
         return message->type == 'Z' ? on_ready(session, head, message) : ERR_PROTOCOL;
     case REQUEST_IDENTITY:
         return turning(session, message);
+    case REQUEST_DISUSED:
+        return closed_disused(session, message);
     case REQUEST_LOCAL:
     case REQUEST_FAIL:
         break;

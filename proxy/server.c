@@ -8,6 +8,7 @@
 #include "proxy/server.h"
 
 #include "proxy/connector.h"
+#include "proxy/disused.h"
 #include "proxy/notification.h"
 #include "proxy/result.h"
 #include "proxy/server_prepare.h"
@@ -26,7 +27,6 @@
 #define PIECE_FIRST ((size_t)16 << 10)
 /* Nothing else from a server may be longer: it would be held in memory whole. */
 #define SERVER_MESSAGE_MAX ((size_t)64 << 20)
-#define PREPARED_MAX       500
 
 const char *server_state_name(enum server_state state)
 {
@@ -327,6 +327,7 @@ void server_release(struct server *server, bool reset)
     session->server = NULL;
     session->served = false;
     server->session = NULL;
+    server->disused_at = 0;
     server_read(server, true);
     if (owes || server->state != SERVER_ACTIVE || server->pool->kind == POOL_UNRESTRICTED ||
         server_is_old(server) || server->cancels > 0 ||

@@ -90,7 +90,8 @@ struct server {
     bool drops_temporary;   /* ...and has them dropped... */
     bool hears_temporary;   /* ...and the rows that come tell of them */
     struct map *prepared;   /* server-side statement names */
-    unsigned lookups;       /* those of them that lookup.h made... */
+    size_t disused_at;      /* how many of them disused.h waits for */
+    unsigned lookups;       /* those of them that lookup.h made (their value is its address)... */
     uint64_t lookups_world; /* ...for that world */
     struct identity_text turn_names; /* the names in it are those of... */
     struct buf turn_parse;           /* ...these messages, which go ahead of an identity's values */

@@ -11,6 +11,7 @@
 #include "proxy/break_glass.h"
 #include "proxy/cancel.h"
 #include "proxy/console.h"
+#include "proxy/disused.h"
 #include "proxy/mission.h"
 #include "proxy/mission_limits.h"
 #include "proxy/notification.h"
@@ -715,13 +716,14 @@ void session_maybe_release(struct session *session)
         worker_touch(session->worker, session);
     }
     struct server *server = session->server;
-    if (server == NULL || server->state != SERVER_ACTIVE || session->tx != 'I' ||
-        session->group_forwarded)
+    if (server == NULL || server->state != SERVER_ACTIVE || session->group_forwarded)
         return;
-    notification_settle(session);
-    if (keeps_server(session) || session_unrestricted(session))
-        return;
-    server_release(server, false);
+    if (session->tx == 'I')
+        notification_settle(session);
+    if (session->tx != 'I' || keeps_server(session) || session_unrestricted(session))
+        disused_close(session);
+    else
+        server_release(server, false);
 }
 
 /* What RESET goes back to, in a newer policy. */

@@ -394,6 +394,21 @@ void statements_remove(struct statements *statements, const char *name)
     statement_unref(map_remove_str(statements->named, name));
 }
 
+bool statements_on_server(const struct statements *statements, struct map *names)
+{
+    size_t cursor = 0;
+    const char *name;
+    size_t len;
+    void *value;
+    while (statements != NULL && map_next(statements->named, &cursor, &name, &len, &value)) {
+        struct statement *statement = value;
+        if (statement->server_name[0] != '\0' &&
+            map_put_str(names, statement->server_name, statement) != OK)
+            return false;
+    }
+    return true;
+}
+
 enum status statements_bind(struct statements **place, const char *name, uint64_t group,
                             struct statement *statement, struct subjects *named)
 {

@@ -25,6 +25,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
+struct map;
 struct world;
 struct audit_statement;
 struct audit_observed;
@@ -150,6 +151,9 @@ struct statement *statements_find(const struct statements *statements, const cha
 /* Adds or replaces by name; takes a reference of its own. ERR_MEMORY, ERR_LIMIT (too many). */
 NODISCARD enum status statements_put(struct statements **statements, struct statement *statement);
 void statements_remove(struct statements *statements, const char *name);
+/* Adds what they are called at the server to `names`; each value is the statement. False: out of
+ * memory. */
+bool statements_on_server(const struct statements *statements, struct map *names);
 
 /* Portals by the client's name. `group` is the number of the Sync that ends their implicit
  * transaction. OK: `named` (NULL: nobody) is the portal's. */

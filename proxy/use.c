@@ -121,6 +121,7 @@ static bool changes_names(const struct request *request, bool binds)
     case REQUEST_PARSE:
     case REQUEST_DESCRIBE:
     case REQUEST_IDENTITY:
+    case REQUEST_DISUSED:
         return false;
     case REQUEST_BIND:
         return binds && request->name != NULL;

@@ -405,6 +405,8 @@ MUTANTS = [
     ("lookup-quotes", "quotes in a string are doubled", "proxy/lookup.c", "        i += from == 1 && token[i] == '\\'' ? 1 : 0;\n", "", "e2e/test_lookups", False),
     ("lookup-types", "texts that are alike but for the parameters' types", "proxy/statement.c", "        EVP_DigestUpdate(context, text->types, text->type_count * sizeof *text->types) == 1 &&\n", "        text->types + 1 > text->types &&\n", "e2e/test_lookups", False),
     ("lookup-array", "an array of a type is another type", "policy/judge_lookup.c", "        if (catalog_type_is(type, keys[i].type))", "        if (strncmp(type, keys[i].type, strlen(keys[i].type)) == 0)", "e2e/test_lookups", False),
+    ("disused-close", "what is closed does not stay in PostgreSQL", "proxy/disused.c", "if (count < PREPARED_MAX || ", "if (count > 0 || ", "e2e/test_disused", False),
+    ("disused-needed", "what is open stays there", "proxy/disused.c", "map_get(needed, name, len) != NULL;", "false;", "e2e/test_disused", False),
     ("lookup-limit", "how many of them", "proxy/lookup.c", "server->lookups < session->worker->config->limits.prepared_lookups", "server->lookups + 1 > 0", "e2e/test_lookups", False),
     ("stop-cancels", "cancels that are queued when pgvigil stops", "proxy/connector.c", "        if (late || upstream_cancel_run", "        if (stopping || upstream_cancel_run", "e2e/test_cancel", False),
     ("token-private", "keys that can sign", "proxy/token_keys.c", "if (strstr(name, \"PRIVATE KEY\") != NULL)", "if (false)", "unit/test_token", False),

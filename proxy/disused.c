@@ -1,0 +1,76 @@
+/*
+ * disused.c: see disused.h.
+ */
+#include "proxy/disused.h"
+
+#include "proxy/session.h"
+#include "proxy/wire.h"
+
+#include <pgvigil/map.h>
+
+/* Nothing in flight, and nothing that could have a Close skipped: it is forgotten here when it is
+ * sent, and a text whose name PostgreSQL still had could not be prepared again. A statement that
+ * waits for its turn may be known there by a name that the session has given away. */
+static bool at_rest(const struct session *session)
+{
+    return session->requests.count == 0 && !session->group_forwarded &&
+           session->state == SESSION_READY && session->pending == NULL &&
+           session->preparing == NULL && session->script == NULL;
+}
+
+/* Sends their Closes; *kept are the others. False: out of memory. */
+static bool close_others(struct session *session, const struct map *needed, struct map *kept)
+{
+    struct server *server = session->server;
+    size_t cursor = 0;
+    const char *name;
+    size_t len;
+    void *value;
+    while (map_next(server->prepared, &cursor, &name, &len, &value)) {
+        /* Of lookups there are no more than are allowed, and who sends a text has no name for it.
+         */
+        bool stays = value == &server->lookups || map_get(needed, name, len) != NULL;
+        if (stays && map_put(kept, name, len, value) != OK)
+            return false;
+        if (!stays)
+            wire_put_close(&server->out, 'S', name);
+    }
+    return true;
+}
+
+/* With a Sync, since the client may send no other for hours. */
+static bool end_closes(struct session *session)
+{
+    struct request *request = requests_add(&session->requests, REQUEST_DISUSED);
+    if (request == NULL)
+        return false;
+    request->own = true;
+    wire_put_sync(&session->server->out);
+    return true;
+}
+
+void disused_close(struct session *session)
+{
+    struct server *server = session->server;
+    size_t count = map_count(server->prepared);
+    if (count < PREPARED_MAX || count < server->disused_at || !at_rest(session))
+        return;
+    struct map *needed = map_new();
+    struct map *kept = map_new();
+    if (needed == NULL || kept == NULL || !statements_on_server(session->statements, needed))
+        goto done;
+    bool good = close_others(session, needed, kept);
+    /* Not each time for a session that needs them all. */
+    server->disused_at = 2 * map_count(kept);
+    if (map_count(kept) < count) {
+        good = good && end_closes(session);
+        server->out.failed = server->out.failed || !good; /* some may be closed: it is lost */
+        map_free(server->prepared);
+        server->prepared = kept;
+        kept = NULL;
+        worker_touch_server(session->worker, server);
+    }
+done:
+    map_free(needed);
+    map_free(kept);
+}
