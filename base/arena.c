@@ -75,11 +75,16 @@ HINT void unpoison(void *place, size_t size)
 
 struct arena *arena_new(size_t limit)
 {
+    return arena_new_of(limit, FIRST_CHUNK);
+}
+
+struct arena *arena_new_of(size_t limit, size_t first)
+{
     struct arena *arena = calloc(1, sizeof *arena);
     if (!arena)
         return NULL;
     arena->limit = limit;
-    arena->next_size = FIRST_CHUNK;
+    arena->next_size = first;
     return arena;
 }
 

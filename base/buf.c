@@ -51,12 +51,10 @@ static bool grow(struct buf *buf, size_t needed)
     return true;
 }
 
-unsigned char *buf_reserve(struct buf *buf, size_t size)
+unsigned char *buf_make_room(struct buf *buf, size_t size)
 {
     if (buf->failed)
         return NULL;
-    if (buf->data && buf->cap - buf->tail >= size)
-        return buf->data + buf->tail;
     size_t len = buf_len(buf);
     size_t needed = 0;
     if (__builtin_add_overflow(len, size, &needed)) {
@@ -87,15 +85,6 @@ void buf_consume(struct buf *buf, size_t size)
         buf->head = 0;
         buf->tail = 0;
     }
-}
-
-void buf_append(struct buf *buf, const void *bytes, size_t size)
-{
-    unsigned char *place = buf_reserve(buf, size);
-    if (!place || size == 0)
-        return;
-    memcpy(place, bytes, size);
-    buf->tail += size;
 }
 
 void buf_str(struct buf *buf, const char *text)

@@ -211,7 +211,9 @@ static void parse_types(const struct wire_parse *parse, uint32_t *types)
 
 static enum status judge_parse(struct session *session, const struct wire_parse *parse)
 {
-    uint32_t *types = calloc((size_t)parse->type_count + 1, sizeof *types);
+    uint32_t few[16];
+    bool are_few = parse->type_count <= sizeof few / sizeof *few;
+    uint32_t *types = are_few ? few : calloc(parse->type_count, sizeof *types);
     if (types == NULL)
         return ERR_MEMORY;
     struct refusal refusal;
@@ -224,7 +226,8 @@ static enum status judge_parse(struct session *session, const struct wire_parse 
                                       .type_count = parse->type_count,
                                       .extended = true};
     enum status status = query_judge(session, &source, &statement, &refusal);
-    free(types);
+    if (!are_few)
+        free(types);
     if (status == DENIED)
         status = refuse(session, statement, &refusal, true);
     else if (status == OK) {

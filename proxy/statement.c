@@ -25,6 +25,24 @@
 /* Error texts and the like of one run. */
 #define AGAIN_BYTES ((size_t)16 << 20)
 
+/* Each simple query makes a statement and ends it: these are used again, memory and arena. */
+#define SPARE_BYTES ((size_t)2048) /* of an arena's first chunk; longer texts have more chunks */
+#if defined(__SANITIZE_ADDRESS__)
+#define SPARES_MAX 0 /* one that is used after its end is seen */
+#else
+#define SPARES_MAX 32
+#endif
+
+/* SPARE_EMPTY: its arena has no chunk, and it may stay with an idle session. SPARE_ROOM: of
+ * SPARE_BYTES. */
+enum spare { SPARE_NO = 0, SPARE_EMPTY, SPARE_ROOM, SPARE_KINDS };
+
+struct spares {
+    struct statement *first; /* of a list, by `origin` */
+    size_t count;
+};
+static _Thread_local struct spares spares[SPARE_KINDS];
+
 struct portal {
     struct statement *statement;
     struct portal_rows *rows;
@@ -66,29 +84,89 @@ struct statement *statement_new(const char *name, const char *sql, size_t len,
     return statement;
 }
 
-struct statement *statement_again(struct statement *from, const char *name)
+static void free_memory(struct statement *statement)
 {
-    struct statement *origin = from->origin == NULL ? from : from->origin;
-    struct arena *arena = arena_new(AGAIN_BYTES);
-    struct statement *statement = arena == NULL ? NULL : calloc(1, sizeof *statement);
-    const char *own_name = name[0] == '\0'     ? ""
-                           : statement == NULL ? NULL
-                                               : arena_strdup(arena, name);
-    if (statement == NULL || own_name == NULL) {
-        free(statement);
-        arena_free(arena);
-        return NULL;
+    arena_free(statement->arena);
+    free(statement);
+}
+
+/* All zeros but for its arena; NULL: out of memory. */
+static struct statement *take_memory(enum spare kind)
+{
+    struct spares *kept = &spares[kind];
+    struct statement *statement = kept->first;
+    struct arena *arena;
+    if (statement != NULL) {
+        arena = statement->arena;
+        kept->first = statement->origin;
+        kept->count--;
+        memset(statement, 0, sizeof *statement);
+    } else {
+        statement = calloc(1, sizeof *statement);
+        arena =
+            kind == SPARE_ROOM ? arena_new_of(AGAIN_BYTES, SPARE_BYTES) : arena_new(AGAIN_BYTES);
+        if (statement == NULL || arena == NULL) {
+            arena_free(arena);
+            free(statement);
+            return NULL;
+        }
     }
-    statement->refs = 1;
-    statement->origin = statement_ref(origin);
     statement->arena = arena;
+    statement->spare = kind;
+    return statement;
+}
+
+/* Nothing in it is held any more. */
+static void give_memory(struct statement *statement)
+{
+    struct spares *kept = &spares[statement->spare];
+    bool used = statement->spare == SPARE_EMPTY && arena_size(statement->arena) > 0;
+    if (statement->spare == SPARE_NO || used || kept->count >= SPARES_MAX) {
+        free_memory(statement);
+        return;
+    }
+    arena_reset(statement->arena);
+    statement->origin = kept->first;
+    kept->first = statement;
+    kept->count++;
+}
+
+void statement_free_spares(void)
+{
+    for (int kind = SPARE_NO; kind < SPARE_KINDS; kind++) {
+        struct statement *statement;
+        while ((statement = spares[kind].first) != NULL) {
+            spares[kind].first = statement->origin;
+            free_memory(statement);
+        }
+        spares[kind].count = 0;
+    }
+}
+
+static void set_again(struct statement *statement, struct statement *from, const char *name)
+{
+    statement->refs = 1;
+    statement->origin = statement_ref(from->origin == NULL ? from : from->origin);
     statement->world = from->world;
-    statement->name = own_name;
+    statement->name = name;
     statement->sql = from->sql;
     statement->len = from->len;
     statement->types = from->types;
     statement->type_count = from->type_count;
     statement->verdict = from->verdict;
+}
+
+struct statement *statement_again(struct statement *from, const char *name)
+{
+    struct statement *statement = take_memory(name[0] == '\0' ? SPARE_EMPTY : SPARE_NO);
+    if (statement == NULL)
+        return NULL;
+    const char *own_name = name[0] == '\0' ? "" : arena_strdup(statement->arena, name);
+    if (own_name == NULL) {
+        free_memory(statement);
+        return NULL;
+    }
+    set_again(statement, from, own_name);
     return statement;
 }
 
@@ -171,9 +249,10 @@ bool statement_keep_constants(struct statement *statement, const struct constant
 struct statement *statement_alike(struct statement *from, const char *sql, size_t len,
                                   const struct constants *constants)
 {
-    struct statement *statement = statement_again(from, "");
+    struct statement *statement = take_memory(SPARE_ROOM);
     if (statement == NULL)
         return NULL;
+    set_again(statement, from, "");
     struct arena *arena = statement->arena;
     struct verdict *verdict = arena_alloc(arena, sizeof *verdict);
     char *text = arena_strndup(arena, sql, len);
@@ -218,11 +297,10 @@ void statement_unref(struct statement *statement)
     for (size_t i = 0; i < statement->execute_count; i++)
         statement_unref(statement->executes[i]);
     free((void *)statement->executes);
-    arena_free(statement->arena);
     if (statement->origin == NULL)
         world_unref(statement->world);
     statement_unref(statement->origin);
-    free(statement);
+    give_memory(statement);
 }
 
 bool statement_hash(const struct statement *statement, const char *kind,

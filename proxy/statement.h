@@ -84,6 +84,7 @@ struct statement {
     bool local;            /* pgvigil answers it: nothing of it goes upstream */
     const struct ddl *ddl; /* what it may do to guards; see proxy/ddl.c */
     bool ddl_known;
+    unsigned char spare;    /* how its memory is used again; see statement.c */
     bool names_own;         /* unrestricted: the server knows it by the client's name */
     struct dialect dialect; /* by which its constants were read, or will be; see dialect.h */
     char server_name[STATEMENT_SERVER_NAME]; /* "" while it is unnamed there */
@@ -105,6 +106,8 @@ bool statement_keep_constants(struct statement *statement, const struct constant
  * statement. NULL when out of memory. */
 struct statement *statement_alike(struct statement *from, const char *sql, size_t len,
                                   const struct constants *constants);
+/* A thread keeps some of these that are gone for the next: frees them. */
+void statement_free_spares(void);
 /* Where a place of the client's text is in the text that is sent; it is in no edit. */
 size_t statement_sent_at(const struct verdict *verdict, size_t at);
 /* What the verdict says of its statement `index`; NULL: there is none. Accepts NULL. */

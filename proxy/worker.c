@@ -357,6 +357,7 @@ static void *worker_main(void *context)
     if (worker->group_commit)
         commit_end(worker);
     end_all(worker);
+    statement_free_spares();
     return NULL;
 }
 
@@ -482,6 +483,7 @@ void worker_close(struct worker *worker)
     texts_free(worker->texts);
     request_spares_free(worker->spare_requests);
     statement_cache_free(worker->statements);
+    statement_free_spares();
     free(worker->meters);
     world_unref(worker->world);
     pthread_mutex_destroy(&worker->lock);

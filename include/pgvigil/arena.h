@@ -22,6 +22,9 @@ struct arena;
 /* A new arena that may hold at most `limit` bytes (0: no limit). NULL when out of memory. Owned by
  * the caller, freed by arena_free (which accepts NULL). */
 struct arena *arena_new(size_t limit);
+/* The same, for what is reset and used again: `first` bytes (a multiple of 16) in its first chunk.
+ */
+struct arena *arena_new_of(size_t limit, size_t first);
 void arena_free(struct arena *arena);
 /* Forgets everything that was allocated; keeps the first chunk for the next turn. */
 void arena_reset(struct arena *arena);

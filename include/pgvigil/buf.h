@@ -14,6 +14,7 @@
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
+#include <string.h>
 
 struct buf {
     unsigned char *data; /* NULL until the first append */
@@ -41,12 +42,25 @@ static inline unsigned char *buf_head(const struct buf *buf)
 
 /* Makes room for `size` more bytes at the tail (compacting first) and returns the place, or NULL.
  * The caller writes there and then calls buf_commit. */
-unsigned char *buf_reserve(struct buf *buf, size_t size);
+unsigned char *buf_make_room(struct buf *buf, size_t size); /* the same, where there is none */
+static inline unsigned char *buf_reserve(struct buf *buf, size_t size)
+{
+    if (buf->data && !buf->failed && buf->cap - buf->tail >= size)
+        return buf->data + buf->tail;
+    return buf_make_room(buf, size);
+}
 void buf_commit(struct buf *buf, size_t size);
 /* Takes `size` bytes (at most buf_len) from the head. */
 void buf_consume(struct buf *buf, size_t size);
 
-void buf_append(struct buf *buf, const void *bytes, size_t size);
+static inline void buf_append(struct buf *buf, const void *bytes, size_t size)
+{
+    unsigned char *place = buf_reserve(buf, size);
+    if (!place || size == 0)
+        return;
+    memcpy(place, bytes, size);
+    buf->tail += size;
+}
 void buf_str(struct buf *buf, const char *text);  /* without the NUL */
 void buf_cstr(struct buf *buf, const char *text); /* with the NUL */
 void buf_byte(struct buf *buf, unsigned char byte);
