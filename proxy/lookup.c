@@ -9,6 +9,7 @@
 #include "proxy/query.h"
 #include "proxy/wire.h"
 
+#include <limits.h>
 #include <pgvigil/constants.h>
 #include <pgvigil/text.h>
 #include <stdio.h>
@@ -209,6 +210,9 @@ const struct constant *lookup_constants(const struct statement *statement)
     return statement->values->constants;
 }
 
+/* What a place costs to be prepared again is little against so many that go as texts. */
+#define LOOKUP_PATIENCE 100U
+
 /* ---- to the server ---- */
 
 static void put_parse(struct buf *out, const struct lookup *lookup, const char *name)
@@ -231,10 +235,19 @@ static void put_bind(struct buf *out, const struct statement *statement, const c
 static bool has_place(const struct session *session)
 {
     struct server *server = session->server;
+    const unsigned places = session->worker->config->limits.prepared_lookups;
     if (server->lookups_world != session->world->id)
-        server->lookups = 0;
+        server->lookups = server->lookups_missed = 0;
     server->lookups_world = session->world->id;
-    return server->lookups < session->worker->config->limits.prepared_lookups;
+    if (server->lookups < places)
+        return true;
+    server->lookups_missed += places > 0 && server->lookups_missed < UINT_MAX ? 1 : 0;
+    return false;
+}
+
+bool lookup_wants_places(const struct server *server)
+{
+    return server->lookups > 0 && server->lookups_missed / LOOKUP_PATIENCE >= server->lookups;
 }
 
 /*

@@ -35,6 +35,9 @@ const struct constant *lookup_constants(const struct statement *statement);
 /* Sends it. `request` is its own, the newest. False: it is to be sent as a text. */
 bool lookup_send(struct session *session, const struct statement *statement,
                  struct request *request);
+/* So many have found all places taken, by texts of long ago or of one client's, that the connection
+ * had better be reset and its places given anew. */
+bool lookup_wants_places(const struct server *server);
 /* ParseComplete, BindComplete or CloseComplete: the client has not asked for it. */
 NODISCARD enum status lookup_acknowledged(struct session *session, struct request *request,
                                           unsigned char type);

@@ -9,6 +9,7 @@
 
 #include "proxy/connector.h"
 #include "proxy/disused.h"
+#include "proxy/lookup.h"
 #include "proxy/notification.h"
 #include "proxy/result.h"
 #include "proxy/server_prepare.h"
@@ -320,7 +321,7 @@ void server_release(struct server *server, bool reset)
     bool owes = session->requests.remote > 0 || session->tx != 'I' || session->group_forwarded ||
                 server->piece_left > 0;
     reset = reset || server->stale_cursors || server->listened || server->had_temporary ||
-            server->reread || cursors_held(session->cursors);
+            server->reread || cursors_held(session->cursors) || lookup_wants_places(server);
     cursors_clear(session->cursors);
     notification_end(session);
     temporary_gone(&session->temporary);
@@ -346,7 +347,7 @@ void server_release(struct server *server, bool reset)
     static const char discard[] = "DISCARD ALL";
     wire_put_query(&server->out, discard, sizeof discard - 1);
     map_clear(server->prepared);
-    server->lookups = 0;
+    server->lookups = server->lookups_missed = 0;
     server_forget_unnamed(server);
     server_identity_forget(&server->applied);
     worker_touch_server(server->worker, server);

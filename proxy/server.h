@@ -85,14 +85,15 @@ struct server {
                         */
     struct server_parameter *parameters; /* ParameterStatus that differ from those of the start */
     size_t parameter_count;
-    bool had_temporary;     /* the session has made temporary tables: reset before its next use */
-    bool asks_temporary;    /* PREPARING: what temporary tables there are... */
-    bool drops_temporary;   /* ...and has them dropped... */
-    bool hears_temporary;   /* ...and the rows that come tell of them */
-    struct map *prepared;   /* server-side statement names */
-    size_t disused_at;      /* how many of them disused.h waits for */
-    unsigned lookups;       /* those of them that lookup.h made (their value is its address)... */
-    uint64_t lookups_world; /* ...for that world */
+    bool had_temporary;      /* the session has made temporary tables: reset before its next use */
+    bool asks_temporary;     /* PREPARING: what temporary tables there are... */
+    bool drops_temporary;    /* ...and has them dropped... */
+    bool hears_temporary;    /* ...and the rows that come tell of them */
+    struct map *prepared;    /* server-side statement names */
+    size_t disused_at;       /* how many of them disused.h waits for */
+    unsigned lookups;        /* those of them that lookup.h made (their value is its address)... */
+    unsigned lookups_missed; /* statements that found no place among them... */
+    uint64_t lookups_world;  /* ...for that world */
     struct identity_text turn_names; /* the names in it are those of... */
     struct buf turn_parse;           /* ...these messages, which go ahead of an identity's values */
     struct statement *unnamed;       /* what the unnamed statement there is; a reference */

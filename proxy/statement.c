@@ -39,7 +39,7 @@ enum spare { SPARE_NO = 0, SPARE_EMPTY, SPARE_ROOM, SPARE_KINDS };
 
 struct spares {
     struct statement *first; /* of a list, by `origin` */
-    size_t count;
+    int count;
 };
 static _Thread_local struct spares spares[SPARE_KINDS];
 

@@ -297,6 +297,31 @@ def test_no_more_than_the_limit_of_them(make_stack):
     assert [count > 0 for count in went] == [True, True, False, False]
 
 
+@pytest.mark.parametrize("kept", (False, True))
+def test_places_that_are_taken_are_given_anew(make_stack, kept):
+    """One client's texts do not keep the places for as long as the connection lasts, once others have gone without often enough; but
+    while a session keeps the connection it keeps them too."""
+    own = with_port(make_stack, "}; limits = { prepared_lookups = 2;", pool=1, workers=1)
+    first, late = (["SELECT %s FROM patients WHERE id = %%d" % columns for columns in pair] for pair in (("id", "id, sex"), ("sex", "birth_date")))
+
+    def went(raw, texts, times):
+        grown = Grown(own)
+        for n in range(times):
+            for text in texts:
+                assert wire.error_of(raw.query(text % n)) is None
+        return grown("pgvigil_lookups_total")
+
+    with wire.open_session(own, "nurse1") as raw:
+        assert went(raw, first, 10) > 0
+        assert went(raw, late, 90) == 0
+    with wire.open_session(own, "nurse1") as raw:
+        if kept:
+            raw.query("BEGIN")
+        went(raw, late, 20)
+        assert (went(raw, late, 10) == 20) is not kept
+        assert (went(raw, first, 1) == 0) is not kept
+
+
 def test_records_are_those_of_the_texts(stack, as_text):
     """Who read whom, how many rows and what was refused: nothing of a record tells how it went."""
     kept = []
