@@ -21,6 +21,7 @@ import json
 import os
 import pathlib
 import pwd
+import random
 import re
 import shutil
 import signal
@@ -85,9 +86,18 @@ def password_of(user):
 
 
 def free_port():
-    with socket.socket() as s:
-        s.bind(("127.0.0.1", 0))
-        return s.getsockname()[1]
+    """Below those that the kernel gives out: one of these may be an outgoing connection's by the time that a server wants it."""
+    with open("/proc/sys/net/ipv4/ip_local_port_range", encoding="ascii") as f:
+        given_out = int(f.read().split()[0])
+    for _ in range(200):
+        port = random.SystemRandom().randrange(10000, max(given_out, 11000))
+        with socket.socket() as s:
+            try:
+                s.bind(("127.0.0.1", port))
+                return port
+            except OSError:
+                pass
+    raise HarnessError("no port is free below %d" % given_out)
 
 
 def end_with_parent(sig):
