@@ -27,9 +27,10 @@ static bool close_others(struct session *session, const struct map *needed, stru
     size_t len;
     void *value;
     while (map_next(server->prepared, &cursor, &name, &len, &value)) {
-        /* Of lookups there are no more than are allowed, and who sends a text has no name for it.
-         */
-        bool stays = value == &server->lookups || map_get(needed, name, len) != NULL;
+        /* Of a world's lookups there are no more than are allowed, and who sends a text has no
+         * name for it. */
+        bool lookup = value == &server->lookups && server->lookups_world == session->world->id;
+        bool stays = lookup || map_get(needed, name, len) != NULL;
         if (stays && map_put(kept, name, len, value) != OK)
             return false;
         if (!stays)

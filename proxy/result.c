@@ -712,6 +712,8 @@ static enum status closed_disused(struct session *session, const struct wire_mes
     enum status status = finish_head(session);
     if (status == OK)
         session_settle_ahead(session);
+    /* An answer given here may have waited for it, and no other comes of the server's. */
+    worker_touch(session->worker, session);
     return status;
 }
 

@@ -27,9 +27,14 @@
 
 /* Each simple query makes a statement and ends it: these are used again, memory and arena. */
 #define SPARE_BYTES ((size_t)2048) /* of an arena's first chunk; longer texts have more chunks */
-#if defined(__SANITIZE_ADDRESS__)
+#if defined(__has_feature)
+#if __has_feature(address_sanitizer)
+#define SPARES_MAX 0
+#endif
+#elif defined(__SANITIZE_ADDRESS__)
 #define SPARES_MAX 0 /* one that is used after its end is seen */
-#else
+#endif
+#ifndef SPARES_MAX
 #define SPARES_MAX 32
 #endif
 

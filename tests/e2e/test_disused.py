@@ -101,6 +101,22 @@ def test_a_refusal_among_it_is_not_forgotten(stack, both):
     assert wire.rows_of(both.mine.query("SELECT 1")) == [(b"1",)]
 
 
+@pytest.mark.parametrize("keeper", KEEPERS)
+def test_what_is_answered_here_does_not_wait_for_it(keeper, stack, both):
+    """A CloseComplete that came while the server was closing what is disused is there at the client's Flush, without a Sync."""
+    both.run(*KEEPERS[keeper], *(wire.parse(text(n), "q") + wire.close("S", "q") + SYNC for n in range(PREPARED - 20)))
+    for n in range(PREPARED - 20, PREPARED + 20):
+        both.mine.send(wire.parse(text(n), "q") + wire.close("S", "q") + SYNC + wire.parse(text(0), "other"))
+        both.mine.until("Z")
+        time.sleep(0.02)
+        both.mine.send(wire.close("S", "other"))
+        time.sleep(0.02)
+        both.mine.send(wire.FLUSH)
+        assert both.mine.until("3")[-1][0] == "3"
+        both.mine.send(SYNC)
+        both.mine.until("Z")
+
+
 @pytest.mark.parametrize("seed", (1, 2))
 def test_random_programs_in_a_kept_session(seed, stack, both):
     """Pipelines go on while what is disused is being closed; texts come again under the names of before, in groups that fail too."""
