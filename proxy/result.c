@@ -213,20 +213,35 @@ static void skip_to_sync(struct session *session)
     session_enter(session, SESSION_SKIPPING);
 }
 
-/* After an error the server drops everything up to Sync: so do the queue and the session. */
-static enum status skip_group(struct session *session)
+static enum status undo_failed(struct session *session, const struct request *failed)
 {
-    struct request *failed = requests_head(&session->requests);
     forget_prepared(session, failed);
     forget_name(session, failed);
     /* A Parse that failed leaves a named statement as it was; the unnamed one is gone. */
     struct statement *displaced = failed->displaced;
-    if (displaced != NULL && displaced->name[0] != '\0' &&
-        statements_find(session->statements, displaced->name) == NULL &&
-        statements_put(&session->statements, displaced) != OK)
-        return ERR_MEMORY;
+    if (displaced == NULL || displaced->name[0] == '\0' ||
+        statements_find(session->statements, displaced->name) != NULL)
+        return OK;
+    return statements_put(&session->statements, displaced);
+}
+
+/* After an error the server drops everything up to Sync: so do the queue and the session. */
+static enum status skip_group(struct session *session)
+{
+    const struct request *head = requests_head(&session->requests);
+    const struct request failed = {.kind = head->kind,
+                                   .own = head->own,
+                                   .statement = statement_ref(head->statement),
+                                   .displaced = statement_ref(head->displaced)};
     requests_pop(&session->requests);
+    /* What came last is undone first: a Close behind a Parse that failed gives back what the Parse
+     * is to take out. */
     requests_skip_group(&session->requests, skip_request, session);
+    enum status status = undo_failed(session, &failed);
+    statement_unref(failed.statement);
+    statement_unref(failed.displaced);
+    if (status != OK)
+        return status;
     struct request *next = requests_head(&session->requests);
     if (next != NULL && next->more) { /* a part of a text: the others are not run */
         next->more = false;

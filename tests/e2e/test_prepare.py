@@ -19,6 +19,7 @@ def bound(name, *values, portal="", rows=0):
     return wire.bind(values, portal, name) + wire.describe("P", portal) + wire.execute(portal, rows)
 
 
+FAILS = "SELECT id + true FROM patients"  # at the server
 SCRIPTS = {
     "plain": ["PREPARE q AS SELECT count(*) FROM patients", "EXECUTE q", "EXECUTE q", "DEALLOCATE q", "EXECUTE q"],
     "types": ["PREPARE q (int) AS " + Q, "EXECUTE q(3)", "EXECUTE q('4')", "EXECUTE q(1 + 2)", "EXECUTE q(NULL)", "EXECUTE q('x')", "EXECUTE q(3000000000)",
@@ -58,6 +59,12 @@ SCRIPTS = {
                                 extended("PREPARE r AS SELECT nosuch FROM patients") + SYNC, "SELECT 1"],
     "all at once": [extended("PREPARE q (int) AS " + Q) + extended("SELECT 7") + bound("q", "3") + SYNC,
                     extended("SELECT 1") + extended("PREPARE x AS SELECT nosuch FROM patients") + extended("SELECT 2") + SYNC, "EXECUTE x"],
+    "closed behind what fails": [
+        wire.parse(FAILS, "q") + wire.close("S", "q") + SYNC, wire.parse("SELECT 1", "q") + SYNC, bound("q") + SYNC,
+        wire.parse(FAILS, "r") + wire.parse("SELECT 2", "s") + wire.close("S", "s") + wire.close("S", "r") + wire.parse("SELECT 3", "r") + SYNC,
+        bound("r") + SYNC, bound("s") + SYNC, wire.parse("SELECT 4", "s") + SYNC, wire.parse("SELECT 5", "r") + SYNC, bound("s") + SYNC, bound("r") + SYNC,
+        wire.close("S", "q") + wire.parse(FAILS, "q") + wire.close("S", "q") + wire.parse("SELECT 6", "q") + SYNC, bound("q") + SYNC, wire.parse("SELECT 7", "q") + SYNC,
+        bound("q") + SYNC, wire.parse(FAILS, "t") + wire.close("S", "q") + SYNC, bound("q") + SYNC],
     "prepared anew": ["PREPARE q AS SELECT 1", wire.parse("EXECUTE q", "e") + SYNC, bound("e") + SYNC, "DEALLOCATE q", "PREPARE q AS SELECT 2", bound("e") + SYNC],
 }
 @pytest.mark.parametrize("pair", [NURSE, RESEARCH])

@@ -405,6 +405,8 @@ MUTANTS = [
     ("lookup-quotes", "quotes in a string are doubled", "proxy/lookup.c", "        i += from == 1 && token[i] == '\\'' ? 1 : 0;\n", "", "e2e/test_lookups", False),
     ("lookup-types", "texts that are alike but for the parameters' types", "proxy/statement.c", "        EVP_DigestUpdate(context, text->types, text->type_count * sizeof *text->types) == 1 &&\n", "        text->types + 1 > text->types &&\n", "e2e/test_lookups", False),
     ("lookup-array", "an array of a type is another type", "policy/judge_lookup.c", "        if (catalog_type_is(type, keys[i].type))", "        if (strncmp(type, keys[i].type, strlen(keys[i].type)) == 0)", "e2e/test_lookups", False),
+    ("skip-order", "what failed is undone last", "proxy/result.c", "    requests_skip_group(&session->requests, skip_request, session);\n    enum status status = undo_failed(session, &failed);",
+     "    enum status status = undo_failed(session, &failed);\n    requests_skip_group(&session->requests, skip_request, session);", "e2e/test_prepare", False),
     ("disused-close", "what is closed does not stay in PostgreSQL", "proxy/disused.c", "if (count < PREPARED_MAX || ", "if (count > 0 || ", "e2e/test_disused", False),
     ("disused-flush", "an answer given here does not wait for the server's", "proxy/result.c",
      "        session_settle_ahead(session);\n    /* An answer given here may have waited for it, and no other comes of the server's. */\n    worker_touch(session->worker, session);\n",
