@@ -27,10 +27,7 @@ static bool close_others(struct session *session, const struct map *needed, stru
     size_t len;
     void *value;
     while (map_next(server->prepared, &cursor, &name, &len, &value)) {
-        /* Of a world's lookups there are no more than are allowed, and who sends a text has no
-         * name for it. */
-        bool lookup = value == &server->lookups && server->lookups_world == session->world->id;
-        bool stays = lookup || map_get(needed, name, len) != NULL;
+        bool stays = map_get(needed, name, len) != NULL;
         if (stays && map_put(kept, name, len, value) != OK)
             return false;
         if (!stays)
@@ -68,6 +65,7 @@ void disused_close(struct session *session)
         server->out.failed = server->out.failed || !good; /* some may be closed: it is lost */
         map_free(server->prepared);
         server->prepared = kept;
+        server->lookups = server->lookups_missed = 0;
         kept = NULL;
         worker_touch_server(session->worker, server);
     }

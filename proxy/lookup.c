@@ -311,7 +311,7 @@ enum status lookup_acknowledged(struct session *session, struct request *request
         return OK;
     struct server *server = session->server;
     server->lookups++;
-    return map_put_str(server->prepared, request->name, &server->lookups);
+    return map_put_str(server->prepared, request->name, server);
 }
 
 void lookup_failed(struct request *request, const char **position, char room[LOOKUP_POSITION_BYTES])

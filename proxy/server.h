@@ -91,7 +91,7 @@ struct server {
     bool hears_temporary;    /* ...and the rows that come tell of them */
     struct map *prepared;    /* server-side statement names */
     size_t disused_at;       /* how many of them disused.h waits for */
-    unsigned lookups;        /* those of them that lookup.h made (their value is its address)... */
+    unsigned lookups;        /* those of them that lookup.h made... */
     unsigned lookups_missed; /* statements that found no place among them... */
     uint64_t lookups_world;  /* ...for that world */
     struct identity_text turn_names; /* the names in it are those of... */
