@@ -268,6 +268,10 @@ int cli_connect_dba(const struct cli_command *command, const struct config_datab
     if (code != CLI_FINE) {
         PQfinish(*conn);
         *conn = NULL;
+    } else {
+        /* Long queries that run once: to compile one takes several times as long as to run it. A
+         * server that refuses is only slower. */
+        PQclear(PQexec(*conn, "SET jit = off"));
     }
     return code;
 }

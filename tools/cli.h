@@ -70,7 +70,8 @@ const struct config_database *cli_database(const struct cli_command *command,
 /*
  * A DBA's connection, to the very database that `database` is about: --as without a dbname gets the
  * one of its conninfo, and another one is refused. Guards made in the wrong database protect
- * nothing, and nothing would say so. *conn is NULL, and why has been told, unless CLI_FINE.
+ * nothing, and nothing would say so. Without JIT compilation (PostgreSQL, "When to JIT?"). *conn is
+ * NULL, and why has been told, unless CLI_FINE.
  */
 int cli_connect_dba(const struct cli_command *command, const struct config_database *database,
                     const char *as, PGconn **conn);

@@ -268,6 +268,7 @@ fsync = off
 full_page_writes = off
 synchronous_commit = off
 autovacuum = off
+jit = off
 max_connections = 200
 shared_buffers = 64MB
 timezone = 'Europe/Paris'
