@@ -5,7 +5,7 @@ harness.py: one private PostgreSQL 15, the clinic in it, and a pgvigil before it
         with s.connect("nurse1", mission="care") as c:
             c.execute("SELECT count(*) FROM patients").fetchone()
 
-A Cluster is a server of its own (a data directory from mktemp, 127.0.0.1 and a free port, TLS with a certificate
+A Cluster is a server of its own (a data directory of its own, 127.0.0.1 and a free port, TLS with a certificate
 authority of its own, fsync off). Databases are copies of a template that holds examples/clinic, by default cut down to
 600 patients. A Proxy is one `pgvigil serve`. A Stack is both, with the policy deployed. All of them end what they
 started, by pid, also when the test fails; a process whose test died ends with it (pdeathsig).
@@ -210,12 +210,30 @@ def initialised():
     return folder
 
 
+def cluster_folder():
+    """
+    A folder for a server's data: in memory where there is plenty, since databases are copied, truncated and dropped all the time,
+    files by the hundred. What a test that was killed left there goes when the next one begins; on a disk it may stay.
+    """
+    memory, wanted = pathlib.Path("/dev/shm"), 4 << 30
+    if not {"TMPDIR", "PGVIGIL_KEEP"} & set(os.environ) and memory.is_mount():
+        for left in memory.glob("pgvigil-pg-*"):
+            with contextlib.suppress(ValueError):
+                if not pathlib.Path("/proc/%d" % int(left.name.split("-")[2])).exists():
+                    shutil.rmtree(left, ignore_errors=True)
+        room = os.statvfs(memory)
+        (available,) = re.findall(r"MemAvailable: +(\d+) kB", pathlib.Path("/proc/meminfo").read_text(encoding="ascii"))
+        if room.f_bavail * room.f_frsize > wanted and int(available) * 1024 > 2 * wanted:
+            return pathlib.Path(tempfile.mkdtemp(prefix="pgvigil-pg-%d-" % os.getpid(), dir=memory))
+    return pathlib.Path(tempfile.mkdtemp(prefix="pgvigil-pg-"))
+
+
 class Cluster:
     """A PostgreSQL server. `with Cluster() as cluster:` bare: without the clinic, from nothing."""
 
     def __init__(self, settings=(), bare=False):
         self.bare = bare
-        self.folder = pathlib.Path(tempfile.mkdtemp(prefix="pgvigil-pg-"))
+        self.folder = cluster_folder()
         self.port = free_port()
         self.settings = list(settings)
         self.process = None
