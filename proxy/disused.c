@@ -9,13 +9,13 @@
 #include <pgvigil/map.h>
 
 /* Nothing in flight, and nothing that could have a Close skipped: it is forgotten here when it is
- * sent, and a text whose name PostgreSQL still had could not be prepared again. A statement that
+ * sent, and a text whose name PostgreSQL still had could not be prepared again. An open group whose
+ * messages are all answered has not failed, or the session would be skipping. A statement that
  * waits for its turn may be known there by a name that the session has given away. */
 static bool at_rest(const struct session *session)
 {
-    return session->requests.count == 0 && !session->group_forwarded &&
-           session->state == SESSION_READY && session->pending == NULL &&
-           session->preparing == NULL && session->script == NULL;
+    return session->requests.count == 0 && session->state == SESSION_READY &&
+           session->pending == NULL && session->preparing == NULL && session->script == NULL;
 }
 
 /* Sends their Closes; *kept are the others. False: out of memory. */
@@ -36,14 +36,21 @@ static bool close_others(struct session *session, const struct map *needed, stru
     return true;
 }
 
-/* With a Sync, since the client may send no other for hours. */
-static bool end_closes(struct session *session)
+/* With a Sync, since the client may send no other for hours; in a group of the client's, which a
+ * Sync would end and commit, with a Flush. */
+static bool end_closes(struct session *session, size_t count)
 {
     struct request *request = requests_add(&session->requests, REQUEST_DISUSED);
     if (request == NULL)
         return false;
     request->own = true;
-    wire_put_sync(&session->server->out);
+    request->closes = count;
+    request->in_group = session->group_forwarded;
+    request->group = session->group;
+    if (request->in_group)
+        wire_put_flush(&session->server->out);
+    else
+        wire_put_sync(&session->server->out);
     return true;
 }
 
@@ -61,7 +68,7 @@ void disused_close(struct session *session)
     /* Not each time for a session that needs them all. */
     server->disused_at = 2 * map_count(kept);
     if (map_count(kept) < count) {
-        good = good && end_closes(session);
+        good = good && end_closes(session, count - map_count(kept));
         server->out.failed = server->out.failed || !good; /* some may be closed: it is lost */
         map_free(server->prepared);
         server->prepared = kept;

@@ -32,7 +32,8 @@ enum request_kind {
     REQUEST_FAIL,      /* an ErrorResponse that pgvigil provoked; the client gets the canned one */
     REQUEST_IDENTITY,  /* own: makes the server connection the session's, ahead of the first message
                           of  its group (server_prepare.c) */
-    REQUEST_DISUSED,   /* own: CloseComplete, any number of them, ReadyForQuery (disused.c) */
+    REQUEST_DISUSED,   /* own: CloseComplete, `closes` of them, then, unless it is in_group,
+                          ReadyForQuery (disused.c) */
     REQUEST_SYNC       /* ReadyForQuery */
 };
 
@@ -72,6 +73,7 @@ struct request {
         audit_id; /* 1 + the number of its begin record, or 0; of a QUERY see statement->begun */
     uint64_t rows;
     uint64_t bytes;
+    size_t closes;         /* DISUSED: those still to come */
     uint64_t started;      /* monotonic microseconds */
     unsigned char *canned; /* owned */
     size_t canned_len;

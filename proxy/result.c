@@ -717,13 +717,17 @@ static enum status turning(struct session *session, const struct wire_message *m
 }
 
 /* No transaction of the client's ends with it. */
-static enum status closed_disused(struct session *session, const struct wire_message *message)
+static enum status closed_disused(struct session *session, struct request *head,
+                                  const struct wire_message *message)
 {
     unsigned char tx;
-    if (message->type == '3')
-        return OK;
-    if (wire_parse_ready(message, &tx) != OK || tx != session->tx)
+    if (message->type == '3' && head->closes > 0) {
+        head->closes--;
+        if (head->closes > 0 || !head->in_group)
+            return OK;
+    } else if (head->closes > 0 || wire_parse_ready(message, &tx) != OK || tx != session->tx) {
         return ERR_PROTOCOL;
+    }
     enum status status = finish_head(session);
     if (status == OK)
         session_settle_ahead(session);
@@ -756,7 +760,7 @@ static enum status answer(struct session *session, struct request *head,
     case REQUEST_IDENTITY:
         return turning(session, message);
     case REQUEST_DISUSED:
-        return closed_disused(session, message);
+        return closed_disused(session, head, message);
     case REQUEST_LOCAL:
     case REQUEST_FAIL:
         break;

@@ -716,11 +716,11 @@ void session_maybe_release(struct session *session)
         worker_touch(session->worker, session);
     }
     struct server *server = session->server;
-    if (server == NULL || server->state != SERVER_ACTIVE || session->group_forwarded)
+    if (server == NULL || server->state != SERVER_ACTIVE)
         return;
-    if (session->tx == 'I')
+    if (session->tx == 'I' && !session->group_forwarded)
         notification_settle(session);
-    if (session->tx != 'I' || keeps_server(session) || session_unrestricted(session))
+    if (query_in_transaction(session) || keeps_server(session) || session_unrestricted(session))
         disused_close(session);
     else
         server_release(server, false);

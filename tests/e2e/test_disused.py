@@ -9,7 +9,7 @@ import time
 
 import pytest
 import wire
-from side_by_side import Both, extended
+from side_by_side import IGNORED, Both, extended, shown
 from test_oracle import oracle_schema, oracles  # noqa: F401
 
 SYNC = wire.SYNC
@@ -119,6 +119,61 @@ def test_what_is_answered_here_does_not_wait_for_it(keeper, stack, both):
         both.mine.until("Z")
 
 
+def unsynced(both, group):
+    """The same on both sides without a Sync: every message's answer, of which there is one with each of these types."""
+    found = []
+    for raw in (both.theirs, both.mine):
+        raw.send(group + wire.FLUSH)
+        found.append([])
+        while sum(kind in "123TnC" for kind, _ in found[-1]) < sum(kind in b"PBCDE" for kind in kinds(group)):
+            message = raw.receive()
+            if message[0] not in IGNORED:
+                found[-1].append((message[0], shown(*message)))
+    assert found[1] == found[0]
+    return found[1]
+
+
+def kinds(group):
+    while group:
+        yield group[0]
+        group = group[1 + int.from_bytes(group[1:5], "big"):]
+
+
+@pytest.mark.parametrize("keeper", ("none", "transaction"))
+def test_a_client_that_sends_no_sync(keeper, stack, both):
+    """Flush instead: what it closes does not stay either, and its group, with the transaction that it is, goes on."""
+    both.run("SELECT 1", *KEEPERS.get(keeper, []))
+    first, asked = None, extended("SELECT now()", describe=False)
+    both.mine.send(asked + wire.FLUSH)
+    began = [wire.row(body) for kind, body in both.mine.until("C") if kind == "D"]
+    assert len(began) == 1
+    for n in range(MANY):
+        name = "q%d" % n
+        unsynced(both, wire.parse(text(n), name) + wire.bind(("1",), "", name) + wire.execute() + wire.close("S", name))
+        if n == 600:
+            first = memory(stack)
+    assert memory(stack) < first + (4 << 20)
+    both.mine.send(asked + wire.FLUSH)
+    assert [wire.row(body) for kind, body in both.mine.until("C") if kind == "D"] == began
+    # It fails for both, and goes on for both.
+    both.run(wire.parse("SELECT 1/0") + wire.bind() + wire.execute() + SYNC)
+    if keeper == "transaction":
+        both.run("SELECT 1", "ROLLBACK")
+    both.run(wire.parse(text(0), "q0") + wire.bind(("1",), "", "q0") + wire.execute() + SYNC)
+
+
+def test_what_is_open_stays_without_a_sync(both):
+    """The twin; with a portal of the group that is read on, whose statement was closed long ago."""
+    rows = "SELECT id FROM patients ORDER BY id"
+    unsynced(both, b"".join(wire.parse(text(n), "mine%d" % n) for n in range(5)) + wire.parse(rows, "rows") + wire.bind((), "held", "rows") + wire.close("S", "rows"))
+    for n in range(PREPARED + 50):
+        unsynced(both, wire.parse(text(n), "q") + wire.close("S", "q"))
+    for n in range(5):
+        unsynced(both, wire.bind(("3",), "", "mine%d" % n) + wire.execute())
+    both.run(wire.execute("held", 3) + wire.execute("held", 2) + SYNC)
+    both.run(*(wire.bind(("3",), "", "mine%d" % n) + wire.execute() + SYNC for n in range(5)))
+
+
 @pytest.mark.parametrize("seed", (1, 2))
 def test_random_programs_in_a_kept_session(seed, stack, both):
     """Pipelines go on while what is disused is being closed; texts come again under the names of before, in groups that fail too."""
@@ -154,5 +209,8 @@ def test_random_programs_in_a_kept_session(seed, stack, both):
                 if known:
                     names[name] = 0
             continue
-        both.run(group + SYNC)
+        if rnd.random() < 0.5:
+            unsynced(both, group)
+        else:
+            both.run(group + SYNC)
     assert count > 900

@@ -411,6 +411,8 @@ MUTANTS = [
     ("disused-flush", "an answer given here does not wait for the server's", "proxy/result.c",
      "        session_settle_ahead(session);\n    /* An answer given here may have waited for it, and no other comes of the server's. */\n    worker_touch(session->worker, session);\n",
      "        session_settle_ahead(session);\n", "e2e/test_disused", False),
+    ("disused-group", "what is closed in a group does not end it", "proxy/disused.c", "request->in_group = session->group_forwarded;", "request->in_group = false;",
+     "e2e/test_disused", False),
     ("disused-needed", "what is open stays there", "proxy/disused.c", "map_get(needed, name, len) != NULL;", "false;", "e2e/test_disused", False),
     ("lookup-anew", "one client does not keep all places", "proxy/server.c", " || lookup_wants_places(server);", ";", "e2e/test_lookups", False),
     ("lookup-limit", "how many of them", "proxy/lookup.c", "if (server->lookups < places)", "if (server->lookups < places + 1000)", "e2e/test_lookups", False),
