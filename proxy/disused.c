@@ -10,11 +10,14 @@
 
 /* Nothing in flight, and nothing that could have a Close skipped: it is forgotten here when it is
  * sent, and a text whose name PostgreSQL still had could not be prepared again. An open group whose
- * messages are all answered has not failed, or the session would be skipping. A statement that
- * waits for its turn may be known there by a name that the session has given away. */
+ * messages are all answered has not failed there, or the session would be skipping; but where the
+ * identity could not be changed in it, the server is doubtful, and skips before the session does.
+ * A statement that waits for its turn may be known there by a name that the session has given away.
+ */
 static bool at_rest(const struct session *session)
 {
-    return session->requests.count == 0 && session->state == SESSION_READY &&
+    bool deaf = session->group_forwarded && session->server->doubtful;
+    return !deaf && session->requests.count == 0 && session->state == SESSION_READY &&
            session->pending == NULL && session->preparing == NULL && session->script == NULL;
 }
 

@@ -261,8 +261,8 @@ static void can_be_undone(struct session *session, struct statement *added,
                           struct statement *displaced)
 {
     struct request *last = TAILQ_LAST(&session->requests.list, request_list);
-    if (last == NULL)
-        return;
+    if (last == NULL || last->kind != REQUEST_LOCAL)
+        return; /* it is given, and what pgvigil asks on its own account may be in flight */
     last->statement = statement_ref(added);
     last->displaced = statement_ref(displaced);
 }
