@@ -17,11 +17,10 @@ struct session;
 
 /*
  * For a session that keeps its server, or is in the middle of a group (a client that sends Flush
- * and no Sync), with nothing in flight: closes there what the session has no
- * name for, when much is prepared. What it has a name for stays, and with it what PostgreSQL read
- * when it was prepared (dialect.h). Lookups (lookup.h) have no name: those still asked for are
- * prepared again, those of a policy or catalog that is gone are not. The session stays as it is
- * when memory runs out.
+ * and no Sync), with nothing in flight: closes there what the session has no name for, when much is
+ * prepared. What it has a name for stays, and with it what PostgreSQL read when it was prepared
+ * (dialect.h). Lookups (lookup.h) have no name: those still asked for are prepared again, those of
+ * a policy or catalog that is gone are not. The session stays as it is when memory runs out.
  */
 void disused_close(struct session *session);
 

@@ -190,15 +190,23 @@ static void forget_name(struct session *session, const struct request *request)
         statements_remove(session->statements, statement->name);
 }
 
-/* The server skips this one: names are put back as they were. */
-static void skip_request(struct request *request, void *context)
+/* It was skipped, or failed: names are put back as they were; but the unnamed statement that a
+ * Parse was to replace is gone when the Parse fails. */
+static enum status undo_names(struct session *session, const struct request *request)
 {
-    struct session *session = context;
     forget_prepared(session, request);
     forget_name(session, request);
     struct statement *displaced = request->displaced;
-    if (displaced != NULL && statements_find(session->statements, displaced->name) == NULL &&
-        statements_put(&session->statements, displaced) != OK)
+    if (displaced == NULL || (request->failed && displaced->name[0] == '\0') ||
+        statements_find(session->statements, displaced->name) != NULL)
+        return OK;
+    return statements_put(&session->statements, displaced);
+}
+
+static void skip_request(struct request *request, void *context)
+{
+    struct session *session = context;
+    if (undo_names(session, request) != OK)
         log_event(LOG_LEVEL_ERROR, "session=%lu event=statement-lost", (unsigned long)session->id);
     if (result_audit_not_run(session, request, "57014") != OK)
         log_event(LOG_LEVEL_ERROR, "session=%lu event=audit-failed", (unsigned long)session->id);
@@ -213,31 +221,20 @@ static void skip_to_sync(struct session *session)
     session_enter(session, SESSION_SKIPPING);
 }
 
-static enum status undo_failed(struct session *session, const struct request *failed)
-{
-    forget_prepared(session, failed);
-    forget_name(session, failed);
-    /* A Parse that failed leaves a named statement as it was; the unnamed one is gone. */
-    struct statement *displaced = failed->displaced;
-    if (displaced == NULL || displaced->name[0] == '\0' ||
-        statements_find(session->statements, displaced->name) != NULL)
-        return OK;
-    return statements_put(&session->statements, displaced);
-}
-
 /* After an error the server drops everything up to Sync: so do the queue and the session. */
 static enum status skip_group(struct session *session)
 {
     const struct request *head = requests_head(&session->requests);
     const struct request failed = {.kind = head->kind,
                                    .own = head->own,
+                                   .failed = true,
                                    .statement = statement_ref(head->statement),
                                    .displaced = statement_ref(head->displaced)};
     requests_pop(&session->requests);
     /* What came last is undone first: a Close behind a Parse that failed gives back what the Parse
      * is to take out. */
     requests_skip_group(&session->requests, skip_request, session);
-    enum status status = undo_failed(session, &failed);
+    enum status status = undo_names(session, &failed);
     statement_unref(failed.statement);
     statement_unref(failed.displaced);
     if (status != OK)

@@ -13,6 +13,7 @@
 #include "proxy/use.h"
 
 #include <openssl/evp.h>
+#include <pgvigil/arena.h>
 #include <pgvigil/constants.h>
 #include <pgvigil/map.h>
 #include <pgvigil/text.h>
@@ -27,14 +28,9 @@
 
 /* Each simple query makes a statement and ends it: these are used again, memory and arena. */
 #define SPARE_BYTES ((size_t)2048) /* of an arena's first chunk; longer texts have more chunks */
-#if defined(__has_feature)
-#if __has_feature(address_sanitizer)
-#define SPARES_MAX 0
-#endif
-#elif defined(__SANITIZE_ADDRESS__)
+#ifdef ARENA_ASAN
 #define SPARES_MAX 0 /* one that is used after its end is seen */
-#endif
-#ifndef SPARES_MAX
+#else
 #define SPARES_MAX 32
 #endif
 

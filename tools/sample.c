@@ -15,7 +15,7 @@ static const char settings_sql[] =
     "'500ms';"
     "SET idle_in_transaction_session_timeout = '60s'; SET max_parallel_workers_per_gather = 0;"
     "SET DateStyle = 'ISO, YMD'; SET TimeZone = 'UTC'; SET client_encoding = 'UTF8';"
-    "SET jit = off; SET synchronize_seqscans = on";
+    "SET synchronize_seqscans = on";
 
 /* Relations that hold rows of their own: partitions follow their parent, guards are ours. */
 static const char tables_sql[] =

@@ -17,6 +17,16 @@
 #include <stdbool.h>
 #include <stddef.h>
 
+/* Under AddressSanitizer, by what GCC and Clang say of it: what is kept to be used again hides a
+ * use after the end. */
+#if defined(__SANITIZE_ADDRESS__)
+#define ARENA_ASAN 1
+#elif defined(__has_feature)
+#if __has_feature(address_sanitizer)
+#define ARENA_ASAN 1
+#endif
+#endif
+
 struct arena;
 
 /* A new arena that may hold at most `limit` bytes (0: no limit). NULL when out of memory. Owned by
